@@ -1,0 +1,75 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+// The layers are those of docs/ARCHITECTURE.md; Tests/ArchitectureTests reads the import lines against them.
+// The Embedded flags live in the SDKs that Toolchain/ makes, so this manifest has no switch.
+
+let strict: [SwiftSetting] = [
+  .enableExperimentalFeature("Lifetimes"),
+  .treatAllWarnings(as: .error),
+  .treatWarning("EmbeddedRestrictions", as: .error),
+]
+
+func module(_ name: String, _ dependencies: [Target.Dependency], linking: [String] = []) -> Target {
+  .target(
+    name: name, dependencies: dependencies, swiftSettings: strict,
+    linkerSettings: linking.map { .linkedLibrary($0) })
+}
+
+func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+  .testTarget(
+    name: name, dependencies: dependencies, swiftSettings: [.enableExperimentalFeature("Lifetimes")])
+}
+
+let package = Package(
+  name: "busbar",
+  products: [
+    .executable(name: "busbar", targets: ["busbar"]),
+    .executable(name: "busbar-selftest", targets: ["busbar-selftest"]),
+  ],
+  targets: [
+    // 0: C libraries, no logic
+    .systemLibrary(name: "CGMP"),
+    .systemLibrary(name: "CSodium"),
+    .systemLibrary(name: "CInih"),
+    .target(name: "CLinux"),
+    // 1
+    module("Units", []),
+    module("Wire", ["Units"]),
+    // 2
+    module("BigInteger", ["CGMP", "Wire"], linking: ["gmp"]),
+    module("Cryptography", ["CSodium", "Units", "Wire"], linking: ["sodium"]),
+    module("HAL", ["Units", "Wire"]),
+    module("Metering", ["Units", "Wire"]),
+    // 3
+    module("Paillier", ["BigInteger", "Cryptography", "Units", "Wire"]),
+    module("Consensus", ["Cryptography", "HAL", "Units", "Wire"]),
+    module("Packets", ["Cryptography", "HAL", "Units", "Wire"]),
+    module("Drivers", ["HAL", "Metering", "Units", "Wire"]),
+    module("LinuxPlatform", ["CLinux", "Cryptography", "HAL", "Units", "Wire"]),
+    module("SimulatedPlatform", ["HAL", "Units", "Wire"]),
+    module("Configuration", ["CInih", "HAL", "Metering", "Units", "Wire"], linking: ["inih"]),
+    // 4
+    module("Aggregation", ["Consensus", "Cryptography", "HAL", "Paillier", "Units", "Wire"]),
+    module("SimulatedWorld", ["HAL", "Metering", "Units", "Wire"]),
+    // 6
+    module("Node", ["Aggregation", "Consensus", "Cryptography", "Drivers", "HAL", "Metering", "Packets", "Paillier", "Units", "Wire"]),
+    // 8
+    .executableTarget(
+      name: "busbar",
+      dependencies: [
+        "Aggregation", "Configuration", "Consensus", "Cryptography", "Drivers", "HAL", "LinuxPlatform", "Metering",
+        "Node", "Packets", "Paillier", "SimulatedWorld", "Units", "Wire", "CLinux",
+      ],
+      swiftSettings: strict),
+    .executableTarget(
+      name: "busbar-selftest",
+      dependencies: [
+        "Aggregation", "BigInteger", "Consensus", "Cryptography", "HAL", "Metering", "Node", "Packets", "Paillier",
+        "SimulatedPlatform", "SimulatedWorld", "Units", "Wire", "CLinux",
+      ],
+      swiftSettings: strict),
+    tests("WireTests", ["Units", "Wire"]),
+    tests("CryptographyTests", ["Cryptography", "Units", "Wire"]),
+  ]
+)

@@ -1,0 +1,53 @@
+/// Bytes with one owner and a capacity fixed at birth: allocated once at start, then reused.
+public struct ByteBuffer: ~Copyable {
+  private let base: UnsafeMutablePointer<UInt8>
+  public let capacity: Int
+  public private(set) var count = 0
+
+  public init(capacity: Int) {
+    precondition(capacity > 0)
+    self.capacity = capacity
+    base = .allocate(capacity: capacity)
+    base.initialize(repeating: 0, count: capacity)
+  }
+
+  public init(copying bytes: Span<UInt8>) {
+    self.init(capacity: max(1, bytes.count))
+    replace { out in out.write(bytes) }
+  }
+
+  deinit { base.deallocate() }
+
+  public var span: Span<UInt8> {
+    @_lifetime(borrow self) borrowing get {
+      // `base` lives as long as `self`, and its first `count` bytes are initialised.
+      let span = unsafe Span(_unsafeStart: base, count: count)
+      return unsafe _overrideLifetime(span, borrowing: self)
+    }
+  }
+
+  /// All `capacity` bytes, for calls that fill memory; ``count`` is set by the caller with ``setCount(_:)``.
+  public var mutableBytes: UnsafeMutableBufferPointer<UInt8> { UnsafeMutableBufferPointer(start: base, count: capacity) }
+
+  public mutating func setCount(_ newCount: Int) {
+    precondition(newCount >= 0 && newCount <= capacity)
+    count = newCount
+  }
+
+  public mutating func removeAll() { count = 0 }
+
+  /// Forgets what was there and writes anew.
+  public mutating func replace(_ fill: (inout OutputSpan<UInt8>) -> Void) {
+    count = 0
+    append(fill)
+  }
+
+  /// Writes behind what is there. Traps beyond the capacity.
+  public mutating func append(_ fill: (inout OutputSpan<UInt8>) -> Void) {
+    // The rest of the buffer belongs to this call alone; what was written is counted before it is seen.
+    let rest = UnsafeMutableBufferPointer(start: base + count, count: capacity - count)
+    var out = unsafe OutputSpan(buffer: rest, initializedCount: 0)
+    fill(&out)
+    count += unsafe out.finalize(for: rest)
+  }
+}

@@ -1,0 +1,79 @@
+/// Exactly `count` bytes: digests, keys, signatures, bitmaps.
+public struct FixedBytes<let count: Int>: Hashable, Sendable, CustomStringConvertible {
+  public var storage: InlineArray<count, UInt8>
+
+  public init() { storage = InlineArray(repeating: 0) }
+  public init(_ storage: InlineArray<count, UInt8>) { self.storage = storage }
+
+  /// - Precondition: `bytes` has exactly `count` bytes.
+  public init(copying bytes: Span<UInt8>) {
+    precondition(bytes.count == count)
+    storage = InlineArray { bytes[$0] }
+  }
+
+  public var span: Span<UInt8> {
+    @_lifetime(borrow self) borrowing get { storage.span }
+  }
+
+  public var isZero: Bool {
+    var all: UInt8 = 0
+    for index in 0..<count { all |= storage[index] }
+    return all == 0
+  }
+
+  public static func == (left: Self, right: Self) -> Bool {
+    var difference: UInt8 = 0
+    for index in 0..<count { difference |= left.storage[index] ^ right.storage[index] }
+    return difference == 0
+  }
+
+  public func hash(into hasher: inout Hasher) {
+    for index in 0..<count { hasher.combine(storage[index]) }
+  }
+
+  /// Lower-case hexadecimal.
+  public var description: String { Hexadecimal.string(span) }
+}
+
+/// A BLAKE2b-256 digest.
+public typealias Digest = FixedBytes<32>
+/// An Ed25519 signature. (RFC 8032)
+public typealias Signature = FixedBytes<64>
+
+/// Reads and writes bytes as hexadecimal digits.
+public enum Hexadecimal {
+  public static func string(_ bytes: Span<UInt8>) -> String {
+    let digits: InlineArray<16, UInt8> = [
+      0x30, 0x31, 0x32, 0x33, 0x34, 0x35, 0x36, 0x37, 0x38, 0x39, 0x61, 0x62, 0x63, 0x64, 0x65, 0x66,
+    ]
+    return String(unsafeUninitializedCapacity: 2 * bytes.count) { out in
+      for index in 0..<bytes.count {
+        out[2 * index] = digits[Int(bytes[index] >> 4)]
+        out[2 * index + 1] = digits[Int(bytes[index] & 15)]
+      }
+      return 2 * bytes.count
+    }
+  }
+
+  /// The bytes of `text`, or nil unless it is an even number of hexadecimal digits.
+  public static func bytes(_ text: String) -> [UInt8]? {
+    var result: [UInt8] = []
+    var high: UInt8?
+    for character in text.utf8 {
+      let digit: UInt8
+      switch character {
+      case 0x30...0x39: digit = character - 0x30
+      case 0x61...0x66: digit = character - 0x61 + 10
+      case 0x41...0x46: digit = character - 0x41 + 10
+      default: return nil
+      }
+      if let first = high {
+        result.append(first << 4 | digit)
+        high = nil
+      } else {
+        high = digit
+      }
+    }
+    return high == nil ? result : nil
+  }
+}
