@@ -70,6 +70,7 @@ let package = Package(
       ],
       swiftSettings: strict),
     tests("WireTests", ["Units", "Wire"]),
+    tests("ArchitectureTests", []),
     tests("CryptographyTests", ["Cryptography", "Units", "Wire"]),
   ]
 )

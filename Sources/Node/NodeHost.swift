@@ -1,0 +1,50 @@
+import HAL
+import Units
+import Wire
+
+/// What a role may ask of the machine it runs on. The Linux process and the simulator each bring one.
+public protocol NodeHost: ~Copyable {
+  associatedtype Random: RandomNumberGenerator
+
+  /// Sends one datagram; losing it is normal.
+  mutating func send(_ datagram: Span<UInt8>, to endpoint: Endpoint)
+
+  /// Appends to the node's journal. What was appended is durable once ``sync()`` returned; a failure of either is final
+  /// and the node stops. (rule 43)
+  mutating func append(_ entry: Span<UInt8>) throws(PlatformError)
+  mutating func sync() throws(PlatformError)
+
+  /// Hands out a finished file, replacing an older one of the same name whole or not at all.
+  mutating func publish(_ kind: Publication, period: Period, owner: ReplicaIndex, _ bytes: Span<UInt8>) throws(PlatformError)
+
+  var random: Random { get set }
+}
+
+/// What leaves a node for people and other programs to read.
+public enum Publication: UInt8, Sendable {
+  case certificate = 1
+  case sum = 2
+}
+
+/// The moment a role is stepped at.
+public struct Instant: Sendable {
+  public var monotonic: MonotonicTime
+  public var wall: WallTime
+  public var clock: ClockState
+
+  public init(monotonic: MonotonicTime, wall: WallTime, clock: ClockState) {
+    self.monotonic = monotonic
+    self.wall = wall
+    self.clock = clock
+  }
+
+  /// The period this instant lies in.
+  public func period(ofSeconds seconds: UInt64) -> Period { Period(wall.nanoseconds / 1_000_000_000 / seconds) }
+
+  /// Milliseconds since `period` ended; nil while it has not.
+  public func milliseconds(sinceEndOf period: Period, ofSeconds seconds: UInt64) -> UInt64? {
+    let end = (period.rawValue + 1) * seconds * 1000
+    let now = wall.nanoseconds / 1_000_000
+    return now >= end ? now - end : nil
+  }
+}

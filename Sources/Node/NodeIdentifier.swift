@@ -1,0 +1,28 @@
+import Units
+
+/// Names a party in packets. (docs/PROTOCOL.md, Parties)
+public struct NodeIdentifier: Identifier {
+  public let rawValue: UInt32
+  public init(_ rawValue: UInt32) { self.rawValue = rawValue }
+
+  static let bookkeeperBase: UInt32 = 0x100
+  static let meterBase: UInt32 = 0x1_0000
+
+  public static func aggregator(_ index: ReplicaIndex) -> Self { Self(UInt32(index.rawValue)) }
+  public static var bookkeeper: Self { Self(bookkeeperBase) }
+  public static func meter(_ index: MeterIndex, of owner: ReplicaIndex) -> Self {
+    Self(meterBase + UInt32(owner.rawValue) * UInt32(GroupLimits.maximumMetersPerSet) + UInt32(index.rawValue))
+  }
+
+  public var aggregatorIndex: ReplicaIndex? {
+    rawValue < GroupLimits.maximumAggregators ? ReplicaIndex(UInt16(rawValue)) : nil
+  }
+  public var isBookkeeper: Bool { rawValue == Self.bookkeeperBase }
+  public var meter: (owner: ReplicaIndex, index: MeterIndex)? {
+    guard rawValue >= Self.meterBase else { return nil }
+    let place = rawValue - Self.meterBase
+    let owner = place / UInt32(GroupLimits.maximumMetersPerSet)
+    guard owner < GroupLimits.maximumAggregators else { return nil }
+    return (ReplicaIndex(UInt16(owner)), MeterIndex(UInt16(place % UInt32(GroupLimits.maximumMetersPerSet))))
+  }
+}

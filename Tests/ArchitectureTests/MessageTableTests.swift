@@ -1,0 +1,74 @@
+import Foundation
+import Testing
+
+@Suite("Messages (docs/PROTOCOL.md)")
+struct MessageTableTests {
+  struct Table {
+    var name: String
+    var fields: [String] = []
+  }
+
+  /// Tables headed by "## Name" whose header row has the columns offset, size, field.
+  static func tables() throws -> [Table] {
+    var result: [Table] = []
+    for line in try SourceTree.text("docs/PROTOCOL.md").split(separator: "\n") {
+      if line.hasPrefix("## ") || line.hasPrefix("### ") {
+        let name = line.drop { $0 == "#" || $0 == " " }.split(separator: " ").first.map(String.init) ?? ""
+        result.append(Table(name: name.trimmingCharacters(in: CharacterSet(charactersIn: "`"))))
+        continue
+      }
+      guard line.hasPrefix("|"), !result.isEmpty else { continue }
+      let cells = line.split(separator: "|").map { $0.trimmingCharacters(in: CharacterSet(charactersIn: " `")) }
+      guard cells.count >= 3, let first = cells.first, first.first?.isNumber == true else { continue }
+      result[result.count - 1].fields.append(cells[2])
+    }
+    return result.filter { !$0.fields.isEmpty }
+  }
+
+  /// The stored properties of `struct name`, in order, as far as their declarations stand at the struct's own level.
+  static func storedProperties(of name: String, in lines: [Substring]) -> [(name: String, type: String)]? {
+    guard let start = lines.firstIndex(where: { $0.contains("struct \(name):") || $0.contains("struct \(name) {") || $0.contains("struct \(name)<") })
+    else { return nil }
+    var depth = 0
+    var result: [(String, String)] = []
+    for line in lines[start...] {
+      let before = depth
+      depth += line.filter { $0 == "{" }.count - line.filter { $0 == "}" }.count
+      let words = line.split(separator: " ").filter { !["public", "package", "internal", "private(set)", "fileprivate(set)"].contains($0) }
+      if before == 1, depth == 1, !line.contains("{"), words.count >= 3, words[0] == "let" || words[0] == "var", words[1].hasSuffix(":") {
+        result.append((String(words[1].dropLast()), words[2...].joined(separator: " ")))
+      }
+      if before > 0, depth == 0 { break }
+    }
+    return result
+  }
+
+  static func allFiles() throws -> [(path: String, lines: [Substring])] {
+    try SourceTree.modules().flatMap { try SourceTree.swiftFiles(of: $0) }
+  }
+
+  @Test("each table has a struct with the same fields in the same order, tags and zeros left out")
+  func structsMatchTables() throws {
+    let files = try Self.allFiles()
+    let tables = try Self.tables()
+    #expect(tables.count >= 8)
+    for table in tables {
+      guard let properties = files.lazy.compactMap({ Self.storedProperties(of: table.name, in: $0.lines) }).first else {
+        Issue.record("no struct \(table.name)")
+        continue
+      }
+      let expected = table.fields.filter { !$0.hasPrefix("\"") && !$0.hasPrefix("zero") && !$0.hasPrefix("(") }
+      #expect(properties.map(\.name) == expected, "\(table.name)")
+      for property in properties {
+        #expect(!["Int", "Int?", "UInt", "[Int]"].contains(property.type), "\(table.name).\(property.name) is \(property.type)")
+      }
+    }
+  }
+
+  @Test("what the checks of this suite look for, they would find")
+  func checksCanFail() {
+    let lines: [Substring] = ["public struct Sample: Equatable {", "  public let a: UInt8", "  let b: Int", "  var c: Int { 1 }", "}"]
+    #expect(Self.storedProperties(of: "Sample", in: lines)?.map(\.name) == ["a", "b"])
+    #expect(Self.storedProperties(of: "Sample", in: lines)?.map(\.type) == ["UInt8", "Int"])
+  }
+}
