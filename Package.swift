@@ -53,7 +53,12 @@ let package = Package(
     module("Aggregation", ["Consensus", "Cryptography", "HAL", "Paillier", "Units", "Wire"]),
     module("SimulatedWorld", ["HAL", "Metering", "Units", "Wire"]),
     // 6
-    module("Node", ["Aggregation", "Consensus", "Cryptography", "Drivers", "HAL", "Metering", "Packets", "Paillier", "Units", "Wire"]),
+    module(
+      "Node",
+      [
+        "Aggregation", "Consensus", "Cryptography", "Drivers", "HAL", "Metering", "Packets", "Paillier", "Units",
+        "Wire",
+      ]),
     // 8
     .executableTarget(
       name: "busbar",
@@ -70,6 +75,7 @@ let package = Package(
       ],
       swiftSettings: strict),
     tests("WireTests", ["Units", "Wire"]),
+    tests("PaillierTests", ["BigInteger", "Cryptography", "Paillier", "Wire"]),
     tests("ArchitectureTests", []),
     tests("CryptographyTests", ["Cryptography", "Units", "Wire"]),
   ]

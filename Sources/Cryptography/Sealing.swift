@@ -70,7 +70,8 @@ public struct SelfSealingKey: ~Copyable {
 
   /// Nonce, sealed bytes, tag.
   public func seal<let count: Int, let sealedCount: Int>(
-    _ plaintext: FixedBytes<count>, as type: FixedBytes<sealedCount>.Type, using generator: inout some RandomNumberGenerator
+    _ plaintext: FixedBytes<count>, as type: FixedBytes<sealedCount>.Type,
+    using generator: inout some RandomNumberGenerator
   ) -> FixedBytes<sealedCount> {
     precondition(sealedCount == count + Self.overheadBytes)
     let nonce = generator.bytes(FixedBytes<24>.self)

@@ -15,7 +15,8 @@ public protocol NodeHost: ~Copyable {
   mutating func sync() throws(PlatformError)
 
   /// Hands out a finished file, replacing an older one of the same name whole or not at all.
-  mutating func publish(_ kind: Publication, period: Period, owner: ReplicaIndex, _ bytes: Span<UInt8>) throws(PlatformError)
+  mutating func publish(_ kind: Publication, period: Period, owner: ReplicaIndex, _ bytes: Span<UInt8>)
+    throws(PlatformError)
 
   var random: Random { get set }
 }

@@ -27,7 +27,9 @@ public struct ByteBuffer: ~Copyable {
   }
 
   /// All `capacity` bytes, for calls that fill memory; ``count`` is set by the caller with ``setCount(_:)``.
-  public var mutableBytes: UnsafeMutableBufferPointer<UInt8> { UnsafeMutableBufferPointer(start: base, count: capacity) }
+  public var mutableBytes: UnsafeMutableBufferPointer<UInt8> {
+    UnsafeMutableBufferPointer(start: base, count: capacity)
+  }
 
   public mutating func setCount(_ newCount: Int) {
     precondition(newCount >= 0 && newCount <= capacity)

@@ -18,7 +18,8 @@ struct LayerTests {
 
   static func imports(_ line: Substring) -> String? {
     let words = line.split(separator: " ")
-    guard let index = words.firstIndex(of: "import"), words.prefix(index).allSatisfy({ $0.hasPrefix("@") || $0 == "public" || $0 == "package" || $0 == "internal" })
+    guard let index = words.firstIndex(of: "import"),
+      words.prefix(index).allSatisfy({ $0.hasPrefix("@") || $0 == "public" || $0 == "package" || $0 == "internal" })
     else { return nil }
     return words.dropFirst(index + 1).first.map(String.init)
   }
@@ -27,7 +28,8 @@ struct LayerTests {
   func complete() throws {
     let layers = try Self.layers()
     #expect(Set(try SourceTree.modules()) == Set(layers.keys))
-    for module in try SourceTree.modules() where !module.hasPrefix("C") || module == "Consensus" || module == "Cryptography" || module == "Configuration" {
+    for module in try SourceTree.modules()
+    where !module.hasPrefix("C") || module == "Consensus" || module == "Cryptography" || module == "Configuration" {
       #expect(try !SourceTree.swiftFiles(of: module).isEmpty, "\(module) has no source")
     }
   }
@@ -49,13 +51,16 @@ struct LayerTests {
     }
   }
 
-  @Test("each C library has one door", arguments: [
-    ("CGMP", ["BigInteger"]), ("CSodium", ["Cryptography"]), ("CInih", ["Configuration"]),
-    ("CLinux", ["LinuxPlatform", "busbar", "busbar-selftest"]),
-  ])
+  @Test(
+    "each C library has one door",
+    arguments: [
+      ("CGMP", ["BigInteger"]), ("CSodium", ["Cryptography"]), ("CInih", ["Configuration"]),
+      ("CLinux", ["LinuxPlatform", "busbar", "busbar-selftest"]),
+    ])
   func doors(library: String, allowed: [String]) throws {
     for module in try SourceTree.modules() {
-      for file in try SourceTree.swiftFiles(of: module) where file.lines.contains(where: { Self.imports($0) == library }) {
+      for file in try SourceTree.swiftFiles(of: module)
+      where file.lines.contains(where: { Self.imports($0) == library }) {
         #expect(allowed.contains(module), "\(file.path) imports \(library)")
       }
     }

@@ -27,15 +27,22 @@ struct MessageTableTests {
 
   /// The stored properties of `struct name`, in order, as far as their declarations stand at the struct's own level.
   static func storedProperties(of name: String, in lines: [Substring]) -> [(name: String, type: String)]? {
-    guard let start = lines.firstIndex(where: { $0.contains("struct \(name):") || $0.contains("struct \(name) {") || $0.contains("struct \(name)<") })
+    guard
+      let start = lines.firstIndex(where: {
+        $0.contains("struct \(name):") || $0.contains("struct \(name) {") || $0.contains("struct \(name)<")
+      })
     else { return nil }
     var depth = 0
     var result: [(String, String)] = []
     for line in lines[start...] {
       let before = depth
       depth += line.filter { $0 == "{" }.count - line.filter { $0 == "}" }.count
-      let words = line.split(separator: " ").filter { !["public", "package", "internal", "private(set)", "fileprivate(set)"].contains($0) }
-      if before == 1, depth == 1, !line.contains("{"), words.count >= 3, words[0] == "let" || words[0] == "var", words[1].hasSuffix(":") {
+      let words = line.split(separator: " ").filter {
+        !["public", "package", "internal", "private(set)", "fileprivate(set)"].contains($0)
+      }
+      if before == 1, depth == 1, !line.contains("{"), words.count >= 3, words[0] == "let" || words[0] == "var",
+        words[1].hasSuffix(":")
+      {
         result.append((String(words[1].dropLast()), words[2...].joined(separator: " ")))
       }
       if before > 0, depth == 0 { break }
@@ -60,14 +67,18 @@ struct MessageTableTests {
       let expected = table.fields.filter { !$0.hasPrefix("\"") && !$0.hasPrefix("zero") && !$0.hasPrefix("(") }
       #expect(properties.map(\.name) == expected, "\(table.name)")
       for property in properties {
-        #expect(!["Int", "Int?", "UInt", "[Int]"].contains(property.type), "\(table.name).\(property.name) is \(property.type)")
+        #expect(
+          !["Int", "Int?", "UInt", "[Int]"].contains(property.type),
+          "\(table.name).\(property.name) is \(property.type)")
       }
     }
   }
 
   @Test("what the checks of this suite look for, they would find")
   func checksCanFail() {
-    let lines: [Substring] = ["public struct Sample: Equatable {", "  public let a: UInt8", "  let b: Int", "  var c: Int { 1 }", "}"]
+    let lines: [Substring] = [
+      "public struct Sample: Equatable {", "  public let a: UInt8", "  let b: Int", "  var c: Int { 1 }", "}",
+    ]
     #expect(Self.storedProperties(of: "Sample", in: lines)?.map(\.name) == ["a", "b"])
     #expect(Self.storedProperties(of: "Sample", in: lines)?.map(\.type) == ["UInt8", "Int"])
   }
