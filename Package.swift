@@ -76,6 +76,7 @@ let package = Package(
       swiftSettings: strict),
     tests("WireTests", ["Units", "Wire"]),
     tests("PaillierTests", ["BigInteger", "Cryptography", "Paillier", "Wire"]),
+    tests("ConsensusTests", ["Consensus", "Cryptography", "Units", "Wire"]),
     tests("ArchitectureTests", []),
     tests("CryptographyTests", ["Cryptography", "Units", "Wire"]),
   ]

@@ -42,3 +42,5 @@ extension SigningKey {
     }
   }
 }
+
+extension Authenticated: Sendable where Message: Sendable {}
