@@ -1,0 +1,162 @@
+import Consensus
+import Cryptography
+import Units
+import Wire
+
+/// Why a certificate file or a sum was refused.
+public enum VerificationError: Error, Equatable, Sendable, CustomStringConvertible {
+  case malformed(WireError)
+  case certificate(CertificateError)
+  case digestMismatch
+  case header(HeaderRefusal)
+  case wrongSum
+  case badSignature
+
+  public var description: String {
+    switch self {
+    case .malformed(let error): "malformed: \(error)"
+    case .certificate(let error): "\(error)"
+    case .digestMismatch: "the header is not the one that was voted for"
+    case .header(let refusal): "\(refusal)"
+    case .wrongSum: "the sum belongs to another certificate"
+    case .badSignature: "the bookkeeper's signature does not hold"
+    }
+  }
+}
+
+/// A decided instance, as anyone who holds the genesis can check it: q commits and, unless NULL, the header.
+public struct Certificate: Sendable {
+  public var quorum: QuorumCertificate
+  /// Nil when the instance decided NULL.
+  public var header: Header?
+
+  public init(quorum: QuorumCertificate, header: Header?) {
+    self.quorum = quorum
+    self.header = header
+  }
+
+  public var owner: ReplicaIndex { quorum.statement.owner }
+  public var period: Period { quorum.statement.period }
+
+  public static func maximumBytes(_ quorum: Quorum) -> Int {
+    16 + QuorumCertificate.encodedBytes(quorum: quorum) + Header.encodedBytes
+  }
+
+  public func encode(into output: inout OutputSpan<UInt8>) {
+    output.writeTag("BUSBARce")
+    output.write(UInt8(header == nil ? 0 : 1))
+    output.writeZeros(7)
+    quorum.encode(into: &output)
+    header?.encode(into: &output)
+  }
+
+  /// Reads a whole certificate and checks it against the genesis. Cost: q signature checks.
+  public init(checking bytes: Span<UInt8>, against genesis: Genesis) throws(VerificationError) {
+    do throws(WireError) {
+      var reader = WireReader(bytes)
+      try reader.readTag("BUSBARce")
+      let kind = try reader.read(UInt8.self)
+      guard kind <= 1 else { throw .unknownKind(kind) }
+      try reader.readZeros(7)
+      quorum = try QuorumCertificate(decoding: &reader)
+      header = kind == 1 ? try Header(decoding: &reader) : nil
+      try reader.expectEnd()
+    } catch { throw .malformed(error) }
+    let keys = genesis.aggregatorKeys
+    do throws(CertificateError) { try quorum.verify(in: genesis.context, keys: keys.span) } catch {
+      throw .certificate(error)
+    }
+    guard quorum.statement.digest == header?.digest ?? Instance.nullDigest else { throw .digestMismatch }
+    if let header {
+      guard header.networkIdentifier == genesis.networkIdentifier, header.epoch == genesis.epoch,
+        header.group == genesis.group
+      else { throw .header(.wrongNetwork) }
+      guard header.owner == owner, header.period == period else { throw .header(.wrongInstance) }
+      guard header.keyIdentifier == genesis.keyIdentifier else { throw .header(.foreignKey) }
+      guard header.count >= genesis.minimumContributors else { throw .header(.tooFewContributors) }
+    }
+  }
+}
+
+/// A published decryption: (S, R), by which anyone can recompute the product that was certified. (DESIGN §2.3)
+public struct PublishedSum: Sendable {
+  public var networkIdentifier: Digest
+  public var epoch: Epoch
+  public var group: GroupIndex
+  public var owner: ReplicaIndex
+  public var period: Period
+  public var headerDigest: Digest
+  public var keyIdentifier: FixedBytes<16>
+  /// S, big-endian, as long as n.
+  public var sum: [UInt8]
+  /// R, big-endian, as long as n.
+  public var root: [UInt8]
+  public var signature: Signature
+
+  public init(header: Header, sum: [UInt8], root: [UInt8], signer: borrowing SigningKey) {
+    networkIdentifier = header.networkIdentifier
+    epoch = header.epoch
+    group = header.group
+    owner = header.owner
+    period = header.period
+    headerDigest = header.digest
+    keyIdentifier = header.keyIdentifier
+    self.sum = sum
+    self.root = root
+    signature = Signature()
+    var buffer = ByteBuffer(capacity: Self.encodedBytes(modulusBytes: sum.count))
+    buffer.replace { out in encodeSigned(into: &out) }
+    signature = signer.sign(buffer.span)
+  }
+
+  public static func encodedBytes(modulusBytes: Int) -> Int { 112 + 2 * modulusBytes + 64 }
+
+  private func encodeSigned(into output: inout OutputSpan<UInt8>) {
+    output.writeTag("BUSBARsm")
+    output.write(networkIdentifier)
+    output.write(epoch.rawValue)
+    output.write(group.rawValue)
+    output.write(owner.rawValue)
+    output.writeZeros(4)
+    output.write(period.rawValue)
+    output.write(headerDigest)
+    output.write(keyIdentifier)
+    output.write(sum.span)
+    output.write(root.span)
+  }
+
+  public func encode(into output: inout OutputSpan<UInt8>) {
+    encodeSigned(into: &output)
+    output.write(signature)
+  }
+
+  /// Checks layout, the bookkeeper's signature and that it speaks of this header; the equation is the caller's, who
+  /// holds the Paillier key.
+  public init(checking bytes: Span<UInt8>, of header: Header, against genesis: Genesis) throws(VerificationError) {
+    let modulusBytes = genesis.modulus.count
+    do throws(WireError) {
+      var reader = WireReader(bytes)
+      try reader.readTag("BUSBARsm")
+      networkIdentifier = try reader.read(Digest.self)
+      epoch = Epoch(try reader.read(UInt64.self))
+      group = GroupIndex(try reader.read(UInt16.self))
+      owner = ReplicaIndex(try reader.read(UInt16.self))
+      try reader.readZeros(4)
+      period = Period(try reader.read(UInt64.self))
+      headerDigest = try reader.read(Digest.self)
+      keyIdentifier = try reader.read(FixedBytes<16>.self)
+      sum = []
+      root = []
+      for _ in 0..<modulusBytes { sum.append(try reader.read(UInt8.self)) }
+      for _ in 0..<modulusBytes { root.append(try reader.read(UInt8.self)) }
+      signature = try reader.read(Signature.self)
+      try reader.expectEnd()
+    } catch { throw .malformed(error) }
+    guard networkIdentifier == header.networkIdentifier, epoch == header.epoch, group == header.group,
+      owner == header.owner, period == header.period, headerDigest == header.digest,
+      keyIdentifier == header.keyIdentifier
+    else { throw .wrongSum }
+    let signed = bytes.extracting(0..<(bytes.count - 64))
+    guard genesis.bookkeeper.verificationKey.isValid(signature, for: signed) else { throw .badSignature }
+  }
+}

@@ -1,0 +1,192 @@
+import Consensus
+import Cryptography
+import Units
+import Wire
+
+/// Public keys of one party.
+public struct PartyKeys: Equatable, Sendable {
+  public var verificationKey: VerificationKey
+  public var agreementKey: AgreementPublicKey
+
+  public init(verificationKey: VerificationKey, agreementKey: AgreementPublicKey) {
+    self.verificationKey = verificationKey
+    self.agreementKey = agreementKey
+  }
+
+  init(decoding reader: inout WireReader) throws(WireError) {
+    verificationKey = VerificationKey(try reader.read(FixedBytes<32>.self))
+    agreementKey = AgreementPublicKey(try reader.read(FixedBytes<32>.self))
+  }
+
+  func encode(into output: inout OutputSpan<UInt8>) {
+    output.write(verificationKey.bytes)
+    output.write(agreementKey.bytes)
+  }
+}
+
+/// A group in its first epoch: who is in it, under which keys, from which period on. Its digest names the network.
+public final class Genesis: Sendable {
+  public let epoch: Epoch
+  public let group: GroupIndex
+  public let periodSeconds: UInt32
+  public let minimumContributors: UInt16
+  public let rotates: Bool
+  public let firstPeriod: Period
+  /// Quantity codes of the plaintext's slots.
+  public let slots: [UInt8]
+  /// n, big-endian.
+  public let modulus: [UInt8]
+  public let bookkeeper: PartyKeys
+  public let aggregators: [PartyKeys]
+  /// Meters of each set, in order.
+  public let meters: [[PartyKeys]]
+  public let networkIdentifier: Digest
+  public let keyIdentifier: FixedBytes<16>
+
+  public static let maximumBytes = 4096 + GroupLimits.maximumAggregators * (66 + 64 * GroupLimits.maximumMetersPerSet)
+
+  public init(
+    epoch: Epoch, group: GroupIndex, periodSeconds: UInt32, minimumContributors: UInt16, rotates: Bool,
+    firstPeriod: Period, slots: [UInt8], modulus: [UInt8], bookkeeper: PartyKeys, aggregators: [PartyKeys],
+    meters: [[PartyKeys]]
+  ) {
+    precondition(aggregators.count == meters.count)
+    self.epoch = epoch
+    self.group = group
+    self.periodSeconds = periodSeconds
+    self.minimumContributors = minimumContributors
+    self.rotates = rotates
+    self.firstPeriod = firstPeriod
+    self.slots = slots
+    self.modulus = modulus
+    self.bookkeeper = bookkeeper
+    self.aggregators = aggregators
+    self.meters = meters
+    keyIdentifier = Self.keyIdentifier(modulus, slots)
+    var buffer = ByteBuffer(capacity: Self.encodedBytes(slots, modulus, meters))
+    buffer.replace { out in
+      Self.encode(
+        epoch, group, periodSeconds, minimumContributors, rotates, firstPeriod, slots, modulus, bookkeeper, aggregators,
+        meters, into: &out)
+    }
+    networkIdentifier = Blake2b.digest(domain: "BUSBARgn", buffer.span)
+  }
+
+  public var members: UInt16 { UInt16(aggregators.count) }
+  public func meterCount(of owner: ReplicaIndex) -> UInt16 { UInt16(meters[Int(owner.rawValue)].count) }
+  public func meter(_ index: MeterIndex, of owner: ReplicaIndex) -> PartyKeys {
+    meters[Int(owner.rawValue)][Int(index.rawValue)]
+  }
+  public var context: GroupContext {
+    GroupContext(
+      networkIdentifier: networkIdentifier, epoch: epoch, group: group, members: members, rotates: rotates)
+  }
+  public var aggregatorKeys: [VerificationKey] { aggregators.map { $0.verificationKey } }
+
+  /// Every meter's coverage begins at the period before the first.
+  public func coverage(of owner: ReplicaIndex) -> CoverageTable {
+    CoverageTable(
+      owner: owner,
+      activation: Array(repeating: Period(firstPeriod.rawValue - 1), count: Int(meterCount(of: owner))))
+  }
+
+  static func keyIdentifier(_ modulus: [UInt8], _ slots: [UInt8]) -> FixedBytes<16> {
+    let digest = Blake2b.digest(domain: "BUSBARky") { hash in
+      hash.update(modulus.span)
+      hash.update(UInt16(slots.count))
+      hash.update(slots.span)
+    }
+    return FixedBytes(copying: digest.span.extracting(0..<16))
+  }
+
+  private static func encodedBytes(_ slots: [UInt8], _ modulus: [UInt8], _ meters: [[PartyKeys]]) -> Int {
+    var size = 40 + 4 + slots.count + modulus.count + 64 + meters.count * 66
+    for set in meters { size += 64 * set.count }
+    return size
+  }
+
+  public var encodedBytes: Int { Self.encodedBytes(slots, modulus, meters) }
+
+  public func encode(into output: inout OutputSpan<UInt8>) {
+    Self.encode(
+      epoch, group, periodSeconds, minimumContributors, rotates, firstPeriod, slots, modulus, bookkeeper, aggregators,
+      meters, into: &output)
+  }
+
+  private static func encode(
+    _ epoch: Epoch, _ group: GroupIndex, _ periodSeconds: UInt32, _ minimumContributors: UInt16, _ rotates: Bool,
+    _ firstPeriod: Period, _ slots: [UInt8], _ modulus: [UInt8], _ bookkeeper: PartyKeys, _ aggregators: [PartyKeys],
+    _ meters: [[PartyKeys]], into output: inout OutputSpan<UInt8>
+  ) {
+    output.writeTag("BUSBARgn")
+    output.write(epoch.rawValue)
+    output.write(group.rawValue)
+    output.write(UInt16(aggregators.count))
+    output.write(periodSeconds)
+    output.write(minimumContributors)
+    output.write(UInt8(rotates ? 1 : 0))
+    output.writeZeros(5)
+    output.write(firstPeriod.rawValue)
+    output.write(UInt16(modulus.count))
+    output.write(UInt16(slots.count))
+    output.write(slots.span)
+    output.write(modulus.span)
+    bookkeeper.encode(into: &output)
+    for index in aggregators.indices {
+      aggregators[index].encode(into: &output)
+      output.write(UInt16(meters[index].count))
+    }
+    for set in meters { for meter in set { meter.encode(into: &output) } }
+  }
+
+  public init(decoding bytes: Span<UInt8>) throws(WireError) {
+    var reader = WireReader(bytes)
+    try reader.readTag("BUSBARgn")
+    epoch = Epoch(try reader.read(UInt64.self))
+    group = GroupIndex(try reader.read(UInt16.self))
+    let members = Int(try reader.read(UInt16.self))
+    guard members >= GroupLimits.minimumAggregators, members <= GroupLimits.maximumAggregators else {
+      throw .outOfRange(offset: 18)
+    }
+    periodSeconds = try reader.read(UInt32.self)
+    guard periodSeconds > 0 else { throw .outOfRange(offset: 20) }
+    minimumContributors = try reader.read(UInt16.self)
+    guard minimumContributors > 0 else { throw .outOfRange(offset: 24) }
+    let rotation = try reader.read(UInt8.self)
+    guard rotation <= 1 else { throw .outOfRange(offset: 26) }
+    rotates = rotation == 1
+    try reader.readZeros(5)
+    firstPeriod = Period(try reader.read(UInt64.self))
+    guard firstPeriod.rawValue > 0 else { throw .outOfRange(offset: 32) }
+    let modulusBytes = Int(try reader.read(UInt16.self))
+    let slotCount = Int(try reader.read(UInt16.self))
+    guard slotCount > 0, slotCount <= 8 else { throw .outOfRange(offset: 42) }
+    var slots: [UInt8] = []
+    for _ in 0..<slotCount { slots.append(try reader.read(UInt8.self)) }
+    var modulus: [UInt8] = []
+    for _ in 0..<modulusBytes { modulus.append(try reader.read(UInt8.self)) }
+    guard modulusBytes > 0, modulus[0] != 0 else { throw .outOfRange(offset: 40) }
+    bookkeeper = try PartyKeys(decoding: &reader)
+    var aggregators: [PartyKeys] = []
+    var counts: [Int] = []
+    for _ in 0..<members {
+      aggregators.append(try PartyKeys(decoding: &reader))
+      let count = Int(try reader.read(UInt16.self))
+      guard count <= GroupLimits.maximumMetersPerSet else { throw .outOfRange(offset: reader.offset - 2) }
+      counts.append(count)
+    }
+    var meters: [[PartyKeys]] = []
+    for count in counts {
+      var set: [PartyKeys] = []
+      for _ in 0..<count { set.append(try PartyKeys(decoding: &reader)) }
+      meters.append(set)
+    }
+    try reader.expectEnd()
+    self.slots = slots
+    self.modulus = modulus
+    self.aggregators = aggregators
+    self.meters = meters
+    keyIdentifier = Self.keyIdentifier(modulus, slots)
+    networkIdentifier = Blake2b.digest(domain: "BUSBARgn", bytes)
+  }
+}

@@ -1,0 +1,84 @@
+import Cryptography
+import Units
+import Wire
+
+/// The value an instance agrees on: which records of a set were multiplied in a period, and what they came to.
+public struct Header: Equatable, Sendable {
+  public static let encodedBytes = 264
+
+  public var networkIdentifier: Digest
+  public var epoch: Epoch
+  public var group: GroupIndex
+  public var owner: ReplicaIndex
+  public var author: ReplicaIndex
+  public var count: UInt16
+  public var period: Period
+  public var keyIdentifier: FixedBytes<16>
+  /// Digest of the set's last decided header, or the network identifier before the first.
+  public var previous: Digest
+  /// Digest of the set's coverage table after this header.
+  public var coverageRoot: Digest
+  public var manifestRoot: Digest
+  public var productHash: Digest
+  public var contributors: MeterBitmap
+
+  public init(
+    networkIdentifier: Digest, epoch: Epoch, group: GroupIndex, owner: ReplicaIndex, author: ReplicaIndex,
+    period: Period, keyIdentifier: FixedBytes<16>, previous: Digest, coverageRoot: Digest, manifestRoot: Digest,
+    productHash: Digest, contributors: MeterBitmap
+  ) {
+    self.networkIdentifier = networkIdentifier
+    self.epoch = epoch
+    self.group = group
+    self.owner = owner
+    self.author = author
+    count = contributors.count
+    self.period = period
+    self.keyIdentifier = keyIdentifier
+    self.previous = previous
+    self.coverageRoot = coverageRoot
+    self.manifestRoot = manifestRoot
+    self.productHash = productHash
+    self.contributors = contributors
+  }
+
+  public func encode(into output: inout OutputSpan<UInt8>) {
+    output.write(networkIdentifier)
+    output.write(epoch.rawValue)
+    output.write(group.rawValue)
+    output.write(owner.rawValue)
+    output.write(author.rawValue)
+    output.write(count)
+    output.write(period.rawValue)
+    output.write(keyIdentifier)
+    output.write(previous)
+    output.write(coverageRoot)
+    output.write(manifestRoot)
+    output.write(productHash)
+    output.write(contributors.bytes)
+  }
+
+  public init(decoding reader: inout WireReader) throws(WireError) {
+    networkIdentifier = try reader.read(Digest.self)
+    epoch = Epoch(try reader.read(UInt64.self))
+    group = GroupIndex(try reader.read(UInt16.self))
+    owner = ReplicaIndex(try reader.read(UInt16.self))
+    author = ReplicaIndex(try reader.read(UInt16.self))
+    count = try reader.read(UInt16.self)
+    period = Period(try reader.read(UInt64.self))
+    keyIdentifier = try reader.read(FixedBytes<16>.self)
+    previous = try reader.read(Digest.self)
+    coverageRoot = try reader.read(Digest.self)
+    manifestRoot = try reader.read(Digest.self)
+    productHash = try reader.read(Digest.self)
+    contributors = MeterBitmap(try reader.read(FixedBytes<64>.self))
+    guard contributors.count == count else { throw .outOfRange(offset: 46) }
+  }
+
+  /// What votes about this value carry.
+  public var digest: Digest {
+    var buffer = ByteBuffer(capacity: Self.encodedBytes)
+    buffer.replace { out in encode(into: &out) }
+    return Blake2b.digest(domain: "BUSBARhd", buffer.span)
+  }
+}

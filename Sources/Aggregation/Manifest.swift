@@ -1,0 +1,87 @@
+import Cryptography
+import Units
+import Wire
+
+/// The record hashes of a header's contributors, in meter order, under one Merkle root.
+///
+/// A leaf binds the meter's index, so that a hash cannot be shown for another meter; a node without a sibling moves up
+/// unchanged. Leaves and nodes have different domains. (RFC 6962, §2.1, for the idea)
+public struct Manifest: ~Copyable {
+  /// ⌈log2 512⌉
+  public static let maximumSiblings = 9
+  private var leaves: [Digest]
+  private var level: [Digest]
+  public private(set) var count = 0
+
+  public init() {
+    leaves = Array(repeating: Digest(), count: GroupLimits.maximumMetersPerSet)
+    level = leaves
+    precondition(1 << Self.maximumSiblings >= GroupLimits.maximumMetersPerSet)
+  }
+
+  public mutating func removeAll() { count = 0 }
+
+  /// Adds the next contributor; meters in ascending order.
+  public mutating func append(_ meter: MeterIndex, _ recordHash: Digest) {
+    leaves[count] = Self.leaf(meter, recordHash)
+    count += 1
+  }
+
+  /// - Precondition: count > 0
+  public mutating func root() -> Digest { climb(from: nil) { _ in } }
+
+  /// Calls `visit` with each sibling on the way from leaf `index` to the root, and returns the root.
+  public mutating func proof(of index: Int, _ visit: (Digest) -> Void) -> Digest { climb(from: index, visit) }
+
+  private mutating func climb(from index: Int?, _ visit: (Digest) -> Void) -> Digest {
+    precondition(count > 0 && (index ?? 0) < count)
+    for place in 0..<count { level[place] = leaves[place] }
+    var width = count
+    var position = index
+    while width > 1 {
+      if let here = position {
+        if here ^ 1 < width { visit(level[here ^ 1]) }
+        position = here / 2
+      }
+      for place in 0..<(width / 2) { level[place] = Self.node(level[2 * place], level[2 * place + 1]) }
+      if width % 2 == 1 { level[width / 2] = level[width - 1] }
+      width = (width + 1) / 2
+    }
+    return level[0]
+  }
+
+  static func leaf(_ meter: MeterIndex, _ recordHash: Digest) -> Digest {
+    Blake2b.digest(domain: "BUSBARml") { hash in
+      hash.update(meter.rawValue)
+      hash.update(recordHash)
+    }
+  }
+
+  static func node(_ left: Digest, _ right: Digest) -> Digest {
+    Blake2b.digest(domain: "BUSBARmn") { hash in
+      hash.update(left)
+      hash.update(right)
+    }
+  }
+
+  /// True when the record stands at leaf `index` of `count` under `root`.
+  public static func verify(
+    _ meter: MeterIndex, _ recordHash: Digest, index: Int, count: Int, siblings: Span<Digest>, root: Digest
+  ) -> Bool {
+    guard index >= 0, index < count, count <= GroupLimits.maximumMetersPerSet else { return false }
+    var here = leaf(meter, recordHash)
+    var position = index
+    var width = count
+    var used = 0
+    while width > 1 {
+      if position ^ 1 < width {
+        guard used < siblings.count else { return false }
+        here = position % 2 == 0 ? node(here, siblings[used]) : node(siblings[used], here)
+        used += 1
+      }
+      position /= 2
+      width = (width + 1) / 2
+    }
+    return used == siblings.count && here == root
+  }
+}

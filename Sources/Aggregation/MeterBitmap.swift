@@ -1,0 +1,32 @@
+import Units
+import Wire
+
+/// A set of meters of one set, one bit each; bit i of byte i / 8.
+public struct MeterBitmap: Equatable, Sendable {
+  public var bytes: FixedBytes<64>
+
+  public init() { bytes = FixedBytes() }
+  public init(_ bytes: FixedBytes<64>) { self.bytes = bytes }
+
+  public func contains(_ meter: MeterIndex) -> Bool {
+    bytes.storage[Int(meter.rawValue) / 8] >> UInt8(meter.rawValue % 8) & 1 == 1
+  }
+
+  public mutating func insert(_ meter: MeterIndex) {
+    bytes.storage[Int(meter.rawValue) / 8] |= 1 << UInt8(meter.rawValue % 8)
+  }
+
+  public var count: UInt16 {
+    var result: UInt16 = 0
+    for index in 0..<64 { result += UInt16(bytes.storage[index].nonzeroBitCount) }
+    return result
+  }
+
+  /// True when no bit stands at or above `meterCount`.
+  public func isWithin(meterCount: UInt16) -> Bool {
+    for meter in Int(meterCount)..<GroupLimits.maximumMetersPerSet where contains(MeterIndex(UInt16(meter))) {
+      return false
+    }
+    return true
+  }
+}

@@ -1,0 +1,169 @@
+import Cryptography
+import Units
+import Wire
+
+/// The energy of one meter for the periods `from...through`, encrypted: what a meter sends, without the ciphertext.
+///
+/// The signature covers ``encodeSigned(into:)``, which names the network, group and a digest of the ciphertext, so that
+/// receipts, manifests, evidence and proofs need hashes only. (DESIGN §2.1, §2.2)
+public struct Record: Equatable, Sendable {
+  /// Bytes before the ciphertext.
+  public static let fixedBytes = 176
+
+  public var owner: ReplicaIndex
+  public var meter: MeterIndex
+  public var epoch: Epoch
+  public var from: Period
+  public var through: Period
+  public var keyIdentifier: FixedBytes<16>
+  /// Closing registers, sealed to the meter's own key.
+  public var closing: FixedBytes<72>
+  public var signature: Signature
+
+  public init(
+    owner: ReplicaIndex, meter: MeterIndex, epoch: Epoch, from: Period, through: Period,
+    keyIdentifier: FixedBytes<16>, closing: FixedBytes<72>, signature: Signature
+  ) {
+    self.owner = owner
+    self.meter = meter
+    self.epoch = epoch
+    self.from = from
+    self.through = through
+    self.keyIdentifier = keyIdentifier
+    self.closing = closing
+    self.signature = signature
+  }
+
+  /// The caller appends the ciphertext behind this.
+  public func encode(into output: inout OutputSpan<UInt8>) {
+    output.write(owner.rawValue)
+    output.write(meter.rawValue)
+    output.writeZeros(4)
+    output.write(epoch.rawValue)
+    output.write(from.rawValue)
+    output.write(through.rawValue)
+    output.write(keyIdentifier)
+    output.write(closing)
+    output.write(signature)
+  }
+
+  public init(decoding reader: inout WireReader) throws(WireError) {
+    owner = ReplicaIndex(try reader.read(UInt16.self))
+    meter = MeterIndex(try reader.read(UInt16.self))
+    try reader.readZeros(4)
+    epoch = Epoch(try reader.read(UInt64.self))
+    from = Period(try reader.read(UInt64.self))
+    through = Period(try reader.read(UInt64.self))
+    keyIdentifier = try reader.read(FixedBytes<16>.self)
+    closing = try reader.read(FixedBytes<72>.self)
+    signature = try reader.read(Signature.self)
+  }
+}
+
+/// The 192 bytes a meter signs for a record.
+public struct RecordStatement: SignedMessage, Equatable, Sendable {
+  public static let maximumSignedBytes = 192
+
+  public var networkIdentifier: Digest
+  public var group: GroupIndex
+  public var record: Record
+  public var ciphertextHash: Digest
+  public var signature: Signature { record.signature }
+
+  public init(networkIdentifier: Digest, group: GroupIndex, record: Record, ciphertextHash: Digest) {
+    self.networkIdentifier = networkIdentifier
+    self.group = group
+    self.record = record
+    self.ciphertextHash = ciphertextHash
+  }
+
+  public func encodeSigned(into output: inout OutputSpan<UInt8>) {
+    output.writeTag("BUSBARrc")
+    output.write(networkIdentifier)
+    output.write(record.epoch.rawValue)
+    output.write(group.rawValue)
+    output.write(record.owner.rawValue)
+    output.write(record.meter.rawValue)
+    output.writeZeros(2)
+    output.write(record.from.rawValue)
+    output.write(record.through.rawValue)
+    output.write(record.keyIdentifier)
+    output.write(ciphertextHash)
+    output.write(record.closing)
+  }
+
+  /// Names the record everywhere.
+  public var recordHash: Digest {
+    Blake2b.digest(domain: "BUSBARrh") { hash in
+      var buffer = ByteBuffer(capacity: Self.maximumSignedBytes)
+      buffer.replace { out in encodeSigned(into: &out) }
+      hash.update(buffer.span)
+    }
+  }
+
+  /// Digest of a ciphertext's bytes, in records and headers.
+  public static func ciphertextHash(_ ciphertext: Span<UInt8>) -> Digest {
+    Blake2b.digest(domain: "BUSBARct", ciphertext)
+  }
+}
+
+/// An aggregator's promise that it holds a record, durable, for one period. (DESIGN §2.3)
+public struct Receipt: SignedMessage, Equatable, Sendable {
+  public static let encodedBytes = 160
+  public static let maximumSignedBytes = 96
+
+  public var networkIdentifier: Digest
+  public var epoch: Epoch
+  public var group: GroupIndex
+  public var owner: ReplicaIndex
+  public var meter: MeterIndex
+  public var signer: ReplicaIndex
+  public var period: Period
+  public var recordHash: Digest
+  public var signature: Signature
+
+  public init(
+    networkIdentifier: Digest, epoch: Epoch, group: GroupIndex, owner: ReplicaIndex, meter: MeterIndex,
+    signer: ReplicaIndex, period: Period, recordHash: Digest
+  ) {
+    self.networkIdentifier = networkIdentifier
+    self.epoch = epoch
+    self.group = group
+    self.owner = owner
+    self.meter = meter
+    self.signer = signer
+    self.period = period
+    self.recordHash = recordHash
+    signature = Signature()
+  }
+
+  public func encodeSigned(into output: inout OutputSpan<UInt8>) {
+    output.writeTag("BUSBARrp")
+    output.write(networkIdentifier)
+    output.write(epoch.rawValue)
+    output.write(group.rawValue)
+    output.write(owner.rawValue)
+    output.write(meter.rawValue)
+    output.write(signer.rawValue)
+    output.write(period.rawValue)
+    output.write(recordHash)
+  }
+
+  public func encode(into output: inout OutputSpan<UInt8>) {
+    encodeSigned(into: &output)
+    output.write(signature)
+  }
+
+  public init(decoding reader: inout WireReader) throws(WireError) {
+    try reader.readTag("BUSBARrp")
+    networkIdentifier = try reader.read(Digest.self)
+    epoch = Epoch(try reader.read(UInt64.self))
+    group = GroupIndex(try reader.read(UInt16.self))
+    owner = ReplicaIndex(try reader.read(UInt16.self))
+    meter = MeterIndex(try reader.read(UInt16.self))
+    signer = ReplicaIndex(try reader.read(UInt16.self))
+    period = Period(try reader.read(UInt64.self))
+    recordHash = try reader.read(Digest.self)
+    signature = try reader.read(Signature.self)
+  }
+}

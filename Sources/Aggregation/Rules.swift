@@ -1,0 +1,88 @@
+import Cryptography
+import Units
+import Wire
+
+/// Why a record was refused.
+public enum RecordRefusal: UInt8, Error, CaseIterable, Sendable, CustomStringConvertible {
+  case malformed, unknownMeter, wrongEpoch, wrongSet, wrongThrough, wrongFrom, foreignKey, badSignature, badCiphertext,
+    conflicting
+
+  public var description: String {
+    switch self {
+    case .malformed: "malformed"
+    case .unknownMeter: "unknown meter"
+    case .wrongEpoch: "wrong epoch"
+    case .wrongSet: "wrong set"
+    case .wrongThrough: "through is not the period"
+    case .wrongFrom: "from does not follow what is covered"
+    case .foreignKey: "foreign keyId"
+    case .badSignature: "bad signature"
+    case .badCiphertext: "bad ciphertext"
+    case .conflicting: "another record of this meter came first"
+    }
+  }
+}
+
+/// Why a proposed header was refused.
+public enum HeaderRefusal: UInt8, Error, CaseIterable, Sendable, CustomStringConvertible {
+  case wrongNetwork, wrongInstance, wrongAuthor, foreignKey, unknownMeter, tooFewContributors, wrongPrevious,
+    wrongCoverageRoot, wrongManifestRoot, wrongProduct
+
+  public var description: String {
+    switch self {
+    case .wrongNetwork: "another network, epoch or group"
+    case .wrongInstance: "another owner or period"
+    case .wrongAuthor: "the author is not the primary"
+    case .foreignKey: "foreign keyId"
+    case .unknownMeter: "a contributor is no meter of the set"
+    case .tooFewContributors: "fewer than minimumContributors"
+    case .wrongPrevious: "does not build on the last decided header"
+    case .wrongCoverageRoot: "coverage root differs"
+    case .wrongManifestRoot: "the manifest does not hash to its root"
+    case .wrongProduct: "the product is not the product"
+    }
+  }
+}
+
+extension Genesis {
+  /// Coverage rule 2, cheapest checks first; the signature last. Returns the record's hash.
+  public func check(
+    _ record: Record, ciphertext: Span<UInt8>, owner: ReplicaIndex, period: Period, coverage: borrowing CoverageTable
+  ) throws(RecordRefusal) -> Digest {
+    guard record.owner == owner, owner.rawValue < members else { throw .wrongSet }
+    guard record.meter.rawValue < meterCount(of: owner) else { throw .unknownMeter }
+    guard record.epoch == epoch else { throw .wrongEpoch }
+    guard record.keyIdentifier == keyIdentifier else { throw .foreignKey }
+    guard record.through == period else { throw .wrongThrough }
+    guard record.from == coverage.coveredThrough(record.meter).next, record.from <= record.through else {
+      throw .wrongFrom
+    }
+    guard ciphertext.count == 2 * modulus.count else { throw .badCiphertext }
+    let statement = RecordStatement(
+      networkIdentifier: networkIdentifier, group: group, record: record,
+      ciphertextHash: RecordStatement.ciphertextHash(ciphertext))
+    guard Authenticated(checking: statement, by: meter(record.meter, of: owner).verificationKey) != nil else {
+      throw .badSignature
+    }
+    return statement.recordHash
+  }
+
+  /// Everything about a header that needs no records. `previous` and coverage make the set's headers one chain.
+  public func check(
+    _ header: Header, owner: ReplicaIndex, period: Period, primary: ReplicaIndex, head: Digest,
+    coverage: borrowing CoverageTable
+  ) throws(HeaderRefusal) {
+    guard header.networkIdentifier == networkIdentifier, header.epoch == epoch, header.group == group else {
+      throw .wrongNetwork
+    }
+    guard header.owner == owner, header.period == period else { throw .wrongInstance }
+    guard header.author == primary else { throw .wrongAuthor }
+    guard header.keyIdentifier == keyIdentifier else { throw .foreignKey }
+    guard header.contributors.isWithin(meterCount: meterCount(of: owner)) else { throw .unknownMeter }
+    guard header.count >= minimumContributors else { throw .tooFewContributors }
+    guard header.previous == head else { throw .wrongPrevious }
+    guard header.coverageRoot == coverage.root(advancing: header.contributors, to: period) else {
+      throw .wrongCoverageRoot
+    }
+  }
+}
