@@ -1,0 +1,196 @@
+import Units
+import Wire
+
+/// What a WANT asks for and a CHUNK carries.
+public enum ObjectKind: UInt8, Sendable {
+  /// The certificate of (owner, period); with period 0 the set's newest.
+  case certificate = 1
+  case product = 2
+  case records = 3
+  case coverageTable = 4
+  case proof = 5
+}
+
+/// Asks a peer for something it holds.
+public struct Want: Equatable, Sendable {
+  public static let encodedBytes = 80
+
+  public var object: ObjectKind
+  public var owner: ReplicaIndex
+  public var meter: MeterIndex
+  public var period: Period
+  /// Records: the meters whose records are missing.
+  public var missing: FixedBytes<64>
+
+  public init(object: ObjectKind, owner: ReplicaIndex, meter: MeterIndex, period: Period, missing: FixedBytes<64>) {
+    self.object = object
+    self.owner = owner
+    self.meter = meter
+    self.period = period
+    self.missing = missing
+  }
+
+  public func encode(into output: inout OutputSpan<UInt8>) {
+    output.write(object.rawValue)
+    output.writeZeros(1)
+    output.write(owner.rawValue)
+    output.write(meter.rawValue)
+    output.writeZeros(2)
+    output.write(period.rawValue)
+    output.write(missing)
+  }
+
+  public init(decoding reader: inout WireReader) throws(WireError) {
+    let code = try reader.read(UInt8.self)
+    guard let object = ObjectKind(rawValue: code) else { throw .unknownKind(code) }
+    self.object = object
+    try reader.readZeros(1)
+    owner = ReplicaIndex(try reader.read(UInt16.self))
+    meter = MeterIndex(try reader.read(UInt16.self))
+    try reader.readZeros(2)
+    period = Period(try reader.read(UInt64.self))
+    missing = try reader.read(FixedBytes<64>.self)
+    try reader.expectEnd()
+  }
+}
+
+/// A piece of an object too long for one datagram; its bytes follow.
+public struct Chunk: Equatable, Sendable {
+  public static let encodedBytes = 24
+  public static let maximumPieceBytes = 1024
+
+  public var object: ObjectKind
+  public var owner: ReplicaIndex
+  public var index: UInt16
+  public var total: UInt16
+  public var period: Period
+  public var objectLength: UInt32
+
+  public init(
+    object: ObjectKind, owner: ReplicaIndex, index: UInt16, total: UInt16, period: Period, objectLength: UInt32
+  ) {
+    self.object = object
+    self.owner = owner
+    self.index = index
+    self.total = total
+    self.period = period
+    self.objectLength = objectLength
+  }
+
+  public func encode(into output: inout OutputSpan<UInt8>) {
+    output.write(object.rawValue)
+    output.writeZeros(1)
+    output.write(owner.rawValue)
+    output.write(index)
+    output.write(total)
+    output.write(period.rawValue)
+    output.write(objectLength)
+    output.writeZeros(4)
+  }
+
+  public init(decoding reader: inout WireReader) throws(WireError) {
+    let code = try reader.read(UInt8.self)
+    guard let object = ObjectKind(rawValue: code) else { throw .unknownKind(code) }
+    self.object = object
+    try reader.readZeros(1)
+    owner = ReplicaIndex(try reader.read(UInt16.self))
+    index = try reader.read(UInt16.self)
+    total = try reader.read(UInt16.self)
+    period = Period(try reader.read(UInt64.self))
+    objectLength = try reader.read(UInt32.self)
+    try reader.readZeros(4)
+  }
+
+  public static func pieces(ofBytes count: Int) -> Int { (count + maximumPieceBytes - 1) / maximumPieceBytes }
+}
+
+/// Puts one object together from its chunks, in memory sized at start.
+public struct Assembly: ~Copyable {
+  private var buffer: ByteBuffer
+  private var received: UInt64 = 0
+  private var total: UInt16 = 0
+  private var length: UInt32 = 0
+  public private(set) var owner = ReplicaIndex(0)
+  public private(set) var period = Period(0)
+
+  public init(capacity: Int) {
+    precondition(Chunk.pieces(ofBytes: capacity) <= 64, "one bit for each piece")
+    buffer = ByteBuffer(capacity: capacity)
+  }
+
+  /// Adds a piece; another object's piece starts over. True when the object is complete.
+  public mutating func add(_ chunk: Chunk, _ bytes: Span<UInt8>) -> Bool {
+    let pieces = Chunk.pieces(ofBytes: Int(chunk.objectLength))
+    guard chunk.objectLength > 0, Int(chunk.objectLength) <= buffer.capacity, Int(chunk.total) == pieces,
+      chunk.index < chunk.total
+    else { return false }
+    let start = Int(chunk.index) * Chunk.maximumPieceBytes
+    guard bytes.count == min(Chunk.maximumPieceBytes, Int(chunk.objectLength) - start) else { return false }
+    if chunk.owner != owner || chunk.period != period || chunk.total != total || chunk.objectLength != length {
+      owner = chunk.owner
+      period = chunk.period
+      total = chunk.total
+      length = chunk.objectLength
+      received = 0
+    }
+    let memory = buffer.mutableBytes
+    for place in 0..<bytes.count { memory[start + place] = bytes[place] }
+    received |= 1 << UInt64(chunk.index)
+    buffer.setCount(Int(length))
+    return received.nonzeroBitCount == pieces
+  }
+
+  /// The object, once ``add(_:_:)`` returned true.
+  public var span: Span<UInt8> {
+    @_lifetime(borrow self) borrowing get { buffer.span }
+  }
+
+  public mutating func removeAll() {
+    received = 0
+    total = 0
+    length = 0
+  }
+}
+
+/// Shows a meter that its record stands under a certified header; the siblings follow.
+public struct InclusionProof: Equatable, Sendable {
+  public static let encodedBytes = 56
+
+  public var owner: ReplicaIndex
+  public var meter: MeterIndex
+  public var leafIndex: UInt16
+  public var siblingCount: UInt16
+  public var period: Period
+  public var recordHash: Digest
+
+  public init(
+    owner: ReplicaIndex, meter: MeterIndex, leafIndex: UInt16, siblingCount: UInt16, period: Period, recordHash: Digest
+  ) {
+    self.owner = owner
+    self.meter = meter
+    self.leafIndex = leafIndex
+    self.siblingCount = siblingCount
+    self.period = period
+    self.recordHash = recordHash
+  }
+
+  public func encode(into output: inout OutputSpan<UInt8>) {
+    output.write(owner.rawValue)
+    output.write(meter.rawValue)
+    output.write(leafIndex)
+    output.write(siblingCount)
+    output.write(period.rawValue)
+    output.write(recordHash)
+    output.writeZeros(8)
+  }
+
+  public init(decoding reader: inout WireReader) throws(WireError) {
+    owner = ReplicaIndex(try reader.read(UInt16.self))
+    meter = MeterIndex(try reader.read(UInt16.self))
+    leafIndex = try reader.read(UInt16.self)
+    siblingCount = try reader.read(UInt16.self)
+    period = Period(try reader.read(UInt64.self))
+    recordHash = try reader.read(Digest.self)
+    try reader.readZeros(8)
+  }
+}

@@ -1,0 +1,33 @@
+/// Which of the last 2048 packet numbers were seen. (RFC 6479, for the idea)
+public struct ReplayWindow: Sendable {
+  public static let size: UInt64 = 2048
+  private var words = InlineArray<32, UInt64>(repeating: 0)
+  /// One above the highest number seen; 0 before the first.
+  private var next: UInt64 = 0
+
+  public init() {}
+
+  public func isFresh(_ number: UInt64) -> Bool {
+    if number >= next { return number < UInt64.max }
+    guard next - number <= Self.size else { return false }
+    return words[Int(number / 64 % 32)] >> (number % 64) & 1 == 0
+  }
+
+  /// - Precondition: ``isFresh(_:)``
+  public mutating func insert(_ number: UInt64) {
+    if number >= next {
+      // Bits between the old and the new edge belong to numbers not seen yet.
+      if number - next >= Self.size {
+        for index in 0..<32 { words[index] = 0 }
+      } else {
+        var cleared = next
+        while cleared <= number {
+          words[Int(cleared / 64 % 32)] &= ~(1 << (cleared % 64))
+          cleared += 1
+        }
+      }
+      next = number + 1
+    }
+    words[Int(number / 64 % 32)] |= 1 << (number % 64)
+  }
+}
