@@ -1,1 +1,52 @@
+// Linux calls with plain types, the same on every target. No logic.
 #pragma once
+#include <stddef.h>
+#include <stdint.h>
+
+// Time, nanoseconds.
+uint64_t busbar_clock_boot(void);
+uint64_t busbar_clock_wall(void);
+int busbar_clock_synchronised(void);
+void busbar_sleep_until(uint64_t boot_nanoseconds);
+
+// Files. All return a value >= 0 or -errno.
+int busbar_open_read(const char *path);
+int busbar_open_append(const char *path);   // read and write, created 0600
+int busbar_create(const char *path, int mode); // new or truncated
+int busbar_close(int fd);
+int64_t busbar_read(int fd, void *bytes, size_t count);
+int64_t busbar_write(int fd, const void *bytes, size_t count);
+int busbar_datasync(int fd);
+int busbar_sync(int fd);
+int busbar_truncate(int fd, int64_t length);
+int64_t busbar_seek(int fd, int64_t offset);
+int busbar_lock(int fd);
+int busbar_rename(const char *from, const char *to);
+int busbar_unlink(const char *path);
+int busbar_make_folder(const char *path, int mode);
+int busbar_open_folder(const char *path);
+int busbar_mode(int fd);                    // permission bits, or -errno
+int busbar_is_mine(int fd);                 // 1 when the file belongs to the effective user
+int busbar_symlink(const char *target, const char *path);
+int busbar_list(const char *path, void *context, void (*visit)(void *context, const char *name));
+
+// Datagrams over IPv6 or mapped IPv4. Addresses are 16 bytes in network order.
+int busbar_udp_open(const uint8_t address[16], uint16_t port);
+int busbar_udp_send(int fd, const void *bytes, size_t count, const uint8_t address[16], uint16_t port);
+int64_t busbar_udp_receive(int fd, void *bytes, size_t capacity, uint8_t address[16], uint16_t *port);
+
+// Waits until one of count descriptors is readable or the time has come; returns a bit mask, or -errno.
+int64_t busbar_wait(const int *fds, int count, uint64_t boot_nanoseconds);
+
+// Processes.
+int busbar_spawn(const char *path, char *const arguments[], int output_fd);
+int busbar_kill(int pid, int signal);
+int busbar_reap(int pid);                   // exit status, 256 + signal, or -1 while it runs
+int busbar_pid(void);
+int64_t busbar_resident_kilobytes(int pid);
+void busbar_catch_termination(void);
+int busbar_terminated(void);
+int64_t busbar_own_path(char *path, size_t capacity);
+void busbar_exit(int status);
+
+enum { BUSBAR_SIGTERM = 15, BUSBAR_SIGKILL = 9, BUSBAR_EAGAIN = 11 };

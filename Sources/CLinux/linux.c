@@ -1,0 +1,162 @@
+#define _GNU_SOURCE
+#include "CLinux.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/timex.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#define RESULT(expression) __extension__({ __typeof__(expression) r_ = (expression); r_ < 0 ? -errno : r_; })
+
+static uint64_t nanoseconds(clockid_t clock) {
+  struct timespec t;
+  clock_gettime(clock, &t);
+  return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+uint64_t busbar_clock_boot(void) { return nanoseconds(CLOCK_BOOTTIME); }
+uint64_t busbar_clock_wall(void) { return nanoseconds(CLOCK_REALTIME); }
+int busbar_clock_synchronised(void) {
+  struct timex t = {0};
+  return adjtimex(&t) != TIME_ERROR && !(t.status & STA_UNSYNC);
+}
+void busbar_sleep_until(uint64_t until) {
+  struct timespec t = {(time_t)(until / 1000000000u), (long)(until % 1000000000u)};
+  clock_nanosleep(CLOCK_BOOTTIME, TIMER_ABSTIME, &t, NULL);
+}
+
+int busbar_open_read(const char *path) { return RESULT(open(path, O_RDONLY | O_CLOEXEC)); }
+int busbar_open_append(const char *path) { return RESULT(open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600)); }
+int busbar_create(const char *path, int mode) {
+  return RESULT(open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode));
+}
+int busbar_close(int fd) { return RESULT(close(fd)); }
+int64_t busbar_read(int fd, void *bytes, size_t count) { return RESULT((int64_t)read(fd, bytes, count)); }
+int64_t busbar_write(int fd, const void *bytes, size_t count) { return RESULT((int64_t)write(fd, bytes, count)); }
+int busbar_datasync(int fd) { return RESULT(fdatasync(fd)); }
+int busbar_sync(int fd) { return RESULT(fsync(fd)); }
+int busbar_truncate(int fd, int64_t length) { return RESULT(ftruncate(fd, (off_t)length)); }
+int64_t busbar_seek(int fd, int64_t offset) { return RESULT((int64_t)lseek(fd, (off_t)offset, SEEK_SET)); }
+int busbar_lock(int fd) { return RESULT(flock(fd, LOCK_EX | LOCK_NB)); }
+int busbar_rename(const char *from, const char *to) { return RESULT(rename(from, to)); }
+int busbar_unlink(const char *path) { return RESULT(unlink(path)); }
+int busbar_make_folder(const char *path, int mode) { return RESULT(mkdir(path, (mode_t)mode)); }
+int busbar_open_folder(const char *path) { return RESULT(open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)); }
+int busbar_mode(int fd) {
+  struct stat s;
+  return fstat(fd, &s) < 0 ? -errno : (int)(s.st_mode & 0777);
+}
+int busbar_is_mine(int fd) {
+  struct stat s;
+  return fstat(fd, &s) == 0 && s.st_uid == geteuid();
+}
+int busbar_symlink(const char *target, const char *path) { return RESULT(symlink(target, path)); }
+int busbar_list(const char *path, void *context, void (*visit)(void *, const char *)) {
+  DIR *folder = opendir(path);
+  if (!folder) return -errno;
+  struct dirent *entry;
+  while ((entry = readdir(folder)))
+    if (strcmp(entry->d_name, ".") && strcmp(entry->d_name, "..")) visit(context, entry->d_name);
+  closedir(folder);
+  return 0;
+}
+
+static struct sockaddr_in6 socket_address(const uint8_t address[16], uint16_t port) {
+  struct sockaddr_in6 a = {.sin6_family = AF_INET6, .sin6_port = htons(port)};
+  memcpy(&a.sin6_addr, address, 16);
+  return a;
+}
+int busbar_udp_open(const uint8_t address[16], uint16_t port) {
+  int fd = socket(AF_INET6, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  if (fd < 0) return -errno;
+  int no = 0, dont_fragment = IP_PMTUDISC_DO, buffer = 4 << 20;
+  setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &no, sizeof no);
+  setsockopt(fd, IPPROTO_IP, IP_MTU_DISCOVER, &dont_fragment, sizeof dont_fragment);
+  setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &buffer, sizeof buffer);
+  struct sockaddr_in6 a = socket_address(address, port);
+  if (bind(fd, (struct sockaddr *)&a, sizeof a) < 0) {
+    int error = errno;
+    close(fd);
+    return -error;
+  }
+  return fd;
+}
+int busbar_udp_send(int fd, const void *bytes, size_t count, const uint8_t address[16], uint16_t port) {
+  struct sockaddr_in6 a = socket_address(address, port);
+  return RESULT((int)sendto(fd, bytes, count, 0, (struct sockaddr *)&a, sizeof a));
+}
+int64_t busbar_udp_receive(int fd, void *bytes, size_t capacity, uint8_t address[16], uint16_t *port) {
+  struct sockaddr_in6 a = {0};
+  socklen_t size = sizeof a;
+  ssize_t count = recvfrom(fd, bytes, capacity, MSG_TRUNC, (struct sockaddr *)&a, &size);
+  if (count < 0) return -errno;
+  memcpy(address, &a.sin6_addr, 16);
+  *port = ntohs(a.sin6_port);
+  return count;
+}
+
+int64_t busbar_wait(const int *fds, int count, uint64_t until) {
+  struct pollfd polled[64];
+  if (count > 64) return -EINVAL;
+  for (int i = 0; i < count; i++) polled[i] = (struct pollfd){.fd = fds[i], .events = POLLIN};
+  uint64_t now = busbar_clock_boot();
+  uint64_t left = until > now ? until - now : 0;
+  struct timespec timeout = {(time_t)(left / 1000000000u), (long)(left % 1000000000u)};
+  int ready = ppoll(polled, (nfds_t)count, &timeout, NULL);
+  if (ready < 0) return errno == EINTR ? 0 : -errno;
+  int64_t mask = 0;
+  for (int i = 0; i < count; i++)
+    if (polled[i].revents) mask |= (int64_t)1 << i;
+  return mask;
+}
+
+int busbar_spawn(const char *path, char *const arguments[], int output_fd) {
+  pid_t pid = fork();
+  if (pid < 0) return -errno;
+  if (pid == 0) {
+    if (output_fd >= 0) { dup2(output_fd, 1); dup2(output_fd, 2); }
+    execvp(path, arguments);
+    _exit(127);
+  }
+  return pid;
+}
+int busbar_kill(int pid, int signal) { return RESULT(kill(pid, signal)); }
+int busbar_reap(int pid) {
+  int status;
+  if (waitpid(pid, &status, WNOHANG) <= 0) return -1;
+  return WIFEXITED(status) ? WEXITSTATUS(status) : 256 + WTERMSIG(status);
+}
+int busbar_pid(void) { return getpid(); }
+int64_t busbar_resident_kilobytes(int pid) {
+  char path[64], line[256];
+  snprintf(path, sizeof path, "/proc/%d/status", pid);
+  FILE *file = fopen(path, "re");
+  if (!file) return -1;
+  long long kilobytes = -1;
+  while (fgets(line, sizeof line, file))
+    if (sscanf(line, "VmRSS: %lld", &kilobytes) == 1) break;
+  fclose(file);
+  return kilobytes;
+}
+static volatile sig_atomic_t terminated;
+static void on_termination(int signal) { (void)signal; terminated = 1; }
+void busbar_catch_termination(void) {
+  struct sigaction action = {.sa_handler = on_termination};
+  sigaction(SIGTERM, &action, NULL);
+  sigaction(SIGINT, &action, NULL);
+  signal(SIGPIPE, SIG_IGN);
+}
+int busbar_terminated(void) { return terminated; }
+int64_t busbar_own_path(char *path, size_t capacity) { return RESULT((int64_t)readlink("/proc/self/exe", path, capacity)); }
+void busbar_exit(int status) { exit(status); }

@@ -1,0 +1,116 @@
+import CLinux
+import HAL
+import Wire
+
+/// Whole files: read, replaced atomically, kept secret.
+public enum Files {
+  public static func read(_ path: String, limit: Int) throws(PlatformError) -> [UInt8] {
+    let file = try check(busbar_open_read(path))
+    defer { busbar_close(file) }
+    return try readAll(file, limit: limit)
+  }
+
+  /// Refuses a file that others may read or write, or that belongs to somebody else.
+  public static func readSecret(_ path: String, limit: Int) throws(PlatformError) -> [UInt8] {
+    let file = try check(busbar_open_read(path))
+    defer { busbar_close(file) }
+    guard busbar_is_mine(file) == 1, try check(busbar_mode(file)) & 0o077 == 0 else {
+      throw PlatformError(.notPermitted)
+    }
+    return try readAll(file, limit: limit)
+  }
+
+  private static func readAll(_ file: Int32, limit: Int) throws(PlatformError) -> [UInt8] {
+    var bytes: [UInt8] = []
+    var block = ByteBuffer(capacity: 4096)
+    while true {
+      let count = try check(busbar_read(file, block.mutableBytes.baseAddress!, block.capacity))
+      if count == 0 { return bytes }
+      guard bytes.count + count <= limit else { throw PlatformError(.full) }
+      block.setCount(count)
+      for index in 0..<count { bytes.append(block.span[index]) }
+    }
+  }
+
+  /// Writes beside, syncs, renames, syncs the folder: the old file or the new one is there, never a part.
+  public static func replace(_ path: String, with bytes: Span<UInt8>, mode: Int32 = 0o644) throws(PlatformError) {
+    let temporary = path + ".new"
+    let file = try check(busbar_create(temporary, mode))
+    do throws(PlatformError) {
+      try write(file, bytes)
+      try check(busbar_sync(file))
+    } catch {
+      busbar_close(file)
+      busbar_unlink(temporary)
+      throw error
+    }
+    try check(busbar_close(file))
+    try check(busbar_rename(temporary, path))
+    try syncFolder(of: path)
+  }
+
+  static func write(_ file: Int32, _ bytes: Span<UInt8>) throws(PlatformError) {
+    var done = 0
+    while done < bytes.count {
+      let result = bytes.withUnsafeBufferPointer {
+        unsafe busbar_write(file, $0.baseAddress! + done, $0.count - done)
+      }
+      done += try check(result)
+    }
+  }
+
+  static func syncFolder(of path: String) throws(PlatformError) {
+    var folder = "."
+    if let slash = path.utf8.lastIndex(of: UInt8(ascii: "/")) { folder = String(path[..<slash]) }
+    let file = try check(busbar_open_folder(folder.isEmpty ? "/" : folder))
+    defer { busbar_close(file) }
+    try check(busbar_sync(file))
+  }
+
+  /// Makes a folder for this user alone; one that exists is left as it is.
+  public static func makeFolder(_ path: String) throws(PlatformError) {
+    let result = busbar_make_folder(path, 0o700)
+    if result < 0, result != -17 { try check(result) }
+  }
+
+  public static func exists(_ path: String) -> Bool {
+    let file = busbar_open_read(path)
+    if file >= 0 { busbar_close(file) }
+    return file >= 0
+  }
+
+  /// Appends a line to a file and leaves it to the kernel to write it back.
+  public static func appendLine(_ line: String, to path: String) throws(PlatformError) {
+    let file = try check(busbar_open_append(path))
+    defer { busbar_close(file) }
+    var length: Int64 = 0
+    let block = ByteBuffer(capacity: 4096)
+    while true {
+      let count = try check(busbar_read(file, block.mutableBytes.baseAddress!, block.capacity))
+      if count == 0 { break }
+      length += Int64(count)
+    }
+    try check(busbar_seek(file, length))
+    let bytes = Array((line + "\n").utf8)
+    try write(file, bytes.span)
+  }
+
+  /// Names in a folder, sorted bytewise.
+  public static func names(in path: String) throws(PlatformError) -> [String] {
+    let collected = NameList()
+    let context = Unmanaged.passUnretained(collected).toOpaque()
+    try check(busbar_list(path, context, collectName))
+    return collected.names.sorted { Array($0.utf8).lexicographicallyPrecedes(Array($1.utf8)) }
+  }
+}
+
+private final class NameList {
+  var names: [String] = []
+}
+
+@c(busbar_collect_name)
+func collectName(_ context: UnsafeMutableRawPointer?, _ name: UnsafePointer<CChar>?) {
+  // `names(in:)` keeps the list alive for the whole call.
+  guard let context, let name else { return }
+  unsafe Unmanaged<NameList>.fromOpaque(context).takeUnretainedValue().names.append(String(cString: name))
+}

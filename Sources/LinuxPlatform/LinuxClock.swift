@@ -1,0 +1,18 @@
+import CLinux
+import HAL
+
+/// CLOCK_BOOTTIME and CLOCK_REALTIME.
+public struct LinuxClock: Clock {
+  /// True on the bench, where no time daemon runs and one machine's clock serves all nodes.
+  let trustsWallClock: Bool
+
+  public init(trustingWallClock: Bool = false) { trustsWallClock = trustingWallClock }
+
+  public func monotonic() -> MonotonicTime { MonotonicTime(nanoseconds: busbar_clock_boot()) }
+  public func wall() -> WallTime { WallTime(nanoseconds: busbar_clock_wall()) }
+  public func state() -> ClockState {
+    trustsWallClock || busbar_clock_synchronised() == 1 ? .synchronised : .unsynchronised
+  }
+
+  public func sleep(until time: MonotonicTime) { busbar_sleep_until(time.nanoseconds) }
+}

@@ -1,0 +1,73 @@
+import CLinux
+import HAL
+import Wire
+
+/// A child process; killed and reaped by the caller.
+public struct ChildProcess: Sendable {
+  public let identifier: Int32
+  /// Nil while it runs.
+  public private(set) var exitStatus: Int32?
+
+  /// - Parameter outputPath: where its standard output and error go.
+  public init(_ arguments: [String], outputPath: String) throws(PlatformError) {
+    let output = try check(busbar_create(outputPath, 0o600))
+    defer { busbar_close(output) }
+    var pointers: [UnsafeMutablePointer<CChar>?] = []
+    for argument in arguments {
+      let bytes = Array(argument.utf8)
+      let copy = UnsafeMutablePointer<CChar>.allocate(capacity: bytes.count + 1)
+      for index in bytes.indices { copy[index] = CChar(bitPattern: bytes[index]) }
+      copy[bytes.count] = 0
+      pointers.append(copy)
+    }
+    pointers.append(nil)
+    defer { for pointer in pointers { pointer?.deallocate() } }
+    identifier = try check(busbar_spawn(arguments[0], pointers, output))
+  }
+
+  public mutating func isRunning() -> Bool {
+    guard exitStatus == nil else { return false }
+    let status = busbar_reap(identifier)
+    if status >= 0 { exitStatus = status }
+    return status < 0
+  }
+
+  public func terminate() { busbar_kill(identifier, Int32(BUSBAR_SIGTERM)) }
+  public func kill() { busbar_kill(identifier, Int32(BUSBAR_SIGKILL)) }
+  /// Kilobytes resident now; -1 when it is gone.
+  public func residentKilobytes() -> Int64 { busbar_resident_kilobytes(identifier) }
+}
+
+/// This process.
+public enum ThisProcess {
+  public static func catchTermination() { busbar_catch_termination() }
+  public static var isTerminated: Bool { busbar_terminated() == 1 }
+  public static var executablePath: String {
+    var buffer = ByteBuffer(capacity: 4096)
+    let count = buffer.mutableBytes.withMemoryRebound(to: CChar.self) {
+      busbar_own_path($0.baseAddress!, 4096)
+    }
+    buffer.setCount(max(0, Int(count)))
+    return String(decoding: Array(copying: buffer.span), as: UTF8.self)
+  }
+}
+
+/// Waits for descriptors or a moment.
+public func waitForInput(on descriptors: [Int32], until time: MonotonicTime) {
+  _ = busbar_wait(descriptors, Int32(descriptors.count), time.nanoseconds)
+}
+
+public enum StandardStream {
+  public static func write(_ text: String, toError: Bool = false) {
+    let bytes = Array(text.utf8)
+    try? Files.write(toError ? 2 : 1, bytes.span)
+  }
+}
+
+extension Array where Element == UInt8 {
+  init(copying span: Span<UInt8>) {
+    self = []
+    reserveCapacity(span.count)
+    for index in 0..<span.count { append(span[index]) }
+  }
+}
