@@ -63,11 +63,3 @@ public enum StandardStream {
     try? Files.write(toError ? 2 : 1, bytes.span)
   }
 }
-
-extension Array where Element == UInt8 {
-  init(copying span: Span<UInt8>) {
-    self = []
-    reserveCapacity(span.count)
-    for index in 0..<span.count { append(span[index]) }
-  }
-}

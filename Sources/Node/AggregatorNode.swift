@@ -1,0 +1,616 @@
+import Aggregation
+import Consensus
+import Cryptography
+import HAL
+import Packets
+import Paillier
+import Units
+import Wire
+
+/// Collects its meters' records, proposes their product when it leads, and votes on every set of its group.
+public struct AggregatorNode: ~Copyable {
+  /// Periods kept in memory for each set: late proofs, votes and records are served from them.
+  public static let periodsKept: UInt64 = 8
+
+  let genesis: Genesis
+  let key: PublicKey
+  public let index: ReplicaIndex
+  let signer: SigningKey
+  var link: PacketLink
+  var sets: [SetState] = []
+  var slots: [InstanceSlot] = []
+  var manifest = Manifest()
+  var assembly: Assembly
+  var tableAssembly = Assembly(capacity: 8 * GroupLimits.maximumMetersPerSet)
+  var productAssembly: Assembly
+  var ticks: UInt64 = 0
+  public internal(set) var recordRefusals = InlineArray<10, UInt64>(repeating: 0)
+  public internal(set) var headerRefusals = InlineArray<10, UInt64>(repeating: 0)
+  public internal(set) var voteRefusals = InlineArray<8, UInt64>(repeating: 0)
+  public internal(set) var evidenceCount: UInt64 = 0
+  public internal(set) var recordsAccepted: UInt64 = 0
+
+  public init(
+    genesis: Genesis, key: PublicKey, index: ReplicaIndex, signer: consuming SigningKey, sealer: consuming Sealer
+  ) {
+    precondition(RecordRefusal.allCases.count == 10 && HeaderRefusal.allCases.count == 10)
+    precondition(Refusal.allCases.count == 8)
+    self.genesis = genesis
+    self.key = key
+    self.index = index
+    self.signer = signer
+    link = PacketLink(sealer)
+    let context = genesis.context
+    assembly = Assembly(capacity: Certificate.maximumBytes(context.quorum))
+    productAssembly = Assembly(capacity: key.ciphertextBytes)
+    for member in 0..<genesis.members {
+      let owner = ReplicaIndex(member)
+      sets.append(
+        SetState(owner: owner, coverage: genesis.coverage(of: owner), genesisDigest: genesis.networkIdentifier))
+      for _ in 0..<Self.periodsKept {
+        slots.append(
+          InstanceSlot(
+            Instance(context: context, replica: index, owner: owner, period: Period(0)),
+            meterCount: genesis.meterCount(of: owner), ciphertextBytes: key.ciphertextBytes))
+      }
+    }
+  }
+
+  var periodMilliseconds: UInt64 { UInt64(genesis.periodSeconds) * 1000 }
+
+  /// The slot of (owner, period), made ready for it if need be. Nil while the slot's earlier instance, in which this
+  /// replica signed, is undecided: forgetting it could let two quorums disagree. (coverage rule 1)
+  func slot(_ owner: ReplicaIndex, _ period: Period) -> InstanceSlot? {
+    let slot = slots[Int(UInt64(owner.rawValue) * Self.periodsKept + period.rawValue % Self.periodsKept)]
+    if slot.instance.period == period { return slot }
+    guard slot.instance.period < period, slot.isFinished || !slot.instance.hasSigned else { return nil }
+    slot.reset(owner: owner, period: period)
+    return slot
+  }
+
+  /// The slot of (owner, period) if it is there already.
+  func existingSlot(_ owner: ReplicaIndex, _ period: Period) -> InstanceSlot? {
+    guard owner.rawValue < genesis.members else { return nil }
+    let slot = slots[Int(UInt64(owner.rawValue) * Self.periodsKept + period.rawValue % Self.periodsKept)]
+    return slot.instance.period == period ? slot : nil
+  }
+
+  // MARK: Journal
+
+  /// Puts one journal entry back, in order, before anything else.
+  public mutating func restore(_ entry: Span<UInt8>) {
+    var reader = WireReader(entry)
+    guard let code = try? reader.read(UInt8.self), let kind = EntryKind(rawValue: code) else { return }
+    switch kind {
+    case .vote:
+      guard let statement = try? Statement(decoding: &reader), let signature = try? reader.read(Signature.self),
+        statement.owner.rawValue < genesis.members, let slot = slot(statement.owner, statement.period),
+        !slot.isFinished
+      else { return }
+      slot.instance.restore(Vote(statement: statement, signature: signature))
+    case .record:
+      let bytes = entry.extracting(1..<entry.count)
+      guard let record = try? Record(decoding: &reader), let slot = slot(record.owner, record.through),
+        bytes.count == slot.recordBytes
+      else { return }
+      let hash = statement(record, bytes.extracting(Record.fixedBytes..<bytes.count)).recordHash
+      slot.store(record.meter, bytes, hash: hash)
+      slot.receipted.insert(record.meter)
+    case .decided:
+      guard let length = try? reader.read(UInt16.self), let bytes = try? reader.readBytes(Int(length)),
+        let certificate = try? Certificate(checking: bytes, against: genesis)
+      else { return }
+      apply(certificate)
+      guard let slot = slot(certificate.owner, certificate.period) else { return }
+      slot.certificate = Array(copying: bytes)
+      slot.header = certificate.header
+      slot.isFinished = true
+      if let product = try? reader.readBytes(reader.remaining) { slot.product = Array(copying: product) }
+    case .boot, .baseline, .closed, .certified: return
+    }
+  }
+
+  private func statement(_ record: Record, _ ciphertext: Span<UInt8>) -> RecordStatement {
+    RecordStatement(
+      networkIdentifier: genesis.networkIdentifier, group: genesis.group, record: record,
+      ciphertextHash: RecordStatement.ciphertextHash(ciphertext))
+  }
+
+  /// Moves the set's chain on to a decided value that builds on its head.
+  private func apply(_ certificate: Certificate) {
+    guard let header = certificate.header else { return }
+    let set = sets[Int(certificate.owner.rawValue)]
+    guard header.previous == set.head else { return }
+    set.coverage.advance(header.contributors, to: header.period)
+    set.head = header.digest
+    set.headPeriod = header.period
+  }
+
+  // MARK: Time
+
+  /// Call about ten times a second.
+  public mutating func tick(at now: Instant, via host: inout some NodeHost & ~Copyable) throws(PlatformError) {
+    ticks += 1
+    if ticks % 5 == 1 { link.greet(via: &host) }
+    guard now.clock == .synchronised else { return }
+    let current = now.period(ofSeconds: UInt64(genesis.periodSeconds))
+    for member in 0..<genesis.members {
+      let owner = ReplicaIndex(member)
+      for back in UInt64(1)...2 where current.rawValue >= genesis.firstPeriod.rawValue + back {
+        let period = Period(current.rawValue - back)
+        guard let slot = slot(owner, period), !slot.isFinished else { continue }
+        try advance(
+          slot, sinceEnd: now.milliseconds(sinceEndOf: period, ofSeconds: UInt64(genesis.periodSeconds)) ?? 0,
+          via: &host)
+      }
+    }
+  }
+
+  private mutating func advance(
+    _ slot: InstanceSlot, sinceEnd elapsed: UInt64, via host: inout some NodeHost & ~Copyable
+  ) throws(PlatformError) {
+    if slot.instance.decided != nil {
+      // Decided by votes without the value in hand: fetch the certificate.
+      if ticks % 3 == 0 { askOthers(.certificate, slot, via: &host) }
+      return
+    }
+    if slot.instance.primary == index, !slot.instance.hasSigned { try lead(slot, elapsed, via: &host) }
+    if let accepted = slot.instance.accepted, !slot.instance.hasSigned, ticks % 2 == 0 {
+      try validate(slot, accepted.statement.digest, via: &host)
+    }
+    try step(slot, .tick, via: &host)
+  }
+
+  private mutating func askOthers(
+    _ object: ObjectKind, _ slot: InstanceSlot, via host: inout some NodeHost & ~Copyable
+  ) {
+    let other = ReplicaIndex(
+      UInt16((UInt64(index.rawValue) + 1 + ticks / 3 % UInt64(genesis.members - 1)) % UInt64(genesis.members)))
+    guard let peer = link.peer(.aggregator(other)) else { return }
+    link.want(
+      Want(
+        object: object, owner: slot.instance.owner, meter: MeterIndex(0), period: slot.instance.period,
+        missing: FixedBytes()),
+      from: peer, via: &host)
+  }
+
+  /// True when this replica may prepare a value of this set in this period. (coverage rule 1)
+  private func mayExtend(_ slot: InstanceSlot) -> Bool {
+    let set = sets[Int(slot.instance.owner.rawValue)]
+    guard slot.instance.period > set.headPeriod else { return false }
+    for other in slots
+    where other.instance.owner == slot.instance.owner && other !== slot && other.instance.period > set.headPeriod
+      && other.instance.hasSigned && !other.isFinished
+    {
+      return false
+    }
+    return true
+  }
+
+  private mutating func lead(
+    _ slot: InstanceSlot, _ elapsed: UInt64, via host: inout some NodeHost & ~Copyable
+  ) throws(PlatformError) {
+    let owner = slot.instance.owner
+    let everyone = slot.held.count == genesis.meterCount(of: owner)
+    guard mayExtend(slot), everyone || elapsed >= periodMilliseconds / 4 else { return }
+    guard slot.held.count >= genesis.minimumContributors else {
+      if elapsed >= periodMilliseconds / 2 { try step(slot, .propose(Instance.nullDigest), via: &host) }
+      return
+    }
+    let set = sets[Int(owner.rawValue)]
+    multiply(slot, slot.held)
+    let header = Header(
+      networkIdentifier: genesis.networkIdentifier, epoch: genesis.epoch, group: genesis.group, owner: owner,
+      author: index, period: slot.instance.period, keyIdentifier: genesis.keyIdentifier, previous: set.head,
+      coverageRoot: set.coverage.root(advancing: slot.held, to: slot.instance.period), manifestRoot: manifest.root(),
+      productHash: productHash(slot), contributors: slot.held)
+    slot.proposedHeader = header
+    try step(slot, .propose(header.digest), via: &host)
+  }
+
+  /// Fills the manifest and the slot's product from the contributors' records.
+  private mutating func multiply(_ slot: InstanceSlot, _ contributors: MeterBitmap) {
+    var product = CiphertextProduct(key)
+    manifest.removeAll()
+    for meter in 0..<genesis.meterCount(of: slot.instance.owner) where contributors.contains(MeterIndex(meter)) {
+      manifest.append(MeterIndex(meter), slot.hash(of: MeterIndex(meter)))
+      // The record's memory belongs to the slot, which outlives this call.
+      let record = unsafe Span(_unsafeElements: slot.record(MeterIndex(meter)))
+      product.multiply(by: record.extracting(Record.fixedBytes..<record.count))
+    }
+    slot.product = Array(capacity: key.ciphertextBytes) { out in product.write(into: &out) }
+  }
+
+  /// Checks the accepted proposal against what is held, and fetches what is missing. Says so once it holds.
+  private mutating func validate(
+    _ slot: InstanceSlot, _ digest: Digest, via host: inout some NodeHost & ~Copyable
+  ) throws(PlatformError) {
+    if digest == Instance.nullDigest { return try step(slot, .validated(digest), via: &host) }
+    guard let header = slot.proposedHeader, header.digest == digest, slot.proposalRefusal == nil else { return }
+    let set = sets[Int(slot.instance.owner.rawValue)]
+    guard mayExtend(slot), header.previous == set.head else {
+      // Perhaps this replica is behind: the proposer has the certificate it lacks.
+      if let peer = link.peer(.aggregator(header.author)) {
+        link.want(
+          Want(
+            object: .certificate, owner: header.owner, meter: MeterIndex(0), period: Period(0), missing: FixedBytes()),
+          from: peer, via: &host)
+      }
+      return
+    }
+    do throws(HeaderRefusal) {
+      try genesis.check(
+        header, owner: slot.instance.owner, period: slot.instance.period, primary: slot.instance.primary,
+        head: set.head, coverage: set.coverage)
+    } catch { return refuse(slot, error) }
+    let missing = slot.missing(of: header.contributors)
+    if missing.count > 0 {
+      guard let peer = link.peer(.aggregator(header.author)) else { return }
+      link.want(
+        Want(
+          object: .records, owner: header.owner, meter: MeterIndex(0), period: header.period, missing: missing.bytes),
+        from: peer, via: &host)
+      return
+    }
+    multiply(slot, header.contributors)
+    guard manifest.root() == header.manifestRoot else { return refuse(slot, .wrongManifestRoot) }
+    guard productHash(slot) == header.productHash else {
+      return refuse(slot, .wrongProduct)
+    }
+    try step(slot, .validated(digest), via: &host)
+  }
+
+  private mutating func refuse(_ slot: InstanceSlot, _ refusal: HeaderRefusal) {
+    slot.proposalRefusal = refusal
+    headerRefusals[Int(refusal.rawValue)] += 1
+  }
+
+  // MARK: Consensus
+
+  private mutating func step(
+    _ slot: InstanceSlot, _ input: Input, via host: inout some NodeHost & ~Copyable
+  ) throws(PlatformError) {
+    var effects = Effects()
+    slot.instance.step(input, signer: signer, into: &effects)
+    // Persist before send: everything that must be durable first, one sync, then the rest in order. (rule 39)
+    var mustSync = false
+    for place in 0..<effects.count {
+      guard case .persist(let vote) = effects[place] else { continue }
+      var entry = ByteBuffer(capacity: 1 + Statement.encodedBytes + 64)
+      entry.replace { out in
+        out.write(EntryKind.vote.rawValue)
+        vote.statement.encode(into: &out)
+        out.write(vote.signature)
+      }
+      try host.append(entry.span)
+      mustSync = true
+    }
+    if mustSync { try host.sync() }
+    for place in 0..<effects.count {
+      switch effects[place] {
+      case .persist: continue
+      case .broadcast(let vote): broadcast(vote, via: &host)
+      case .broadcastProposal(let vote): broadcastProposal(slot, vote, via: &host)
+      case .validate(let digest): try validate(slot, digest, via: &host)
+      case .decided: try finish(slot, via: &host)
+      case .evidence: evidenceCount += 1
+      case .refused(let reason): voteRefusals[Int(reason.rawValue)] += 1
+      }
+    }
+  }
+
+  private mutating func broadcast(_ vote: Vote, via host: inout some NodeHost & ~Copyable) {
+    for member in 0..<genesis.members where member != index.rawValue {
+      guard let peer = link.peer(.aggregator(ReplicaIndex(member))) else { continue }
+      link.send(.vote, to: peer, via: &host) { out in VoteBody(vote).encode(into: &out) }
+    }
+  }
+
+  private mutating func broadcastProposal(
+    _ slot: InstanceSlot, _ vote: Vote, via host: inout some NodeHost & ~Copyable
+  ) {
+    let header = slot.proposedHeader
+    // After a restart the proposal's header is gone while its vote is not; then others' validation waits in vain, and
+    // the vote alone goes out.
+    guard vote.statement.digest == (header?.digest ?? Instance.nullDigest) else {
+      return broadcast(vote, via: &host)
+    }
+    for member in 0..<genesis.members where member != index.rawValue {
+      guard let peer = link.peer(.aggregator(ReplicaIndex(member))) else { continue }
+      link.send(.proposal, to: peer, via: &host) { out in
+        VoteBody(vote).encode(into: &out)
+        header?.encode(into: &out)
+      }
+    }
+  }
+
+  /// Applies a decision that was reached by votes.
+  private mutating func finish(_ slot: InstanceSlot, via host: inout some NodeHost & ~Copyable) throws(PlatformError) {
+    guard let quorum = slot.instance.certificate else { return }
+    let isNull = quorum.statement.digest == Instance.nullDigest
+    guard isNull || slot.proposedHeader?.digest == quorum.statement.digest else { return }
+    try conclude(slot, Certificate(quorum: quorum, header: isNull ? nil : slot.proposedHeader), via: &host)
+  }
+
+  /// Makes a decision durable, moves the set on and tells the bookkeeper.
+  private mutating func conclude(
+    _ slot: InstanceSlot, _ certificate: Certificate, via host: inout some NodeHost & ~Copyable
+  ) throws(PlatformError) {
+    guard !slot.isFinished else { return }
+    slot.certificate = Array(capacity: Certificate.maximumBytes(genesis.context.quorum)) { out in
+      certificate.encode(into: &out)
+    }
+    slot.header = certificate.header
+    if let header = certificate.header {
+      if slot.missing(of: header.contributors).count == 0 { multiply(slot, header.contributors) }
+      if productHash(slot) != header.productHash { slot.product = [] }
+    } else {
+      slot.product = []
+    }
+    let certificateBytes = slot.certificate
+    let productBytes = slot.product
+    var entry = ByteBuffer(capacity: 3 + slot.certificate.count + slot.product.count)
+    entry.replace { out in
+      out.write(EntryKind.decided.rawValue)
+      out.write(UInt16(slot.certificate.count))
+      out.write(certificateBytes.span)
+      out.write(productBytes.span)
+    }
+    try host.append(entry.span)
+    try host.sync()
+    apply(certificate)
+    slot.isFinished = true
+    try host.publish(.certificate, period: certificate.period, owner: certificate.owner, certificateBytes.span)
+    guard slot.instance.primary == index, let peer = link.peer(.bookkeeper) else { return }
+    link.sendChunks(.certificate, certificate.owner, certificate.period, certificateBytes.span, to: peer, via: &host)
+    if slot.product.count > 0 {
+      link.sendChunks(.product, certificate.owner, certificate.period, productBytes.span, to: peer, via: &host)
+    }
+  }
+
+  private func productHash(_ slot: InstanceSlot) -> Digest {
+    let product = slot.product
+    return RecordStatement.ciphertextHash(product.span)
+  }
+
+  private mutating func sendCertificate(
+    _ slot: InstanceSlot, to peer: Int, via host: inout some NodeHost & ~Copyable
+  ) {
+    let certificate = slot.certificate
+    link.sendChunks(
+      .certificate, slot.instance.owner, slot.instance.period, certificate.span, to: peer, via: &host)
+  }
+
+  // MARK: Packets
+
+  public mutating func receive(
+    _ datagram: Span<UInt8>, from endpoint: Endpoint, at now: Instant, via host: inout some NodeHost & ~Copyable
+  ) throws(PlatformError) {
+    var input = ByteBuffer(capacity: Sealer.maximumBodyBytes)
+    guard let (type, peer) = link.open(datagram, from: endpoint, into: &input, via: &host) else { return }
+    let sender = NodeIdentifier(link.sealer.peers[peer].identifier)
+    switch type {
+    case .record: try receiveRecord(input.span, sender, peer, at: now, via: &host)
+    case .vote, .proposal: try receiveVote(type, input.span, sender, peer, at: now, via: &host)
+    case .want: serve(input.span, sender, peer, via: &host)
+    case .chunk: try receiveChunk(input.span, sender, peer, via: &host)
+    case .status, .receipt, .proof: link.sealer.count(.notAllowed)
+    }
+  }
+
+  private func isInWindow(_ period: Period, _ now: Instant) -> Bool {
+    let current = now.period(ofSeconds: UInt64(genesis.periodSeconds))
+    return now.clock == .synchronised && period <= current && period.rawValue + 2 >= current.rawValue
+      && period >= genesis.firstPeriod
+  }
+
+  private mutating func receiveRecord(
+    _ bytes: Span<UInt8>, _ sender: NodeIdentifier, _ peer: Int, at now: Instant,
+    via host: inout some NodeHost & ~Copyable
+  ) throws(PlatformError) {
+    do throws(RecordRefusal) {
+      let (record, slot, isNew) = try accept(bytes, sender, now)
+      guard sender.meter != nil else { return }
+      // A record that came after the proposal was fixed gets no promise for this period. (coverage rule 6)
+      if let header = slot.proposedHeader, header.author == index, !header.contributors.contains(record.meter) {
+        return
+      }
+      do throws(PlatformError) {
+        if isNew || !slot.receipted.contains(record.meter) {
+          var entry = ByteBuffer(capacity: 1 + bytes.count)
+          entry.replace { out in
+            out.write(EntryKind.record.rawValue)
+            out.write(bytes)
+          }
+          try host.append(entry.span)
+          try host.sync()
+          slot.receipted.insert(record.meter)
+        }
+      } catch { throw .malformed }
+      var receipt = Receipt(
+        networkIdentifier: genesis.networkIdentifier, epoch: genesis.epoch, group: genesis.group, owner: record.owner,
+        meter: record.meter, signer: index, period: record.through, recordHash: slot.hash(of: record.meter))
+      receipt.signature = signer.sign { out in receipt.encodeSigned(into: &out) }
+      link.send(.receipt, to: peer, via: &host) { out in receipt.encode(into: &out) }
+    } catch { recordRefusals[Int(error.rawValue)] += 1 }
+  }
+
+  /// Checks a record and keeps it; the first of a meter wins. (coverage rules 2, 6)
+  private mutating func accept(
+    _ bytes: Span<UInt8>, _ sender: NodeIdentifier, _ now: Instant
+  ) throws(RecordRefusal) -> (Record, InstanceSlot, Bool) {
+    var reader = WireReader(bytes)
+    guard let record = try? Record(decoding: &reader), let ciphertext = try? reader.readBytes(reader.remaining) else {
+      throw .malformed
+    }
+    guard record.owner.rawValue < genesis.members else { throw .wrongSet }
+    if let meter = sender.meter, meter.owner != record.owner || meter.index != record.meter { throw .unknownMeter }
+    guard sender.meter != nil || sender.aggregatorIndex != nil else { throw .unknownMeter }
+    guard isInWindow(record.through, now), let slot = slot(record.owner, record.through) else { throw .wrongThrough }
+    if slot.held.contains(record.meter) {
+      let held = unsafe Span(_unsafeElements: slot.record(record.meter))
+      var same = held.count == bytes.count
+      if same { for index in 0..<bytes.count where held[index] != bytes[index] { same = false } }
+      if same { return (record, slot, false) }
+    }
+    let hash = try genesis.check(
+      record, ciphertext: ciphertext, owner: record.owner, period: record.through,
+      coverage: sets[Int(record.owner.rawValue)].coverage)
+    guard !slot.held.contains(record.meter) else {
+      // Both signatures hold and the records differ: the meter lied, or lost its disk.
+      evidenceCount += 1
+      throw .conflicting
+    }
+    do throws(PaillierError) { try key.validate(ciphertext) } catch { throw .badCiphertext }
+    slot.store(record.meter, bytes, hash: hash)
+    recordsAccepted += 1
+    return (record, slot, true)
+  }
+
+  private mutating func receiveVote(
+    _ type: PacketType, _ bytes: Span<UInt8>, _ sender: NodeIdentifier, _ peer: Int, at now: Instant,
+    via host: inout some NodeHost & ~Copyable
+  ) throws(PlatformError) {
+    var reader = WireReader(bytes)
+    guard let member = sender.aggregatorIndex else { return link.sealer.count(.notAllowed) }
+    guard let body = try? VoteBody(decoding: &reader), body.owner.rawValue < genesis.members else {
+      return link.sealer.count(.malformedBody)
+    }
+    var header: Header?
+    if type == .proposal, reader.remaining > 0 {
+      guard let decoded = try? Header(decoding: &reader) else { return link.sealer.count(.malformedBody) }
+      header = decoded
+    }
+    guard reader.remaining == 0 else { return link.sealer.count(.malformedBody) }
+    if let slot = existingSlot(body.owner, body.period), slot.isFinished {
+      // Whoever still votes there missed the decision. (consensus rule 27)
+      return sendCertificate(slot, to: peer, via: &host)
+    }
+    guard isInWindow(body.period, now) || existingSlot(body.owner, body.period)?.instance.hasSigned == true,
+      let slot = slot(body.owner, body.period)
+    else { return link.sealer.count(.notAllowed) }
+    let vote = Vote(statement: body.statement(in: genesis.context, signer: member), signature: body.signature)
+    guard
+      let authenticated = Authenticated(
+        checking: vote, by: genesis.aggregators[Int(member.rawValue)].verificationKey)
+    else { return link.sealer.count(.badSeal) }
+    if type == .vote { return try step(slot, .vote(authenticated), via: &host) }
+    guard body.digest == header?.digest ?? Instance.nullDigest else { return link.sealer.count(.malformedBody) }
+    if slot.instance.accepted == nil { slot.proposedHeader = header }
+    try step(slot, .proposal(authenticated), via: &host)
+  }
+
+  private mutating func serve(
+    _ bytes: Span<UInt8>, _ sender: NodeIdentifier, _ peer: Int, via host: inout some NodeHost & ~Copyable
+  ) {
+    var reader = WireReader(bytes)
+    guard let want = try? Want(decoding: &reader), want.owner.rawValue < genesis.members else {
+      return link.sealer.count(.malformedBody)
+    }
+    let set = sets[Int(want.owner.rawValue)]
+    let period = want.object == .certificate && want.period.rawValue == 0 ? set.headPeriod : want.period
+    guard let slot = existingSlot(want.owner, period) else { return }
+    switch want.object {
+    case .certificate:
+      guard slot.isFinished else { return }
+      sendCertificate(slot, to: peer, via: &host)
+    case .product:
+      guard slot.isFinished, slot.product.count > 0, sender.isBookkeeper || sender.aggregatorIndex != nil else {
+        return
+      }
+      let product = slot.product
+      link.sendChunks(.product, want.owner, period, product.span, to: peer, via: &host)
+    case .records:
+      // The bookkeeper could decrypt a single record: members only. (DESIGN §2.2)
+      guard sender.aggregatorIndex != nil else { return link.sealer.count(.notAllowed) }
+      let missing = MeterBitmap(want.missing)
+      for meter in 0..<genesis.meterCount(of: want.owner)
+      where missing.contains(MeterIndex(meter)) && slot.held.contains(MeterIndex(meter)) {
+        let record = slot.record(MeterIndex(meter))
+        link.send(.record, to: peer, via: &host) { out in out.write(unsafe Span(_unsafeElements: record)) }
+      }
+    case .coverageTable:
+      guard sender.aggregatorIndex != nil, period == set.headPeriod else { return }
+      var table = ByteBuffer(capacity: 8 * Int(max(1, set.coverage.meterCount)))
+      table.replace { out in set.coverage.encode(into: &out) }
+      link.sendChunks(.coverageTable, want.owner, period, table.span, to: peer, via: &host)
+    case .proof: serveProof(slot, want.meter, peer, via: &host)
+    }
+  }
+
+  private mutating func serveProof(
+    _ slot: InstanceSlot, _ meter: MeterIndex, _ peer: Int, via host: inout some NodeHost & ~Copyable
+  ) {
+    guard slot.isFinished, let header = slot.header, header.contributors.contains(meter),
+      slot.missing(of: header.contributors).count == 0
+    else {
+      if slot.isFinished {
+        sendCertificate(slot, to: peer, via: &host)
+      }
+      return
+    }
+    manifest.removeAll()
+    var leaf = 0
+    for other in 0..<genesis.meterCount(of: header.owner) where header.contributors.contains(MeterIndex(other)) {
+      if other == meter.rawValue { leaf = manifest.count }
+      manifest.append(MeterIndex(other), slot.hash(of: MeterIndex(other)))
+    }
+    var siblings: [Digest] = []
+    guard manifest.proof(of: leaf, { siblings.append($0) }) == header.manifestRoot else { return }
+    sendCertificate(slot, to: peer, via: &host)
+    let proof = InclusionProof(
+      owner: header.owner, meter: meter, leafIndex: UInt16(leaf), siblingCount: UInt16(siblings.count),
+      period: header.period, recordHash: slot.hash(of: meter))
+    link.send(.proof, to: peer, via: &host) { out in
+      proof.encode(into: &out)
+      for sibling in siblings { out.write(sibling) }
+    }
+  }
+
+  private mutating func receiveChunk(
+    _ bytes: Span<UInt8>, _ sender: NodeIdentifier, _ peer: Int, via host: inout some NodeHost & ~Copyable
+  ) throws(PlatformError) {
+    var reader = WireReader(bytes)
+    guard sender.aggregatorIndex != nil, let chunk = try? Chunk(decoding: &reader),
+      let piece = try? reader.readBytes(reader.remaining), chunk.owner.rawValue < genesis.members
+    else { return link.sealer.count(.malformedBody) }
+    switch chunk.object {
+    case .certificate:
+      guard assembly.add(chunk, piece) else { return }
+      guard let certificate = try? Certificate(checking: assembly.span, against: genesis) else {
+        return link.sealer.count(.malformedBody)
+      }
+      try adopt(certificate, from: peer, via: &host)
+    case .coverageTable:
+      let set = sets[Int(chunk.owner.rawValue)]
+      guard tableAssembly.add(chunk, piece), let pending = set.pending, let header = pending.header,
+        header.period > set.headPeriod,
+        set.coverage.replace(decoding: tableAssembly.span, expecting: header.coverageRoot)
+      else { return }
+      // The newest certificate is the checkpoint: chain and table move together. (DESIGN §2.1)
+      set.head = header.digest
+      set.headPeriod = header.period
+      set.pending = nil
+    case .product, .records, .proof: link.sealer.count(.notAllowed)
+    }
+  }
+
+  /// Takes over a decision somebody else proved.
+  private mutating func adopt(
+    _ certificate: Certificate, from peer: Int, via host: inout some NodeHost & ~Copyable
+  ) throws(PlatformError) {
+    let set = sets[Int(certificate.owner.rawValue)]
+    if let header = certificate.header, header.previous != set.head {
+      guard header.period > set.headPeriod else { return }
+      set.pending = certificate
+      link.want(
+        Want(
+          object: .coverageTable, owner: header.owner, meter: MeterIndex(0), period: header.period,
+          missing: FixedBytes()),
+        from: peer, via: &host)
+      return
+    }
+    guard let slot = slot(certificate.owner, certificate.period) else { return }
+    try conclude(slot, certificate, via: &host)
+  }
+}

@@ -1,0 +1,187 @@
+import Aggregation
+import Consensus
+import Cryptography
+import HAL
+import Packets
+import Paillier
+import Units
+import Wire
+
+/// What the bookkeeper knows of one set in one period.
+struct BookEntry {
+  var owner: ReplicaIndex
+  var period: Period
+  var certificate: Certificate?
+  var certificateBytes: [UInt8] = []
+  var product: [UInt8] = []
+  var isPublished = false
+}
+
+/// Checks certificates, decrypts their sums, proves each decryption and publishes it.
+public struct BookkeeperNode: ~Copyable {
+  /// Periods looked back at for certificates that did not arrive.
+  public static let periodsKept: UInt64 = 16
+
+  let genesis: Genesis
+  let key: PrivateKey
+  let signer: SigningKey
+  var link: PacketLink
+  var entries: [BookEntry] = []
+  var assembly: Assembly
+  var productAssembly: Assembly
+  var ticks: UInt64 = 0
+  public private(set) var publishedCount: UInt64 = 0
+  /// Sums that could not be published: a slot is beyond what its contributors may hold.
+  public private(set) var unpublishableCount: UInt64 = 0
+
+  public init(
+    genesis: Genesis, key: consuming PrivateKey, signer: consuming SigningKey, sealer: consuming Sealer
+  ) {
+    assembly = Assembly(capacity: Certificate.maximumBytes(genesis.context.quorum))
+    productAssembly = Assembly(capacity: key.publicKey.ciphertextBytes)
+    self.genesis = genesis
+    self.key = key
+    self.signer = signer
+    link = PacketLink(sealer)
+  }
+
+  private func place(_ owner: ReplicaIndex, _ period: Period) -> Int? {
+    entries.firstIndex { $0.owner == owner && $0.period == period }
+  }
+
+  /// The certificate comes back from the journal; whatever was not published then is decrypted again.
+  public mutating func restore(_ entry: Span<UInt8>) {
+    var reader = WireReader(entry)
+    guard (try? reader.read(UInt8.self)) == EntryKind.decided.rawValue, let length = try? reader.read(UInt16.self),
+      let bytes = try? reader.readBytes(Int(length)),
+      let certificate = try? Certificate(checking: bytes, against: genesis),
+      place(certificate.owner, certificate.period) == nil
+    else { return }
+    var kept = BookEntry(owner: certificate.owner, period: certificate.period)
+    kept.certificate = certificate
+    kept.certificateBytes = Array(copying: bytes)
+    if let product = try? reader.readBytes(reader.remaining) { kept.product = Array(copying: product) }
+    keep(kept)
+  }
+
+  private mutating func keep(_ entry: BookEntry) {
+    if entries.count >= Int(Self.periodsKept) * Int(genesis.members) {
+      // The oldest published one makes room; an unpublished one is never forgotten.
+      if let oldest = entries.firstIndex(where: { $0.isPublished }) { entries.remove(at: oldest) }
+    }
+    entries.append(entry)
+  }
+
+  public mutating func tick(at now: Instant, via host: inout some NodeHost & ~Copyable) throws(PlatformError) {
+    ticks += 1
+    if ticks % 5 == 1 { link.greet(via: &host) }
+    for index in entries.indices where !entries[index].isPublished { try publish(index, via: &host) }
+    guard ticks % 5 == 0, now.clock == .synchronised else { return }
+    let current = now.period(ofSeconds: UInt64(genesis.periodSeconds)).rawValue
+    for back in UInt64(1)...Self.periodsKept where current >= genesis.firstPeriod.rawValue + back {
+      let period = Period(current - back)
+      // The newest period's certificates are on their way by themselves.
+      guard
+        back > 1
+          || (now.milliseconds(sinceEndOf: period, ofSeconds: UInt64(genesis.periodSeconds)) ?? 0) > UInt64(
+            genesis.periodSeconds) * 500
+      else { continue }
+      for member in 0..<genesis.members { ask(ReplicaIndex(member), period, via: &host) }
+    }
+  }
+
+  /// Asks one aggregator, in turn, for what is missing of (owner, period).
+  private mutating func ask(_ owner: ReplicaIndex, _ period: Period, via host: inout some NodeHost & ~Copyable) {
+    let known = place(owner, period)
+    if let known, entries[known].isPublished { return }
+    let object: ObjectKind = known != nil && entries[known!].certificate != nil ? .product : .certificate
+    let turn = UInt32(truncatingIfNeeded: ticks / 5) % UInt32(genesis.members)
+    let target = genesis.context.primary(owner: owner, period: period, view: View(turn))
+    guard let peer = link.peer(.aggregator(target)) else { return }
+    link.want(
+      Want(object: object, owner: owner, meter: MeterIndex(0), period: period, missing: FixedBytes()), from: peer,
+      via: &host)
+  }
+
+  public mutating func receive(
+    _ datagram: Span<UInt8>, from endpoint: Endpoint, via host: inout some NodeHost & ~Copyable
+  ) throws(PlatformError) {
+    var input = ByteBuffer(capacity: Sealer.maximumBodyBytes)
+    guard let (type, peer) = link.open(datagram, from: endpoint, into: &input, via: &host) else { return }
+    guard type == .chunk, link.sealer.peers[peer].identifier < UInt32(GroupLimits.maximumAggregators) else {
+      // A bookkeeper must never see a single record. (DESIGN §2.2)
+      return link.sealer.count(.notAllowed)
+    }
+    var reader = WireReader(input.span)
+    guard let chunk = try? Chunk(decoding: &reader), let piece = try? reader.readBytes(reader.remaining),
+      chunk.owner.rawValue < genesis.members
+    else { return link.sealer.count(.malformedBody) }
+    switch chunk.object {
+    case .certificate:
+      guard assembly.add(chunk, piece) else { return }
+      guard let certificate = try? Certificate(checking: assembly.span, against: genesis) else {
+        return link.sealer.count(.malformedBody)
+      }
+      guard place(certificate.owner, certificate.period) == nil else { return }
+      var entry = BookEntry(owner: certificate.owner, period: certificate.period)
+      entry.certificate = certificate
+      entry.certificateBytes = Array(copying: assembly.span)
+      keep(entry)
+      if certificate.header == nil { try publish(entries.count - 1, via: &host) }
+    case .product:
+      guard productAssembly.add(chunk, piece), let index = place(chunk.owner, chunk.period),
+        entries[index].product.isEmpty, let header = entries[index].certificate?.header
+      else { return }
+      guard RecordStatement.ciphertextHash(productAssembly.span) == header.productHash else {
+        return link.sealer.count(.malformedBody)
+      }
+      entries[index].product = Array(copying: productAssembly.span)
+      let certificate = entries[index].certificateBytes
+      let product = entries[index].product
+      // Durable before it is decrypted: a crash in between loses nothing.
+      let journal = [UInt8](capacity: 3 + certificate.count + product.count) { out in
+        out.write(EntryKind.decided.rawValue)
+        out.write(UInt16(certificate.count))
+        out.write(certificate.span)
+        out.write(product.span)
+      }
+      try host.append(journal.span)
+      try host.sync()
+      try publish(index, via: &host)
+    case .records, .coverageTable, .proof: link.sealer.count(.notAllowed)
+    }
+  }
+
+  private mutating func publish(_ index: Int, via host: inout some NodeHost & ~Copyable) throws(PlatformError) {
+    guard let certificate = entries[index].certificate else { return }
+    let bytes = entries[index].certificateBytes
+    guard let header = certificate.header else {
+      try host.publish(.certificate, period: certificate.period, owner: certificate.owner, bytes.span)
+      entries[index].isPublished = true
+      return
+    }
+    let product = entries[index].product
+    guard !product.isEmpty else { return }
+    var sum = ByteBuffer(capacity: key.publicKey.modulusBytes)
+    var root = ByteBuffer(capacity: key.publicKey.modulusBytes)
+    var proven = false
+    sum.replace { sum in
+      root.replace { root in proven = (try? key.prove(product.span, sum: &sum, root: &root)) != nil }
+    }
+    // A sum beyond its contributors' bound would be nonsense in public: it stays here, and its certificate with it.
+    guard proven, (try? key.publicKey.unpack(sum: sum.span, contributors: Int(header.count))) != nil else {
+      unpublishableCount += 1
+      entries[index].isPublished = true
+      return
+    }
+    let published = PublishedSum(
+      header: header, sum: Array(copying: sum.span), root: Array(copying: root.span), signer: signer)
+    let file = [UInt8](capacity: PublishedSum.encodedBytes(modulusBytes: key.publicKey.modulusBytes)) { out in
+      published.encode(into: &out)
+    }
+    try host.publish(.certificate, period: certificate.period, owner: certificate.owner, bytes.span)
+    try host.publish(.sum, period: certificate.period, owner: certificate.owner, file.span)
+    entries[index].isPublished = true
+    publishedCount += 1
+  }
+}

@@ -1,0 +1,79 @@
+import Aggregation
+import Consensus
+import Packets
+import Units
+import Wire
+
+/// Everything an aggregator holds about one set in one period. Memory is taken once and reused period after period.
+final class InstanceSlot {
+  var instance: Instance
+  var proposedHeader: Header?
+  var proposalRefusal: HeaderRefusal?
+  /// Set once the decision was applied to the set's chain; the bytes are the certificate file.
+  var certificate: [UInt8] = []
+  var header: Header?
+  var isFinished = false
+  /// Empty unless this replica held every contributor's record.
+  var product: [UInt8] = []
+  var held = MeterBitmap()
+  var receipted = MeterBitmap()
+  private var records: ByteBuffer
+  private var hashes: [Digest]
+  let recordBytes: Int
+
+  init(_ instance: consuming Instance, meterCount: UInt16, ciphertextBytes: Int) {
+    recordBytes = Record.fixedBytes + ciphertextBytes
+    records = ByteBuffer(capacity: max(1, Int(meterCount)) * recordBytes)
+    hashes = Array(repeating: Digest(), count: Int(meterCount))
+    self.instance = instance
+  }
+
+  func reset(owner: ReplicaIndex, period: Period) {
+    instance.reset(owner: owner, period: period)
+    proposedHeader = nil
+    proposalRefusal = nil
+    certificate = []
+    header = nil
+    isFinished = false
+    product = []
+    held = MeterBitmap()
+    receipted = MeterBitmap()
+  }
+
+  func hash(of meter: MeterIndex) -> Digest { hashes[Int(meter.rawValue)] }
+
+  func store(_ meter: MeterIndex, _ bytes: Span<UInt8>, hash: Digest) {
+    let start = Int(meter.rawValue) * recordBytes
+    for index in 0..<bytes.count { records.mutableBytes[start + index] = bytes[index] }
+    hashes[Int(meter.rawValue)] = hash
+    held.insert(meter)
+  }
+
+  func record(_ meter: MeterIndex) -> UnsafeBufferPointer<UInt8> {
+    UnsafeBufferPointer(
+      rebasing: records.mutableBytes[(Int(meter.rawValue) * recordBytes)..<((Int(meter.rawValue) + 1) * recordBytes)])
+  }
+
+  func missing(of contributors: MeterBitmap) -> MeterBitmap {
+    var result = MeterBitmap()
+    for index in 0..<64 { result.bytes.storage[index] = contributors.bytes.storage[index] & ~held.bytes.storage[index] }
+    return result
+  }
+}
+
+/// The chain of one set: what was decided last, and what it covers.
+final class SetState {
+  let owner: ReplicaIndex
+  var coverage: CoverageTable
+  var head: Digest
+  /// Period of the last decided header; 0 before the first.
+  var headPeriod = Period(0)
+  /// A newer certificate that waits for its coverage table.
+  var pending: Certificate?
+
+  init(owner: ReplicaIndex, coverage: consuming CoverageTable, genesisDigest: Digest) {
+    self.owner = owner
+    self.coverage = coverage
+    head = genesisDigest
+  }
+}

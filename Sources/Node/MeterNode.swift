@@ -1,0 +1,310 @@
+import Aggregation
+import Consensus
+import Cryptography
+import HAL
+import Packets
+import Paillier
+import Units
+import Wire
+
+/// What the meter counts, in the order of the plaintext's slots.
+public struct EnergyRegisters: Equatable, Sendable {
+  public static let count = 2
+  public var activeEnergyImport: MilliwattHours
+  public var activeEnergyExport: MilliwattHours
+
+  public init(activeEnergyImport: MilliwattHours, activeEnergyExport: MilliwattHours) {
+    self.activeEnergyImport = activeEnergyImport
+    self.activeEnergyExport = activeEnergyExport
+  }
+}
+
+/// A record that was made and sent and is not yet proven to be certified.
+struct OutstandingRecord {
+  var from: Period
+  var through: Period
+  var recordHash: Digest
+  /// Registers up to which this record accounts: whole watt-hours above the base.
+  var closing: EnergyRegisters
+  var bytes: [UInt8]
+  var isReceipted = false
+}
+
+/// Turns a meter's registers into records and follows each until its set has certified it.
+///
+/// Invariant: certified + pending = registers now − registers at activation, to the milliwatt-hour.
+public struct MeterNode: ~Copyable {
+  /// Records that may wait for their certificate at once; beyond it the oldest, which no longer can be certified by
+  /// its own period, is dropped. Its energy is in every later record.
+  public static let maximumOutstanding = 8
+
+  let genesis: Genesis
+  let encryptor: Encryptor
+  public let owner: ReplicaIndex
+  public let index: MeterIndex
+  let signer: SigningKey
+  let closingKey: SelfSealingKey
+  var link: PacketLink
+  var outstanding: [OutstandingRecord] = []
+  var assembly: Assembly
+  /// The newest certificate of this set that verified.
+  var certificate: Certificate?
+  var ticks: UInt64 = 0
+
+  /// Registers at activation; nil before the first boundary.
+  public private(set) var activation: EnergyRegisters?
+  /// Registers up to which energy is certified.
+  public private(set) var certifiedRegisters: EnergyRegisters?
+  /// Registers at the newest boundary.
+  public private(set) var latest: EnergyRegisters?
+  public private(set) var coveredThrough: Period
+  public private(set) var lastClosed: Period
+  public private(set) var receiptCount: UInt64 = 0
+  public private(set) var proofCount: UInt64 = 0
+
+  public init(
+    genesis: Genesis, encryptor: consuming Encryptor, owner: ReplicaIndex, index: MeterIndex,
+    signer: consuming SigningKey, closingKey: consuming SelfSealingKey, sealer: consuming Sealer
+  ) {
+    self.genesis = genesis
+    self.encryptor = encryptor
+    self.owner = owner
+    self.index = index
+    self.signer = signer
+    self.closingKey = closingKey
+    link = PacketLink(sealer)
+    assembly = Assembly(capacity: Certificate.maximumBytes(genesis.context.quorum))
+    coveredThrough = Period(genesis.firstPeriod.rawValue - 1)
+    lastClosed = coveredThrough
+  }
+
+  /// True when the boundary that ends `period` has not been read yet. The first boundary is the end of the period
+  /// before the first: it sets the base.
+  public func needsClosing(at now: Instant) -> Period? {
+    let ended = now.period(ofSeconds: UInt64(genesis.periodSeconds)).rawValue - 1
+    guard now.clock == .synchronised, ended >= genesis.firstPeriod.rawValue - 1 else { return nil }
+    guard activation == nil || ended > lastClosed.rawValue else { return nil }
+    return Period(ended)
+  }
+
+  // MARK: Journal
+
+  public mutating func restore(_ entry: Span<UInt8>) {
+    var reader = WireReader(entry)
+    guard let code = try? reader.read(UInt8.self), let kind = EntryKind(rawValue: code) else { return }
+    switch kind {
+    case .baseline:
+      guard let period = try? reader.read(UInt64.self), let registers = try? readRegisters(&reader) else { return }
+      activation = registers
+      certifiedRegisters = registers
+      latest = registers
+      lastClosed = Period(period)
+    case .closed:
+      guard let read = try? readRegisters(&reader), let closing = try? readRegisters(&reader) else { return }
+      let start = reader.offset
+      guard let record = try? Record(decoding: &reader), let ciphertext = try? reader.readBytes(reader.remaining) else {
+        return
+      }
+      let bytes = Array(copying: entry.extracting(start..<entry.count))
+      keep(record, ciphertext, closing, bytes)
+      latest = read
+      lastClosed = record.through
+    case .certified:
+      guard let hash = try? reader.read(Digest.self) else { return }
+      settle(hash)
+    case .boot, .vote, .record, .decided: return
+    }
+  }
+
+  private func readRegisters(_ reader: inout WireReader) throws(WireError) -> EnergyRegisters {
+    let imported = Int64(bitPattern: try reader.read(UInt64.self))
+    let exported = Int64(bitPattern: try reader.read(UInt64.self))
+    return EnergyRegisters(
+      activeEnergyImport: MilliwattHours(imported), activeEnergyExport: MilliwattHours(exported))
+  }
+
+  private mutating func keep(
+    _ record: Record, _ ciphertext: Span<UInt8>, _ closing: EnergyRegisters, _ bytes: [UInt8]
+  ) {
+    let statement = RecordStatement(
+      networkIdentifier: genesis.networkIdentifier, group: genesis.group, record: record,
+      ciphertextHash: RecordStatement.ciphertextHash(ciphertext))
+    if outstanding.count == Self.maximumOutstanding { outstanding.removeFirst() }
+    outstanding.append(
+      OutstandingRecord(
+        from: record.from, through: record.through, recordHash: statement.recordHash, closing: closing, bytes: bytes))
+  }
+
+  /// Clears exactly the energy of the record with this hash, and what it made impossible. (coverage rule 4)
+  private mutating func settle(_ hash: Digest) {
+    guard let place = outstanding.firstIndex(where: { $0.recordHash == hash }) else { return }
+    let record = outstanding[place]
+    coveredThrough = record.through
+    certifiedRegisters = record.closing
+    outstanding.removeAll { $0.through <= record.through || $0.from != record.through.next }
+  }
+
+  // MARK: Closing a period
+
+  /// Takes the registers read at the end of `period`. The record is durable before it is sent, once, and sent again
+  /// byte for byte: a restart never makes a second one. (DESIGN §2.1)
+  public mutating func close(
+    _ period: Period, _ registers: EnergyRegisters, via host: inout some NodeHost & ~Copyable
+  ) throws(PlatformError) {
+    guard let base = certifiedRegisters else {
+      let entry = [UInt8](capacity: 25) { out in
+        out.write(EntryKind.baseline.rawValue)
+        out.write(period.rawValue)
+        Self.write(registers, into: &out)
+      }
+      try host.append(entry.span)
+      try host.sync()
+      activation = registers
+      certifiedRegisters = registers
+      latest = registers
+      lastClosed = period
+      return
+    }
+    latest = registers
+    lastClosed = period
+    // A meter that comes up after activation covers everything since; one before the first period has nothing to say.
+    guard period > coveredThrough, period >= genesis.firstPeriod else { return }
+    let (importWattHours, importClosing) = Self.whole(registers.activeEnergyImport, above: base.activeEnergyImport)
+    let (exportWattHours, exportClosing) = Self.whole(registers.activeEnergyExport, above: base.activeEnergyExport)
+    let closing = EnergyRegisters(activeEnergyImport: importClosing, activeEnergyExport: exportClosing)
+    let values = [importWattHours, exportWattHours]
+    var failed = false
+    let ciphertext = [UInt8](capacity: encryptor.key.ciphertextBytes) { out in
+      do throws(PaillierError) { try encryptor.encrypt(values.span, using: &host.random, into: &out) } catch {
+        failed = true
+      }
+    }
+    // Values are clamped to the slot above, so encryption cannot refuse them.
+    precondition(!failed)
+    var plaintext = FixedBytes<32>()
+    let registerBytes = [UInt8](capacity: 16) { out in Self.write(closing, into: &out) }
+    for place in 0..<16 { plaintext.storage[place] = registerBytes[place] }
+    var record = Record(
+      owner: owner, meter: index, epoch: genesis.epoch, from: coveredThrough.next, through: period,
+      keyIdentifier: genesis.keyIdentifier,
+      closing: closingKey.seal(plaintext, as: FixedBytes<72>.self, using: &host.random), signature: Signature())
+    let statement = RecordStatement(
+      networkIdentifier: genesis.networkIdentifier, group: genesis.group, record: record,
+      ciphertextHash: RecordStatement.ciphertextHash(ciphertext.span))
+    record.signature = signer.sign { out in statement.encodeSigned(into: &out) }
+    let bytes = [UInt8](capacity: Record.fixedBytes + ciphertext.count) { out in
+      record.encode(into: &out)
+      out.write(ciphertext.span)
+    }
+    let entry = [UInt8](capacity: 33 + bytes.count) { out in
+      out.write(EntryKind.closed.rawValue)
+      Self.write(registers, into: &out)
+      Self.write(closing, into: &out)
+      out.write(bytes.span)
+    }
+    try host.append(entry.span)
+    try host.sync()
+    keep(record, ciphertext.span, closing, bytes)
+    sendNewest(via: &host)
+  }
+
+  /// Whole watt-hours above `base`, clamped to a slot (coverage rule 10), and the register they reach.
+  static func whole(_ register: MilliwattHours, above base: MilliwattHours) -> (Int64, MilliwattHours) {
+    let wattHours = min(max(0, (register.value - base.value) / 1000), SlotLayout.valueBound - 1)
+    return (wattHours, MilliwattHours(base.value + wattHours * 1000))
+  }
+
+  private static func write(_ registers: EnergyRegisters, into output: inout OutputSpan<UInt8>) {
+    output.write(UInt64(bitPattern: registers.activeEnergyImport.value))
+    output.write(UInt64(bitPattern: registers.activeEnergyExport.value))
+  }
+
+  // MARK: Time and packets
+
+  /// Call about ten times a second.
+  public mutating func tick(at now: Instant, via host: inout some NodeHost & ~Copyable) {
+    ticks += 1
+    if ticks % 5 == 1 { link.greet(via: &host) }
+    guard let newest = outstanding.last else { return }
+    if !newest.isReceipted {
+      if ticks % 3 == 0 { sendNewest(via: &host) }
+    } else if ticks % 5 == 0 {
+      for record in outstanding { askForProof(record, via: &host) }
+    }
+  }
+
+  /// To the set's primary and the next one from the start. (DESIGN §3)
+  private mutating func sendNewest(via host: inout some NodeHost & ~Copyable) {
+    guard let newest = outstanding.last else { return }
+    for ahead in UInt32(0)..<2 {
+      let target = genesis.context.primary(owner: owner, period: newest.through, view: View(ahead))
+      guard let peer = link.peer(.aggregator(target)) else { continue }
+      link.send(.record, to: peer, via: &host) { out in out.write(newest.bytes.span) }
+    }
+  }
+
+  private mutating func askForProof(_ record: OutstandingRecord, via host: inout some NodeHost & ~Copyable) {
+    // In turn, beginning with the primary: any member that holds the records can answer.
+    let turn = UInt32(truncatingIfNeeded: ticks / 5) % UInt32(genesis.members)
+    let target = genesis.context.primary(owner: owner, period: record.through, view: View(turn))
+    guard let peer = link.peer(.aggregator(target)) else { return }
+    link.want(
+      Want(object: .proof, owner: owner, meter: index, period: record.through, missing: FixedBytes()), from: peer,
+      via: &host)
+  }
+
+  public mutating func receive(
+    _ datagram: Span<UInt8>, from endpoint: Endpoint, via host: inout some NodeHost & ~Copyable
+  ) throws(PlatformError) {
+    var input = ByteBuffer(capacity: Sealer.maximumBodyBytes)
+    guard let (type, _) = link.open(datagram, from: endpoint, into: &input, via: &host) else { return }
+    var reader = WireReader(input.span)
+    switch type {
+    case .receipt:
+      guard let receipt = try? Receipt(decoding: &reader), reader.remaining == 0,
+        receipt.signer.rawValue < genesis.members, receipt.networkIdentifier == genesis.networkIdentifier,
+        Authenticated(
+          checking: receipt, by: genesis.aggregators[Int(receipt.signer.rawValue)].verificationKey) != nil,
+        let place = outstanding.firstIndex(where: { $0.recordHash == receipt.recordHash })
+      else { return link.sealer.count(.malformedBody) }
+      outstanding[place].isReceipted = true
+      receiptCount += 1
+    case .chunk:
+      guard let chunk = try? Chunk(decoding: &reader), chunk.object == .certificate, chunk.owner == owner,
+        let piece = try? reader.readBytes(reader.remaining)
+      else { return link.sealer.count(.malformedBody) }
+      guard assembly.add(chunk, piece) else { return }
+      guard let checked = try? Certificate(checking: assembly.span, against: genesis) else {
+        return link.sealer.count(.malformedBody)
+      }
+      certificate = checked
+    case .proof: try receiveProof(&reader, via: &host)
+    case .status, .record, .proposal, .vote, .want: link.sealer.count(.notAllowed)
+    }
+  }
+
+  /// Only a record hash under the manifest root of a verified certificate counts. (coverage rule 4)
+  private mutating func receiveProof(
+    _ reader: inout WireReader, via host: inout some NodeHost & ~Copyable
+  ) throws(PlatformError) {
+    guard let proof = try? InclusionProof(decoding: &reader),
+      Int(proof.siblingCount) <= Manifest.maximumSiblings, reader.remaining == 32 * Int(proof.siblingCount)
+    else { return link.sealer.count(.malformedBody) }
+    var siblings: [Digest] = []
+    for _ in 0..<proof.siblingCount { if let sibling = try? reader.read(Digest.self) { siblings.append(sibling) } }
+    guard let header = certificate?.header, header.owner == owner, header.period == proof.period, proof.meter == index,
+      outstanding.contains(where: { $0.recordHash == proof.recordHash && $0.through == proof.period }),
+      Manifest.verify(
+        index, proof.recordHash, index: Int(proof.leafIndex), count: Int(header.count), siblings: siblings.span,
+        root: header.manifestRoot)
+    else { return }
+    let entry = [UInt8](capacity: 33) { out in
+      out.write(EntryKind.certified.rawValue)
+      out.write(proof.recordHash)
+    }
+    try host.append(entry.span)
+    try host.sync()
+    settle(proof.recordHash)
+    proofCount += 1
+  }
+}
