@@ -77,6 +77,10 @@ let package = Package(
     tests("WireTests", ["Units", "Wire"]),
     tests("PaillierTests", ["BigInteger", "Cryptography", "Paillier", "Wire"]),
     tests("ArchitectureTests", []),
+    tests("MeteringTests", ["Metering", "Units"]),
+    tests(
+      "DriversTests",
+      ["CLinux", "Drivers", "HAL", "LinuxPlatform", "Metering", "SimulatedWorld", "Units", "Wire"]),
     tests("CryptographyTests", ["Cryptography", "Units", "Wire"]),
   ]
 )
