@@ -6,6 +6,7 @@ import PackageDescription
 
 let strict: [SwiftSetting] = [
   .enableExperimentalFeature("Lifetimes"),
+  .enableExperimentalFeature("AddressableParameters"),
   .treatAllWarnings(as: .error),
   .treatWarning("EmbeddedRestrictions", as: .error),
 ]
@@ -47,7 +48,6 @@ let package = Package(
     module("Packets", ["Cryptography", "HAL", "Units", "Wire"]),
     module("Drivers", ["HAL", "Metering", "Units", "Wire"]),
     module("LinuxPlatform", ["CLinux", "Cryptography", "HAL", "Units", "Wire"]),
-    module("SimulatedPlatform", ["HAL", "Units", "Wire"]),
     module("Configuration", ["CInih", "HAL", "Metering", "Units", "Wire"], linking: ["inih"]),
     // 4
     module("Aggregation", ["Consensus", "Cryptography", "HAL", "Paillier", "Units", "Wire"]),
@@ -71,7 +71,6 @@ let package = Package(
       name: "busbar-selftest",
       dependencies: [
         "Aggregation", "BigInteger", "Consensus", "Cryptography", "HAL", "Metering", "Node", "Packets", "Paillier",
-        "SimulatedPlatform", "SimulatedWorld", "Units", "Wire", "CLinux",
       ],
       swiftSettings: strict),
     tests("WireTests", ["Units", "Wire"]),

@@ -11,8 +11,9 @@ public struct FixedBytes<let count: Int>: Hashable, Sendable, CustomStringConver
     storage = InlineArray { bytes[$0] }
   }
 
+  // Without the address of `self`, an optimised build takes the span of a copy that is gone when this returns.
   public var span: Span<UInt8> {
-    @_lifetime(borrow self) borrowing get { storage.span }
+    @_addressableSelf @_lifetime(borrow self) borrowing get { storage.span }
   }
 
   public var isZero: Bool {

@@ -3,6 +3,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "serial.h"
+
 // Time, nanoseconds.
 uint64_t busbar_clock_boot(void);
 uint64_t busbar_clock_wall(void);

@@ -1,0 +1,15 @@
+/// What is wrong with a configuration file, and where.
+public struct ConfigurationError: Error, Equatable, Sendable, CustomStringConvertible {
+  public let file: String
+  /// Counted from 1; 0 when something is missing from the whole file.
+  public let line: Int
+  public let message: String
+
+  public init(file: String, line: Int, message: String) {
+    self.file = file
+    self.line = line
+    self.message = message
+  }
+
+  public var description: String { "\(file):\(line): \(message)" }
+}

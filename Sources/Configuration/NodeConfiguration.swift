@@ -1,0 +1,129 @@
+import HAL
+import Units
+
+public enum Role: String, Sendable {
+  case aggregator, meter, bookkeeper
+}
+
+/// Where a meter's registers come from.
+public enum MeterSource: Equatable, Sendable {
+  case modbus(map: String, port: String, unit: UInt8, baud: UInt32, parity: String)
+  /// hwmon device of this name below a root folder.
+  case sysfs(root: String, device: String)
+}
+
+/// `node.ini`: one node of one group. (docs/CONFIGURATION.md)
+public struct NodeConfiguration: Sendable {
+  public let role: Role
+  public let index: UInt16
+  /// The meter's set; 0 for others.
+  public let owner: UInt16
+  public let data: String
+  public let genesis: String
+  public let key: String
+  public let listen: Endpoint
+  public let trustsClock: Bool
+  public let source: MeterSource?
+  public let peers: [(name: String, endpoint: Endpoint)]
+
+  public init(file: String, bytes: Span<UInt8>) throws(ConfigurationError) {
+    var reader = SectionReader(try IniFile(file: file, bytes: bytes))
+    let roleName = try reader.choice("node", "role", of: ["aggregator", "meter", "bookkeeper"])
+    let role = Role(rawValue: roleName)!
+    self.role = role
+    let most = role == .meter ? GroupLimits.maximumMetersPerSet : GroupLimits.maximumAggregators
+    index = UInt16(try reader.integer("node", "index", in: 0...Int64(most - 1), default: 0))
+    owner =
+      role == .meter
+      ? UInt16(try reader.integer("node", "owner", in: 0...Int64(GroupLimits.maximumAggregators - 1))) : 0
+    data = try reader.text("node", "data")
+    genesis = try reader.text("node", "genesis")
+    key = try reader.text("node", "key")
+    guard let listen = reader.entry("node", "listen") else {
+      throw ConfigurationError(file: file, line: 0, message: "[node] listen is missing")
+    }
+    guard let endpoint = Self.endpoint(listen.value) else {
+      throw reader.wrong(listen, "listen is not ADDRESS:PORT: \(listen.value)")
+    }
+    self.listen = endpoint
+    trustsClock =
+      try reader.choice("node", "clock", of: ["synchronised", "trusted"], default: "synchronised") == "trusted"
+    if role == .meter {
+      if try reader.choice("meter", "source", of: ["modbus", "sysfs"]) == "modbus" {
+        source = .modbus(
+          map: try reader.choice(
+            "meter", "map", of: ["eastron-sdm630", "eastron-sdm230", "eastron-sdm120", "eastron-sdm72"]),
+          port: try reader.text("meter", "port"), unit: UInt8(try reader.integer("meter", "unit", in: 1...247)),
+          baud: UInt32(try reader.integer("meter", "baud", in: 1200...115_200, default: 9600)),
+          parity: try reader.choice("meter", "parity", of: ["none", "even", "odd"], default: "none"))
+      } else {
+        source = .sysfs(root: try reader.text("meter", "root"), device: try reader.text("meter", "device"))
+      }
+    } else {
+      source = nil
+    }
+    var peers: [(name: String, endpoint: Endpoint)] = []
+    for entry in reader.all("peers") {
+      guard let endpoint = Self.endpoint(entry.value) else {
+        throw reader.wrong(entry, "\(entry.key) is not ADDRESS:PORT: \(entry.value)")
+      }
+      peers.append((entry.key, endpoint))
+    }
+    self.peers = peers
+    try reader.finish(sections: role == .meter ? ["node", "meter", "peers"] : ["node", "peers"])
+  }
+
+  /// "127.0.0.1:4000". IPv6 literals come with the packet layer's own issue.
+  static func endpoint(_ text: String) -> Endpoint? {
+    let parts = text.split(separator: ":", omittingEmptySubsequences: false)
+    guard parts.count == 2, let port = UInt16(parts[1]), port > 0 else { return nil }
+    let numbers = parts[0].split(separator: ".", omittingEmptySubsequences: false)
+    guard numbers.count == 4, let a = UInt8(numbers[0]), let b = UInt8(numbers[1]), let c = UInt8(numbers[2]),
+      let d = UInt8(numbers[3])
+    else { return nil }
+    return Endpoint(ipv4: a, b, c, d, port: port)
+  }
+}
+
+/// The small file `busbar provision` makes a group from.
+public struct TopologyConfiguration: Sendable {
+  public let aggregators: UInt16
+  public let metersPerSet: UInt16
+  public let periodSeconds: UInt32
+  public let minimumContributors: UInt16
+  public let modulusBits: Int
+  public let rotates: Bool
+  public let host: String
+  public let basePort: UInt16
+  public let busFolder: String
+  public let trustsClock: Bool
+
+  public init(file: String, bytes: Span<UInt8>) throws(ConfigurationError) {
+    var reader = SectionReader(try IniFile(file: file, bytes: bytes))
+    aggregators = UInt16(
+      try reader.integer(
+        "group", "aggregators", in: Int64(GroupLimits.minimumAggregators)...Int64(GroupLimits.maximumAggregators)))
+    metersPerSet = UInt16(try reader.integer("group", "metersPerSet", in: 1...Int64(GroupLimits.maximumMetersPerSet)))
+    periodSeconds = UInt32(try reader.integer("group", "periodSeconds", in: 1...86400))
+    minimumContributors = UInt16(
+      try reader.integer(
+        "group", "minimumContributors", in: 2...Int64(GroupLimits.maximumMetersPerSet),
+        default: Int64(GroupLimits.minimumContributors)))
+    modulusBits = Int(try reader.integer("group", "modulusBits", in: 2048...4096, default: 3072))
+    rotates = try reader.choice("group", "rotation", of: ["period", "fixed"], default: "period") == "period"
+    host = try reader.text("network", "host")
+    basePort = UInt16(try reader.integer("network", "basePort", in: 1024...60000))
+    busFolder = try reader.text("meter", "bus")
+    trustsClock =
+      try reader.choice("network", "clock", of: ["synchronised", "trusted"], default: "synchronised") == "trusted"
+    guard minimumContributors <= metersPerSet else {
+      let entry = reader.entry("group", "metersPerSet")!
+      throw reader.wrong(entry, "metersPerSet is below minimumContributors \(minimumContributors)")
+    }
+    guard Int(basePort) + 1 + Int(aggregators) * (1 + Int(metersPerSet)) <= 65535 else {
+      let entry = reader.entry("network", "basePort")!
+      throw reader.wrong(entry, "basePort leaves too few ports")
+    }
+    try reader.finish(sections: ["group", "network", "meter"])
+  }
+}

@@ -1,0 +1,81 @@
+/// Takes typed values out of an INI file; what nobody took is unknown and an error.
+struct SectionReader: ~Copyable {
+  private let ini: IniFile
+  private var taken: [Bool]
+
+  init(_ ini: IniFile) {
+    self.ini = ini
+    taken = Array(repeating: false, count: ini.entries.count)
+  }
+
+  mutating func entry(_ section: String, _ key: String) -> IniEntry? {
+    guard let place = ini.entries.firstIndex(where: { $0.section == section && $0.key == key }) else { return nil }
+    taken[place] = true
+    return ini.entries[place]
+  }
+
+  mutating func text(_ section: String, _ key: String) throws(ConfigurationError) -> String {
+    guard let entry = entry(section, key) else { throw missing(section, key) }
+    guard !entry.value.isEmpty else { throw wrong(entry, "\(key) is empty") }
+    return entry.value
+  }
+
+  mutating func optionalText(_ section: String, _ key: String) throws(ConfigurationError) -> String? {
+    guard let entry = entry(section, key) else { return nil }
+    guard !entry.value.isEmpty else { throw wrong(entry, "\(key) is empty") }
+    return entry.value
+  }
+
+  mutating func integer(
+    _ section: String, _ key: String, in range: ClosedRange<Int64>, default fallback: Int64? = nil
+  ) throws(ConfigurationError) -> Int64 {
+    guard let entry = entry(section, key) else {
+      if let fallback { return fallback }
+      throw missing(section, key)
+    }
+    guard let value = Int64(entry.value) else { throw wrong(entry, "\(key) is not a whole number: \(entry.value)") }
+    guard range.contains(value) else {
+      throw wrong(entry, "\(key) is \(value), outside \(range.lowerBound)...\(range.upperBound)")
+    }
+    return value
+  }
+
+  mutating func choice(
+    _ section: String, _ key: String, of choices: [String], default fallback: String? = nil
+  ) throws(ConfigurationError) -> String {
+    guard let entry = entry(section, key) else {
+      if let fallback { return fallback }
+      throw missing(section, key)
+    }
+    guard choices.contains(entry.value) else {
+      throw wrong(entry, "\(key) is \(entry.value), not one of \(choices.joined(separator: ", "))")
+    }
+    return entry.value
+  }
+
+  /// Every entry of a section whose keys are free.
+  mutating func all(_ section: String) -> [IniEntry] {
+    var result: [IniEntry] = []
+    for place in ini.entries.indices where ini.entries[place].section == section {
+      taken[place] = true
+      result.append(ini.entries[place])
+    }
+    return result
+  }
+
+  func wrong(_ entry: IniEntry, _ message: String) -> ConfigurationError {
+    ConfigurationError(file: ini.file, line: entry.line, message: message)
+  }
+
+  private func missing(_ section: String, _ key: String) -> ConfigurationError {
+    ConfigurationError(file: ini.file, line: 0, message: "[\(section)] \(key) is missing")
+  }
+
+  consuming func finish(sections: [String]) throws(ConfigurationError) {
+    for place in ini.entries.indices where !taken[place] {
+      let entry = ini.entries[place]
+      guard sections.contains(entry.section) else { throw wrong(entry, "unknown section [\(entry.section)]") }
+      throw wrong(entry, "unknown key \(entry.key) in [\(entry.section)]")
+    }
+  }
+}

@@ -1,0 +1,27 @@
+/// What a reply can be instead of an answer.
+public enum ModbusError: Error, Equatable, Sendable, CustomStringConvertible {
+  case checksum(expected: UInt16, received: UInt16)
+  /// Another slave's frame, complete and with a good checksum: drop it and read on.
+  case wrongUnit(expected: UInt8, received: UInt8)
+  case wrongFunction(expected: UInt8, received: UInt8)
+  case wrongByteCount(expected: UInt8, received: UInt8)
+  /// Our own request came back, as from adapters with local echo: drop its 8 bytes and read on.
+  case echo
+  /// The slave refused: 1 function, 2 address, 3 value, 4 device failure, 5 acknowledge, 6 busy, 8 memory parity,
+  /// 10 gateway path, 11 gateway target silent.
+  case exception(UInt8)
+  /// Units are 1...247; 1...125 registers from an address whose end is below 65536.
+  case invalidRequest
+
+  public var description: String {
+    switch self {
+    case .checksum(let expected, let received): "checksum \(received), expected \(expected)"
+    case .wrongUnit(let expected, let received): "unit \(received) answered instead of \(expected)"
+    case .wrongFunction(let expected, let received): "function \(received) came back for \(expected)"
+    case .wrongByteCount(let expected, let received): "\(received) data bytes came back, expected \(expected)"
+    case .echo: "the request came back"
+    case .exception(let code): "exception \(code)"
+    case .invalidRequest: "invalid request"
+    }
+  }
+}
