@@ -10,12 +10,15 @@ struct CounterGuardTests {
   static func started() -> CounterGuard {
     var counter = CounterGuard(ratedPowerMilliwatts: 10_000_000, quantum: MilliwattHours(1_000))
     #expect(
-      counter.accept(MilliwattHours(5_000_000), monotonicNanoseconds: 100 * second) == .first(MilliwattHours(5_000_000)))
+      counter.accept(MilliwattHours(5_000_000), monotonicNanoseconds: 100 * second) == .first(MilliwattHours(5_000_000))
+    )
     return counter
   }
 
   // 10 kW × 1.2 × 3600 s = 12 kWh, and 1 Wh for the step.
-  @Test("rated power × elapsed × 1.2 + quantum passes and one more does not", arguments: [(12_001_000, true), (12_001_001, false)])
+  @Test(
+    "rated power × elapsed × 1.2 + quantum passes and one more does not",
+    arguments: [(12_001_000, true), (12_001_001, false)])
   func jump(moved: Int64, accepted: Bool) {
     var counter = Self.started()
     let value = MilliwattHours(5_000_000 + moved)

@@ -43,7 +43,8 @@ struct ModbusTests {
   ]
 
   static func checksum(_ bytes: [UInt8]) -> UInt16 { ModbusChecksum(of: bytes.span).value }
-  static func progress(_ request: ModbusReadRequest, _ bytes: [UInt8]) throws(ModbusError) -> ModbusReadRequest.Progress {
+  static func progress(_ request: ModbusReadRequest, _ bytes: [UInt8]) throws(ModbusError) -> ModbusReadRequest.Progress
+  {
     try request.progress(of: bytes.span)
   }
   static func request(_ exchange: Exchange) throws -> ModbusReadRequest {
@@ -70,7 +71,9 @@ struct ModbusTests {
     #expect((0..<Int(exchange.count)).map { request.register($0, of: reply.span) } == exchange.registers)
   }
 
-  @Test("the other recorded requests encode alike", arguments: [(0, 80, "010400000050f036"), (0x156, 2, "0104015600029027")])
+  @Test(
+    "the other recorded requests encode alike",
+    arguments: [(0, 80, "010400000050f036"), (0x156, 2, "0104015600029027")])
   func moreRequests(address: UInt16, count: UInt16, frame: String) throws {
     let encoded = try ModbusReadRequest(unit: 1, function: .inputRegisters, address: address, count: count).encoded
     #expect((0..<8).map { encoded[$0] } == Self.bytes(frame))
