@@ -49,7 +49,7 @@ public struct Float32Register: Equatable, Sendable {
     let product = significand * UInt64(factor)
     let magnitude: UInt64
     if exponent >= 0 {
-      if product != 0 && exponent >= product.leadingZeroBitCount - 1 { throw .tooLarge(bits: bits) }
+      if product != 0 && exponent >= product.leadingZeroBitCount { throw .tooLarge(bits: bits) }
       magnitude = product == 0 ? 0 : product << UInt64(exponent)
     } else {
       magnitude = Self.shiftedRightHalfEven(product, by: UInt64(-exponent))

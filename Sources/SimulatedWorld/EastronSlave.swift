@@ -98,8 +98,15 @@ public struct EastronSlave: Sendable {
     let exported = kilowattHours(house.exportWattHours)
     return AnsweredCounters(
       importBits: imported.bitPattern, exportBits: exported.bitPattern,
-      importMilliwattHours: Int64((Double(imported) * 1e6).rounded(.toNearestOrEven)),
-      exportMilliwattHours: Int64((Double(exported) * 1e6).rounded(.toNearestOrEven)))
+      importMilliwattHours: milliwattHours(imported),
+      exportMilliwattHours: milliwattHours(exported))
+  }
+
+  /// Adding 2^52 leaves no room for a fraction, so the addition itself rounds half to even (0 <= mWh < 2^52);
+  /// `rounded()` would call libm.
+  private static func milliwattHours(_ kilowattHours: Float) -> Int64 {
+    let noFraction = 4_503_599_627_370_496.0
+    return Int64(Double(kilowattHours) * 1e6 + noFraction) - 4_503_599_627_370_496
   }
 
   static func crc(_ sum: UInt16, _ byte: UInt8) -> UInt16 {

@@ -49,19 +49,31 @@ private final class SimulatedLine {
     if let failure { throw failure }
     house.advance(to: houseSeconds)
     while received.count >= EastronSlave.requestByteCount {
-      let isRequest = EastronSlave.isRequest(received.span.extracting(0..<EastronSlave.requestByteCount))
+      let isRequest = Self.startsWithRequest(received)
       if isRequest { try answer() }
       drop(isRequest ? EastronSlave.requestByteCount : 1)
     }
   }
 
+  private static func startsWithRequest(_ bytes: borrowing ByteBuffer) -> Bool {
+    EastronSlave.isRequest(bytes.span.extracting(0..<EastronSlave.requestByteCount))
+  }
+
   private func answer() throws(PlatformError) {
     var answered: AnsweredCounters?
-    let request = received.span.extracting(0..<EastronSlave.requestByteCount)
-    reply.replace { output in answered = slave.answer(request, house: house, into: &output) }
+    var request = InlineArray<8, UInt8>(repeating: 0)
+    let bytes = received.mutableBytes
+    for index in 0..<8 { request[index] = bytes[index] }
+    reply.replace { output in answered = slave.answer(request.span, house: house, into: &output) }
     // A reader may act on the reply at once, so the truth is in the file before it.
     if let answered { try record(answered) }
-    try terminal.write(reply.span)
+    try Self.send(reply, to: &terminal)
+  }
+
+  private static func send(
+    _ bytes: borrowing ByteBuffer, to terminal: inout Pseudoterminal
+  ) throws(PlatformError) {
+    try terminal.write(bytes.span)
   }
 
   private func record(_ answered: AnsweredCounters) throws(PlatformError) {

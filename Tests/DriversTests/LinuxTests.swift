@@ -1,0 +1,194 @@
+import CLinux
+import Drivers
+import Foundation
+import HAL
+import LinuxPlatform
+import SimulatedWorld
+import Testing
+import Units
+import Wire
+
+private struct BoardClock: HAL.Clock {
+  func monotonic() -> MonotonicTime { monotonicNow() }
+  func wall() -> WallTime { WallTime(nanoseconds: busbar_serial_wall_ns()) }
+  func state() -> ClockState { .unsynchronised }
+}
+
+@Suite("Serial ports over real pseudoterminals")
+struct SerialPortTests {
+  @Test("the driver reads the slave's counters through the kernel's tty layer")
+  func endToEnd() throws {
+    let terminal = try Pseudoterminal()
+    let descriptor = terminal.descriptor
+    let house = SimulatedHouse(seed: 5)
+    // The bus side answers one request from another thread while the driver waits.
+    let slave = Thread {
+      var request: [UInt8] = []
+      var byte: UInt8 = 0
+      while request.count < 8 {
+        let deadline = busbar_monotonic_ns() + 2_000_000_000
+        if busbar_serial_wait(descriptor, 0, deadline) != 1 { return }
+        if busbar_serial_read(descriptor, &byte, 1) == 1 { request.append(byte) }
+      }
+      var reply = ByteBuffer(capacity: EastronSlave.maximumReplyBytes)
+      reply.replace { output in _ = EastronSlave().answer(request.span, house: house, into: &output) }
+      _ = busbar_serial_write(descriptor, reply.mutableBytes.baseAddress, reply.count)
+    }
+    slave.start()
+    let port = try SerialPort(path: terminal.slavePath, baud: 9_600, parity: .none)
+    let (pseudo, differs) = (port.isPseudoterminal, port.modeDiffers)
+    #expect(pseudo && !differs)
+    var settings = EastronSettings()
+    settings.timeoutMilliseconds = 2_000
+    var meter = EastronMeter(port: port, clock: BoardClock(), settings: settings)
+    let reading = try meter.readEnergy()
+    #expect(abs(reading.importEnergy.value - house.importWattHours * 1_000) <= 500)
+    _ = consume terminal
+  }
+
+  @Test("all 256 byte values pass both ways")
+  func rawBytes() throws {
+    var terminal = try Pseudoterminal()
+    var port = try SerialPort(path: terminal.slavePath, baud: 115_200, parity: .none)
+    var bytes = ByteBuffer(capacity: 256)
+    bytes.replace { output in for value in 0...255 { output.append(UInt8(value)) } }
+    try port.write(bytes.span, deadline: monotonicNow().adding(milliseconds: 1_000))
+    var received = ByteBuffer(capacity: 256)
+    while received.count < 256 {
+      let before = received.count
+      var failed = false
+      received.append { output in do { try terminal.read(into: &output) } catch { failed = true } }
+      if failed || received.count == before { break }
+    }
+    #expect((0..<received.count).map { received.span[$0] } == Array(0...255))
+    try terminal.write(bytes.span)
+    received.removeAll()
+    while received.count < 256 {
+      var failed = false
+      let deadline = monotonicNow().adding(milliseconds: 1_000)
+      received.append { output in do { try port.read(into: &output, deadline: deadline) } catch { failed = true } }
+      if failed { break }
+    }
+    #expect((0..<received.count).map { received.span[$0] } == Array(0...255))
+  }
+
+  static func readError(_ port: inout SerialPort, milliseconds: UInt64) -> PlatformError? {
+    var buffer = ByteBuffer(capacity: 8)
+    var failure: PlatformError?
+    let deadline = monotonicNow().adding(milliseconds: milliseconds)
+    buffer.append { output in
+      do throws(PlatformError) { try port.read(into: &output, deadline: deadline) } catch { failure = error }
+    }
+    return failure
+  }
+
+  @Test("silence times out at the deadline, and a far end that closed is disconnected")
+  func failures() throws {
+    let terminal = try Pseudoterminal()
+    var port = try SerialPort(path: terminal.slavePath, baud: 9_600, parity: .none)
+    let start = monotonicNow()
+    let silence = Self.readError(&port, milliseconds: 50)
+    #expect(silence?.kind == .timedOut)
+    let waited = monotonicNow().milliseconds(since: start)
+    #expect(waited >= 50 && waited < 1_000)
+    _ = consume terminal
+    let gone = Self.readError(&port, milliseconds: 1_000)
+    #expect(gone?.kind == .disconnected)
+  }
+
+  static func openError(_ path: String, baud: UInt32 = 9_600) -> PlatformError.Kind? {
+    do {
+      _ = try SerialPort(path: path, baud: baud, parity: .none)
+      return nil
+    } catch { return error.kind }
+  }
+
+  @Test("a port has one owner, and is free again when it is gone")
+  func exclusive() throws {
+    let terminal = try Pseudoterminal()
+    let port = try SerialPort(path: terminal.slavePath, baud: 9_600, parity: .none)
+    #expect(Self.openError(terminal.slavePath) == .busy)
+    _ = consume port
+    #expect(Self.openError(terminal.slavePath) == nil)
+    _ = consume terminal
+  }
+
+  @Test("parity that a pseudoterminal does not take is a warning; odd bauds and plain files are refused")
+  func modes() throws {
+    let terminal = try Pseudoterminal()
+    let even = try SerialPort(path: terminal.slavePath, baud: 9_600, parity: .even)
+    let differs = even.modeDiffers
+    #expect(differs)
+    _ = consume even
+    #expect(Self.openError(terminal.slavePath, baud: 9_601) == .invalid)
+    #expect(Self.openError("/dev/null") == .invalid)
+    #expect(Self.openError("/dev/no-such-port") == .notFound)
+    _ = consume terminal
+  }
+}
+
+@Suite("hwmon over a fake tree (Documentation/hwmon/sysfs-interface)")
+struct SysfsMeterTests {
+  let root: String
+
+  init() throws {
+    root = NSTemporaryDirectory() + "hwmon-" + UUID().uuidString
+    try put("hwmon0/name", "cpu_thermal\n")
+    try put("hwmon3/name", "ina226\n")
+    try put("hwmon3/power1_label", "other\n")
+    try put("hwmon3/power2_label", "mains\n")
+    try put("hwmon3/power1_input", "1\n")
+    try put("hwmon3/power2_input", "1234500\n")
+    try put("hwmon3/energy2_input", "3600000000000\n")
+  }
+
+  func put(_ path: String, _ text: String) throws {
+    let file = URL(fileURLWithPath: root + "/class/hwmon/" + path)
+    try FileManager.default.createDirectory(at: file.deletingLastPathComponent(), withIntermediateDirectories: true)
+    try Data(text.utf8).write(to: file)
+  }
+
+  @Test("power is in mW and energy in mWh, of the device of that name and the channel of that label")
+  func reads() throws {
+    var meter = SysfsMeter(tree: SysfsTree(root: root), clock: BoardClock(), name: "ina226", label: "mains")
+    // 1 234 500 µW is a tie between 1234 and 1235 mW.
+    #expect(try meter.readPower().value == 1_234)
+    #expect(try meter.readEnergy().importEnergy == MilliwattHours(1_000_000))
+  }
+
+  @Test("a device that comes back under another number is found again")
+  func renumbered() throws {
+    var meter = SysfsMeter(tree: SysfsTree(root: root), clock: BoardClock(), name: "ina226")
+    #expect(try meter.readPower().value == 0)
+    try FileManager.default.moveItem(atPath: root + "/class/hwmon/hwmon3", toPath: root + "/class/hwmon/hwmon7")
+    let lost = { (meter: inout SysfsMeter<SysfsTree, BoardClock>) -> DriverError? in
+      do throws(DriverError) { _ = try meter.readPower() } catch { return error }
+      return nil
+    }(&meter)
+    #expect(lost == .platform(PlatformError(.notFound, code: 2)))
+    #expect(try meter.readPower().value == 0)
+  }
+
+  @Test("a counter wraps at its modulus and only there")
+  func wraps() throws {
+    var meter = SysfsMeter(
+      tree: SysfsTree(root: root), clock: BoardClock(), name: "ina226", label: "mains", wrapMicrojoules: 7_200_000_000)
+    try put("hwmon3/energy2_input", "7196400000\n")
+    #expect(try meter.readEnergy().importEnergy == MilliwattHours(1_999))
+    try put("hwmon3/energy2_input", "3600000\n")
+    #expect(try meter.readEnergy().importEnergy == MilliwattHours(2_001))
+    try put("hwmon3/energy2_input", "0\n")
+    #expect(try meter.readEnergy().importEnergy == MilliwattHours(2_000))
+  }
+
+  @Test("text that is no integer is refused", arguments: ["", "\n", "12a\n", "-\n", "9223372036854775808\n", " 1\n"])
+  func malformed(text: String) throws {
+    try put("hwmon3/power2_input", text)
+    var meter = SysfsMeter(tree: SysfsTree(root: root), clock: BoardClock(), name: "ina226", label: "mains")
+    let failure = { (meter: inout SysfsMeter<SysfsTree, BoardClock>) -> DriverError? in
+      do throws(DriverError) { _ = try meter.readPower() } catch { return error }
+      return nil
+    }(&meter)
+    #expect(failure == .malformedAttribute)
+  }
+}
