@@ -221,7 +221,9 @@ struct CertificateInputTests {
     return (0..<buffer.count).map { buffer.span[$0] }
   }
 
-  @Test("an undecided member takes a certificate of any view over and serves the same bytes", arguments: [UInt32(0), 5])
+  @Test(
+    "an undecided member takes a certificate of any view over and serves the same bytes",
+    arguments: [UInt32(0), 5])
   func adoption(view: UInt32) throws {
     let bench = Bench()
     bench.receive(0, bench.vote(.commit, by: 1, digest(2)))
@@ -237,7 +239,7 @@ struct CertificateInputTests {
     #expect(bench.emitted.isEmpty)
   }
 
-  @Test("a valid certificate of another set or period is refused; one of another network, epoch or group is not valid")
+  @Test("a valid certificate of another set or period is refused; of another network, epoch, group it is not valid")
   func foreign() throws {
     let bench = Bench()
     bench.step(0, .certificate(try #require(verified(bench) { $0.period = Period(7) })))
@@ -269,7 +271,7 @@ struct CertificateInputTests {
     }
   }
 
-  @Test("after the decision a repeated prepare asks for the certificate, and late commits leave its bytes alone (rule 7)")
+  @Test("after the decision a repeated prepare asks for the certificate; late commits leave its bytes alone (rule 7)")
   func late() {
     let bench = Bench()
     bench.step(bench.primary, .propose(digest(1)))
