@@ -60,6 +60,7 @@ public struct QuorumCertificate: Sendable {
 
   /// Cost: q signature checks.
   public func verify(in context: GroupContext, keys: Span<VerificationKey>) throws(CertificateError) {
+    precondition(keys.count >= Int(context.quorum.members))
     guard statement.kind == .commit else { throw .wrongKind }
     guard statement.networkIdentifier == context.networkIdentifier, statement.epoch == context.epoch,
       statement.group == context.group, statement.owner.rawValue < context.quorum.members,
@@ -76,5 +77,18 @@ public struct QuorumCertificate: Sendable {
       else { throw .badSignature(signer: UInt16(member)) }
       place += 1
     }
+  }
+}
+
+/// A certificate whose q signatures were checked; there is no other way to make one.
+public struct VerifiedCertificate: Sendable {
+  public let certificate: QuorumCertificate
+
+  /// Cost: q signature checks.
+  public init(
+    checking certificate: QuorumCertificate, in context: GroupContext, keys: Span<VerificationKey>
+  ) throws(CertificateError) {
+    try certificate.verify(in: context, keys: keys)
+    self.certificate = certificate
   }
 }

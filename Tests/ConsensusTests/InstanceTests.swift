@@ -48,6 +48,8 @@ final class Bench {
   var emitted: [Vote] = []
   var evidence = 0
   var refusals: [Refusal] = []
+  /// Who was told that whose vote came late.
+  var late: [(Int, Int)] = []
   /// What members find valid.
   var valid: Set<Digest>
 
@@ -88,6 +90,7 @@ final class Bench {
         #expect(decisions[member] == nil)
         decisions[member] = digest
       case .evidence: evidence += 1
+      case .lateVote(let signer): late.append((member, Int(signer.rawValue)))
       case .refused(let reason): refusals.append(reason)
       }
     }
