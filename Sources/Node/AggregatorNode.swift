@@ -26,7 +26,7 @@ public struct AggregatorNode: ~Copyable {
   var ticks: UInt64 = 0
   public internal(set) var recordRefusals = InlineArray<10, UInt64>(repeating: 0)
   public internal(set) var headerRefusals = InlineArray<10, UInt64>(repeating: 0)
-  public internal(set) var voteRefusals = InlineArray<8, UInt64>(repeating: 0)
+  public internal(set) var voteRefusals = InlineArray<9, UInt64>(repeating: 0)
   public internal(set) var evidenceCount: UInt64 = 0
   public internal(set) var recordsAccepted: UInt64 = 0
 
@@ -34,7 +34,7 @@ public struct AggregatorNode: ~Copyable {
     genesis: Genesis, key: PublicKey, index: ReplicaIndex, signer: consuming SigningKey, sealer: consuming Sealer
   ) {
     precondition(RecordRefusal.allCases.count == 10 && HeaderRefusal.allCases.count == 10)
-    precondition(Refusal.allCases.count == 8)
+    precondition(Refusal.allCases.count == 9)
     self.genesis = genesis
     self.key = key
     self.index = index
@@ -293,6 +293,7 @@ public struct AggregatorNode: ~Copyable {
       case .broadcastProposal(let vote): broadcastProposal(slot, vote, via: &host)
       case .validate(let digest): try validate(slot, digest, via: &host)
       case .decided: try finish(slot, via: &host)
+      case .lateVote: continue  // answered where the packet is received, with the certificate
       case .evidence: evidenceCount += 1
       case .refused(let reason): voteRefusals[Int(reason.rawValue)] += 1
       }

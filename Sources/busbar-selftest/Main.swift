@@ -1,2 +1,10 @@
+/// Runs every check and returns the number of failures: the same vectors on every target, without a test framework.
 @c(busbar_selftest_main)
-func programMain(_ argumentCount: Int32, _ arguments: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>) -> Int32 { 0 }
+func programMain(_ argumentCount: Int32, _ arguments: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>) -> Int32 {
+  var report = Report()
+  checkCryptography(&report)
+  checkPaillier(&report)
+  checkConsensus(&report)
+  print("\(report.passed) passed, \(report.failed) failed")
+  return report.failed == 0 ? 0 : 1
+}
