@@ -78,5 +78,6 @@ let package = Package(
     tests("ConsensusTests", ["Consensus", "Cryptography", "Units", "Wire"]),
     tests("ArchitectureTests", []),
     tests("CryptographyTests", ["Cryptography", "Units", "Wire"]),
+    tests("PacketsTests", ["Cryptography", "HAL", "Packets", "Units", "Wire"]),
   ]
 )
