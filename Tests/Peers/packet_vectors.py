@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Makes the golden packets and bodies a second time, from docs/PROTOCOL.md and the RFCs alone, and compares.
 
-usage: packet_vectors.py [BUSBAR]     compares with Tests/PacketsTests/vectors.txt and with the self-test's vectors
-       packet_vectors.py --print      prints what vectors.txt must hold
+usage: packet_vectors.py [BUSBAR]     compares with Tests/Peers/packet_vectors.txt and with the self-test's vectors
+       packet_vectors.py --print      prints what packet_vectors.txt must hold
 needs cryptography >= 42 (RFC 7748, RFC 8439); keyed BLAKE2b is Python's own (RFC 7693)
 """
 import hashlib, pathlib, re, struct, sys
@@ -64,7 +64,7 @@ def main():
         for name, value in made.items():
             print(name, value)
         return 0
-    lines = (ROOT / "Tests/PacketsTests/vectors.txt").read_text().splitlines()
+    lines = (ROOT / "Tests/Peers/packet_vectors.txt").read_text().splitlines()
     committed = dict(line.split() for line in lines if line and not line.startswith("#"))
     source = (ROOT / "Sources/busbar-selftest/PacketsVectors.swift").read_text()
     literals = re.findall(r'"([0-9a-f]+)"', re.sub(r'"\s*\+\s*"', "", source))
@@ -76,7 +76,7 @@ def main():
         if not ok:
             print("failed:", name)
 
-    check(committed.keys() == made.keys(), "the names in vectors.txt")
+    check(committed.keys() == made.keys(), "the names in packet_vectors.txt")
     for name, value in made.items():
         check(committed.get(name) == value, name)
     check(len(literals) >= 3, "the self-test's vectors were found")
