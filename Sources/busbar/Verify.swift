@@ -25,7 +25,9 @@ func verifySum(_ path: String, _ certificate: Certificate, _ genesis: Genesis) t
   guard let header = certificate.header else { throw Failure("\(path): the certificate is NULL and has no sum") }
   let bytes = try readFile(path)
   let published: PublishedSum
-  do throws(VerificationError) { published = try PublishedSum(checking: bytes.span, of: header, against: genesis) } catch {
+  do throws(VerificationError) {
+    published = try PublishedSum(checking: bytes.span, of: header, against: genesis)
+  } catch {
     throw Failure("\(path): \(error)")
   }
   let key = try loadPublicKey(genesis)
