@@ -77,6 +77,9 @@ let package = Package(
     tests("PaillierTests", ["BigInteger", "Cryptography", "Paillier", "Wire"]),
     tests("ConsensusTests", ["Consensus", "Cryptography", "Units", "Wire"]),
     tests("ArchitectureTests", []),
+    tests("MeteringTests", ["Metering", "Units"]),
+    tests(
+      "DriversTests", ["CLinux", "Drivers", "HAL", "LinuxPlatform", "Metering", "SimulatedWorld", "Units", "Wire"]),
     tests("CryptographyTests", ["Cryptography", "Units", "Wire"]),
   ]
 )
