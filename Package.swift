@@ -48,6 +48,7 @@ let package = Package(
     module("Packets", ["Cryptography", "HAL", "Units", "Wire"]),
     module("Drivers", ["HAL", "Metering", "Units", "Wire"]),
     module("LinuxPlatform", ["CLinux", "Cryptography", "HAL", "Units", "Wire"]),
+    module("SimulatedPlatform", ["HAL", "Units", "Wire"]),
     module("Configuration", ["CInih", "HAL", "Metering", "Units", "Wire"], linking: ["inih"]),
     // 4
     module("Aggregation", ["Consensus", "Cryptography", "HAL", "Paillier", "Units", "Wire"]),
@@ -77,6 +78,7 @@ let package = Package(
     tests("PaillierTests", ["BigInteger", "Cryptography", "Paillier", "Wire"]),
     tests("ConsensusTests", ["Consensus", "Cryptography", "Units", "Wire"]),
     tests("ArchitectureTests", []),
+    tests("PlatformTests", ["CLinux", "HAL", "LinuxPlatform", "SimulatedPlatform", "Wire"]),
     tests("CryptographyTests", ["Cryptography", "Units", "Wire"]),
   ]
 )
