@@ -117,9 +117,23 @@ struct FileJournalTests {
   func zeroTail(count: Int) throws {
     let medium = FileMedium()
     try record(JournalContract.entries, on: medium)
+    let good = medium.bytes
     medium.bytes += [UInt8](repeating: 0, count: count)
     #expect(try recover(medium) == JournalContract.entries)
-    #expect(try recover(medium) == JournalContract.entries)
+    #expect(medium.bytes == good)
+  }
+
+  @Test("a sector zeroed over an entry's head closes the journal when two whole entries stand behind it")
+  func zeroedHead() throws {
+    let medium = FileMedium()
+    try record(JournalContract.entries, on: medium)
+    for position in 8..<(8 + 24 + 1) { medium.damage(at: position, flipping: medium.bytes[position]) }
+    do throws(PlatformError) {
+      _ = try recover(medium)
+      Issue.record("opened")
+    } catch {
+      #expect(error.kind == .corrupted)
+    }
   }
 
   @Test("entries removed, swapped or repeated in the middle close the journal")
