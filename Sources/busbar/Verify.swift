@@ -1,6 +1,7 @@
 import Aggregation
 import LinuxPlatform
 import Paillier
+import Units
 import Wire
 
 /// A verified sum of one set in one period.
