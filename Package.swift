@@ -84,5 +84,6 @@ let package = Package(
       "DriversTests", ["CLinux", "Drivers", "HAL", "LinuxPlatform", "Metering", "SimulatedWorld", "Units", "Wire"]),
     tests("PlatformTests", ["CLinux", "HAL", "LinuxPlatform", "SimulatedPlatform", "Wire"]),
     tests("CryptographyTests", ["Cryptography", "Units", "Wire"]),
+    tests("PacketsTests", ["Cryptography", "HAL", "Packets", "Units", "Wire"]),
   ]
 )
