@@ -48,6 +48,7 @@ let package = Package(
     module("Packets", ["Cryptography", "HAL", "Units", "Wire"]),
     module("Drivers", ["HAL", "Metering", "Units", "Wire"]),
     module("LinuxPlatform", ["CLinux", "Cryptography", "HAL", "Units", "Wire"]),
+    module("SimulatedPlatform", ["HAL", "Units", "Wire"]),
     module("Configuration", ["CInih", "HAL", "Metering", "Units", "Wire"], linking: ["inih"]),
     // 4
     module("Aggregation", ["Consensus", "Cryptography", "HAL", "Paillier", "Units", "Wire"]),
@@ -70,13 +71,18 @@ let package = Package(
     .executableTarget(
       name: "busbar-selftest",
       dependencies: [
-        "Aggregation", "BigInteger", "Consensus", "Cryptography", "HAL", "Metering", "Node", "Packets", "Paillier",
+        "Aggregation", "BigInteger", "Consensus", "Cryptography", "HAL", "Metering", "Node", "Packets", "Paillier", "Units",
+        "Wire",
       ],
       swiftSettings: strict),
     tests("WireTests", ["Units", "Wire"]),
     tests("PaillierTests", ["BigInteger", "Cryptography", "Paillier", "Wire"]),
     tests("ConsensusTests", ["Consensus", "Cryptography", "Units", "Wire"]),
     tests("ArchitectureTests", []),
+    tests("MeteringTests", ["Metering", "Units"]),
+    tests(
+      "DriversTests", ["CLinux", "Drivers", "HAL", "LinuxPlatform", "Metering", "SimulatedWorld", "Units", "Wire"]),
+    tests("PlatformTests", ["CLinux", "HAL", "LinuxPlatform", "SimulatedPlatform", "Wire"]),
     tests("CryptographyTests", ["Cryptography", "Units", "Wire"]),
     tests("PacketsTests", ["Cryptography", "HAL", "Packets", "Units", "Wire"]),
   ]

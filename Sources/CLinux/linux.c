@@ -41,6 +41,14 @@ int busbar_open_append(const char *path) { return RESULT(open(path, O_RDWR | O_C
 int busbar_create(const char *path, int mode) {
   return RESULT(open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode));
 }
+int busbar_create_new(const char *path, int mode) {
+  int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode & 0600);
+  if (fd < 0 || fchmod(fd, (mode_t)mode) == 0) return fd < 0 ? -errno : fd;
+  int error = errno;
+  close(fd);
+  return -error;
+}
+int busbar_exists(const char *path) { return access(path, F_OK) == 0; }
 int busbar_close(int fd) { return RESULT(close(fd)); }
 int64_t busbar_read(int fd, void *bytes, size_t count) { return RESULT((int64_t)read(fd, bytes, count)); }
 int64_t busbar_write(int fd, const void *bytes, size_t count) { return RESULT((int64_t)write(fd, bytes, count)); }
@@ -48,6 +56,7 @@ int busbar_datasync(int fd) { return RESULT(fdatasync(fd)); }
 int busbar_sync(int fd) { return RESULT(fsync(fd)); }
 int busbar_truncate(int fd, int64_t length) { return RESULT(ftruncate(fd, (off_t)length)); }
 int64_t busbar_seek(int fd, int64_t offset) { return RESULT((int64_t)lseek(fd, (off_t)offset, SEEK_SET)); }
+int64_t busbar_seek_end(int fd) { return RESULT((int64_t)lseek(fd, 0, SEEK_END)); }
 int busbar_lock(int fd) { return RESULT(flock(fd, LOCK_EX | LOCK_NB)); }
 int busbar_rename(const char *from, const char *to) { return RESULT(rename(from, to)); }
 int busbar_unlink(const char *path) { return RESULT(unlink(path)); }
@@ -72,37 +81,88 @@ int busbar_list(const char *path, void *context, void (*visit)(void *, const cha
   return 0;
 }
 
-static struct sockaddr_in6 socket_address(const uint8_t address[16], uint16_t port) {
-  struct sockaddr_in6 a = {.sin6_family = AF_INET6, .sin6_port = htons(port)};
-  memcpy(&a.sin6_addr, address, 16);
-  return a;
+// A mapped IPv4 address is sent as AF_INET on a socket of that family: a kernel without IPv6 has no other.
+union socket_address {
+  struct sockaddr any;
+  struct sockaddr_in v4;
+  struct sockaddr_in6 v6;
+};
+static const uint8_t mapped_prefix[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xFF, 0xFF};
+
+static socklen_t set_address(union socket_address *a, int family, const uint8_t address[16], uint16_t port) {
+  memset(a, 0, sizeof *a);
+  if (family == AF_INET) {
+    a->v4.sin_family = AF_INET;
+    a->v4.sin_port = htons(port);
+    memcpy(&a->v4.sin_addr, address + 12, 4); // of "::" too: the last four bytes are the IPv4 wildcard
+    return sizeof a->v4;
+  }
+  a->v6.sin6_family = AF_INET6;
+  a->v6.sin6_port = htons(port);
+  memcpy(&a->v6.sin6_addr, address, 16);
+  return sizeof a->v6;
 }
-int busbar_udp_open(const uint8_t address[16], uint16_t port) {
-  int fd = socket(AF_INET6, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+static int is_for_ipv4(const uint8_t address[16]) {
+  static const uint8_t wildcard[16];
+  return memcmp(address, mapped_prefix, 12) == 0 || memcmp(address, wildcard, 16) == 0;
+}
+static int family_of(int fd) {
+  int family = AF_INET6;
+  socklen_t size = sizeof family;
+  getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &family, &size);
+  return family;
+}
+
+static int open_datagrams(int family, const uint8_t address[16], uint16_t port) {
+  int fd = socket(family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (fd < 0) return -errno;
-  int no = 0, dont_fragment = IP_PMTUDISC_DO, buffer = 4 << 20;
-  setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &no, sizeof no);
+  int no = 0, dont_fragment = IP_PMTUDISC_DO, dont_fragment_v6 = IPV6_PMTUDISC_DO, buffer = 4 << 20;
+  if (family == AF_INET6) {
+    setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &no, sizeof no);
+    setsockopt(fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER, &dont_fragment_v6, sizeof dont_fragment_v6);
+  }
   setsockopt(fd, IPPROTO_IP, IP_MTU_DISCOVER, &dont_fragment, sizeof dont_fragment);
   setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &buffer, sizeof buffer);
-  struct sockaddr_in6 a = socket_address(address, port);
-  if (bind(fd, (struct sockaddr *)&a, sizeof a) < 0) {
+  union socket_address a;
+  socklen_t size = set_address(&a, family, address, port);
+  if (bind(fd, &a.any, size) < 0) {
     int error = errno;
     close(fd);
     return -error;
   }
   return fd;
 }
+int busbar_udp_open(const uint8_t address[16], uint16_t port) {
+  int fd = open_datagrams(AF_INET6, address, port);
+  int no_ipv6 = fd == -EAFNOSUPPORT || fd == -EADDRNOTAVAIL;
+  return no_ipv6 && is_for_ipv4(address) ? open_datagrams(AF_INET, address, port) : fd;
+}
+int busbar_udp_port(int fd) {
+  union socket_address a;
+  socklen_t size = sizeof a;
+  if (getsockname(fd, &a.any, &size) < 0) return -errno;
+  return ntohs(a.any.sa_family == AF_INET ? a.v4.sin_port : a.v6.sin6_port);
+}
 int busbar_udp_send(int fd, const void *bytes, size_t count, const uint8_t address[16], uint16_t port) {
-  struct sockaddr_in6 a = socket_address(address, port);
-  return RESULT((int)sendto(fd, bytes, count, 0, (struct sockaddr *)&a, sizeof a));
+  int family = family_of(fd);
+  if (family == AF_INET && !is_for_ipv4(address)) return -ENETUNREACH;
+  union socket_address a;
+  socklen_t size = set_address(&a, family, address, port);
+  return RESULT((int)sendto(fd, bytes, count, 0, &a.any, size));
 }
 int64_t busbar_udp_receive(int fd, void *bytes, size_t capacity, uint8_t address[16], uint16_t *port) {
-  struct sockaddr_in6 a = {0};
+  union socket_address a = {0};
   socklen_t size = sizeof a;
-  ssize_t count = recvfrom(fd, bytes, capacity, MSG_TRUNC, (struct sockaddr *)&a, &size);
+  ssize_t count = recvfrom(fd, bytes, capacity, MSG_TRUNC, &a.any, &size);
   if (count < 0) return -errno;
-  memcpy(address, &a.sin6_addr, 16);
-  *port = ntohs(a.sin6_port);
+  if (a.any.sa_family == AF_INET) {
+    memcpy(address, mapped_prefix, 12);
+    memcpy(address + 12, &a.v4.sin_addr, 4);
+    *port = ntohs(a.v4.sin_port);
+  } else {
+    memcpy(address, &a.v6.sin6_addr, 16);
+    *port = ntohs(a.v6.sin6_port);
+  }
   return count;
 }
 
@@ -125,6 +185,11 @@ int busbar_spawn(const char *path, char *const arguments[], int output_fd) {
   pid_t pid = fork();
   if (pid < 0) return -errno;
   if (pid == 0) {
+    // A blocked SIGTERM and an ignored SIGPIPE outlive exec; the child starts with neither.
+    sigset_t none;
+    sigemptyset(&none);
+    signal(SIGPIPE, SIG_DFL);
+    sigprocmask(SIG_SETMASK, &none, NULL);
     if (output_fd >= 0) { dup2(output_fd, 1); dup2(output_fd, 2); }
     execvp(path, arguments);
     _exit(127);
@@ -134,29 +199,34 @@ int busbar_spawn(const char *path, char *const arguments[], int output_fd) {
 int busbar_kill(int pid, int signal) { return RESULT(kill(pid, signal)); }
 int busbar_reap(int pid) {
   int status;
-  if (waitpid(pid, &status, WNOHANG) <= 0) return -1;
+  pid_t reaped = waitpid(pid, &status, WNOHANG);
+  if (reaped < 0) return errno == EINTR ? -1 : 256; // no child of ours: it will not run again either
+  if (reaped == 0) return -1;
   return WIFEXITED(status) ? WEXITSTATUS(status) : 256 + WTERMSIG(status);
 }
 int busbar_pid(void) { return getpid(); }
-int64_t busbar_resident_kilobytes(int pid) {
+static int64_t status_kilobytes(int pid, const char *format) {
   char path[64], line[256];
   snprintf(path, sizeof path, "/proc/%d/status", pid);
   FILE *file = fopen(path, "re");
   if (!file) return -1;
   long long kilobytes = -1;
   while (fgets(line, sizeof line, file))
-    if (sscanf(line, "VmRSS: %lld", &kilobytes) == 1) break;
+    if (sscanf(line, format, &kilobytes) == 1) break;
   fclose(file);
   return kilobytes;
 }
+int64_t busbar_resident_kilobytes(int pid) { return status_kilobytes(pid, "VmRSS: %lld"); }
+int64_t busbar_peak_resident_kilobytes(int pid) { return status_kilobytes(pid, "VmHWM: %lld"); }
 static volatile sig_atomic_t terminated;
 static void on_termination(int signal) { (void)signal; terminated = 1; }
 void busbar_catch_termination(void) {
-  struct sigaction action = {.sa_handler = on_termination};
+  struct sigaction action = {.sa_handler = on_termination, .sa_flags = SA_RESTART};
   sigaction(SIGTERM, &action, NULL);
   sigaction(SIGINT, &action, NULL);
   signal(SIGPIPE, SIG_IGN);
 }
 int busbar_terminated(void) { return terminated; }
 int64_t busbar_own_path(char *path, size_t capacity) { return RESULT((int64_t)readlink("/proc/self/exe", path, capacity)); }
+const char *busbar_environment(const char *name) { return getenv(name); }
 void busbar_exit(int status) { exit(status); }

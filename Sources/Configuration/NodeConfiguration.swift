@@ -19,6 +19,8 @@ public struct NodeConfiguration: Sendable {
   /// The meter's set; 0 for others.
   public let owner: UInt16
   public let data: String
+  /// Where certificates and sums are published; nil publishes nothing.
+  public let published: String?
   public let genesis: String
   public let key: String
   public let listen: Endpoint
@@ -37,6 +39,7 @@ public struct NodeConfiguration: Sendable {
       role == .meter
       ? UInt16(try reader.integer("node", "owner", in: 0...Int64(GroupLimits.maximumAggregators - 1))) : 0
     data = try reader.text("node", "data")
+    published = try reader.optionalText("node", "published")
     genesis = try reader.text("node", "genesis")
     key = try reader.text("node", "key")
     guard let listen = reader.entry("node", "listen") else {

@@ -4,13 +4,14 @@ import Wire
 
 /// Whole files: read, replaced atomically, kept secret.
 public enum Files {
+  /// - Throws: `.full` when the file is longer than `limit` bytes.
   public static func read(_ path: String, limit: Int) throws(PlatformError) -> [UInt8] {
     let file = try check(busbar_open_read(path))
     defer { busbar_close(file) }
     return try readAll(file, limit: limit)
   }
 
-  /// Refuses a file that others may read or write, or that belongs to somebody else.
+  /// - Throws: `.notPermitted` when others may read or write the file, or it belongs to somebody else.
   public static func readSecret(_ path: String, limit: Int) throws(PlatformError) -> [UInt8] {
     let file = try check(busbar_open_read(path))
     defer { busbar_close(file) }
@@ -20,13 +21,13 @@ public enum Files {
     return try readAll(file, limit: limit)
   }
 
-  private static func readAll(_ file: Int32, limit: Int) throws(PlatformError) -> [UInt8] {
+  static func readAll(_ file: Int32, limit: Int) throws(PlatformError) -> [UInt8] {
     var bytes: [UInt8] = []
     var block = ByteBuffer(capacity: 4096)
     while true {
       let count = try check(busbar_read(file, block.mutableBytes.baseAddress!, block.capacity))
       if count == 0 { return bytes }
-      guard bytes.count + count <= limit else { throw PlatformError(.full) }
+      guard count <= limit - bytes.count else { throw PlatformError(.full) }
       block.setCount(count)
       for index in 0..<count { bytes.append(block.span[index]) }
     }
@@ -35,7 +36,9 @@ public enum Files {
   /// Writes beside, syncs, renames, syncs the folder: the old file or the new one is there, never a part.
   public static func replace(_ path: String, with bytes: Span<UInt8>, mode: Int32 = 0o644) throws(PlatformError) {
     let temporary = path + ".new"
-    let file = try check(busbar_create(temporary, mode))
+    // One that a crash left behind may have another mode, or be a link somebody placed there.
+    busbar_unlink(temporary)
+    let file = try check(busbar_create_new(temporary, mode))
     do throws(PlatformError) {
       try write(file, bytes)
       try check(busbar_sync(file))
@@ -44,8 +47,19 @@ public enum Files {
       busbar_unlink(temporary)
       throw error
     }
-    try check(busbar_close(file))
-    try check(busbar_rename(temporary, path))
+    do throws(PlatformError) {
+      try check(busbar_close(file))
+      try check(busbar_rename(temporary, path))
+    } catch {
+      busbar_unlink(temporary)
+      throw error
+    }
+    try syncFolder(of: path)
+  }
+
+  /// Removes a file; its folder is synced, so that it stays removed.
+  public static func remove(_ path: String) throws(PlatformError) {
+    try check(busbar_unlink(path))
     try syncFolder(of: path)
   }
 
@@ -73,24 +87,13 @@ public enum Files {
     if result < 0, result != -17 { try check(result) }
   }
 
-  public static func exists(_ path: String) -> Bool {
-    let file = busbar_open_read(path)
-    if file >= 0 { busbar_close(file) }
-    return file >= 0
-  }
+  public static func exists(_ path: String) -> Bool { busbar_exists(path) == 1 }
 
   /// Appends a line to a file and leaves it to the kernel to write it back.
   public static func appendLine(_ line: String, to path: String) throws(PlatformError) {
     let file = try check(busbar_open_append(path))
     defer { busbar_close(file) }
-    var length: Int64 = 0
-    let block = ByteBuffer(capacity: 4096)
-    while true {
-      let count = try check(busbar_read(file, block.mutableBytes.baseAddress!, block.capacity))
-      if count == 0 { break }
-      length += Int64(count)
-    }
-    try check(busbar_seek(file, length))
+    try check(busbar_seek_end(file))
     let bytes = Array((line + "\n").utf8)
     try write(file, bytes.span)
   }

@@ -36,10 +36,19 @@ public struct ChildProcess: Sendable {
   public func kill() { busbar_kill(identifier, Int32(BUSBAR_SIGKILL)) }
   /// Kilobytes resident now; -1 when it is gone.
   public func residentKilobytes() -> Int64 { busbar_resident_kilobytes(identifier) }
+  /// The most kilobytes that were ever resident; -1 when it is gone.
+  public func peakResidentKilobytes() -> Int64 { busbar_peak_resident_kilobytes(identifier) }
 }
 
 /// This process.
 public enum ThisProcess {
+  public static var identifier: Int32 { busbar_pid() }
+  /// Nil when it is not set.
+  public static func environment(_ name: String) -> String? {
+    // The string stays until somebody sets the variable, and nobody here does.
+    guard let value = busbar_environment(name) else { return nil }
+    return unsafe String(cString: value)
+  }
   public static func catchTermination() { busbar_catch_termination() }
   public static var isTerminated: Bool { busbar_terminated() == 1 }
   public static var executablePath: String {

@@ -15,6 +15,8 @@ void busbar_sleep_until(uint64_t boot_nanoseconds);
 int busbar_open_read(const char *path);
 int busbar_open_append(const char *path);   // read and write, created 0600
 int busbar_create(const char *path, int mode); // new or truncated
+int busbar_create_new(const char *path, int mode); // -EEXIST when it is there; exactly this mode, whatever the umask
+int busbar_exists(const char *path);        // 1 or 0
 int busbar_close(int fd);
 int64_t busbar_read(int fd, void *bytes, size_t count);
 int64_t busbar_write(int fd, const void *bytes, size_t count);
@@ -22,6 +24,7 @@ int busbar_datasync(int fd);
 int busbar_sync(int fd);
 int busbar_truncate(int fd, int64_t length);
 int64_t busbar_seek(int fd, int64_t offset);
+int64_t busbar_seek_end(int fd);
 int busbar_lock(int fd);
 int busbar_rename(const char *from, const char *to);
 int busbar_unlink(const char *path);
@@ -32,8 +35,10 @@ int busbar_is_mine(int fd);                 // 1 when the file belongs to the ef
 int busbar_symlink(const char *target, const char *path);
 int busbar_list(const char *path, void *context, void (*visit)(void *context, const char *name));
 
-// Datagrams over IPv6 or mapped IPv4. Addresses are 16 bytes in network order.
+// Datagrams over IPv6 and mapped IPv4, or over IPv4 alone where the kernel has no IPv6. Addresses are 16 bytes in
+// network order. Fragmentation is off.
 int busbar_udp_open(const uint8_t address[16], uint16_t port);
+int busbar_udp_port(int fd);                // the port it is bound to
 int busbar_udp_send(int fd, const void *bytes, size_t count, const uint8_t address[16], uint16_t port);
 int64_t busbar_udp_receive(int fd, void *bytes, size_t capacity, uint8_t address[16], uint16_t *port);
 
@@ -45,10 +50,12 @@ int busbar_spawn(const char *path, char *const arguments[], int output_fd);
 int busbar_kill(int pid, int signal);
 int busbar_reap(int pid);                   // exit status, 256 + signal, or -1 while it runs
 int busbar_pid(void);
-int64_t busbar_resident_kilobytes(int pid);
+int64_t busbar_resident_kilobytes(int pid);      // now; -1 when it is gone
+int64_t busbar_peak_resident_kilobytes(int pid); // the most there was; -1 when it is gone
 void busbar_catch_termination(void);
 int busbar_terminated(void);
 int64_t busbar_own_path(char *path, size_t capacity);
+const char *busbar_environment(const char *name); // NULL when it is not set
 void busbar_exit(int status);
 
 enum { BUSBAR_SIGTERM = 15, BUSBAR_SIGKILL = 9, BUSBAR_EAGAIN = 11 };

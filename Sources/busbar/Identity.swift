@@ -1,0 +1,52 @@
+import Aggregation
+import Cryptography
+import Wire
+
+/// The secrets of one node, as `identity.key` holds them: three 32-byte seeds. (docs/PROTOCOL.md, Identity file)
+struct Identity: ~Copyable {
+  let signingSeed: SecretBytes
+  let agreementSeed: SecretBytes
+  let closingSeed: SecretBytes
+
+  init(random generator: inout some RandomNumberGenerator) {
+    signingSeed = SecretBytes(random: &generator)
+    agreementSeed = SecretBytes(random: &generator)
+    closingSeed = SecretBytes(random: &generator)
+  }
+
+  init(path: String) throws(Failure) {
+    let bytes = try readSecretFile(path)
+    guard bytes.count == 104, Array(bytes[..<8]) == Array("BUSBARid".utf8) else {
+      throw Failure("\(path): not an identity file")
+    }
+    signingSeed = SecretBytes(copying: bytes.span.extracting(8..<40))
+    agreementSeed = SecretBytes(copying: bytes.span.extracting(40..<72))
+    closingSeed = SecretBytes(copying: bytes.span.extracting(72..<104))
+  }
+
+  func write(to path: String) throws(Failure) {
+    var bytes = Array("BUSBARid".utf8)
+    bytes += Array(copying: signingSeed.span)
+    bytes += Array(copying: agreementSeed.span)
+    bytes += Array(copying: closingSeed.span)
+    try writeFile(path, bytes, mode: 0o600)
+  }
+
+  var publicKeys: PartyKeys {
+    PartyKeys(
+      verificationKey: SigningKey(seed: signingSeed).verificationKey,
+      agreementKey: AgreementKey(seed: agreementSeed).publicKey)
+  }
+}
+
+/// Makes one identity and prints its public half.
+func keygen(_ path: String, json: Bool) throws(Failure) {
+  var random = SecureRandom()
+  let identity = Identity(random: &random)
+  try identity.write(to: path)
+  let keys = identity.publicKeys
+  printLine(
+    json
+      ? "{\"verificationKey\":\"\(keys.verificationKey.bytes)\",\"agreementKey\":\"\(keys.agreementKey.bytes)\"}"
+      : "verification key \(keys.verificationKey.bytes)\nagreement key    \(keys.agreementKey.bytes)")
+}

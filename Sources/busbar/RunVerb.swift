@@ -1,0 +1,238 @@
+import Aggregation
+import Configuration
+import Cryptography
+import Drivers
+import HAL
+import LinuxPlatform
+import Node
+import Packets
+import Paillier
+import Units
+import Wire
+
+/// A node's machine: its socket, its journal, its generator, its published folder.
+struct LinuxHost: ~Copyable, NodeHost {
+  var socket: UDPSocket
+  var journal: FileJournal
+  var random = SecureRandom()
+  let published: String?
+
+  mutating func send(_ datagram: Span<UInt8>, to endpoint: Endpoint) { try? socket.send(datagram, to: endpoint) }
+  mutating func append(_ entry: Span<UInt8>) throws(PlatformError) { try journal.append(entry) }
+  mutating func sync() throws(PlatformError) { try journal.sync() }
+  mutating func publish(
+    _ kind: Publication, period: Period, owner: ReplicaIndex, _ bytes: Span<UInt8>
+  ) throws(PlatformError) {
+    guard let published else { return }
+    let suffix = kind == .certificate ? "certificate" : "sum"
+    try Files.replace("\(published)/\(period)-\(owner).\(suffix)", with: bytes)
+  }
+}
+
+func loadNode(_ path: String) throws(Failure) -> NodeConfiguration {
+  let bytes = try readFile(path)
+  do throws(ConfigurationError) { return try NodeConfiguration(file: path, bytes: bytes.span) } catch {
+    throw Failure(error)
+  }
+}
+
+func loadGenesis(_ path: String) throws(Failure) -> Genesis {
+  let bytes = try readFile(path)
+  do throws(WireError) { return try Genesis(decoding: bytes.span) } catch { throw Failure("\(path): \(error)") }
+}
+
+func loadPublicKey(_ genesis: Genesis) throws(Failure) -> PublicKey {
+  var quantities: [SlotQuantity] = []
+  for code in genesis.slots {
+    guard let quantity = SlotQuantity(rawValue: code) else { throw Failure("genesis: unknown quantity \(code)") }
+    quantities.append(quantity)
+  }
+  let modulus = genesis.modulus
+  do throws(PaillierError) { return try PublicKey(n: modulus.span, layout: SlotLayout(quantities)) } catch {
+    throw Failure("genesis: \(error)")
+  }
+}
+
+/// Runs one node until SIGTERM.
+func run(_ configuration: NodeConfiguration) throws(Failure) {
+  ThisProcess.catchTermination()
+  let genesis = try loadGenesis(configuration.genesis)
+  let publicKey = try loadPublicKey(genesis)
+  let identity = try Identity(path: configuration.key)
+  do throws(PlatformError) {
+    var journal = try FileJournal(configuration.data + "/journal")
+    var entries: [[UInt8]] = []
+    try journal.replay { entry in entries.append(Array(copying: entry)) }
+    var boot = BootCounter()
+    for entry in entries { boot.visit(entry.span) }
+    // Durable before the first send: no nonce is ever used twice. (DESIGN §5)
+    let bootEntry = boot.entry
+    try journal.append(bootEntry.span)
+    try journal.sync()
+    var host = LinuxHost(
+      socket: try UDPSocket(bindingTo: configuration.listen), journal: journal, published: configuration.published)
+    let sealer = Sealer(
+      identifier: identifier(configuration).rawValue, agreementKey: AgreementKey(seed: identity.agreementSeed),
+      bootCounter: boot.next, networkIdentifier: genesis.networkIdentifier, epoch: genesis.epoch,
+      peers: peers(configuration, genesis))
+    let clock = LinuxClock(trustingWallClock: configuration.trustsClock)
+    let signer = SigningKey(seed: identity.signingSeed)
+    switch configuration.role {
+    case .aggregator:
+      var node = AggregatorNode(
+        genesis: genesis, key: publicKey, index: ReplicaIndex(configuration.index), signer: signer, sealer: sealer)
+      for entry in entries { node.restore(entry.span) }
+      try loop(&host, clock) { (datagram, endpoint, now, host) throws(PlatformError) in
+        try node.receive(datagram, from: endpoint, at: now, via: &host)
+      } tick: { (now, host) throws(PlatformError) in
+        try node.tick(at: now, via: &host)
+      }
+    case .bookkeeper:
+      let file: [UInt8]
+      do throws(Failure) { file = try readSecretFile(configuration.data + "/paillier.key") } catch {
+        throw PlatformError(.notPermitted)
+      }
+      let key: PrivateKey
+      do throws(PaillierError) { key = try PrivateKey(decoding: file.span) } catch { throw PlatformError(.corrupted) }
+      var node = BookkeeperNode(genesis: genesis, key: key, signer: signer, sealer: sealer)
+      for entry in entries { node.restore(entry.span) }
+      try loop(&host, clock) { (datagram, endpoint, _, host) throws(PlatformError) in
+        try node.receive(datagram, from: endpoint, via: &host)
+      } tick: { (now, host) throws(PlatformError) in
+        try node.tick(at: now, via: &host)
+      }
+    case .meter:
+      var node = MeterNode(
+        genesis: genesis, encryptor: Encryptor(publicKey, using: &host.random),
+        owner: ReplicaIndex(configuration.owner),
+        index: MeterIndex(configuration.index), signer: signer,
+        closingKey: SelfSealingKey(SecretBytes(copying: identity.closingSeed.span)), sealer: sealer)
+      for entry in entries { node.restore(entry.span) }
+      var reader = try EnergyReader(configuration.source, clock)
+      var state = ""
+      try loop(&host, clock) { (datagram, endpoint, _, host) throws(PlatformError) in
+        try node.receive(datagram, from: endpoint, via: &host)
+      } tick: { (now, host) throws(PlatformError) in
+        if let period = node.needsClosing(at: now), let registers = reader.read() {
+          try node.close(period, registers, via: &host)
+        }
+        node.tick(at: now, via: &host)
+        let newState = describe(node)
+        if newState != state {
+          state = newState
+          let text = Array(state.utf8)
+          try Files.replace(configuration.data + "/state", with: text.span, mode: 0o600)
+        }
+      }
+    }
+  } catch { throw Failure("\(configuration.data): \(error)") }
+}
+
+/// activation, certified and newest registers: six numbers in milliwatt-hours, import before export; then the
+/// period covered and the last one closed.
+private func describe(_ node: borrowing MeterNode) -> String {
+  guard let activation = node.activation, let certified = node.certifiedRegisters, let latest = node.latest else {
+    return ""
+  }
+  return
+    "\(activation.activeEnergyImport.value) \(activation.activeEnergyExport.value) "
+    + "\(certified.activeEnergyImport.value) \(certified.activeEnergyExport.value) "
+    + "\(latest.activeEnergyImport.value) \(latest.activeEnergyExport.value) "
+    + "\(node.coveredThrough.rawValue) \(node.lastClosed.rawValue)\n"
+}
+
+private func identifier(_ configuration: NodeConfiguration) -> NodeIdentifier {
+  switch configuration.role {
+  case .aggregator: .aggregator(ReplicaIndex(configuration.index))
+  case .bookkeeper: .bookkeeper
+  case .meter: .meter(MeterIndex(configuration.index), of: ReplicaIndex(configuration.owner))
+  }
+}
+
+/// Whom this node exchanges packets with, and where they are thought to be.
+private func peers(_ configuration: NodeConfiguration, _ genesis: Genesis) -> [Peer] {
+  func guess(_ name: String) -> Endpoint? { configuration.peers.first { $0.name == name }?.endpoint }
+  var result: [Peer] = []
+  for member in genesis.aggregators.indices
+  where configuration.role != .aggregator || member != Int(configuration.index) {
+    result.append(
+      Peer(
+        identifier: NodeIdentifier.aggregator(ReplicaIndex(UInt16(member))).rawValue,
+        agreementKey: genesis.aggregators[member].agreementKey, endpoint: guess("aggregator-\(member + 1)")))
+  }
+  guard configuration.role == .aggregator else { return result }
+  result.append(
+    Peer(
+      identifier: NodeIdentifier.bookkeeper.rawValue, agreementKey: genesis.bookkeeper.agreementKey,
+      endpoint: guess("bookkeeper-1")))
+  for owner in genesis.meters.indices {
+    for index in genesis.meters[owner].indices {
+      result.append(
+        Peer(
+          identifier: NodeIdentifier.meter(MeterIndex(UInt16(index)), of: ReplicaIndex(UInt16(owner))).rawValue,
+          agreementKey: genesis.meters[owner][index].agreementKey, endpoint: nil))
+    }
+  }
+  return result
+}
+
+private func loop(
+  _ host: inout LinuxHost, _ clock: LinuxClock,
+  receive: (Span<UInt8>, Endpoint, Instant, inout LinuxHost) throws(PlatformError) -> Void,
+  tick: (Instant, inout LinuxHost) throws(PlatformError) -> Void
+) throws(PlatformError) {
+  var buffer = ByteBuffer(capacity: Sealer.maximumDatagramBytes)
+  var nextTick = clock.monotonic()
+  while !ThisProcess.isTerminated {
+    waitForInput(on: [host.socket.fileDescriptor], until: nextTick)
+    // At most this many datagrams between two ticks: a flood must not stop time.
+    for _ in 0..<256 {
+      var endpoint: Endpoint?
+      var failure: PlatformError?
+      buffer.replace { out in
+        do throws(PlatformError) { endpoint = try host.socket.receive(into: &out) } catch { failure = error }
+      }
+      if let failure { throw failure }
+      guard let endpoint else { break }
+      try receive(buffer.span, endpoint, now(clock), &host)
+    }
+    guard clock.monotonic() >= nextTick else { continue }
+    try tick(now(clock), &host)
+    nextTick = clock.monotonic().adding(milliseconds: 100)
+  }
+}
+
+private func now(_ clock: LinuxClock) -> Instant {
+  Instant(monotonic: clock.monotonic(), wall: clock.wall(), clock: clock.state())
+}
+
+/// The energy registers of whatever meter the configuration names. A failed read is tried again at the next tick.
+struct EnergyReader: ~Copyable {
+  private let source: MeterSource?
+  private let clock: LinuxClock
+
+  init(_ source: MeterSource?, _ clock: LinuxClock) throws(PlatformError) {
+    self.source = source
+    self.clock = clock
+  }
+
+  mutating func read() -> EnergyRegisters? {
+    do {
+      switch source {
+      case .modbus(let map, let path, let unit, let baud, let parity):
+        guard let model = EastronModel(name: map), let mode = SerialPort.Parity(name: parity) else { return nil }
+        let port = try SerialPort(path: path, baud: baud, parity: mode)
+        var meter = EastronMeter(port: port, clock: clock, settings: EastronSettings(unit: unit, model: model))
+        return registers(try meter.readEnergy())
+      case .sysfs(let root, let device):
+        var meter = SysfsMeter(tree: SysfsTree(root: root), clock: clock, name: device)
+        return registers(try meter.readEnergy())
+      case nil: return nil
+      }
+    } catch { return nil }
+  }
+
+  private func registers(_ reading: EnergyReading) -> EnergyRegisters {
+    EnergyRegisters(activeEnergyImport: reading.importEnergy, activeEnergyExport: reading.exportEnergy)
+  }
+}

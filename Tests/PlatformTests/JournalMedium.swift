@@ -1,0 +1,93 @@
+import Foundation
+import HAL
+import LinuxPlatform
+import SimulatedPlatform
+import Wire
+
+/// A journal of any kind; closed when the last reference goes.
+class OpenJournal {
+  var maximumEntryBytes: Int { fatalError() }
+  func append(_ entry: [UInt8]) throws(PlatformError) { fatalError() }
+  func sync() throws(PlatformError) { fatalError() }
+  func replay(_ visit: (Span<UInt8>) -> Void) throws(PlatformError) { fatalError() }
+}
+
+final class Held<Log: Journal & ~Copyable>: OpenJournal {
+  private var journal: Log
+  init(_ journal: consuming Log) { self.journal = journal }
+  override var maximumEntryBytes: Int { Log.maximumEntryBytes }
+  override func append(_ entry: [UInt8]) throws(PlatformError) { try journal.append(entry.span) }
+  override func sync() throws(PlatformError) { try journal.sync() }
+  override func replay(_ visit: (Span<UInt8>) -> Void) throws(PlatformError) { try journal.replay(visit) }
+}
+
+/// Something a journal can be opened on again and again, and that a test can hurt in between.
+protocol JournalMedium: AnyObject {
+  init()
+  func open() throws(PlatformError) -> OpenJournal
+  /// What a journal of these entries takes, and a second medium with the same content.
+  var byteCount: Int { get }
+  func copy() -> Self
+  func truncate(to count: Int)
+  func damage(at position: Int, flipping mask: UInt8)
+}
+
+/// A fresh folder that goes when the test ends.
+final class TemporaryFolder {
+  let path: String
+  init() {
+    path = NSTemporaryDirectory() + "/busbar-platform-" + UUID().uuidString
+    try! FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
+  }
+  deinit { try? FileManager.default.removeItem(atPath: path) }
+}
+
+final class FileMedium: JournalMedium {
+  let folder = TemporaryFolder()
+  var path: String { folder.path + "/journal" }
+
+  func open() throws(PlatformError) -> OpenJournal { Held(try FileJournal(path)) }
+  var bytes: [UInt8] {
+    get { [UInt8](try! Data(contentsOf: URL(fileURLWithPath: path))) }
+    set { try! Data(newValue).write(to: URL(fileURLWithPath: path)) }
+  }
+  var byteCount: Int { bytes.count }
+  func copy() -> FileMedium {
+    let other = FileMedium()
+    other.bytes = bytes
+    return other
+  }
+  func truncate(to count: Int) { bytes = [UInt8](bytes.prefix(count)) }
+  func damage(at position: Int, flipping mask: UInt8) { bytes[position] ^= mask }
+}
+
+final class MemoryMedium: JournalMedium {
+  var disk = MemoryDisk()
+
+  func open() throws(PlatformError) -> OpenJournal { Held(try MemoryJournal(disk)) }
+  var byteCount: Int { disk.byteCount }
+  func copy() -> MemoryMedium {
+    // Read through the contract, so the copy shares nothing.
+    let other = MemoryMedium()
+    try! record(try! recover(self), on: other)
+    return other
+  }
+  func truncate(to count: Int) { disk.truncate(to: count) }
+  func damage(at position: Int, flipping mask: UInt8) { disk.damage(at: position) }
+}
+
+/// Opens the medium and collects its entries.
+func recover(_ medium: some JournalMedium) throws(PlatformError) -> [[UInt8]] {
+  let journal = try medium.open()
+  var entries: [[UInt8]] = []
+  try journal.replay { entry in entries.append(Array(copying: entry)) }
+  return entries
+}
+
+/// Appends all entries and syncs once.
+func record(_ entries: [[UInt8]], on medium: some JournalMedium) throws(PlatformError) {
+  let journal = try medium.open()
+  try journal.replay { _ in }
+  for entry in entries { try journal.append(entry) }
+  try journal.sync()
+}
