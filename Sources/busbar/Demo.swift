@@ -1,5 +1,15 @@
+import Aggregation
+import Configuration
+import Consensus
+import Cryptography
+import Drivers
 import HAL
 import LinuxPlatform
+import Metering
+import Node
+import Packets
+import Paillier
+import Units
 import Wire
 
 struct DemoOptions {

@@ -1,8 +1,13 @@
 import Aggregation
 import Configuration
+import Consensus
 import Cryptography
+import Drivers
 import HAL
 import LinuxPlatform
+import Metering
+import Node
+import Packets
 import Paillier
 import Units
 import Wire

@@ -1,9 +1,11 @@
 import Aggregation
 import Configuration
+import Consensus
 import Cryptography
 import Drivers
 import HAL
 import LinuxPlatform
+import Metering
 import Node
 import Packets
 import Paillier
@@ -217,19 +219,19 @@ struct EnergyReader: ~Copyable {
   }
 
   mutating func read() -> EnergyRegisters? {
-    do {
-      switch source {
-      case .modbus(let map, let path, let unit, let baud, let parity):
-        guard let model = EastronModel(name: map), let mode = SerialPort.Parity(name: parity) else { return nil }
+    switch source {
+    case .modbus(let map, let path, let unit, let baud, let parity):
+      guard let model = EastronModel(name: map), let mode = SerialPort.Parity(name: parity) else { return nil }
+      do throws(PlatformError) {
         let port = try SerialPort(path: path, baud: baud, parity: mode)
         var meter = EastronMeter(port: port, clock: clock, settings: EastronSettings(unit: unit, model: model))
-        return registers(try meter.readEnergy())
-      case .sysfs(let root, let device):
-        var meter = SysfsMeter(tree: SysfsTree(root: root), clock: clock, name: device)
-        return registers(try meter.readEnergy())
-      case nil: return nil
-      }
-    } catch { return nil }
+        do throws(DriverError) { return registers(try meter.readEnergy()) } catch { return nil }
+      } catch { return nil }
+    case .sysfs(let root, let device):
+      var meter = SysfsMeter(tree: SysfsTree(root: root), clock: clock, name: device)
+      do throws(DriverError) { return registers(try meter.readEnergy()) } catch { return nil }
+    case nil: return nil
+    }
   }
 
   private func registers(_ reading: EnergyReading) -> EnergyRegisters {
