@@ -78,6 +78,7 @@ let package = Package(
     tests("PaillierTests", ["BigInteger", "Cryptography", "Paillier", "Wire"]),
     tests("ConsensusTests", ["Consensus", "Cryptography", "Units", "Wire"]),
     tests("ArchitectureTests", []),
+    tests("ConfigurationTests", ["Configuration", "HAL"]),
     tests("PlatformTests", ["CLinux", "HAL", "LinuxPlatform", "SimulatedPlatform", "Wire"]),
     tests("CryptographyTests", ["Cryptography", "Units", "Wire"]),
   ]
