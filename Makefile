@@ -1,19 +1,29 @@
-.PHONY: all build cross lint test demo clean
+# TARGETS=armv6,arm64 limits `cross` and `selftest`, and gives `demo` nodes that run as ARM programs under qemu.
+# ARGS passes more arguments to the demo.
+comma := ,
+targets = $(subst $(comma), ,$(TARGETS))
+
+.PHONY: all setup build cross selftest lint peers demo test clean distclean
 all: build
-build:
+setup:
 	@Toolchain/setup.sh
-	swift build -c release
-cross:
-	@Toolchain/setup.sh
-	Toolchain/cross.sh $(TARGETS)
+build: setup
+	@Toolchain/build.sh
+cross: setup
+	@Toolchain/cross.sh $(targets)
+selftest: build cross
+	@Toolchain/selftest.sh $(if $(TARGETS),$(targets))
 lint:
-	Toolchain/lint.sh
+	@Toolchain/lint.sh
+peers: build
+	@Toolchain/setup.sh peers
+	@Toolchain/peers.sh
+demo: build
+	@Toolchain/demo.sh "$(TARGETS)" $(ARGS)
 test:
 	@Toolchain/test.sh
-# TARGETS=armv6,arm64 runs some nodes as ARM binaries under qemu; ARGS passes more arguments.
-comma := ,
-demo: build
-	$(if $(TARGETS),Toolchain/cross.sh $(subst $(comma), ,$(TARGETS)))
-	.build/release/busbar demo $(if $(TARGETS),--targets $(TARGETS)) $(ARGS)
 clean:
-	rm -rf .build .build-arm .build-embedded build
+	rm -rf .build .build-arm .build-embedded .build-test build
+# Also what was downloaded: the SDK bundle and the Python peers.
+distclean: clean
+	rm -rf .build-peers Toolchain/generated

@@ -71,7 +71,8 @@ let package = Package(
     .executableTarget(
       name: "busbar-selftest",
       dependencies: [
-        "Aggregation", "BigInteger", "Consensus", "Cryptography", "HAL", "Metering", "Node", "Packets", "Paillier",
+        "Aggregation", "BigInteger", "Consensus", "Cryptography", "HAL", "Metering", "Node", "Packets", "Paillier", "Units",
+        "Wire",
       ],
       swiftSettings: strict),
     tests("WireTests", ["Units", "Wire"]),
@@ -79,7 +80,11 @@ let package = Package(
     tests("ConsensusTests", ["Consensus", "Cryptography", "Units", "Wire"]),
     tests("ArchitectureTests", []),
     tests("ConfigurationTests", ["Configuration", "HAL"]),
+    tests("MeteringTests", ["Metering", "Units"]),
+    tests(
+      "DriversTests", ["CLinux", "Drivers", "HAL", "LinuxPlatform", "Metering", "SimulatedWorld", "Units", "Wire"]),
     tests("PlatformTests", ["CLinux", "HAL", "LinuxPlatform", "SimulatedPlatform", "Wire"]),
     tests("CryptographyTests", ["Cryptography", "Units", "Wire"]),
+    tests("PacketsTests", ["Cryptography", "HAL", "Packets", "Units", "Wire"]),
   ]
 )

@@ -1,6 +1,10 @@
 #!/usr/bin/env bash
-# Formatting of Swift sources and syntax of scripts.
+# Check the format of the Swift sources and the syntax of the scripts; shellcheck looks too where it is installed.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+# shellcheck source=Toolchain/environment.sh
+. Toolchain/environment.sh
 swift format lint -r --strict --parallel Sources Tests Package.swift
-for script in Toolchain/*.sh Toolchain/run .ci/run; do bash -n "$script"; done
+scripts=(Toolchain/*.sh Toolchain/run .ci/run)
+for script in "${scripts[@]}"; do bash -n "$script"; done
+if command -v shellcheck > /dev/null; then shellcheck -x "${scripts[@]}"; fi

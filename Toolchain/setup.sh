@@ -1,30 +1,76 @@
 #!/usr/bin/env bash
-# Install what is missing on a fresh Debian 12 machine with the Swift toolchain; says nothing when nothing is missing.
-# Usage: setup.sh          packages for building, testing and running
-#        setup.sh peers    the same, and the pinned peers the tests compare with, in .build-peers/venv
+# Install what is missing on a fresh Debian 12 machine with a Swift toolchain; says nothing when nothing is missing.
+# Usage: setup.sh          packages to build, test and run
+#        setup.sh peers    also the other implementations the tests compare with: mbpoll, and Python packages
+#                          in .build-peers/venv
 set -euo pipefail
 cd "$(dirname "$0")/.."
+# shellcheck source=Toolchain/environment.sh
+. Toolchain/environment.sh
 
-packages=(libgmp-dev libsodium-dev libinih-dev qemu-user python3 python3-venv gcc make m4 xz-utils dpkg-dev libc6-dev)
-missing=()
-for package in "${packages[@]}"; do
-  dpkg-query -W -f='${db:Status-Status}' "$package" 2>/dev/null | grep -qx installed || missing+=("$package")
-done
-if [ "${#missing[@]}" -gt 0 ]; then
-  as_root=(); [ "$(id -u)" = 0 ] || as_root=(sudo)
-  echo "installing: ${missing[*]}" >&2
-  "${as_root[@]}" apt-get update -qq || echo "setup: not every index could be read; going on with the rest" >&2
-  DEBIAN_FRONTEND=noninteractive "${as_root[@]}" apt-get install -y -qq "${missing[@]}" > /dev/null
-fi
-command -v swift > /dev/null || { echo "setup: the Swift toolchain (6.3 or later) is not on PATH" >&2; exit 1; }
+packages=(libgmp-dev libsodium-dev libinih-dev qemu-user # host build and selftest
+  gcc libc6-dev make m4 xz-utils dpkg-dev)               # sysroots and GMP
+peer_packages=(python3 python3-venv mbpoll)
+peer_pins=(phe==1.5.0 pymodbus==3.16.1 pyserial==3.5 PyNaCl==1.5.0 gmpy2==2.2.1)
 
-if [ "${1:-}" = peers ]; then
-  pins=(phe==1.5.0 pymodbus==3.16.1 pyserial==3.5 cryptography==48.0.0)
-  stamp=.build-peers/stamp
-  if [ "$(cat "$stamp" 2>/dev/null)" != "${pins[*]}" ]; then
-    rm -rf .build-peers
-    python3 -m venv .build-peers/venv
-    .build-peers/venv/bin/pip install --quiet --disable-pip-version-check "${pins[@]}"
-    echo "${pins[*]}" > "$stamp"
+as_root() {
+  if [ "$(id -u)" = 0 ]; then
+    "$@"
+  elif command -v sudo > /dev/null; then
+    sudo "$@"
+  else
+    echo "setup: as root, run: $*" >&2
+    return 1
   fi
-fi
+}
+
+install_packages() { # packages...
+  local missing=() package
+  for package in "$@"; do
+    # The status must be read: dpkg-query also answers for a removed package whose configuration stayed.
+    if [ "$(dpkg-query -W -f='${db:Status-Status}' "$package" 2> /dev/null)" != installed ]; then
+      missing+=("$package")
+    fi
+  done
+  if [ "${#missing[@]}" = 0 ]; then return; fi
+  echo "setup: installing ${missing[*]}" >&2
+  if ! as_root apt-get update -qq; then
+    sleep 5
+    as_root apt-get update -qq || echo "setup: not every package index could be read; going on with the rest" >&2
+  fi
+  as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" > /dev/null
+}
+
+check_swift() {
+  if command -v swift > /dev/null; then return; fi
+  echo "setup: no swift on PATH nor in /opt/swift/usr/bin; install Swift 6.3 or later for Debian 12 from swift.org" >&2
+  return 1
+}
+
+install_peers() {
+  local stamp=.build-peers/stamp wanted="${peer_pins[*]}"
+  if [ "$(cat "$stamp" 2> /dev/null)" = "$wanted" ]; then return; fi
+  echo "setup: making .build-peers/venv with $wanted" >&2
+  rm -rf .build-peers
+  # Debian's Python by its full path: python3-venv completes that one, whatever else PATH has.
+  /usr/bin/python3 -m venv .build-peers/venv
+  # Wheels only: a source package would need compilers and headers nobody asked for.
+  .build-peers/venv/bin/python -m pip install --quiet --disable-pip-version-check --only-binary :all: "${peer_pins[@]}"
+  echo "$wanted" > "$stamp"
+}
+
+case ${1-} in
+  "")
+    install_packages "${packages[@]}"
+    check_swift
+    ;;
+  peers)
+    install_packages "${packages[@]}" "${peer_packages[@]}"
+    check_swift
+    install_peers
+    ;;
+  *)
+    echo "usage: setup.sh [peers]" >&2
+    exit 2
+    ;;
+esac

@@ -8,7 +8,7 @@ import Wire
 /// receipts, manifests, evidence and proofs need hashes only. (DESIGN §2.1, §2.2)
 public struct Record: Equatable, Sendable {
   /// Bytes before the ciphertext.
-  public static let fixedBytes = 176
+  public static let fixedBytes = 184
 
   public var owner: ReplicaIndex
   public var meter: MeterIndex

@@ -104,54 +104,6 @@ public struct Chunk: Equatable, Sendable {
   public static func pieces(ofBytes count: Int) -> Int { (count + maximumPieceBytes - 1) / maximumPieceBytes }
 }
 
-/// Puts one object together from its chunks, in memory sized at start.
-public struct Assembly: ~Copyable {
-  private var buffer: ByteBuffer
-  private var received: UInt64 = 0
-  private var total: UInt16 = 0
-  private var length: UInt32 = 0
-  public private(set) var owner = ReplicaIndex(0)
-  public private(set) var period = Period(0)
-
-  public init(capacity: Int) {
-    precondition(Chunk.pieces(ofBytes: capacity) <= 64, "one bit for each piece")
-    buffer = ByteBuffer(capacity: capacity)
-  }
-
-  /// Adds a piece; another object's piece starts over. True when the object is complete.
-  public mutating func add(_ chunk: Chunk, _ bytes: Span<UInt8>) -> Bool {
-    let pieces = Chunk.pieces(ofBytes: Int(chunk.objectLength))
-    guard chunk.objectLength > 0, Int(chunk.objectLength) <= buffer.capacity, Int(chunk.total) == pieces,
-      chunk.index < chunk.total
-    else { return false }
-    let start = Int(chunk.index) * Chunk.maximumPieceBytes
-    guard bytes.count == min(Chunk.maximumPieceBytes, Int(chunk.objectLength) - start) else { return false }
-    if chunk.owner != owner || chunk.period != period || chunk.total != total || chunk.objectLength != length {
-      owner = chunk.owner
-      period = chunk.period
-      total = chunk.total
-      length = chunk.objectLength
-      received = 0
-    }
-    let memory = buffer.mutableBytes
-    for place in 0..<bytes.count { memory[start + place] = bytes[place] }
-    received |= 1 << UInt64(chunk.index)
-    buffer.setCount(Int(length))
-    return received.nonzeroBitCount == pieces
-  }
-
-  /// The object, once ``add(_:_:)`` returned true.
-  public var span: Span<UInt8> {
-    @_lifetime(borrow self) borrowing get { buffer.span }
-  }
-
-  public mutating func removeAll() {
-    received = 0
-    total = 0
-    length = 0
-  }
-}
-
 /// Shows a meter that its record stands under a certified header; the siblings follow.
 public struct InclusionProof: Equatable, Sendable {
   public static let encodedBytes = 56

@@ -1,7 +1,6 @@
-import Units
 import Wire
 
-public enum PacketType: UInt8, Sendable {
+public enum PacketType: UInt8, CaseIterable, Sendable {
   case status = 1
   case record = 2
   case receipt = 3
@@ -12,16 +11,19 @@ public enum PacketType: UInt8, Sendable {
   case proof = 8
 }
 
-/// The 40 clear bytes before every sealed body; they are authenticated with it.
+/// The 32 clear bytes before every sealed body; they are authenticated with it.
 public struct PacketHeader: Equatable, Sendable {
-  public static let encodedBytes = 40
+  public static let encodedBytes = 32
   public static let version: UInt8 = 1
 
   public var type: PacketType
+  /// Bytes of the body before it was sealed.
   public var bodyLength: UInt16
   public var sender: UInt32
   public var receiver: UInt32
+  /// The sender's, which its key depends on.
   public var bootCounter: UInt64
+  /// Counts the packets from this sender to this receiver since the sender's start; the nonce.
   public var packetSequence: UInt64
 
   public func encode(into output: inout OutputSpan<UInt8>) {
@@ -33,7 +35,6 @@ public struct PacketHeader: Equatable, Sendable {
     output.writeZeros(4)
     output.write(bootCounter)
     output.write(packetSequence)
-    output.writeZeros(8)
   }
 
   public init(
@@ -59,6 +60,12 @@ public struct PacketHeader: Equatable, Sendable {
     try reader.readZeros(4)
     bootCounter = try reader.read(UInt64.self)
     packetSequence = try reader.read(UInt64.self)
-    try reader.readZeros(8)
+  }
+
+  /// Four zero bytes and the packet sequence. (RFC 8439, §2.8)
+  var nonce: FixedBytes<12> {
+    var nonce = FixedBytes<12>()
+    for index in 0..<8 { nonce.storage[4 + index] = UInt8(truncatingIfNeeded: packetSequence >> UInt64(8 * index)) }
+    return nonce
   }
 }

@@ -3,123 +3,68 @@ import HAL
 import Units
 import Wire
 
-/// Why a datagram was dropped; each is counted.
-public enum DropReason: UInt8, CaseIterable, Sendable {
-  case malformed, notForMe, unknownSender, replayed, staleBoot, unknownBoot, badSeal, malformedBody, notAllowed,
-    overBudget
-}
-
-/// One party packets are exchanged with.
-public struct Peer: Sendable {
-  public let identifier: UInt32
-  public let agreementKey: AgreementPublicKey
-  /// The source of its last packet that passed the seal; at first the configuration's guess.
-  public var endpoint: Endpoint?
-  /// Its highest boot counter seen under the seal; 0 before the first STATUS.
-  public internal(set) var bootCounter: UInt64 = 0
-  var window = ReplayWindow()
-  var statusWindow = ReplayWindow()
-  var nextSequence: UInt64 = 0
-
-  public init(identifier: UInt32, agreementKey: AgreementPublicKey, endpoint: Endpoint?) {
-    self.identifier = identifier
-    self.agreementKey = agreementKey
-    self.endpoint = endpoint
-  }
-}
-
 /// Seals and opens every packet of one node. (DESIGN §5)
 ///
 /// The key of a direction is bound to network, epoch, both parties and both boot counters, so that no packet of an
-/// earlier run opens. STATUS alone is sealed without the receiver's boot counter, which it serves to announce. Nothing
-/// is allocated for a packet once a peer's keys are made.
+/// earlier run opens. STATUS alone is sealed without the receiver's boot counter, which it serves to announce. Once
+/// made it allocates only while it derives a key: for a STATUS of another run than the one known.
 public struct Sealer: ~Copyable {
   public static let maximumDatagramBytes = 1232
   public static let maximumBodyBytes = maximumDatagramBytes - PacketHeader.encodedBytes - SealingKey.tagBytes
 
   public let identifier: UInt32
   public let bootCounter: UInt64
-  private let networkIdentifier: Digest
-  private let epoch: Epoch
-  private let agreementKey: AgreementKey
   public private(set) var peers: [Peer]
+  private let context: KeyContext
   private var keys: [PeerKeys]
-  public private(set) var drops = InlineArray<10, UInt64>(repeating: 0)
-  /// A peer knows a higher boot counter of ours: this node runs from an old image.
+  /// Places in `peers`, by ascending identifier.
+  private let order: [Int]
+  public private(set) var drops = InlineArray<11, UInt64>(repeating: 0)
+  /// A peer knows a higher boot counter of ours: this node runs from an old image. (rule 44)
   public private(set) var learnedOfHigherOwnBoot = false
 
-  /// A class because an array cannot hold noncopyable keys; one for each peer, made at start.
-  private final class PeerKeys {
-    var sending: SealingKey
-    var receiving: SealingKey
-    let sendingStatus: SealingKey
-    init(
-      _ sending: consuming SealingKey, _ receiving: consuming SealingKey, status sendingStatus: consuming SealingKey
-    ) {
-      self.sending = sending
-      self.receiving = receiving
-      self.sendingStatus = sendingStatus
-    }
-  }
-
+  /// - Precondition: `bootCounter` > 0; no identifier occurs twice.
   public init(
     identifier: UInt32, agreementKey: consuming AgreementKey, bootCounter: UInt64, networkIdentifier: Digest,
     epoch: Epoch, peers: [Peer]
   ) {
     precondition(bootCounter > 0)
-    precondition(DropReason.allCases.count == 10)
+    precondition(DropReason.allCases.count == DropReason.count)
     self.identifier = identifier
     self.bootCounter = bootCounter
-    self.networkIdentifier = networkIdentifier
-    self.epoch = epoch
     self.peers = peers
+    context = KeyContext(networkIdentifier: networkIdentifier, epoch: epoch)
+    order = peers.indices.sorted { peers[$0].identifier < peers[$1].identifier }
+    for place in order.indices.dropFirst() {
+      precondition(peers[order[place - 1]].identifier < peers[order[place]].identifier, "a peer occurs twice")
+    }
     keys = []
-    self.agreementKey = agreementKey
-    for index in peers.indices {
-      let other = peers[index].identifier
-      keys.append(
-        PeerKeys(
-          key(index, from: identifier, to: other, bootCounter, 0),
-          key(index, from: other, to: identifier, 0, bootCounter),
-          status: key(index, from: identifier, to: other, bootCounter, 0)))
+    keys.reserveCapacity(peers.count)
+    for peer in peers {
+      // A key of small order would make the seal known to all. The genesis names it, so it is no packet's fault: such a
+      // peer gets a secret only this node can compute, under which nothing it sends opens.
+      guard
+        let shared = agreementKey.sharedSecret(with: peer.agreementKey)
+          ?? agreementKey.sharedSecret(with: agreementKey.publicKey)
+      else { preconditionFailure("our own public key is of small order") }
+      keys.append(PeerKeys(shared: shared, context, own: identifier, ownBoot: bootCounter, peer: peer.identifier))
     }
   }
 
+  /// The place of a peer in ``peers``.
   public func index(of identifier: UInt32) -> Int? {
-    for index in peers.indices where peers[index].identifier == identifier { return index }
-    return nil
-  }
-
-  private func key(
-    _ peer: Int, from sender: UInt32, to receiver: UInt32, _ senderBoot: UInt64, _ receiverBoot: UInt64
-  ) -> SealingKey {
-    var context = ByteBuffer(capacity: 72)
-    context.replace { out in
-      out.writeTag("BUSBARpk")
-      out.write(networkIdentifier)
-      out.write(epoch.rawValue)
-      out.write(sender)
-      out.write(receiver)
-      out.write(senderBoot)
-      out.write(receiverBoot)
+    var low = 0
+    var high = order.count
+    while low < high {
+      let middle = (low + high) / 2
+      if peers[order[middle]].identifier < identifier { low = middle + 1 } else { high = middle }
     }
-    guard let shared = agreementKey.sharedSecret(with: peers[peer].agreementKey) else {
-      // A key of small order would make the seal known to all. The genesis names it, so this is no packet's fault;
-      // nothing sealed under a digest of the context and our own secret opens for anybody.
-      let own = agreementKey.publicKey.bytes
-      var unusable = own
-      return SealingKey(deriveKey(from: SecretBytes(taking: &unusable), context: context.span))
-    }
-    return SealingKey(deriveKey(from: shared, context: context.span))
-  }
-
-  private static func nonce(_ sequence: UInt64) -> FixedBytes<12> {
-    var nonce = FixedBytes<12>()
-    for index in 0..<8 { nonce.storage[4 + index] = UInt8(truncatingIfNeeded: sequence >> UInt64(8 * index)) }
-    return nonce
+    return low < order.count && peers[order[low]].identifier == identifier ? order[low] : nil
   }
 
   /// Appends the sealed packet. False when the peer's boot counter is not known yet and this is no STATUS.
+  ///
+  /// - Precondition: the body has at most ``maximumBodyBytes``, and `output` room for the packet.
   public mutating func seal(
     _ type: PacketType, _ body: Span<UInt8>, to peer: Int, into output: inout OutputSpan<UInt8>
   ) -> Bool {
@@ -130,21 +75,24 @@ public struct Sealer: ~Copyable {
       bootCounter: bootCounter, packetSequence: peers[peer].nextSequence)
     // One counter serves both keys, so no nonce repeats under either.
     peers[peer].nextSequence += 1
-    var clear = ByteBuffer(capacity: PacketHeader.encodedBytes)
-    clear.replace { out in header.encode(into: &out) }
-    output.write(clear.span)
-    let nonce = Self.nonce(header.packetSequence)
+    let clear = FixedBytes<32>(InlineArray { (out: inout OutputSpan<UInt8>) in header.encode(into: &out) })
+    output.write(clear)
     if type == .status {
-      keys[peer].sendingStatus.seal(body, nonce: nonce, associatedData: clear.span, into: &output)
+      peers[peer].isOwedStatus = false
+      keys[peer].sendingStatus.seal(body, nonce: header.nonce, associatedData: clear.span, into: &output)
     } else {
-      keys[peer].sending.seal(body, nonce: nonce, associatedData: clear.span, into: &output)
+      keys[peer].sending.seal(body, nonce: header.nonce, associatedData: clear.span, into: &output)
     }
     return true
   }
 
-  /// Opens a datagram, cheapest checks first, and appends its body. Nil when dropped; the reason is counted.
+  /// Opens a datagram, cheapest checks first, and appends its body. Nil, with nothing appended, when it was dropped; the
+  /// reason is counted.
+  ///
+  /// - Parameter milliseconds: Monotonic; with it the sender's budget is charged.
   public mutating func open(
-    _ datagram: Span<UInt8>, from endpoint: Endpoint, into output: inout OutputSpan<UInt8>
+    _ datagram: Span<UInt8>, from endpoint: Endpoint, at milliseconds: UInt64? = nil,
+    into output: inout OutputSpan<UInt8>
   ) -> (type: PacketType, peer: Int)? {
     guard datagram.count >= PacketHeader.encodedBytes + SealingKey.tagBytes,
       datagram.count <= Self.maximumDatagramBytes
@@ -155,73 +103,117 @@ public struct Sealer: ~Copyable {
     else { return drop(.malformed) }
     guard header.receiver == identifier else { return drop(.notForMe) }
     guard let peer = index(of: header.sender) else { return drop(.unknownSender) }
-    let clear = datagram.extracting(0..<PacketHeader.encodedBytes)
-    let sealed = datagram.extracting(PacketHeader.encodedBytes..<datagram.count)
-    let nonce = Self.nonce(header.packetSequence)
-    if header.type == .status {
-      return openStatus(header, peer, sealed, nonce, clear, endpoint, &output)
-    }
-    guard header.bootCounter == peers[peer].bootCounter, header.bootCounter > 0 else {
-      return drop(header.bootCounter < peers[peer].bootCounter ? .staleBoot : .unknownBoot)
-    }
-    guard peers[peer].window.isFresh(header.packetSequence) else { return drop(.replayed) }
-    guard keys[peer].receiving.open(sealed, nonce: nonce, associatedData: clear, into: &output) else {
-      return drop(.badSeal)
-    }
-    peers[peer].window.insert(header.packetSequence)
-    peers[peer].endpoint = endpoint
+    if let milliseconds, !peers[peer].budget.take(at: milliseconds) { return drop(.overBudget) }
+    let isOpen =
+      header.type == .status
+      ? openStatus(header, peer, datagram, into: &output)
+      : openMessage(header, peer, datagram, from: endpoint, into: &output)
+    guard isOpen else { return nil }
+    peers[peer].accept(header, from: endpoint)
     return (header.type, peer)
   }
 
+  private mutating func openMessage(
+    _ header: PacketHeader, _ peer: Int, _ datagram: Span<UInt8>, from endpoint: Endpoint,
+    into output: inout OutputSpan<UInt8>
+  ) -> Bool {
+    let known = peers[peer].bootCounter
+    guard header.bootCounter == known, known > 0 else {
+      if header.bootCounter < known {
+        count(.staleBoot)
+        return false
+      }
+      // Restart story: we restarted and nobody configured where this peer is. It has no reason to announce itself again,
+      // so our STATUS must find it: the source of its packet is a guess until something passes the seal.
+      peers[peer].isOwedStatus = true
+      if known == 0, !peers[peer].isConfigured { peers[peer].endpoint = endpoint }
+      count(.unknownBoot)
+      return false
+    }
+    guard peers[peer].window.isFresh(header.packetSequence) else {
+      count(.replayed)
+      return false
+    }
+    guard Self.unseal(header, datagram, with: keys[peer].receiving, into: &output) else {
+      // Most likely it was sealed for our run before this one.
+      peers[peer].isOwedStatus = true
+      count(.badSeal)
+      return false
+    }
+    return true
+  }
+
   private mutating func openStatus(
-    _ header: PacketHeader, _ peer: Int, _ sealed: Span<UInt8>, _ nonce: FixedBytes<12>, _ clear: Span<UInt8>,
-    _ endpoint: Endpoint, _ output: inout OutputSpan<UInt8>
-  ) -> (type: PacketType, peer: Int)? {
-    guard header.bootCounter >= peers[peer].bootCounter, header.bootCounter > 0 else { return drop(.staleBoot) }
-    let isNewBoot = header.bootCounter > peers[peer].bootCounter
-    guard isNewBoot || peers[peer].statusWindow.isFresh(header.packetSequence) else { return drop(.replayed) }
-    // The sender's boot counter is in the header, which the seal covers; the key depends on it as well.
-    let statusKey = key(peer, from: header.sender, to: identifier, header.bootCounter, 0)
-    let opened = statusKey.open(sealed, nonce: nonce, associatedData: clear, into: &output)
-    guard opened else { return drop(.badSeal) }
-    // Replay story: an attacker keeps a STATUS of an earlier run. Its boot counter is lower than the one we know, so it
-    // was dropped above; before we know any, it can at worst make us derive keys that its sender no longer uses, until
-    // the sender's next STATUS.
-    if isNewBoot {
-      peers[peer].bootCounter = header.bootCounter
-      peers[peer].window = ReplayWindow()
-      peers[peer].statusWindow = ReplayWindow()
-      let other = peers[peer].identifier
-      keys[peer].sending = key(peer, from: identifier, to: other, bootCounter, header.bootCounter)
-      keys[peer].receiving = key(peer, from: other, to: identifier, header.bootCounter, bootCounter)
+    _ header: PacketHeader, _ peer: Int, _ datagram: Span<UInt8>, into output: inout OutputSpan<UInt8>
+  ) -> Bool {
+    let known = peers[peer].bootCounter
+    guard header.bootCounter > 0 else {
+      count(.malformed)
+      return false
     }
-    peers[peer].statusWindow.insert(header.packetSequence)
-    peers[peer].endpoint = endpoint
-    return (.status, peer)
+    if header.bootCounter == known {
+      guard peers[peer].statusWindow.isFresh(header.packetSequence) else {
+        count(.replayed)
+        return false
+      }
+      let isOpen = Self.unseal(header, datagram, with: keys[peer].receivingStatus, into: &output)
+      if !isOpen { count(.badSeal) }
+      return isOpen
+    }
+    let other = peers[peer].identifier
+    let pair = keys[peer]
+    let statusKey = context.key(pair.shared, from: other, to: identifier, header.bootCounter, 0)
+    guard Self.unseal(header, datagram, with: statusKey, into: &output) else {
+      count(.badSeal)
+      return false
+    }
+    guard header.bootCounter > known else {
+      // Replay story: somebody keeps a STATUS of an earlier run and sends it again. It changes nothing here; it costs
+      // our next tick one STATUS to where the peer is. A node that really runs from an old image needs that STATUS: it
+      // names the higher counter. (DESIGN §5, rule 44)
+      output.removeLast(Int(header.bodyLength))
+      peers[peer].isOwedStatus = true
+      count(.bootWentBackwards)
+      return false
+    }
+    peers[peer].beginRun(header.bootCounter)
+    keys[peer].sending = context.key(pair.shared, from: identifier, to: other, bootCounter, header.bootCounter)
+    keys[peer].receiving = context.key(pair.shared, from: other, to: identifier, header.bootCounter, bootCounter)
+    keys[peer].receivingStatus = statusKey
+    return true
   }
 
-  /// The body of a STATUS to this peer: what we know of its boots.
+  private static func unseal(
+    _ header: PacketHeader, _ datagram: Span<UInt8>, with key: borrowing SealingKey,
+    into output: inout OutputSpan<UInt8>
+  ) -> Bool {
+    let clear = datagram.extracting(0..<PacketHeader.encodedBytes)
+    let sealed = datagram.extracting(PacketHeader.encodedBytes..<datagram.count)
+    return key.open(sealed, nonce: header.nonce, associatedData: clear, into: &output)
+  }
+
+  /// The body of a STATUS to this peer: what we know of both runs.
   public func statusBody(to peer: Int) -> FixedBytes<16> {
-    var body = FixedBytes<16>()
-    for index in 0..<8 {
-      body.storage[index] = UInt8(truncatingIfNeeded: bootCounter >> UInt64(8 * index))
-      body.storage[8 + index] = UInt8(truncatingIfNeeded: peers[peer].bootCounter >> UInt64(8 * index))
-    }
-    return body
+    let status = Status(senderBoot: bootCounter, receiverBoot: peers[peer].bootCounter)
+    return FixedBytes<16>(InlineArray { (out: inout OutputSpan<UInt8>) in status.encode(into: &out) })
   }
 
-  /// Reads a STATUS body. True when the peer does not know our boot counter yet and should be told.
+  /// Reads the body of a STATUS that ``open(_:from:at:into:)`` returned. True when its sender does not know our boot
+  /// counter yet and should be told at once.
   public mutating func readStatus(_ body: Span<UInt8>) -> Bool {
     var reader = WireReader(body)
-    guard let _ = try? reader.read(UInt64.self), let known = try? reader.read(UInt64.self) else {
+    guard let status = try? Status(decoding: &reader) else {
       count(.malformedBody)
       return false
     }
-    if known > bootCounter { learnedOfHigherOwnBoot = true }
-    return known < bootCounter
+    if status.receiverBoot > bootCounter { learnedOfHigherOwnBoot = true }
+    return status.receiverBoot < bootCounter
   }
 
+  /// For what a role refuses after the seal held.
   public mutating func count(_ reason: DropReason) { drops[Int(reason.rawValue)] += 1 }
+
+  public func dropCount(_ reason: DropReason) -> UInt64 { drops[Int(reason.rawValue)] }
 
   private mutating func drop(_ reason: DropReason) -> (type: PacketType, peer: Int)? {
     count(reason)

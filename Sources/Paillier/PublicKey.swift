@@ -6,8 +6,8 @@ import Wire
 public final class PublicKey {
   public static let minimumBits = 2048
 
-  let n: Integer
-  let nSquared: Integer
+  package let n: Integer
+  package let nSquared: Integer
   public let layout: SlotLayout
   /// Bytes of n; S and R take as many.
   public let modulusBytes: Int

@@ -105,9 +105,12 @@ struct Demo {
     let last = first + options.periods - 1
     // Each set's last period may need most of the next one; then the proofs travel to the meters.
     let end = (last + 2) * periodSeconds * 1000
-    say("periods of \(periodSeconds) s, the first ends in \(((first + 1) * periodSeconds * 1000 - wallMilliseconds) / 1000) s")
+    say(
+      "periods of \(periodSeconds) s, the first ends in \(((first + 1) * periodSeconds * 1000 - wallMilliseconds) / 1000) s"
+    )
     while wallMilliseconds < end, !ThisProcess.isTerminated {
-      for place in processes.indices where !processes[place].process.isRunning() && processes[place].name != options.kill {
+      for place in processes.indices
+      where !processes[place].process.isRunning() && processes[place].name != options.kill {
         throw Failure("\(processes[place].name) stopped by itself; see \(options.folder)/\(processes[place].name).log")
       }
       if let name = options.kill, !killed,
@@ -127,7 +130,9 @@ struct Demo {
           say("period \(period) set \(owner): published")
         }
       }
-      if told.count == Int(options.periods * members), wallMilliseconds > (last + 1) * periodSeconds * 1000 + periodSeconds * 600 {
+      if told.count == Int(options.periods * members),
+        wallMilliseconds > (last + 1) * periodSeconds * 1000 + periodSeconds * 600
+      {
         break
       }
       clock.sleep(until: clock.monotonic().adding(milliseconds: 20))
@@ -237,7 +242,9 @@ struct Demo {
         certifiedTotal += published[owner][slot]
         if published[owner][slot] != certified[owner][slot] {
           agrees = false
-          say("set \(owner) slot \(slot): published \(published[owner][slot]) Wh, its meters say \(certified[owner][slot])")
+          say(
+            "set \(owner) slot \(slot): published \(published[owner][slot]) Wh, its meters say \(certified[owner][slot])"
+          )
         }
       }
     }
@@ -251,7 +258,9 @@ struct Demo {
           + "\"dataFolder\":\"\(options.folder)\"}")
       return agrees
     }
-    printLine("\ncertified \(certifiedTotal) Wh + pending \(pending) Wh = consumed \(consumedMilliwattHours / 1000) Wh (import and export)")
+    printLine(
+      "\ncertified \(certifiedTotal) Wh + pending \(pending) Wh = consumed \(consumedMilliwattHours / 1000) Wh (import and export)"
+    )
     for (name, kilobytes) in memory { printLine("\(name): \(kilobytes) kB resident") }
     if missing > 0 { printLine("\(missing) instances without a decision; their energy is pending, not lost") }
     printLine(agrees ? "every house agrees, and every sum" : "DISAGREEMENT")

@@ -31,7 +31,9 @@ func readSecretFile(_ path: String) throws(Failure) -> [UInt8] {
 }
 
 func writeFile(_ path: String, _ bytes: [UInt8], mode: Int32 = 0o644) throws(Failure) {
-  do throws(PlatformError) { try Files.replace(path, with: bytes.span, mode: mode) } catch { throw Failure(path, error) }
+  do throws(PlatformError) { try Files.replace(path, with: bytes.span, mode: mode) } catch {
+    throw Failure(path, error)
+  }
 }
 
 func makeFolder(_ path: String) throws(Failure) {

@@ -76,7 +76,10 @@ private func dispatch(_ words: [String]) throws(Failure) -> Int32 {
       return try code(arguments) { (arguments) throws(Failure) in
         guard arguments.words.count == 1 else { throw Failure("check-config needs one FILE", exitCode: 2) }
         let node = try loadNode(arguments.words[0])
-        printLine(arguments.has("json") ? "{\"role\":\"\(node.role.rawValue)\",\"valid\":true}" : "\(arguments.words[0]): a valid \(node.role.rawValue)")
+        printLine(
+          arguments.has("json")
+            ? "{\"role\":\"\(node.role.rawValue)\",\"valid\":true}"
+            : "\(arguments.words[0]): a valid \(node.role.rawValue)")
       }
     case "run":
       let arguments = try Arguments(rest, options: ["config"])
@@ -146,7 +149,9 @@ private func demo(_ rest: [String]) throws(UsageError) -> Int32 {
 
 private func inspect(_ rest: [String]) throws(UsageError) -> Int32 {
   let arguments = try Arguments(rest, options: ["genesis"])
-  guard arguments.words.count == 2 else { throw UsageError(message: "inspect genesis FILE, or certificate FILE --genesis FILE") }
+  guard arguments.words.count == 2 else {
+    throw UsageError(message: "inspect genesis FILE, or certificate FILE --genesis FILE")
+  }
   return try code(arguments) { (arguments) throws(Failure) in
     switch arguments.words[0] {
     case "genesis": describe(try loadGenesis(arguments.words[1]), json: arguments.has("json"))
@@ -167,8 +172,12 @@ private func describe(_ genesis: Genesis, json: Bool) {
         + "\"meters\":\(meters),\"periodSeconds\":\(genesis.periodSeconds),\"firstPeriod\":\(genesis.firstPeriod),"
         + "\"modulusBits\":\(genesis.modulus.count * 8)}")
   } else {
-    printLine("network \(genesis.networkIdentifier)\nepoch \(genesis.epoch), first period \(genesis.firstPeriod) of \(genesis.periodSeconds) s")
-    printLine("\(genesis.members) aggregators, \(meters) meters, at least \(genesis.minimumContributors) contributors, \(genesis.modulus.count * 8)-bit key")
+    printLine(
+      "network \(genesis.networkIdentifier)\nepoch \(genesis.epoch), first period \(genesis.firstPeriod) of \(genesis.periodSeconds) s"
+    )
+    printLine(
+      "\(genesis.members) aggregators, \(meters) meters, at least \(genesis.minimumContributors) contributors, \(genesis.modulus.count * 8)-bit key"
+    )
   }
 }
 
@@ -181,7 +190,8 @@ private func describe(_ certificate: Certificate, json: Bool) {
       "{\"period\":\(certificate.period),\"owner\":\(certificate.owner),\"decided\":\"\(decided)\","
         + "\"contributors\":\(count),\"signers\":\(signers)}")
   } else {
-    printLine("period \(certificate.period), set \(certificate.owner): \(decided), \(count) contributors, \(signers) signers")
+    printLine(
+      "period \(certificate.period), set \(certificate.owner): \(decided), \(count) contributors, \(signers) signers")
     if let header = certificate.header { printLine("header \(header.digest)\nprevious \(header.previous)") }
   }
 }

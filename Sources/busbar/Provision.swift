@@ -68,7 +68,9 @@ private func writeNodes(_ folder: String, _ topology: TopologyConfiguration) thr
   let count = Int(topology.aggregators)
   let bookkeeperPort = Int(topology.basePort) + count
   var aggregators = "\n[peers]\n"
-  for index in 0..<count { aggregators += "aggregator-\(index + 1) = \(topology.host):\(Int(topology.basePort) + index)\n" }
+  for index in 0..<count {
+    aggregators += "aggregator-\(index + 1) = \(topology.host):\(Int(topology.basePort) + index)\n"
+  }
   func node(_ role: String, _ name: String, _ port: Int, _ more: String) throws(Failure) {
     let clock = topology.trustsClock ? "trusted" : "synchronised"
     let text =

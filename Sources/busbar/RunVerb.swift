@@ -103,7 +103,8 @@ func run(_ configuration: NodeConfiguration) throws(Failure) {
       }
     case .meter:
       var node = MeterNode(
-        genesis: genesis, encryptor: Encryptor(publicKey, using: &host.random), owner: ReplicaIndex(configuration.owner),
+        genesis: genesis, encryptor: Encryptor(publicKey, using: &host.random),
+        owner: ReplicaIndex(configuration.owner),
         index: MeterIndex(configuration.index), signer: signer,
         closingKey: SelfSealingKey(SecretBytes(copying: identity.closingSeed.span)), sealer: sealer)
       for entry in entries { node.restore(entry.span) }

@@ -1,6 +1,7 @@
 import Aggregation
 import LinuxPlatform
 import Paillier
+import Units
 import Wire
 
 /// A verified sum of one set in one period.
@@ -25,7 +26,9 @@ func verifySum(_ path: String, _ certificate: Certificate, _ genesis: Genesis) t
   guard let header = certificate.header else { throw Failure("\(path): the certificate is NULL and has no sum") }
   let bytes = try readFile(path)
   let published: PublishedSum
-  do throws(VerificationError) { published = try PublishedSum(checking: bytes.span, of: header, against: genesis) } catch {
+  do throws(VerificationError) {
+    published = try PublishedSum(checking: bytes.span, of: header, against: genesis)
+  } catch {
     throw Failure("\(path): \(error)")
   }
   let key = try loadPublicKey(genesis)

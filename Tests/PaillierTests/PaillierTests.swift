@@ -3,7 +3,7 @@ import Cryptography
 import Testing
 import Wire
 
-@testable import Paillier
+import Paillier
 
 /// SplitMix64 with a fixed seed: the same keys in every run.
 struct TestGenerator: RandomNumberGenerator {
