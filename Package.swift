@@ -80,6 +80,7 @@ let package = Package(
     tests("PaillierTests", ["BigInteger", "Cryptography", "Paillier", "Wire"]),
     tests("ConsensusTests", ["Consensus", "Cryptography", "Units", "Wire"]),
     tests("ArchitectureTests", []),
+    tests("ConfigurationTests", ["Configuration", "HAL"]),
     tests("MeteringTests", ["Metering", "Units"]),
     tests(
       "DriversTests", ["CLinux", "Drivers", "HAL", "LinuxPlatform", "Metering", "SimulatedWorld", "Units", "Wire"]),

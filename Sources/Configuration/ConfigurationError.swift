@@ -1,7 +1,7 @@
 /// What is wrong with a configuration file, and where.
 public struct ConfigurationError: Error, Equatable, Sendable, CustomStringConvertible {
   public let file: String
-  /// Counted from 1; 0 when something is missing from the whole file.
+  /// Counted from 1; where something is missing, the head of its section or the end of the file.
   public let line: Int
   public let message: String
 

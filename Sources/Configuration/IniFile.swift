@@ -17,6 +17,9 @@ public struct IniFile: Sendable {
 
   public let file: String
   public let entries: [IniEntry]
+  /// Every section head, one without keys too.
+  let sections: [(name: String, line: Int)]
+  let lineCount: Int
 
   /// - Throws: for an over-long line, a line inih cannot read, and a key given twice in one section.
   public init(file: String, bytes: Span<UInt8>) throws(ConfigurationError) {
@@ -41,6 +44,8 @@ public struct IniFile: Sendable {
     }
     self.file = file
     entries = state.entries
+    sections = state.sections
+    lineCount = state.line
   }
 }
 
@@ -51,6 +56,15 @@ private final class ReaderState {
   var line = 0
   var tooLongAt = 0
   var entries: [IniEntry] = []
+  var sections: [(name: String, line: Int)] = []
+
+  /// Notes a section head, of which inih tells its handler only with the first key.
+  func noteSection(_ line: ArraySlice<UInt8>) {
+    guard let open = line.firstIndex(where: { $0 > 0x20 }), line[open] == UInt8(ascii: "["),
+      let close = line[open...].firstIndex(of: UInt8(ascii: "]"))
+    else { return }
+    sections.append((String(decoding: line[(open + 1)..<close], as: UTF8.self), self.line))
+  }
 }
 
 @c(busbar_read_ini_line)
@@ -61,6 +75,7 @@ func readIniLine(
   let state = unsafe Unmanaged<ReaderState>.fromOpaque(context).takeUnretainedValue()
   guard state.position < state.bytes.count, state.tooLongAt == 0 else { return nil }
   state.line += 1
+  let start = state.position
   var count = 0
   while state.position < state.bytes.count {
     let byte = state.bytes[state.position]
@@ -74,6 +89,7 @@ func readIniLine(
     buffer[count] = CChar(bitPattern: byte == 0 ? 0x3F : byte)
     count += 1
   }
+  state.noteSection(state.bytes[start..<(start + count)])
   buffer[count] = 10
   buffer[count + 1] = 0
   return buffer

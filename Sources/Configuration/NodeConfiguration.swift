@@ -42,13 +42,7 @@ public struct NodeConfiguration: Sendable {
     published = try reader.optionalText("node", "published")
     genesis = try reader.text("node", "genesis")
     key = try reader.text("node", "key")
-    guard let listen = reader.entry("node", "listen") else {
-      throw ConfigurationError(file: file, line: 0, message: "[node] listen is missing")
-    }
-    guard let endpoint = Self.endpoint(listen.value) else {
-      throw reader.wrong(listen, "listen is not ADDRESS:PORT: \(listen.value)")
-    }
-    self.listen = endpoint
+    listen = try reader.endpoint("node", "listen")
     trustsClock =
       try reader.choice("node", "clock", of: ["synchronised", "trusted"], default: "synchronised") == "trusted"
     if role == .meter {
@@ -67,24 +61,19 @@ public struct NodeConfiguration: Sendable {
     }
     var peers: [(name: String, endpoint: Endpoint)] = []
     for entry in reader.all("peers") {
-      guard let endpoint = Self.endpoint(entry.value) else {
-        throw reader.wrong(entry, "\(entry.key) is not ADDRESS:PORT: \(entry.value)")
+      guard Self.isPeerName(entry.key) else {
+        throw reader.wrong(entry, "unknown peer \(entry.key): aggregator-1, aggregator-2, … or bookkeeper-1")
       }
-      peers.append((entry.key, endpoint))
+      peers.append((entry.key, try reader.endpoint(entry)))
     }
     self.peers = peers
     try reader.finish(sections: role == .meter ? ["node", "meter", "peers"] : ["node", "peers"])
   }
 
-  /// "127.0.0.1:4000". IPv6 literals come with the packet layer's own issue.
-  static func endpoint(_ text: String) -> Endpoint? {
-    let parts = text.split(separator: ":", omittingEmptySubsequences: false)
-    guard parts.count == 2, let port = UInt16(parts[1]), port > 0 else { return nil }
-    let numbers = parts[0].split(separator: ".", omittingEmptySubsequences: false)
-    guard numbers.count == 4, let a = UInt8(numbers[0]), let b = UInt8(numbers[1]), let c = UInt8(numbers[2]),
-      let d = UInt8(numbers[3])
-    else { return nil }
-    return Endpoint(ipv4: a, b, c, d, port: port)
+  private static func isPeerName(_ name: String) -> Bool {
+    if name == "bookkeeper-1" { return true }
+    for number in 1...GroupLimits.maximumAggregators where name == "aggregator-\(number)" { return true }
+    return false
   }
 }
 
@@ -119,6 +108,14 @@ public struct TopologyConfiguration: Sendable {
     busFolder = try reader.text("meter", "bus")
     trustsClock =
       try reader.choice("network", "clock", of: ["synchronised", "trusted"], default: "synchronised") == "trusted"
+    guard modulusBits % 16 == 0 else {
+      let entry = reader.entry("group", "modulusBits")!
+      throw reader.wrong(entry, "modulusBits is \(modulusBits), not a multiple of 16")
+    }
+    guard Endpoint("\(host):1") != nil else {
+      let entry = reader.entry("network", "host")!
+      throw reader.wrong(entry, "host is not an address: \(host)")
+    }
     guard minimumContributors <= metersPerSet else {
       let entry = reader.entry("group", "metersPerSet")!
       throw reader.wrong(entry, "metersPerSet is below minimumContributors \(minimumContributors)")

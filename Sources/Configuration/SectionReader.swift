@@ -1,3 +1,5 @@
+import HAL
+
 /// Takes typed values out of an INI file; what nobody took is unknown and an error.
 struct SectionReader: ~Copyable {
   private let ini: IniFile
@@ -53,6 +55,18 @@ struct SectionReader: ~Copyable {
     return entry.value
   }
 
+  mutating func endpoint(_ section: String, _ key: String) throws(ConfigurationError) -> Endpoint {
+    guard let entry = entry(section, key) else { throw missing(section, key) }
+    return try endpoint(entry)
+  }
+
+  func endpoint(_ entry: IniEntry) throws(ConfigurationError) -> Endpoint {
+    guard let endpoint = Endpoint(entry.value) else {
+      throw wrong(entry, "\(entry.key) is not ADDRESS:PORT: \(entry.value)")
+    }
+    return endpoint
+  }
+
   /// Every entry of a section whose keys are free.
   mutating func all(_ section: String) -> [IniEntry] {
     var result: [IniEntry] = []
@@ -67,14 +81,21 @@ struct SectionReader: ~Copyable {
     ConfigurationError(file: ini.file, line: entry.line, message: message)
   }
 
+  /// At the section's head, or at the end of a file that has no such section.
   private func missing(_ section: String, _ key: String) -> ConfigurationError {
-    ConfigurationError(file: ini.file, line: 0, message: "[\(section)] \(key) is missing")
+    let head = ini.sections.first { $0.name == section }
+    return ConfigurationError(
+      file: ini.file, line: head?.line ?? max(1, ini.lineCount), message: "[\(section)] \(key) is missing")
   }
 
+  /// - Throws: for a section that is not among `sections`, and for a key that nobody took.
   consuming func finish(sections: [String]) throws(ConfigurationError) {
+    for head in ini.sections where !sections.contains(head.name) {
+      throw ConfigurationError(file: ini.file, line: head.line, message: "unknown section [\(head.name)]")
+    }
     for place in ini.entries.indices where !taken[place] {
       let entry = ini.entries[place]
-      guard sections.contains(entry.section) else { throw wrong(entry, "unknown section [\(entry.section)]") }
+      guard !entry.section.isEmpty else { throw wrong(entry, "\(entry.key) stands before any section") }
       throw wrong(entry, "unknown key \(entry.key) in [\(entry.section)]")
     }
   }

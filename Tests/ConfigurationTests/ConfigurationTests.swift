@@ -1,0 +1,303 @@
+import Configuration
+import Foundation
+import HAL
+import Testing
+
+/// A meter's file; the numbers are its lines.
+private let meter = """
+  [node]
+  role = meter
+  index = 3
+  owner = 1
+  data = m/data
+  genesis = g.bin
+  key = m/key
+  listen = 127.0.0.1:5000 ; loopback
+  [meter]
+  source = modbus
+  map = eastron-sdm630
+  port = bus/meter-3
+  unit = 17
+  baud = 19200
+  parity = even
+  # first guesses
+  [peers]
+  aggregator-1 = 127.0.0.1:5001
+  aggregator-64 = [2001:db8::1]:5002
+  """
+
+private let topology = """
+  [group]
+  aggregators = 4
+  metersPerSet = 8
+  periodSeconds = 4
+  minimumContributors = 5
+  modulusBits = 2048
+  rotation = fixed
+  [network]
+  host = 127.0.0.1
+  basePort = 5000
+  clock = trusted
+  [meter]
+  bus = bus
+  """
+
+private let board = """
+  [board]
+  name = pi-zero
+  target = armv6
+  memoryBudgetMiB = 32
+  [serial]
+  port = /dev/ttyUSB0
+  parity = odd
+  [sysfs]
+  root = /sys
+  """
+
+/// The text with one line replaced, or removed by nil.
+private func edited(_ text: String, line: Int, to new: String?) -> String {
+  var lines = text.split(separator: "\n", omittingEmptySubsequences: false).map(String.init)
+  if let new { lines[line - 1] = new } else { lines.remove(at: line - 1) }
+  return lines.joined(separator: "\n")
+}
+
+/// What the reader of that kind of file says against it; nil when it accepts.
+private func refusal(node text: String) -> String? {
+  let bytes = Array(text.utf8)
+  do throws(ConfigurationError) {
+    _ = try NodeConfiguration(file: "node.ini", bytes: bytes.span)
+    return nil
+  } catch { return "\(error)" }
+}
+private func refusal(topology text: String) -> String? {
+  let bytes = Array(text.utf8)
+  do throws(ConfigurationError) {
+    _ = try TopologyConfiguration(file: "t.ini", bytes: bytes.span)
+    return nil
+  } catch { return "\(error)" }
+}
+private func refusal(board text: String) -> String? {
+  let bytes = Array(text.utf8)
+  do throws(ConfigurationError) {
+    _ = try BoardConfiguration(file: "board.ini", bytes: bytes.span)
+    return nil
+  } catch { return "\(error)" }
+}
+
+@Suite("node.ini")
+struct NodeConfigurationTests {
+  @Test("a meter's file is read into its fields")
+  func meterFile() throws {
+    let bytes = Array(meter.utf8)
+    let node = try NodeConfiguration(file: "node.ini", bytes: bytes.span)
+    #expect(node.role == .meter && node.index == 3 && node.owner == 1)
+    #expect(node.data == "m/data" && node.genesis == "g.bin" && node.key == "m/key" && node.published == nil)
+    #expect(node.listen == Endpoint(ipv4: 127, 0, 0, 1, port: 5000))
+    #expect(!node.trustsClock)
+    #expect(
+      node.source
+        == .modbus(map: "eastron-sdm630", port: "bus/meter-3", unit: 17, baud: 19_200, parity: "even"))
+    #expect(node.peers.map(\.name) == ["aggregator-1", "aggregator-64"])
+    #expect(node.peers.map { "\($0.endpoint)" } == ["127.0.0.1:5001", "[2001:db8::1]:5002"])
+  }
+
+  @Test("defaults hold, other line ends are read, and a meter may be read through sysfs")
+  func variants() throws {
+    var lines = edited(edited(meter, line: 15, to: nil), line: 14, to: nil)
+    let bytes = Array(lines.replacingOccurrences(of: "\n", with: "\r\n").utf8)
+    let node = try NodeConfiguration(file: "node.ini", bytes: bytes.span)
+    #expect(
+      node.source == .modbus(map: "eastron-sdm630", port: "bus/meter-3", unit: 17, baud: 9600, parity: "none"))
+    lines = edited(lines, line: 13, to: nil)
+    lines = edited(lines, line: 12, to: "device = ina219")
+    lines = edited(lines, line: 11, to: "root = /sys")
+    let other = Array(edited(lines, line: 10, to: "source = sysfs").utf8)
+    let sysfs = try NodeConfiguration(file: "node.ini", bytes: other.span)
+    #expect(sysfs.source == .sysfs(root: "/sys", device: "ina219"))
+  }
+
+  @Test(
+    "what is wrong in a line is told with that line",
+    arguments: [
+      (2, "role = operator", "role is operator, not one of aggregator, meter, bookkeeper"),
+      (3, "index = 512", "index is 512, outside 0...511"), (3, "index = -1", "index is -1, outside 0...511"),
+      (3, "index = three", "index is not a whole number: three"),
+      (3, "index = 1.5", "index is not a whole number: 1.5"),
+      (3, "index = 99999999999999999999", "index is not a whole number: 99999999999999999999"),
+      (4, "owner = 64", "owner is 64, outside 0...63"), (5, "data =", "data is empty"),
+      (8, "listen = localhost:5000", "listen is not ADDRESS:PORT: localhost:5000"),
+      (8, "listen = 127.0.0.1:0", "listen is not ADDRESS:PORT: 127.0.0.1:0"),
+      (10, "source = pulse", "source is pulse, not one of modbus, sysfs"),
+      (13, "unit = 0", "unit is 0, outside 1...247"), (13, "unit = 248", "unit is 248, outside 1...247"),
+      (15, "parity = mark", "parity is mark, not one of none, even, odd"),
+      (15, "parity", "neither a section nor key = value"), (9, "[meter", "neither a section nor key = value"),
+      (15, "root = /sys", "unknown key root in [meter]"), (7, "keys = x\nkey = y", "unknown key keys in [node]"),
+      (16, "[extra]", "unknown section [extra]"), (16, "[extra]\nx = 1", "unknown section [extra]"),
+      (1, "x = 1\n[node]", "x stands before any section"),
+      (6, "data = again\ngenesis = g", "data is given twice (first on line 5)"),
+      (16, "  19200", "parity is given twice (first on line 15)"),
+      (18, "aggregator-1 = here", "aggregator-1 is not ADDRESS:PORT: here"),
+      (18, "aggregator-0 = 127.0.0.1:1", "unknown peer aggregator-0: aggregator-1, aggregator-2, … or bookkeeper-1"),
+      (18, "aggregator-65 = 127.0.0.1:1", "unknown peer aggregator-65: aggregator-1, aggregator-2, … or bookkeeper-1"),
+    ] as [(Int, String, String)])
+  func refused(line: Int, text: String, message: String) {
+    #expect(refusal(node: edited(meter, line: line, to: text)) == "node.ini:\(line): \(message)")
+  }
+
+  @Test(
+    "a missing key is told at the head of its section",
+    arguments: [
+      (2, "role", "1: [node]"), (4, "owner", "1: [node]"), (5, "data", "1: [node]"), (6, "genesis", "1: [node]"),
+      (7, "key", "1: [node]"), (8, "listen", "1: [node]"), (10, "source", "9: [meter]"), (11, "map", "9: [meter]"),
+      (12, "port", "9: [meter]"), (13, "unit", "9: [meter]"),
+    ] as [(Int, String, String)])
+  func missing(line: Int, key: String, head: String) {
+    #expect(refusal(node: edited(meter, line: line, to: nil)) == "node.ini:\(head) \(key) is missing")
+  }
+
+  @Test("a missing section is told at the end of the file")
+  func missingSection() {
+    let head = meter.split(separator: "\n").prefix(8).joined(separator: "\n")
+    #expect(refusal(node: head) == "node.ini:8: [meter] source is missing")
+    #expect(refusal(node: "") == "node.ini:1: [node] role is missing")
+  }
+
+  @Test("only a meter has a [meter] section, and an aggregator's number ends at 63")
+  func otherRoles() {
+    let aggregator = edited(edited(meter, line: 4, to: nil), line: 2, to: "role = aggregator")
+    #expect(refusal(node: aggregator) == "node.ini:8: unknown section [meter]")
+    let lines = aggregator.split(separator: "\n").map(String.init)
+    let plain = (lines[..<7] + lines[14...]).joined(separator: "\n")
+    #expect(refusal(node: plain) == nil)
+    #expect(refusal(node: edited(plain, line: 3, to: "index = 63")) == nil)
+    #expect(refusal(node: edited(plain, line: 3, to: "index = 64")) == "node.ini:3: index is 64, outside 0...63")
+    #expect(
+      refusal(node: edited(plain, line: 4, to: "owner = 1\ndata = d")) == "node.ini:4: unknown key owner in [node]")
+  }
+
+  @Test("a line is refused when inih would cut it, and not a byte sooner")
+  func longLines() {
+    func padded(_ count: Int) -> String { "data = " + String(repeating: "d", count: count - 7) }
+    #expect(refusal(node: edited(meter, line: 5, to: padded(198))) == nil)
+    let message = "node.ini:5: line is longer than 198 bytes"
+    for count in [199, 200, 201, 5000] {
+      #expect(refusal(node: edited(meter, line: 5, to: padded(count))) == message)
+    }
+    #expect(refusal(node: edited(meter, line: 5, to: ";" + padded(300))) == message)
+    #expect(refusal(node: meter + "\n" + padded(199)) == "node.ini:20: line is longer than 198 bytes")
+  }
+
+  @Test("a value of the longest line arrives whole")
+  func longValue() throws {
+    let value = String(repeating: "d", count: 191)
+    let bytes = Array(edited(meter, line: 5, to: "data = " + value).utf8)
+    let node = try NodeConfiguration(file: "node.ini", bytes: bytes.span)
+    #expect(node.data == value)
+  }
+
+  @Test("no bytes stop the reader: each file is read or refused with a line of its own")
+  func anyBytes() {
+    // SplitMix64: the same files in each run.
+    var state: UInt64 = 1
+    func next() -> UInt64 {
+      state &+= 0x9E37_79B9_7F4A_7C15
+      var z = state
+      z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
+      z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
+      return z ^ (z >> 31)
+    }
+    let good = Array(meter.utf8)
+    for _ in 0..<3000 {
+      var bytes = good
+      for _ in 0...(next() % 6) {
+        let place = Int(next() % UInt64(bytes.count))
+        switch next() % 3 {
+        case 0: bytes[place] = UInt8(truncatingIfNeeded: next())
+        case 1: bytes.remove(at: place)
+        default: bytes.insert(Array("\n[]=;: \0\u{FF}".utf8)[Int(next() % 10)], at: place)
+        }
+      }
+      let lineCount = bytes.split(separator: 10, omittingEmptySubsequences: false).count
+      do throws(ConfigurationError) { _ = try NodeConfiguration(file: "f", bytes: bytes.span) } catch {
+        #expect((1...lineCount).contains(error.line), "\(error)")
+      }
+    }
+  }
+}
+
+@Suite("topology.ini")
+struct TopologyConfigurationTests {
+  @Test("it is read into its fields")
+  func read() throws {
+    let bytes = Array(topology.utf8)
+    let group = try TopologyConfiguration(file: "t.ini", bytes: bytes.span)
+    #expect(group.aggregators == 4 && group.metersPerSet == 8 && group.periodSeconds == 4)
+    #expect(group.minimumContributors == 5 && group.modulusBits == 2048 && !group.rotates)
+    #expect(group.host == "127.0.0.1" && group.basePort == 5000 && group.busFolder == "bus" && group.trustsClock)
+  }
+
+  @Test(
+    "what is wrong in a line is told with that line",
+    arguments: [
+      (2, "aggregators = 3", "aggregators is 3, outside 4...64"),
+      (2, "aggregators = 65", "aggregators is 65, outside 4...64"),
+      (3, "metersPerSet = 513", "metersPerSet is 513, outside 1...512"),
+      (3, "metersPerSet = 4", "metersPerSet is below minimumContributors 5"),
+      (4, "periodSeconds = 0", "periodSeconds is 0, outside 1...86400"),
+      (6, "modulusBits = 1024", "modulusBits is 1024, outside 2048...4096"),
+      (6, "modulusBits = 2056", "modulusBits is 2056, not a multiple of 16"),
+      (7, "rotation = random", "rotation is random, not one of period, fixed"),
+      (9, "host = localhost", "host is not an address: localhost"),
+      (10, "basePort = 80", "basePort is 80, outside 1024...60000"),
+      (10, "bassPort = 5000\nbasePort = 5000", "unknown key bassPort in [network]"),
+    ] as [(Int, String, String)])
+  func refused(line: Int, text: String, message: String) {
+    #expect(refusal(topology: edited(topology, line: line, to: text)) == "t.ini:\(line): \(message)")
+  }
+
+  @Test("every node must find a port")
+  func ports() {
+    let large = edited(edited(topology, line: 2, to: "aggregators = 11"), line: 3, to: "metersPerSet = 512")
+    #expect(
+      refusal(topology: edited(large, line: 10, to: "basePort = 60000")) == "t.ini:10: basePort leaves too few ports")
+    #expect(refusal(topology: large) == nil)
+  }
+
+  @Test("an IPv6 host stands in brackets")
+  func ipv6() {
+    #expect(refusal(topology: edited(topology, line: 9, to: "host = [::1]")) == nil)
+    #expect(refusal(topology: edited(topology, line: 9, to: "host = ::1")) == "t.ini:9: host is not an address: ::1")
+  }
+}
+
+@Suite("board.ini")
+struct BoardConfigurationTests {
+  @Test("it is read into its fields")
+  func read() throws {
+    let bytes = Array(board.utf8)
+    let zero = try BoardConfiguration(file: "board.ini", bytes: bytes.span)
+    #expect(zero.name == "pi-zero" && zero.target == "armv6" && zero.memoryBudgetMiB == 32)
+    #expect(zero.serialPort == "/dev/ttyUSB0" && zero.baud == 9600 && zero.parity == "odd" && zero.sysfsRoot == "/sys")
+  }
+
+  @Test(
+    "what is wrong in a line is told with that line",
+    arguments: [
+      (3, "target = mips", "target is mips, not one of host, embedded-x86_64, armv6, armv7, arm64"),
+      (4, "memoryBudgetMiB = 0", "memoryBudgetMiB is 0, outside 1...4096"),
+      (6, "port =", "port is empty"), (7, "speed = 9600", "unknown key speed in [serial]"),
+    ] as [(Int, String, String)])
+  func refused(line: Int, text: String, message: String) {
+    #expect(refusal(board: edited(board, line: line, to: text)) == "board.ini:\(line): \(message)")
+  }
+
+  @Test(
+    "the boards of this project are read, and carry the names of their folders", arguments: ["simulated", "pi-zero"])
+  func ours(name: String) throws {
+    let root = URL(fileURLWithPath: #filePath)
+      .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
+    let bytes = [UInt8](try Data(contentsOf: root.appendingPathComponent("Boards/\(name)/board.ini")))
+    let ours = try BoardConfiguration(file: "board.ini", bytes: bytes.span)
+    #expect(ours.name == name)
+  }
+}
