@@ -9,45 +9,63 @@ import Wire
 public struct Manifest: ~Copyable {
   /// ⌈log2 512⌉
   public static let maximumSiblings = 9
-  private var leaves: [Digest]
-  private var level: [Digest]
+  /// Leaves first, then each level above them; the root last.
+  private var nodes: [Digest]
+  private var isBuilt = false
   public private(set) var count = 0
 
   public init() {
-    leaves = Array(repeating: Digest(), count: GroupLimits.maximumMetersPerSet)
-    level = leaves
     precondition(1 << Self.maximumSiblings >= GroupLimits.maximumMetersPerSet)
+    nodes = Array(repeating: Digest(), count: 2 * GroupLimits.maximumMetersPerSet + Self.maximumSiblings)
   }
 
-  public mutating func removeAll() { count = 0 }
+  public mutating func removeAll() {
+    count = 0
+    isBuilt = false
+  }
 
   /// Adds the next contributor; meters in ascending order.
   public mutating func append(_ meter: MeterIndex, _ recordHash: Digest) {
-    leaves[count] = Self.leaf(meter, recordHash)
+    nodes[count] = Self.leaf(meter, recordHash)
     count += 1
+    isBuilt = false
   }
 
+  /// Cost: count − 1 digests, once after the last ``append(_:_:)``.
   /// - Precondition: count > 0
-  public mutating func root() -> Digest { climb(from: nil) { _ in } }
+  public mutating func root() -> Digest { climb(from: 0) { _ in } }
 
   /// Calls `visit` with each sibling on the way from leaf `index` to the root, and returns the root.
   public mutating func proof(of index: Int, _ visit: (Digest) -> Void) -> Digest { climb(from: index, visit) }
 
-  private mutating func climb(from index: Int?, _ visit: (Digest) -> Void) -> Digest {
-    precondition(count > 0 && (index ?? 0) < count)
-    for place in 0..<count { level[place] = leaves[place] }
+  private mutating func climb(from index: Int, _ visit: (Digest) -> Void) -> Digest {
+    precondition(index >= 0 && index < count)
+    if !isBuilt { build() }
+    var start = 0
     var width = count
     var position = index
     while width > 1 {
-      if let here = position {
-        if here ^ 1 < width { visit(level[here ^ 1]) }
-        position = here / 2
+      if position ^ 1 < width { visit(nodes[start + (position ^ 1)]) }
+      start += width
+      width = (width + 1) / 2
+      position /= 2
+    }
+    return nodes[start]
+  }
+
+  private mutating func build() {
+    var start = 0
+    var width = count
+    while width > 1 {
+      let above = start + width
+      for place in 0..<(width / 2) {
+        nodes[above + place] = Self.node(nodes[start + 2 * place], nodes[start + 2 * place + 1])
       }
-      for place in 0..<(width / 2) { level[place] = Self.node(level[2 * place], level[2 * place + 1]) }
-      if width % 2 == 1 { level[width / 2] = level[width - 1] }
+      if width % 2 == 1 { nodes[above + width / 2] = nodes[above - 1] }
+      start = above
       width = (width + 1) / 2
     }
-    return level[0]
+    isBuilt = true
   }
 
   static func leaf(_ meter: MeterIndex, _ recordHash: Digest) -> Digest {

@@ -59,11 +59,15 @@ public struct AggregatorNode: ~Copyable {
   var periodMilliseconds: UInt64 { UInt64(genesis.periodSeconds) * 1000 }
 
   /// The slot of (owner, period), made ready for it if need be. Nil while the slot's earlier instance, in which this
-  /// replica signed, is undecided: forgetting it could let two quorums disagree. (coverage rule 1)
+  /// replica signed, is undecided: forgetting it could let two quorums disagree. (coverage rule 1) An instance before
+  /// the set's head is settled by it: the head's quorum knew the decision, or it was NULL.
   func slot(_ owner: ReplicaIndex, _ period: Period) -> InstanceSlot? {
     let slot = slots[Int(UInt64(owner.rawValue) * Self.periodsKept + period.rawValue % Self.periodsKept)]
     if slot.instance.period == period { return slot }
-    guard slot.instance.period < period, slot.isFinished || !slot.instance.hasSigned else { return nil }
+    guard slot.instance.period < period,
+      slot.isFinished || !slot.instance.hasSigned
+        || slot.instance.period <= sets[Int(owner.rawValue)].headPeriod
+    else { return nil }
     slot.reset(owner: owner, period: period)
     return slot
   }
@@ -100,13 +104,71 @@ public struct AggregatorNode: ~Copyable {
       guard let length = try? reader.read(UInt16.self), let bytes = try? reader.readBytes(Int(length)),
         let certificate = try? Certificate(checking: bytes, against: genesis)
       else { return }
+      // Before the head moves: a slot behind the head may be given away.
+      let slot = slot(certificate.owner, certificate.period)
       apply(certificate)
-      guard let slot = slot(certificate.owner, certificate.period) else { return }
+      guard let slot else { return }
       slot.certificate = Array(copying: bytes)
       slot.header = certificate.header
       slot.isFinished = true
       if let product = try? reader.readBytes(reader.remaining) { slot.product = Array(copying: product) }
-    case .boot, .baseline, .closed, .certified: return
+      remember(slot)
+    case .proposal:
+      guard let header = try? Header(decoding: &reader), header.owner.rawValue < genesis.members,
+        let slot = slot(header.owner, header.period), !slot.isFinished
+      else { return }
+      slot.proposedHeader = header
+    case .adopted:
+      guard let length = try? reader.read(UInt16.self), let bytes = try? reader.readBytes(Int(length)),
+        let table = try? reader.readBytes(reader.remaining),
+        let certificate = try? Certificate(checking: bytes, against: genesis)
+      else { return }
+      adopt(certificate, Array(copying: bytes), table)
+    case .boot, .baseline, .closed, .certified, .recovered: return
+    }
+  }
+
+  /// Moves a set to a later certificate and its coverage table: the newest certificate is the checkpoint. False when
+  /// the table is not the certificate's. (DESIGN §2.1)
+  @discardableResult
+  private func adopt(_ certificate: Certificate, _ bytes: [UInt8], _ table: Span<UInt8>) -> Bool {
+    let set = sets[Int(certificate.owner.rawValue)]
+    guard let header = certificate.header, header.period > set.headPeriod,
+      set.coverage.replace(decoding: table, expecting: header.coverageRoot)
+    else { return false }
+    let slot = slot(header.owner, header.period)
+    set.head = header.digest
+    set.headPeriod = header.period
+    guard let slot, !slot.isFinished else { return true }
+    slot.certificate = bytes
+    slot.header = header
+    slot.isFinished = true
+    return true
+  }
+
+  /// Keeps a proof for every contributor of a decided value, if their records are here.
+  private mutating func remember(_ slot: InstanceSlot) {
+    guard let header = slot.header, slot.missing(of: header.contributors).count == 0 else { return }
+    manifest.removeAll()
+    for meter in 0..<genesis.meterCount(of: header.owner) where header.contributors.contains(MeterIndex(meter)) {
+      manifest.append(MeterIndex(meter), slot.hash(of: MeterIndex(meter)))
+    }
+    guard manifest.count > 0, manifest.root() == header.manifestRoot else { return }
+    let inclusions = sets[Int(header.owner.rawValue)].inclusions
+    var leaf = 0
+    for meter in 0..<genesis.meterCount(of: header.owner) where header.contributors.contains(MeterIndex(meter)) {
+      // The record's memory belongs to the slot, which outlives this call.
+      let bytes = unsafe Span(_unsafeElements: slot.record(MeterIndex(meter)))
+      var reader = WireReader(bytes)
+      if let record = try? Record(decoding: &reader), let ciphertext = try? reader.readBytes(reader.remaining) {
+        inclusions.store(
+          InclusionProof(
+            owner: header.owner, meter: MeterIndex(meter), leafIndex: UInt16(leaf), siblingCount: 0, from: record.from,
+            through: record.through, ciphertextHash: RecordStatement.ciphertextHash(ciphertext),
+            closing: record.closing),
+          leaf: leaf, of: &manifest, certificate: slot.certificate)
+      }
+      leaf += 1
     }
   }
 
@@ -136,9 +198,12 @@ public struct AggregatorNode: ~Copyable {
     let current = now.period(ofSeconds: UInt64(genesis.periodSeconds))
     for member in 0..<genesis.members {
       let owner = ReplicaIndex(member)
-      for back in UInt64(1)...2 where current.rawValue >= genesis.firstPeriod.rawValue + back {
+      for back in UInt64(1)...Self.periodsKept where current.rawValue >= genesis.firstPeriod.rawValue + back {
         let period = Period(current.rawValue - back)
-        guard let slot = slot(owner, period), !slot.isFinished else { continue }
+        // Older instances go on only where this replica has signed: somebody may need its vote.
+        guard let slot = back <= 2 ? slot(owner, period) : existingSlot(owner, period), !slot.isFinished,
+          back <= 2 || slot.instance.hasSigned
+        else { continue }
         try advance(
           slot, sinceEnd: now.milliseconds(sinceEndOf: period, ofSeconds: UInt64(genesis.periodSeconds)) ?? 0,
           via: &host)
@@ -276,6 +341,17 @@ public struct AggregatorNode: ~Copyable {
     var mustSync = false
     for place in 0..<effects.count {
       guard case .persist(let vote) = effects[place] else { continue }
+      // With its proposal, so that a restarted primary repeats the value and not the bare vote.
+      if vote.statement.kind == .prepare, slot.instance.primary == index, let header = slot.proposedHeader,
+        header.digest == vote.statement.digest
+      {
+        var entry = ByteBuffer(capacity: 1 + Header.encodedBytes)
+        entry.replace { out in
+          out.write(EntryKind.proposal.rawValue)
+          header.encode(into: &out)
+        }
+        try host.append(entry.span)
+      }
       var entry = ByteBuffer(capacity: 1 + Statement.encodedBytes + 64)
       entry.replace { out in
         out.write(EntryKind.vote.rawValue)
@@ -311,8 +387,7 @@ public struct AggregatorNode: ~Copyable {
     _ slot: InstanceSlot, _ vote: Vote, via host: inout some NodeHost & ~Copyable
   ) {
     let header = slot.proposedHeader
-    // After a restart the proposal's header is gone while its vote is not; then others' validation waits in vain, and
-    // the vote alone goes out.
+    // A torn journal may have kept the vote and not its header; the vote still counts for those who hold the value.
     guard vote.statement.digest == (header?.digest ?? Instance.nullDigest) else {
       return broadcast(vote, via: &host)
     }
@@ -361,6 +436,7 @@ public struct AggregatorNode: ~Copyable {
     try host.sync()
     apply(certificate)
     slot.isFinished = true
+    remember(slot)
     try host.publish(.certificate, period: certificate.period, owner: certificate.owner, certificateBytes.span)
     guard slot.instance.primary == index, let peer = link.peer(.bookkeeper) else { return }
     link.sendChunks(.certificate, certificate.owner, certificate.period, certificateBytes.span, to: peer, via: &host)
@@ -380,6 +456,31 @@ public struct AggregatorNode: ~Copyable {
     let certificate = slot.certificate
     link.sendChunks(
       .certificate, slot.instance.owner, slot.instance.period, certificate.span, to: peer, via: &host)
+  }
+
+  // MARK: What tests and reports look at
+
+  public func drops(_ reason: DropReason) -> UInt64 { link.sealer.drops[Int(reason.rawValue)] }
+  public func refusals(_ refusal: RecordRefusal) -> UInt64 { recordRefusals[Int(refusal.rawValue)] }
+  public func refusals(_ refusal: HeaderRefusal) -> UInt64 { headerRefusals[Int(refusal.rawValue)] }
+  public func refusals(_ refusal: Refusal) -> UInt64 { voteRefusals[Int(refusal.rawValue)] }
+  /// Digest of the set's last decided header.
+  public func head(of owner: ReplicaIndex) -> Digest { sets[Int(owner.rawValue)].head }
+  public func coverageRoot(of owner: ReplicaIndex) -> Digest { sets[Int(owner.rawValue)].coverage.root }
+  public func coveredThrough(_ meter: MeterIndex, of owner: ReplicaIndex) -> Period {
+    sets[Int(owner.rawValue)].coverage.coveredThrough(meter)
+  }
+  /// Meters whose records of this period are held.
+  public func held(_ owner: ReplicaIndex, _ period: Period) -> MeterBitmap {
+    existingSlot(owner, period)?.held ?? MeterBitmap()
+  }
+  /// True once this replica signed a vote about this set in this period.
+  public func hasSigned(_ owner: ReplicaIndex, _ period: Period) -> Bool {
+    existingSlot(owner, period)?.instance.hasSigned ?? false
+  }
+  /// The certificate file; empty while there is none.
+  public func certificate(_ owner: ReplicaIndex, _ period: Period) -> [UInt8] {
+    existingSlot(owner, period)?.certificate ?? []
   }
 
   // MARK: Packets
@@ -409,37 +510,36 @@ public struct AggregatorNode: ~Copyable {
     _ bytes: Span<UInt8>, _ sender: NodeIdentifier, _ peer: Int, at now: Instant,
     via host: inout some NodeHost & ~Copyable
   ) throws(PlatformError) {
-    do throws(RecordRefusal) {
-      let (record, slot, isNew) = try accept(bytes, sender, now)
-      guard sender.meter != nil else { return }
-      // A record that came after the proposal was fixed gets no promise for this period. (coverage rule 6)
-      if let header = slot.proposedHeader, header.author == index, !header.contributors.contains(record.meter) {
-        return
+    let accepted: (record: Record, slot: InstanceSlot)
+    do throws(RecordRefusal) { accepted = try accept(bytes, sender, now) } catch {
+      recordRefusals[Int(error.rawValue)] += 1
+      return
+    }
+    guard sender.meter != nil else { return }
+    let (record, slot) = accepted
+    // A record that came after the proposal was fixed gets no promise for this period. (coverage rule 6)
+    if let header = slot.proposedHeader, header.author == index, !header.contributors.contains(record.meter) { return }
+    if !slot.receipted.contains(record.meter) {
+      var entry = ByteBuffer(capacity: 1 + bytes.count)
+      entry.replace { out in
+        out.write(EntryKind.record.rawValue)
+        out.write(bytes)
       }
-      do throws(PlatformError) {
-        if isNew || !slot.receipted.contains(record.meter) {
-          var entry = ByteBuffer(capacity: 1 + bytes.count)
-          entry.replace { out in
-            out.write(EntryKind.record.rawValue)
-            out.write(bytes)
-          }
-          try host.append(entry.span)
-          try host.sync()
-          slot.receipted.insert(record.meter)
-        }
-      } catch { throw .malformed }
-      var receipt = Receipt(
-        networkIdentifier: genesis.networkIdentifier, epoch: genesis.epoch, group: genesis.group, owner: record.owner,
-        meter: record.meter, signer: index, period: record.through, recordHash: slot.hash(of: record.meter))
-      receipt.signature = signer.sign { out in receipt.encodeSigned(into: &out) }
-      link.send(.receipt, to: peer, via: &host) { out in receipt.encode(into: &out) }
-    } catch { recordRefusals[Int(error.rawValue)] += 1 }
+      try host.append(entry.span)
+      try host.sync()
+      slot.receipted.insert(record.meter)
+    }
+    var receipt = Receipt(
+      networkIdentifier: genesis.networkIdentifier, epoch: genesis.epoch, group: genesis.group, owner: record.owner,
+      meter: record.meter, signer: index, period: record.through, recordHash: slot.hash(of: record.meter))
+    receipt.signature = signer.sign { out in receipt.encodeSigned(into: &out) }
+    link.send(.receipt, to: peer, via: &host) { out in receipt.encode(into: &out) }
   }
 
   /// Checks a record and keeps it; the first of a meter wins. (coverage rules 2, 6)
   private mutating func accept(
     _ bytes: Span<UInt8>, _ sender: NodeIdentifier, _ now: Instant
-  ) throws(RecordRefusal) -> (Record, InstanceSlot, Bool) {
+  ) throws(RecordRefusal) -> (record: Record, slot: InstanceSlot) {
     var reader = WireReader(bytes)
     guard let record = try? Record(decoding: &reader), let ciphertext = try? reader.readBytes(reader.remaining) else {
       throw .malformed
@@ -452,7 +552,7 @@ public struct AggregatorNode: ~Copyable {
       let held = unsafe Span(_unsafeElements: slot.record(record.meter))
       var same = held.count == bytes.count
       if same { for index in 0..<bytes.count where held[index] != bytes[index] { same = false } }
-      if same { return (record, slot, false) }
+      if same { return (record, slot) }
     }
     let hash = try genesis.check(
       record, ciphertext: ciphertext, owner: record.owner, period: record.through,
@@ -465,7 +565,7 @@ public struct AggregatorNode: ~Copyable {
     do throws(PaillierError) { try key.validate(ciphertext) } catch { throw .badCiphertext }
     slot.store(record.meter, bytes, hash: hash)
     recordsAccepted += 1
-    return (record, slot, true)
+    return (record, slot)
   }
 
   private mutating func receiveVote(
@@ -508,6 +608,7 @@ public struct AggregatorNode: ~Copyable {
     guard let want = try? Want(decoding: &reader), want.owner.rawValue < genesis.members else {
       return link.sealer.count(.malformedBody)
     }
+    if want.object == .proof { return serveProof(want, sender, peer, via: &host) }
     let set = sets[Int(want.owner.rawValue)]
     let period = want.object == .certificate && want.period.rawValue == 0 ? set.headPeriod : want.period
     guard let slot = existingSlot(want.owner, period) else { return }
@@ -535,37 +636,22 @@ public struct AggregatorNode: ~Copyable {
       var table = ByteBuffer(capacity: 8 * Int(max(1, set.coverage.meterCount)))
       table.replace { out in set.coverage.encode(into: &out) }
       link.sendChunks(.coverageTable, want.owner, period, table.span, to: peer, via: &host)
-    case .proof: serveProof(slot, want.meter, peer, via: &host)
+    case .proof: return
     }
   }
 
+  /// The meter's newest certificate and its place in it; nobody else's.
   private mutating func serveProof(
-    _ slot: InstanceSlot, _ meter: MeterIndex, _ peer: Int, via host: inout some NodeHost & ~Copyable
+    _ want: Want, _ sender: NodeIdentifier, _ peer: Int, via host: inout some NodeHost & ~Copyable
   ) {
-    guard slot.isFinished, let header = slot.header, header.contributors.contains(meter),
-      slot.missing(of: header.contributors).count == 0
-    else {
-      if slot.isFinished {
-        sendCertificate(slot, to: peer, via: &host)
-      }
-      return
+    guard let meter = sender.meter, meter.owner == want.owner, meter.index == want.meter else {
+      return link.sealer.count(.notAllowed)
     }
-    manifest.removeAll()
-    var leaf = 0
-    for other in 0..<genesis.meterCount(of: header.owner) where header.contributors.contains(MeterIndex(other)) {
-      if other == meter.rawValue { leaf = manifest.count }
-      manifest.append(MeterIndex(other), slot.hash(of: MeterIndex(other)))
-    }
-    var siblings: [Digest] = []
-    guard manifest.proof(of: leaf, { siblings.append($0) }) == header.manifestRoot else { return }
-    sendCertificate(slot, to: peer, via: &host)
-    let proof = InclusionProof(
-      owner: header.owner, meter: meter, leafIndex: UInt16(leaf), siblingCount: UInt16(siblings.count),
-      period: header.period, recordHash: slot.hash(of: meter))
-    link.send(.proof, to: peer, via: &host) { out in
-      proof.encode(into: &out)
-      for sibling in siblings { out.write(sibling) }
-    }
+    let inclusions = sets[Int(want.owner.rawValue)].inclusions
+    guard let newest = inclusions.newest(want.meter) else { return }
+    let certificate = newest.certificate
+    link.sendChunks(.certificate, want.owner, newest.period, certificate.span, to: peer, via: &host)
+    link.send(.proof, to: peer, via: &host) { out in inclusions.write(want.meter, into: &out) }
   }
 
   private mutating func receiveChunk(
@@ -584,13 +670,23 @@ public struct AggregatorNode: ~Copyable {
       try adopt(certificate, from: peer, via: &host)
     case .coverageTable:
       let set = sets[Int(chunk.owner.rawValue)]
-      guard tableAssembly.add(chunk, piece), let pending = set.pending, let header = pending.header,
-        header.period > set.headPeriod,
-        set.coverage.replace(decoding: tableAssembly.span, expecting: header.coverageRoot)
-      else { return }
-      // The newest certificate is the checkpoint: chain and table move together. (DESIGN §2.1)
-      set.head = header.digest
-      set.headPeriod = header.period
+      guard tableAssembly.add(chunk, piece), let pending = set.pending, pending.period == tableAssembly.period else {
+        return
+      }
+      let certificate = [UInt8](capacity: Certificate.maximumBytes(genesis.context.quorum)) { out in
+        pending.encode(into: &out)
+      }
+      guard adopt(pending, certificate, tableAssembly.span) else { return link.sealer.count(.malformedBody) }
+      // Chain and table in one entry, durable before anything is signed upon them. (coverage rule 7)
+      let table = Array(copying: tableAssembly.span)
+      let entry = [UInt8](capacity: 3 + certificate.count + table.count) { out in
+        out.write(EntryKind.adopted.rawValue)
+        out.write(UInt16(certificate.count))
+        out.write(certificate.span)
+        out.write(table.span)
+      }
+      try host.append(entry.span)
+      try host.sync()
       set.pending = nil
     case .product, .records, .proof: link.sealer.count(.notAllowed)
     }

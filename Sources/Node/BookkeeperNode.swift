@@ -184,4 +184,6 @@ public struct BookkeeperNode: ~Copyable {
     entries[index].isPublished = true
     publishedCount += 1
   }
+
+  public func drops(_ reason: DropReason) -> UInt64 { link.sealer.drops[Int(reason.rawValue)] }
 }

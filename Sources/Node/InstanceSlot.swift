@@ -70,9 +70,11 @@ final class SetState {
   var headPeriod = Period(0)
   /// A newer certificate that waits for its coverage table.
   var pending: Certificate?
+  let inclusions: InclusionStore
 
   init(owner: ReplicaIndex, coverage: consuming CoverageTable, genesisDigest: Digest) {
     self.owner = owner
+    inclusions = InclusionStore(meterCount: coverage.meterCount)
     self.coverage = coverage
     head = genesisDigest
   }

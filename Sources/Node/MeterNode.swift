@@ -112,7 +112,10 @@ public struct MeterNode: ~Copyable {
     case .certified:
       guard let hash = try? reader.read(Digest.self) else { return }
       settle(hash)
-    case .boot, .vote, .record, .decided: return
+    case .recovered:
+      guard let period = try? reader.read(UInt64.self), let registers = try? readRegisters(&reader) else { return }
+      recover(Period(period), registers)
+    case .boot, .vote, .record, .decided, .proposal, .adopted: return
     }
   }
 
@@ -142,6 +145,13 @@ public struct MeterNode: ~Copyable {
     coveredThrough = record.through
     certifiedRegisters = record.closing
     outstanding.removeAll { $0.through <= record.through || $0.from != record.through.next }
+  }
+
+  /// A record of ours that this disk knows nothing of is certified: its closing registers are the base again.
+  private mutating func recover(_ through: Period, _ registers: EnergyRegisters) {
+    coveredThrough = through
+    certifiedRegisters = registers
+    outstanding.removeAll { $0.from != through.next }
   }
 
   // MARK: Closing a period
@@ -226,11 +236,9 @@ public struct MeterNode: ~Copyable {
     ticks += 1
     if ticks % 5 == 1 { link.greet(via: &host) }
     guard let newest = outstanding.last else { return }
-    if !newest.isReceipted {
-      if ticks % 3 == 0 { sendNewest(via: &host) }
-    } else if ticks % 5 == 0 {
-      for record in outstanding { askForProof(record, via: &host) }
-    }
+    if !newest.isReceipted, ticks % 3 == 0 { sendNewest(via: &host) }
+    // Without a receipt too, though seldom: a record is refused when more is certified than this meter knows of.
+    if ticks % (newest.isReceipted ? 5 : 15) == 0 { askForProof(newest.through, via: &host) }
   }
 
   /// To the set's primary and the next one from the start. (DESIGN §3)
@@ -243,13 +251,14 @@ public struct MeterNode: ~Copyable {
     }
   }
 
-  private mutating func askForProof(_ record: OutstandingRecord, via host: inout some NodeHost & ~Copyable) {
+  /// Asks for the newest certificate with a record of this meter. (coverage rule 4: the highest proof counts)
+  private mutating func askForProof(_ period: Period, via host: inout some NodeHost & ~Copyable) {
     // In turn, beginning with the primary: any member that holds the records can answer.
     let turn = UInt32(truncatingIfNeeded: ticks / 5) % UInt32(genesis.members)
-    let target = genesis.context.primary(owner: owner, period: record.through, view: View(turn))
+    let target = genesis.context.primary(owner: owner, period: period, view: View(turn))
     guard let peer = link.peer(.aggregator(target)) else { return }
     link.want(
-      Want(object: .proof, owner: owner, meter: index, period: record.through, missing: FixedBytes()), from: peer,
+      Want(object: .proof, owner: owner, meter: index, period: Period(0), missing: FixedBytes()), from: peer,
       via: &host)
   }
 
@@ -292,19 +301,49 @@ public struct MeterNode: ~Copyable {
     else { return link.sealer.count(.malformedBody) }
     var siblings: [Digest] = []
     for _ in 0..<proof.siblingCount { if let sibling = try? reader.read(Digest.self) { siblings.append(sibling) } }
-    guard let header = certificate?.header, header.owner == owner, header.period == proof.period, proof.meter == index,
-      outstanding.contains(where: { $0.recordHash == proof.recordHash && $0.through == proof.period }),
-      Manifest.verify(
-        index, proof.recordHash, index: Int(proof.leafIndex), count: Int(header.count), siblings: siblings.span,
-        root: header.manifestRoot)
+    guard let header = certificate?.header, header.owner == owner, header.period == proof.through,
+      proof.owner == owner, proof.meter == index, proof.through > coveredThrough
     else { return }
-    let entry = [UInt8](capacity: 33) { out in
-      out.write(EntryKind.certified.rawValue)
-      out.write(proof.recordHash)
+    let statement = RecordStatement(
+      networkIdentifier: genesis.networkIdentifier, group: genesis.group,
+      record: Record(
+        owner: owner, meter: index, epoch: header.epoch, from: proof.from, through: proof.through,
+        keyIdentifier: header.keyIdentifier, closing: proof.closing, signature: Signature()),
+      ciphertextHash: proof.ciphertextHash)
+    let recordHash = statement.recordHash
+    guard
+      Manifest.verify(
+        index, recordHash, index: Int(proof.leafIndex), count: Int(header.count), siblings: siblings.span,
+        root: header.manifestRoot)
+    else { return link.sealer.count(.malformedBody) }
+    if outstanding.contains(where: { $0.recordHash == recordHash }) {
+      let entry = [UInt8](capacity: 33) { out in
+        out.write(EntryKind.certified.rawValue)
+        out.write(recordHash)
+      }
+      try host.append(entry.span)
+      try host.sync()
+      settle(recordHash)
+    } else {
+      // q members checked our signature under it, so we made it, on a disk we no longer have. (coverage rule 5)
+      guard let opened = closingKey.open(proof.closing, as: FixedBytes<32>.self) else { return }
+      var registerReader = WireReader(opened.span)
+      guard let registers = try? readRegisters(&registerReader) else { return }
+      let entry = [UInt8](capacity: 25) { out in
+        out.write(EntryKind.recovered.rawValue)
+        out.write(proof.through.rawValue)
+        Self.write(registers, into: &out)
+      }
+      try host.append(entry.span)
+      try host.sync()
+      recover(proof.through, registers)
     }
-    try host.append(entry.span)
-    try host.sync()
-    settle(proof.recordHash)
     proofCount += 1
   }
+
+  // MARK: What tests and reports look at
+
+  public func drops(_ reason: DropReason) -> UInt64 { link.sealer.drops[Int(reason.rawValue)] }
+  /// The records that wait for a certificate, as they are sent, oldest first.
+  public var outstandingRecords: [[UInt8]] { outstanding.map { $0.bytes } }
 }

@@ -90,6 +90,9 @@ public enum EntryKind: UInt8, Sendable {
   case baseline = 5
   case closed = 6
   case certified = 7
+  case proposal = 8
+  case recovered = 9
+  case adopted = 10
 }
 
 /// The boot counter this run must use: one above the highest in the journal. Append it and sync before the first send.

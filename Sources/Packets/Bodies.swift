@@ -152,26 +152,34 @@ public struct Assembly: ~Copyable {
   }
 }
 
-/// Shows a meter that its record stands under a certified header; the siblings follow.
+/// Shows a meter that a record of its own stands under a certified header; the siblings follow.
+///
+/// It holds what the record's signature covers and the meter cannot know, so a meter whose disk was lost finds its
+/// registers again. (coverage rules 4, 5)
 public struct InclusionProof: Equatable, Sendable {
-  public static let encodedBytes = 56
+  public static let encodedBytes = 128
 
   public var owner: ReplicaIndex
   public var meter: MeterIndex
   public var leafIndex: UInt16
   public var siblingCount: UInt16
-  public var period: Period
-  public var recordHash: Digest
+  public var from: Period
+  public var through: Period
+  public var ciphertextHash: Digest
+  public var closing: FixedBytes<72>
 
   public init(
-    owner: ReplicaIndex, meter: MeterIndex, leafIndex: UInt16, siblingCount: UInt16, period: Period, recordHash: Digest
+    owner: ReplicaIndex, meter: MeterIndex, leafIndex: UInt16, siblingCount: UInt16, from: Period, through: Period,
+    ciphertextHash: Digest, closing: FixedBytes<72>
   ) {
     self.owner = owner
     self.meter = meter
     self.leafIndex = leafIndex
     self.siblingCount = siblingCount
-    self.period = period
-    self.recordHash = recordHash
+    self.from = from
+    self.through = through
+    self.ciphertextHash = ciphertextHash
+    self.closing = closing
   }
 
   public func encode(into output: inout OutputSpan<UInt8>) {
@@ -179,9 +187,10 @@ public struct InclusionProof: Equatable, Sendable {
     output.write(meter.rawValue)
     output.write(leafIndex)
     output.write(siblingCount)
-    output.write(period.rawValue)
-    output.write(recordHash)
-    output.writeZeros(8)
+    output.write(from.rawValue)
+    output.write(through.rawValue)
+    output.write(ciphertextHash)
+    output.write(closing)
   }
 
   public init(decoding reader: inout WireReader) throws(WireError) {
@@ -189,8 +198,9 @@ public struct InclusionProof: Equatable, Sendable {
     meter = MeterIndex(try reader.read(UInt16.self))
     leafIndex = try reader.read(UInt16.self)
     siblingCount = try reader.read(UInt16.self)
-    period = Period(try reader.read(UInt64.self))
-    recordHash = try reader.read(Digest.self)
-    try reader.readZeros(8)
+    from = Period(try reader.read(UInt64.self))
+    through = Period(try reader.read(UInt64.self))
+    ciphertextHash = try reader.read(Digest.self)
+    closing = try reader.read(FixedBytes<72>.self)
   }
 }
