@@ -85,6 +85,12 @@ let package = Package(
     tests(
       "DriversTests", ["CLinux", "Drivers", "HAL", "LinuxPlatform", "Metering", "SimulatedWorld", "Units", "Wire"]),
     tests("PlatformTests", ["CLinux", "HAL", "LinuxPlatform", "SimulatedPlatform", "Wire"]),
+    tests(
+      "NodeTests",
+      [
+        "Aggregation", "Consensus", "Cryptography", "HAL", "Node", "Packets", "Paillier", "SimulatedPlatform", "Units",
+        "Wire",
+      ]),
     tests("CryptographyTests", ["Cryptography", "Units", "Wire"]),
   ]
 )

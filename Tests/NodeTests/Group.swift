@@ -1,0 +1,407 @@
+import Aggregation
+import Consensus
+import Cryptography
+import HAL
+import Node
+import Packets
+import Paillier
+import SimulatedPlatform
+import Units
+import Wire
+
+/// A crash that comes after a chosen number of a node's doings: journal appends, syncs, publications, sends.
+final class Fuse {
+  /// Doings left; nil never blows.
+  var remaining: Int?
+  var count = 0
+  var isBlown: Bool { remaining == 0 }
+
+  /// False once blown: what was to be done is not done.
+  func burn() -> Bool {
+    guard let left = remaining else {
+      count += 1
+      return true
+    }
+    guard left > 0 else { return false }
+    remaining = left - 1
+    count += 1
+    return true
+  }
+}
+
+/// What left the group for the world.
+final class Published {
+  var certificates: [String: [UInt8]] = [:]
+  var sums: [String: [UInt8]] = [:]
+  /// Files that were published twice with other bytes.
+  var changed: [String] = []
+}
+
+struct TestHost: ~Copyable, NodeHost {
+  var socket: SimulatedSocket
+  var journal: MemoryJournal
+  var random: SeededGenerator
+  let published: Published
+  let fuse: Fuse
+  /// What the journal held at the start, and this run's boot counter.
+  let entries: [[UInt8]]
+  let boot: UInt64
+
+  mutating func send(_ datagram: Span<UInt8>, to endpoint: Endpoint) {
+    if fuse.burn() { try? socket.send(datagram, to: endpoint) }
+  }
+  mutating func append(_ entry: Span<UInt8>) throws(PlatformError) {
+    guard fuse.burn() else { throw PlatformError(.other) }
+    try journal.append(entry)
+  }
+  mutating func sync() throws(PlatformError) {
+    guard fuse.burn() else { throw PlatformError(.other) }
+    try journal.sync()
+  }
+  mutating func publish(
+    _ kind: Publication, period: Period, owner: ReplicaIndex, _ bytes: Span<UInt8>
+  ) throws(PlatformError) {
+    guard fuse.burn() else { throw PlatformError(.other) }
+    let name = "\(period)-\(owner)"
+    let file = Array(copying: bytes)
+    switch kind {
+    case .certificate: published.certificates[name] = file
+    case .sum:
+      if let earlier = published.sums[name], earlier != file { published.changed.append(name) }
+      published.sums[name] = file
+    }
+  }
+}
+
+/// One party's secrets, which survive its process.
+struct PartySeeds {
+  var signing: FixedBytes<32>
+  var agreement: FixedBytes<32>
+  var closing: FixedBytes<32>
+
+  init(_ generator: inout SeededGenerator) {
+    func draw(_ generator: inout SeededGenerator) -> FixedBytes<32> {
+      var bytes = FixedBytes<32>()
+      for index in 0..<32 { bytes.storage[index] = UInt8(truncatingIfNeeded: generator.next()) }
+      return bytes
+    }
+    signing = draw(&generator)
+    agreement = draw(&generator)
+    closing = draw(&generator)
+  }
+
+  static func secret(_ bytes: FixedBytes<32>) -> SecretBytes {
+    var copy = bytes
+    return SecretBytes(taking: &copy)
+  }
+  func signer() -> SigningKey { SigningKey(seed: Self.secret(signing)) }
+  func agreementKey() -> AgreementKey { AgreementKey(seed: Self.secret(agreement)) }
+  func publicKeys() -> PartyKeys {
+    PartyKeys(verificationKey: signer().verificationKey, agreementKey: agreementKey().publicKey)
+  }
+}
+
+final class AggregatorProcess {
+  var node: AggregatorNode
+  var host: TestHost
+  init(_ node: consuming AggregatorNode, _ host: consuming TestHost) {
+    self.node = node
+    self.host = host
+  }
+}
+
+final class MeterProcess {
+  var node: MeterNode
+  var host: TestHost
+  init(_ node: consuming MeterNode, _ host: consuming TestHost) {
+    self.node = node
+    self.host = host
+  }
+}
+
+final class BookkeeperProcess {
+  var node: BookkeeperNode
+  var host: TestHost
+  init(_ node: consuming BookkeeperNode, _ host: consuming TestHost) {
+    self.node = node
+    self.host = host
+  }
+}
+
+/// What `make` of a group may be told.
+struct GroupOptions {
+  var metersPerSet = 3
+  var minimumContributors: UInt16 = 2
+  var seed: UInt64 = 1
+  var faults = NetworkFaults()
+}
+
+/// Four aggregators, their meters and a bookkeeper in one process: real roles, packets, signatures and encryption, with
+/// a simulated clock, network and disks. (issue milestone "Four nodes in one process")
+final class Group {
+  static let members = 4
+  static let periodSeconds: UInt64 = 4
+  static let stepMilliseconds: UInt64 = 100
+
+  /// 512 bits: small keys exist in tests only. Made once.
+  static let keyFile: [UInt8] = {
+    var generator = SeededGenerator(seed: 77)
+    let key = try! PrivateKey(
+      generatingBits: 512, layout: SlotLayout([.activeEnergyImport, .activeEnergyExport]), using: &generator,
+      allowingSmallForTests: true)
+    return [UInt8](capacity: key.encodedBytes) { out in key.encode(into: &out) }
+  }()
+
+  let options: GroupOptions
+  let genesis: Genesis
+  let key: PublicKey
+  let clock: SimulatedClock
+  let network: SimulatedNetwork
+  let published = Published()
+  let aggregatorSeeds: [PartySeeds]
+  let meterSeeds: [[PartySeeds]]
+  let bookkeeperSeeds: PartySeeds
+  var aggregators: [AggregatorProcess?] = []
+  var meters: [[MeterProcess?]] = []
+  var bookkeeper: BookkeeperProcess?
+  /// Disks outlive processes; by node name.
+  var disks: [UInt32: MemoryDisk] = [:]
+  var fuses: [UInt32: Fuse] = [:]
+  /// Registers every house answered, in order: owner, index, registers.
+  var answers: [[[EnergyRegisters]]]
+  /// Failures that stopped a process, for those that were not asked for.
+  var failures: [String] = []
+
+  init(_ options: GroupOptions = GroupOptions()) {
+    self.options = options
+    var generator = SeededGenerator(seed: options.seed)
+    let key = try! PrivateKey(decoding: Self.keyFile.span, allowingSmallForTests: true)
+    let modulus = [UInt8](capacity: key.publicKey.modulusBytes) { out in key.publicKey.writeModulus(into: &out) }
+    self.key = key.publicKey
+    aggregatorSeeds = (0..<Self.members).map { _ in PartySeeds(&generator) }
+    meterSeeds = (0..<Self.members).map { _ in (0..<options.metersPerSet).map { _ in PartySeeds(&generator) } }
+    bookkeeperSeeds = PartySeeds(&generator)
+    genesis = Genesis(
+      epoch: Epoch(1), group: GroupIndex(0), periodSeconds: UInt32(Self.periodSeconds),
+      minimumContributors: options.minimumContributors, rotates: true, firstPeriod: Period(1001),
+      slots: [SlotQuantity.activeEnergyImport.rawValue, SlotQuantity.activeEnergyExport.rawValue], modulus: modulus,
+      bookkeeper: bookkeeperSeeds.publicKeys(), aggregators: aggregatorSeeds.map { $0.publicKeys() },
+      meters: meterSeeds.map { set in set.map { $0.publicKeys() } })
+    // A little before the first period.
+    clock = SimulatedClock(wall: WallTime(nanoseconds: (1001 * Self.periodSeconds - 1) * 1_000_000_000))
+    network = SimulatedNetwork(seed: options.seed &+ 1, faults: options.faults)
+    answers = Array(repeating: Array(repeating: [], count: options.metersPerSet), count: Self.members)
+    aggregators = Array(repeating: nil, count: Self.members)
+    meters = (0..<Self.members).map { _ in Array(repeating: nil, count: options.metersPerSet) }
+    for index in 0..<Self.members { startAggregator(index) }
+    startBookkeeper()
+    for owner in 0..<Self.members { for index in 0..<options.metersPerSet { startMeter(owner, index) } }
+  }
+
+  // MARK: Processes
+
+  static func endpoint(_ identifier: NodeIdentifier) -> Endpoint {
+    let raw = identifier.rawValue
+    return Endpoint(ipv4: 10, UInt8(raw >> 16 & 255), UInt8(raw >> 8 & 255), UInt8(raw & 255), port: 7000)
+  }
+
+  private func makeHost(_ identifier: NodeIdentifier) -> TestHost {
+    let disk = disks[identifier.rawValue] ?? MemoryDisk()
+    disks[identifier.rawValue] = disk
+    let fuse = Fuse()
+    fuses[identifier.rawValue] = fuse
+    var journal = try! MemoryJournal(disk)
+    var entries: [[UInt8]] = []
+    try! journal.replay { entry in entries.append(Array(copying: entry)) }
+    var boot = BootCounter()
+    for entry in entries { boot.visit(entry.span) }
+    let bootEntry = boot.entry
+    try! journal.append(bootEntry.span)
+    try! journal.sync()
+    return TestHost(
+      socket: network.attach(Self.endpoint(identifier)), journal: journal,
+      random: SeededGenerator(seed: options.seed &* 31 &+ UInt64(identifier.rawValue) &+ boot.next &* 1_000_003),
+      published: published, fuse: fuse, entries: entries, boot: boot.next)
+  }
+
+  func sealer(_ identifier: NodeIdentifier, _ seeds: PartySeeds, boot: UInt64) -> Sealer {
+    var peers: [Peer] = []
+    func add(_ other: NodeIdentifier, _ keys: PartyKeys, known: Bool) {
+      guard other != identifier else { return }
+      peers.append(
+        Peer(
+          identifier: other.rawValue, agreementKey: keys.agreementKey, endpoint: known ? Self.endpoint(other) : nil))
+    }
+    for index in genesis.aggregators.indices {
+      add(.aggregator(ReplicaIndex(UInt16(index))), genesis.aggregators[index], known: true)
+    }
+    if identifier.aggregatorIndex != nil {
+      add(.bookkeeper, genesis.bookkeeper, known: true)
+      for owner in genesis.meters.indices {
+        for index in genesis.meters[owner].indices {
+          add(Self.meterName(owner, index), genesis.meters[owner][index], known: false)
+        }
+      }
+    }
+    return Sealer(
+      identifier: identifier.rawValue, agreementKey: seeds.agreementKey(), bootCounter: boot,
+      networkIdentifier: genesis.networkIdentifier, epoch: genesis.epoch, peers: peers)
+  }
+
+  static func aggregatorName(_ index: Int) -> NodeIdentifier { .aggregator(ReplicaIndex(UInt16(index))) }
+  static func meterName(_ owner: Int, _ index: Int) -> NodeIdentifier {
+    .meter(MeterIndex(UInt16(index)), of: ReplicaIndex(UInt16(owner)))
+  }
+
+  func startAggregator(_ index: Int) {
+    let name = Self.aggregatorName(index)
+    let host = makeHost(name)
+    var node = AggregatorNode(
+      genesis: genesis, key: key, index: ReplicaIndex(UInt16(index)), signer: aggregatorSeeds[index].signer(),
+      sealer: sealer(name, aggregatorSeeds[index], boot: host.boot))
+    for entry in host.entries { node.restore(entry.span) }
+    aggregators[index] = AggregatorProcess(node, host)
+  }
+
+  func startMeter(_ owner: Int, _ index: Int) {
+    let name = Self.meterName(owner, index)
+    var host = makeHost(name)
+    let seeds = meterSeeds[owner][index]
+    var node = MeterNode(
+      genesis: genesis, encryptor: Encryptor(key, using: &host.random), owner: ReplicaIndex(UInt16(owner)),
+      index: MeterIndex(UInt16(index)), signer: seeds.signer(),
+      closingKey: SelfSealingKey(PartySeeds.secret(seeds.closing)), sealer: sealer(name, seeds, boot: host.boot))
+    for entry in host.entries { node.restore(entry.span) }
+    meters[owner][index] = MeterProcess(node, host)
+  }
+
+  func startBookkeeper() {
+    let host = makeHost(.bookkeeper)
+    var node = BookkeeperNode(
+      genesis: genesis, key: try! PrivateKey(decoding: Self.keyFile.span, allowingSmallForTests: true),
+      signer: bookkeeperSeeds.signer(), sealer: sealer(.bookkeeper, bookkeeperSeeds, boot: host.boot))
+    for entry in host.entries { node.restore(entry.span) }
+    bookkeeper = BookkeeperProcess(node, host)
+  }
+
+  /// Power fails at one node: what was not synced is gone.
+  func killAggregator(_ index: Int) {
+    aggregators[index] = nil
+    disks[Self.aggregatorName(index).rawValue]?.crash(keeping: 0)
+  }
+  func killMeter(_ owner: Int, _ index: Int) {
+    meters[owner][index] = nil
+    disks[Self.meterName(owner, index).rawValue]?.crash(keeping: 0)
+  }
+  func killBookkeeper() {
+    bookkeeper = nil
+    disks[NodeIdentifier.bookkeeper.rawValue]?.crash(keeping: 0)
+  }
+
+  // MARK: Time
+
+  var now: Instant { Instant(monotonic: clock.monotonic(), wall: clock.wall(), clock: clock.state()) }
+  var period: UInt64 { now.period(ofSeconds: Self.periodSeconds).rawValue }
+
+  /// What a house's registers stand at: a function of time alone, so that a restarted meter reads the same house.
+  func registers(_ owner: Int, _ index: Int) -> EnergyRegisters {
+    let milliseconds = Int64(clock.monotonic().nanoseconds / 1_000_000)
+    let house = Int64(owner * 16 + index + 1)
+    return EnergyRegisters(
+      activeEnergyImport: MilliwattHours(5_000_000 * house + milliseconds * (211 + 37 * house)),
+      activeEnergyExport: MilliwattHours(9_000_000 * house + milliseconds * (17 * house)))
+  }
+
+  /// Everything that waits is delivered, everyone ticks, and 100 ms pass.
+  func step() {
+    for index in aggregators.indices { run(Self.aggregatorName(index)) { () throws(PlatformError) in
+      guard let process = self.aggregators[index] else { return }
+      try self.deliver(process)
+      try process.node.tick(at: self.now, via: &process.host)
+    } }
+    run(.bookkeeper) { () throws(PlatformError) in
+      guard let process = self.bookkeeper else { return }
+      try self.deliver(process)
+      try process.node.tick(at: self.now, via: &process.host)
+    }
+    for owner in meters.indices {
+      for index in meters[owner].indices { run(Self.meterName(owner, index)) { () throws(PlatformError) in
+        guard let process = self.meters[owner][index] else { return }
+        try self.deliver(process)
+        if let period = process.node.needsClosing(at: self.now) {
+          let registers = self.registers(owner, index)
+          self.answers[owner][index].append(registers)
+          try process.node.close(period, registers, via: &process.host)
+        }
+        process.node.tick(at: self.now, via: &process.host)
+      } }
+    }
+    clock.advance(milliseconds: Self.stepMilliseconds)
+  }
+
+  /// Runs one node's turn; a blown fuse or a failed disk ends its process.
+  private func run(_ name: NodeIdentifier, _ turn: () throws(PlatformError) -> Void) {
+    let fuse = fuses[name.rawValue]
+    var died = false
+    do throws(PlatformError) { try turn() } catch {
+      died = true
+      if fuse?.isBlown != true, disks[name.rawValue]?.nextFailure == nil { failures.append("\(name): \(error)") }
+    }
+    guard died || fuse?.isBlown == true else { return }
+    if let index = name.aggregatorIndex {
+      killAggregator(Int(index.rawValue))
+    } else if let meter = name.meter {
+      killMeter(Int(meter.owner.rawValue), Int(meter.index.rawValue))
+    } else {
+      killBookkeeper()
+    }
+  }
+
+  private func deliver(_ process: AggregatorProcess) throws(PlatformError) {
+    var buffer = ByteBuffer(capacity: Sealer.maximumDatagramBytes)
+    while let sender = try receive(&process.host, &buffer) {
+      try process.node.receive(buffer.span, from: sender, at: now, via: &process.host)
+    }
+  }
+  private func deliver(_ process: MeterProcess) throws(PlatformError) {
+    var buffer = ByteBuffer(capacity: Sealer.maximumDatagramBytes)
+    while let sender = try receive(&process.host, &buffer) {
+      try process.node.receive(buffer.span, from: sender, via: &process.host)
+    }
+  }
+  private func deliver(_ process: BookkeeperProcess) throws(PlatformError) {
+    var buffer = ByteBuffer(capacity: Sealer.maximumDatagramBytes)
+    while let sender = try receive(&process.host, &buffer) {
+      try process.node.receive(buffer.span, from: sender, via: &process.host)
+    }
+  }
+  private func receive(_ host: inout TestHost, _ buffer: inout ByteBuffer) throws(PlatformError) -> Endpoint? {
+    var sender: Endpoint?
+    var failure: PlatformError?
+    buffer.replace { out in
+      do throws(PlatformError) { sender = try host.socket.receive(into: &out) } catch { failure = error }
+    }
+    if let failure { throw failure }
+    return sender
+  }
+
+  func run(milliseconds: UInt64) {
+    for _ in 0..<(milliseconds / Self.stepMilliseconds) { step() }
+  }
+
+  /// Runs until `condition`, at most `limit` periods.
+  @discardableResult
+  func run(untilAtMost limit: UInt64 = 12, _ condition: () -> Bool) -> Bool {
+    for _ in 0..<(limit * Self.periodSeconds * 1000 / Self.stepMilliseconds) {
+      if condition() { return true }
+      step()
+    }
+    return condition()
+  }
+
+  /// Runs to `milliseconds` behind the end of `period`.
+  func run(toEndOf period: UInt64, plus milliseconds: UInt64 = 0) {
+    let end = ((period + 1) * Self.periodSeconds * 1000 + milliseconds) * 1_000_000
+    while clock.wall().nanoseconds < end { step() }
+  }
+}

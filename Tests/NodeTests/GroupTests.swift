@@ -1,0 +1,158 @@
+import Aggregation
+import Consensus
+import HAL
+import Node
+import Packets
+import SimulatedPlatform
+import Testing
+import Units
+import Wire
+
+@Suite("Four aggregators, their meters and a bookkeeper in one process")
+struct GroupTests {
+  @Test("every set is certified in each period, and published sums equal what the houses counted (DESIGN, life of a reading)")
+  func allIsCertified() {
+    let group = Group()
+    group.run(toEndOf: 1003, plus: 3800)
+    for period in UInt64(1001)...1003 { #expect(group.publishedCount(period) == 4) }
+    #expect(group.isSettled(through: 1003))
+    #expect(group.reckon() == [])
+  }
+
+  @Test("all aggregators hold the same chain head and coverage for each set (coverage rule 1)")
+  func chainsAgree() {
+    let group = Group()
+    group.run(toEndOf: 1002, plus: 3000)
+    for owner in 0..<Group.members {
+      let heads = group.aggregators.map { $0!.node.head(of: ReplicaIndex(UInt16(owner))) }
+      let roots = group.aggregators.map { $0!.node.coverageRoot(of: ReplicaIndex(UInt16(owner))) }
+      #expect(Set(heads).count == 1)
+      #expect(Set(roots).count == 1)
+    }
+  }
+
+  @Test("loss, duplication and reordering lose no energy (DESIGN, packets are lost)", arguments: [1, 2, 3] as [UInt64])
+  func lossyNetwork(seed: UInt64) {
+    let group = Group(
+      GroupOptions(seed: seed, faults: NetworkFaults(loss: 100, duplication: 50, reordering: 100)))
+    group.run(toEndOf: 1004, plus: 3800)
+    group.network.faults = NetworkFaults()
+    #expect(group.run(untilAtMost: 6) { group.isSettled(through: 1004) })
+    #expect(group.reckon() == [])
+  }
+
+  @Test("a meter killed and restarted mid-period sends the same record, byte for byte (issue, Bad input)")
+  func meterRestarts() {
+    let group = Group()
+    group.run(toEndOf: 1001, plus: 100)
+    // Nobody hears the meter, so its record waits.
+    group.network.setCut(true, at: Group.endpoint(Group.meterName(1, 2)))
+    group.run(toEndOf: 1002, plus: 1000)
+    let before = group.meters[1][2]!.node.outstandingRecords
+    #expect(before.count == 2)
+    group.killMeter(1, 2)
+    group.startMeter(1, 2)
+    let after = group.meters[1][2]!.node.outstandingRecords
+    #expect(after == before)
+    group.network.setCut(false, at: Group.endpoint(Group.meterName(1, 2)))
+    #expect(group.run(untilAtMost: 4) { group.isSettled(through: 1003) })
+    #expect(group.reckon() == [])
+    for process in group.aggregators { #expect(process!.node.evidenceCount == 0) }
+  }
+
+  @Test("a meter restarted between its receipt and the proof still learns that it is certified (coverage rule 4)")
+  func meterRestartsAfterReceipt() {
+    let group = Group()
+    group.run(untilAtMost: 4) { group.meters[0][0]!.node.receiptCount > 0 }
+    group.killMeter(0, 0)
+    group.run(toEndOf: 1003, plus: 0)
+    group.startMeter(0, 0)
+    #expect(group.run(untilAtMost: 4) { group.isSettled(through: 1003) })
+    #expect(group.reckon() == [])
+  }
+
+  @Test("a meter whose disk is lost gets its registers back from the certified closing (coverage rule 5)")
+  func meterLosesItsDisk() {
+    let group = Group()
+    group.run(toEndOf: 1002, plus: 3000)
+    let settled = group.meters[2][1]!.node.certifiedRegisters!
+    group.killMeter(2, 1)
+    group.disks[Group.meterName(2, 1).rawValue] = nil
+    group.startMeter(2, 1)
+    #expect(group.meters[2][1]!.node.certifiedRegisters == nil)
+    // Its first record claims too much, is refused, and the proof puts it right.
+    #expect(group.run(untilAtMost: 3) { group.meters[2][1]!.node.certifiedRegisters == settled })
+    #expect(group.run(untilAtMost: 4) { group.isSettled(through: group.period - 1) })
+    var wrong: [String] = []
+    let totals = group.publishedSums(reporting: &wrong)
+    #expect(wrong == [])
+    let certified = group.meters[2].indices.map { index in
+      (group.meters[2][index]!.node.certifiedRegisters!.activeEnergyImport.value
+        - group.answers[2][index][0].activeEnergyImport.value) / 1000
+    }
+    #expect(totals[2][0] == certified.reduce(0, +))
+  }
+
+  @Test("a bookkeeper killed between certificate and decryption publishes the same sums later (issue, Bad input)")
+  func bookkeeperRestarts() {
+    let group = Group()
+    let undisturbed = Group()
+    undisturbed.run(toEndOf: 1003, plus: 3000)
+    group.run(toEndOf: 1001)
+    // The certificate's chunk has one doing: a journal append follows the product, then a sync, then publication.
+    group.fuses[NodeIdentifier.bookkeeper.rawValue]!.remaining = 2
+    group.run(toEndOf: 1001, plus: 2000)
+    #expect(group.bookkeeper == nil)
+    #expect(group.publishedCount(1001) < 4)
+    group.startBookkeeper()
+    group.run(toEndOf: 1003, plus: 3800)
+    for period in UInt64(1001)...1003 { #expect(group.publishedCount(period) == 4) }
+    #expect(group.reckon() == [])
+  }
+
+  @Test("an aggregator that missed three periods catches up from certificate and coverage table (DESIGN §2.1)")
+  func laggardCatchesUp() {
+    let group = Group()
+    group.run(toEndOf: 1001, plus: 3000)
+    group.killAggregator(3)
+    group.run(toEndOf: 1004, plus: 3000)
+    group.startAggregator(3)
+    group.run(toEndOf: 1007, plus: 3800)
+    for owner in 0..<Group.members {
+      let owner = ReplicaIndex(UInt16(owner))
+      #expect(group.aggregators[3]!.node.head(of: owner) == group.aggregators[0]!.node.head(of: owner))
+      #expect(group.aggregators[3]!.node.coverageRoot(of: owner) == group.aggregators[0]!.node.coverageRoot(of: owner))
+    }
+    #expect(group.reckon() == [])
+  }
+
+  @Test("with too few contributors a set decides NULL, and the energy waits (DESIGN §2.2)")
+  func tooFewContributors() {
+    let group = Group()
+    group.run(toEndOf: 1001, plus: 3000)
+    group.killMeter(0, 0)
+    group.killMeter(0, 1)
+    group.run(toEndOf: 1002, plus: 3800)
+    let file = group.published.certificates["1002-0"]!
+    let certificate = try? Certificate(checking: file.span, against: group.genesis)
+    #expect(certificate != nil && certificate?.header == nil)
+    #expect(group.published.sums["1002-0"] == nil)
+    #expect(group.publishedCount(1002) == 3)
+    group.startMeter(0, 0)
+    group.startMeter(0, 1)
+    #expect(group.run(untilAtMost: 4) { group.isSettled(through: 1003) })
+    #expect(group.reckon() == [])
+  }
+
+  @Test("without a trusted clock nobody signs, and nothing is lost (DESIGN §3, Time)")
+  func unsynchronisedClock() {
+    let group = Group()
+    group.run(toEndOf: 1001, plus: 3000)
+    group.clock.set(wall: group.clock.wall(), state: .unsynchronised)
+    group.run(milliseconds: 8000)
+    #expect(group.publishedCount(1002) == 0)
+    group.clock.set(wall: group.clock.wall(), state: .synchronised)
+    #expect(group.run(untilAtMost: 4) { group.isSettled(through: 1004) })
+    #expect(group.reckon() == [])
+  }
+}
