@@ -107,11 +107,11 @@ struct Demo {
     if let stopped { throw Failure("\(stopped) stopped by itself; see \(options.folder)/\(stopped).log") }
   }
 
-  private func residentMemory() -> [(String, Int64)] {
-    var result: [(String, Int64)] = []
+  private func residentMemory() -> [(name: String, kilobytes: Int64)] {
+    var result: [(name: String, kilobytes: Int64)] = []
     for (name, process) in processes where ["aggregator-4", "meter-28", "bookkeeper-1"].contains(name) {
       let kilobytes = process.residentKilobytes()
-      if kilobytes > 0 { result.append((name, kilobytes)) }
+      if kilobytes > 0 { result.append((name: name, kilobytes: kilobytes)) }
     }
     return result
   }
