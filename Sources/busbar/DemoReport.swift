@@ -153,8 +153,9 @@ struct DemoReport {
       let reason = reason(instance, decisions)
       if reason == nil { isExplained = false }
       note(
-        "period \(instance.period) set \(instance.owner) did not certify: \(reason ?? "nobody knows why"); "
-          + "its energy is pending, not lost")
+        "period \(instance.period) set \(instance.owner) "
+          + (isBookkeeperKilled ? "was not published: " : "did not certify: ") + (reason ?? "no reason is known")
+          + "; its energy is pending, not lost")
     }
     return isExplained
   }
@@ -162,7 +163,7 @@ struct DemoReport {
   private func reason(_ instance: DemoInstance, _ decisions: [VerifiedDecision]) -> String? {
     // What was voted on when the node was killed is the period before.
     guard let killed = options.kill, instance.period + 1 >= killPeriod else { return nil }
-    if killed == "bookkeeper-1" { return "\(killed) was killed, so nobody decrypts and publishes" }
+    if isBookkeeperKilled { return "\(killed), which decrypts, was killed" }
     if primary(instance.owner, instance.period) == killed { return "its primary \(killed) was killed" }
     let unfinished = DemoInstance(period: killPeriod - 1, owner: instance.owner)
     guard unfinished.period >= firstPeriod, primary(unfinished.owner, unfinished.period) == killed,
@@ -170,6 +171,8 @@ struct DemoReport {
     else { return nil }
     return "its set waits for period \(unfinished.period), which \(killed) left unfinished"
   }
+
+  private var isBookkeeperKilled: Bool { options.kill == "bookkeeper-1" }
 
   private func primary(_ owner: UInt16, _ period: UInt64) -> String {
     let index = genesis.context.primary(owner: ReplicaIndex(owner), period: Period(period), view: View(0))
@@ -219,7 +222,7 @@ struct DemoReport {
         var published: Int64 = 0
         for decision in decisions where Int(decision.owner) == owner { published += decision.values?[slot] ?? 0 }
         let certified = houses.certified[owner][slot]
-        let least = options.kill == "bookkeeper-1" ? 0 : certified
+        let least = isBookkeeperKilled ? 0 : certified
         guard published < least || published > certified + houses.unknown[owner][slot] else { continue }
         agree = false
         note(

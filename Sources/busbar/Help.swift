@@ -37,7 +37,7 @@ struct Verb {
 
   private static var demo: Verb {
     Verb(
-      name: "demo", summary: "run a microgrid of 33 processes on this machine and check it against the truth",
+      name: "demo", summary: "run a microgrid of 33 nodes on this machine and check it against the truth",
       options: [
         Option(
           name: "data", value: "FOLDER",
