@@ -1,0 +1,93 @@
+import Aggregation
+import Consensus
+import HAL
+import Node
+import Packets
+import SimulatedPlatform
+import Testing
+import Units
+import Wire
+
+/// Which process crashes.
+enum Victim: String, CaseIterable, Sendable {
+  case primary, backup, meter, bookkeeper
+
+  var name: NodeIdentifier {
+    switch self {
+    // primary(owner, period, 0) = (owner + period) mod 4; set 0 in period 1001 is led by aggregator 1.
+    case .primary: Group.aggregatorName(1)
+    case .backup: Group.aggregatorName(2)
+    case .meter: Group.meterName(0, 1)
+    case .bookkeeper: .bookkeeper
+    }
+  }
+}
+
+@Suite("A crash between any two doings of a node")
+struct CrashTests {
+  private func start(_ victim: Victim, in group: Group) {
+    switch victim {
+    case .primary: group.startAggregator(1)
+    case .backup: group.startAggregator(2)
+    case .meter: group.startMeter(0, 1)
+    case .bookkeeper: group.startBookkeeper()
+    }
+  }
+
+  /// How much a node does in two periods, so that each of it can be where it crashes.
+  private func doings(_ victim: Victim) -> Int {
+    let group = Group()
+    group.run(toEndOf: 1000, plus: 3000)
+    let before = group.fuses[victim.name.rawValue]!.count
+    group.run(toEndOf: 1002, plus: 3000)
+    return group.fuses[victim.name.rawValue]!.count - before
+  }
+
+  @Test(
+    "loses nothing, doubles nothing and makes nobody a liar (DESIGN: crash at any instant; consensus rules 23, 39, 40)",
+    arguments: Victim.allCases)
+  func crash(victim: Victim) {
+    let total = doings(victim)
+    #expect(total > 10)
+    var boundary = 0
+    var wrong: [String] = []
+    while boundary < total {
+      let group = Group()
+      group.run(toEndOf: 1000, plus: 3000)
+      group.fuses[victim.name.rawValue]!.remaining = boundary
+      var isDown = false
+      for _ in 0..<200 where !isDown {
+        group.step()
+        isDown = group.fuses[victim.name.rawValue]!.isBlown
+      }
+      group.run(milliseconds: 700)
+      start(victim, in: group)
+      let target = max(group.period, 1002)
+      if !group.run(untilAtMost: 5, { group.isSettled(through: target) }) {
+        wrong.append("boundary \(boundary): not settled through \(target)")
+      }
+      for reason in group.reckon() { wrong.append("boundary \(boundary): \(reason)") }
+      for process in group.aggregators where process!.node.evidenceCount > 0 {
+        wrong.append("boundary \(boundary): evidence against an honest node")
+      }
+      // Of a few hundred sends, a fifth are enough; every append and sync stands among few sends.
+      boundary += total > 120 ? 5 : 1
+    }
+    #expect(wrong == [])
+  }
+
+  @Test("a journal that fails stops the node before it sends anything more (consensus rule 43)")
+  func failedSync() {
+    let group = Group()
+    group.run(toEndOf: 1000, plus: 3000)
+    let name = Group.aggregatorName(1).rawValue
+    group.disks[name]!.nextFailure = PlatformError(.full)
+    group.run(toEndOf: 1001, plus: 1000)
+    #expect(group.aggregators[1] == nil)
+    #expect(group.failures == ["1: \(PlatformError(.full))"])
+    group.failures = []
+    group.startAggregator(1)
+    #expect(group.run(untilAtMost: 4) { group.isSettled(through: 1003) })
+    #expect(group.reckon() == [])
+  }
+}

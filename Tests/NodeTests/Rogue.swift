@@ -1,0 +1,170 @@
+import Aggregation
+import Consensus
+import Cryptography
+import HAL
+import Node
+import Packets
+import Paillier
+import SimulatedPlatform
+import Units
+import Wire
+
+/// A party with valid keys that sends whatever a test wants; it takes the place of the party it has the keys of.
+final class Rogue {
+  let group: Group
+  let name: NodeIdentifier
+  let seeds: PartySeeds
+  private var sealer: Sealer
+  private var socket: SimulatedSocket
+  /// Bodies it was sent, by type.
+  var heard: [(type: PacketType, body: [UInt8])] = []
+
+  init(_ group: Group, _ name: NodeIdentifier, _ seeds: PartySeeds, boot: UInt64 = 1000) {
+    self.group = group
+    self.name = name
+    self.seeds = seeds
+    sealer = group.sealer(name, seeds, boot: boot)
+    socket = group.network.attach(Group.endpoint(name))
+  }
+
+  /// A meter whose process is stopped.
+  static func meter(_ owner: Int, _ index: Int, of group: Group) -> Rogue {
+    group.killMeter(owner, index)
+    return Rogue(group, Group.meterName(owner, index), group.meterSeeds[owner][index])
+  }
+  static func aggregator(_ index: Int, of group: Group) -> Rogue {
+    group.killAggregator(index)
+    return Rogue(group, Group.aggregatorName(index), group.aggregatorSeeds[index])
+  }
+  static func bookkeeper(of group: Group) -> Rogue {
+    group.killBookkeeper()
+    return Rogue(group, .bookkeeper, group.bookkeeperSeeds)
+  }
+
+  /// Announces itself to every peer until all have answered.
+  func greet() {
+    for _ in 0..<10 {
+      for peer in sealer.peers.indices where sealer.peers[peer].endpoint != nil && sealer.peers[peer].bootCounter == 0 {
+        let body = Array(copying: sealer.statusBody(to: peer).span)
+        post(seal(.status, body, to: peer), to: sealer.peers[peer].endpoint!)
+      }
+      group.step()
+      listen()
+    }
+  }
+
+  func listen() {
+    var datagram = ByteBuffer(capacity: Sealer.maximumDatagramBytes)
+    while true {
+      var sender: Endpoint?
+      datagram.replace { out in sender = try? socket.receive(into: &out) }
+      guard let sender else { return }
+      var body = ByteBuffer(capacity: Sealer.maximumBodyBytes)
+      var opened: (type: PacketType, peer: Int)?
+      body.replace { out in opened = sealer.open(datagram.span, from: sender, into: &out) }
+      guard let opened else {
+        if let (peer, endpoint) = sealer.takeStranger() {
+          post(seal(.status, Array(copying: sealer.statusBody(to: peer).span), to: peer), to: endpoint)
+        }
+        continue
+      }
+      let bytes = Array(copying: body.span)
+      if opened.type == .status {
+        if sealer.readStatus(bytes.span) {
+          let answer = Array(copying: sealer.statusBody(to: opened.peer).span)
+          post(seal(.status, answer, to: opened.peer), to: sender)
+        }
+      } else {
+        heard.append((opened.type, bytes))
+      }
+    }
+  }
+
+  func seal(_ type: PacketType, _ body: [UInt8], to peer: Int) -> [UInt8] {
+    [UInt8](capacity: Sealer.maximumDatagramBytes) { out in _ = sealer.seal(type, body.span, to: peer, into: &out) }
+  }
+
+  func post(_ datagram: [UInt8], to endpoint: Endpoint) { try? socket.send(datagram.span, to: endpoint) }
+
+  /// Seals a body for an aggregator and sends it.
+  func send(_ type: PacketType, _ body: [UInt8], toAggregator index: Int) {
+    let peer = sealer.index(of: Group.aggregatorName(index).rawValue)!
+    post(seal(type, body, to: peer), to: Group.endpoint(Group.aggregatorName(index)))
+  }
+
+  /// Seals a body for any party and sends it.
+  func send(_ type: PacketType, _ body: [UInt8], to name: NodeIdentifier) {
+    let peer = sealer.index(of: name.rawValue)!
+    post(seal(type, body, to: peer), to: Group.endpoint(name))
+  }
+}
+
+// MARK: Bodies, written from docs/PROTOCOL.md
+
+extension Group {
+  /// A record as an honest meter would make it, with what a test wants changed.
+  func record(
+    _ owner: Int, _ index: Int, from: UInt64, through: UInt64, values: [Int64] = [1, 2], seed: UInt64 = 5,
+    network: Digest? = nil, ciphertext: [UInt8]? = nil, change: (inout Record) -> Void = { _ in }
+  ) -> [UInt8] {
+    var generator = SeededGenerator(seed: seed)
+    let encryptor = Encryptor(key, using: &generator)
+    let fresh = [UInt8](capacity: key.ciphertextBytes) { out in
+      try? encryptor.encrypt(values.span, using: &generator, into: &out)
+    }
+    let bytes = ciphertext ?? fresh
+    var record = Record(
+      owner: ReplicaIndex(UInt16(owner)), meter: MeterIndex(UInt16(index)), epoch: genesis.epoch, from: Period(from),
+      through: Period(through), keyIdentifier: genesis.keyIdentifier, closing: FixedBytes(), signature: Signature())
+    change(&record)
+    let statement = RecordStatement(
+      networkIdentifier: network ?? genesis.networkIdentifier, group: genesis.group, record: record,
+      ciphertextHash: RecordStatement.ciphertextHash(bytes.span))
+    record.signature = meterSeeds[owner][index].signer().sign { out in statement.encodeSigned(into: &out) }
+    return [UInt8](capacity: Record.fixedBytes + bytes.count) { out in
+      record.encode(into: &out)
+      out.write(bytes.span)
+    }
+  }
+
+  /// A vote body, and a proposal's when a header follows. The signature covers the Statement.
+  func vote(
+    _ kind: StatementKind, signer: Int, owner: Int, period: UInt64, digest: Digest, view: UInt32 = 0,
+    network: Digest? = nil, epoch: UInt64 = 1, header: Header? = nil
+  ) -> [UInt8] {
+    let context = GroupContext(
+      networkIdentifier: network ?? genesis.networkIdentifier, epoch: Epoch(epoch), group: genesis.group,
+      members: genesis.members, rotates: true)
+    let statement = Statement(
+      kind: kind, in: context, owner: ReplicaIndex(UInt16(owner)), period: Period(period), view: View(view),
+      digest: digest, signer: ReplicaIndex(UInt16(signer)))
+    let signature = aggregatorSeeds[signer].signer().sign(statement)
+    return [UInt8](capacity: 112 + Header.encodedBytes) { out in
+      out.write(kind.rawValue)
+      out.writeZeros(1)
+      out.write(UInt16(owner))
+      out.write(view)
+      out.write(period)
+      out.write(digest)
+      out.write(signature)
+      header?.encode(into: &out)
+    }
+  }
+
+  /// What an aggregator's state is made of, as far as bad input could change it.
+  func state(_ index: Int) -> [String] {
+    let process = aggregators[index]!
+    var result: [String] = []
+    for owner in 0..<Self.members {
+      let set = ReplicaIndex(UInt16(owner))
+      result.append("\(process.node.head(of: set)) \(process.node.coverageRoot(of: set))")
+      for period in UInt64(1000)...1012 {
+        result.append(
+          "\(process.node.held(set, Period(period)).bytes) \(process.node.hasSigned(set, Period(period))) "
+            + "\(process.node.certificate(set, Period(period)).count)")
+      }
+    }
+    result.append("\(disks[Self.aggregatorName(index).rawValue]!.byteCount)")
+    return result
+  }
+}
