@@ -80,6 +80,7 @@ let package = Package(
     tests("PaillierTests", ["BigInteger", "Cryptography", "Paillier", "Wire"]),
     tests("ConsensusTests", ["Consensus", "Cryptography", "Units", "Wire"]),
     tests("AggregationTests", ["Aggregation", "Consensus", "Cryptography", "Units", "Wire"]),
+    tests("PacketsTests", ["Cryptography", "HAL", "Packets", "Units", "Wire"]),
     tests("ArchitectureTests", []),
     tests("ConfigurationTests", ["Configuration", "HAL"]),
     tests("MeteringTests", ["Metering", "Units"]),
