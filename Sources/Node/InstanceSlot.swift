@@ -12,6 +12,8 @@ final class InstanceSlot {
   /// The header of a prepared value that arrived with a view change; the lock may come to be on it.
   private var keptHeader: Header?
   var proposalRefusal: HeaderRefusal?
+  /// The proposal builds on a header this replica does not hold; counted once.
+  var isAheadOfHead = false
   /// Set once the decision was applied to the set's chain; the bytes are the certificate file.
   var certificate: [UInt8] = []
   var header: Header?
@@ -36,6 +38,7 @@ final class InstanceSlot {
     proposedHeader = nil
     keptHeader = nil
     proposalRefusal = nil
+    isAheadOfHead = false
     certificate = []
     header = nil
     isFinished = false
