@@ -9,6 +9,9 @@ public enum ObjectKind: UInt8, Sendable {
   case records = 3
   case coverageTable = 4
   case proof = 5
+  /// Sent unasked: a view change or a new view, and the header of its value.
+  case viewChange = 6
+  case newView = 7
 }
 
 /// Asks a peer for something it holds.
