@@ -20,6 +20,9 @@ peers: build
 	@Toolchain/peers.sh
 demo: build
 	@Toolchain/demo.sh "$(TARGETS)" $(ARGS)
+# Which schedule first shows each planted violation.
+mutants: build
+	@.build/release/busbar-sim mutants
 test:
 	@Toolchain/test.sh
 fuzz: setup

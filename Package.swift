@@ -17,6 +17,9 @@ func module(_ name: String, _ dependencies: [Target.Dependency], linking: [Strin
     linkerSettings: linking.map { .linkedLibrary($0) })
 }
 
+// What only a workstation runs; never part of a board's build.
+let mutants: [SwiftSetting] = strict + [.define("BUSBAR_MUTANTS")]
+
 func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
   .testTarget(
     name: name, dependencies: dependencies, swiftSettings: [.enableExperimentalFeature("Lifetimes")])
@@ -27,6 +30,7 @@ let package = Package(
   products: [
     .executable(name: "busbar", targets: ["busbar"]),
     .executable(name: "busbar-selftest", targets: ["busbar-selftest"]),
+    .executable(name: "busbar-sim", targets: ["busbar-sim"]),
   ],
   targets: [
     // 0: C libraries, no logic
@@ -60,6 +64,14 @@ let package = Package(
         "Aggregation", "Consensus", "Cryptography", "Drivers", "HAL", "Metering", "Packets", "Paillier", "Units",
         "Wire",
       ]),
+    // 7
+    module("Simulator", ["Consensus", "Cryptography", "SimulatedPlatform", "Units", "Wire"]),
+    // The same sources once more, with violations planted in them that `busbar-sim mutants` must find.
+    .target(
+      name: "MutantConsensus", dependencies: ["Cryptography", "HAL", "Units", "Wire"], swiftSettings: mutants),
+    .target(
+      name: "MutantSimulator",
+      dependencies: ["MutantConsensus", "Cryptography", "SimulatedPlatform", "Units", "Wire"], swiftSettings: mutants),
     // 8
     .executableTarget(
       name: "busbar",
@@ -75,6 +87,10 @@ let package = Package(
         "Units",
         "Wire",
       ],
+      swiftSettings: strict),
+    .executableTarget(
+      name: "busbar-sim",
+      dependencies: ["CLinux", "LinuxPlatform", "MutantConsensus", "MutantSimulator", "Simulator"],
       swiftSettings: strict),
     tests("WireTests", ["Units", "Wire"]),
     tests("PaillierTests", ["BigInteger", "Cryptography", "Paillier", "Wire"]),

@@ -110,7 +110,7 @@ public struct Instance: ~Copyable {
 
   /// True when this member is to propose a value of its choice, or NULL.
   public var awaitsProposal: Bool {
-    guard decided == nil, replica == primary, boundTo == nil else { return false }
+    guard decided == nil, replica == primary, boundTo == nil || mutated(.proposesAgainAtRestart) else { return false }
     return view.rawValue == 0 || canLead && !lock.exists
   }
 
@@ -120,7 +120,7 @@ public struct Instance: ~Copyable {
   /// A value that this member is to vote for once it holds it. The host looks for it until it can say
   /// ``Input/validated(_:)``.
   public var awaitsValidation: Digest? {
-    guard decided == nil, boundTo == nil else { return nil }
+    guard decided == nil, boundTo == nil || mutated(.secondProposalAccepted) else { return nil }
     if let accepted { return accepted.statement.digest }
     return canLead && lock.exists ? lock.digest : nil
   }

@@ -36,5 +36,8 @@ public enum Mutant: UInt8, CaseIterable, Sendable {
   extension Mutant {
     /// The one violation in force. Set between schedules, by one thread.
     nonisolated(unsafe) public static var planted = Mutant.none
+
+    /// Who leads the first views, where an enumeration chooses that; then leadership rotates as always.
+    nonisolated(unsafe) public static var leaders: [UInt16] = []
   }
 #endif
