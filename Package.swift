@@ -17,8 +17,17 @@ func module(_ name: String, _ dependencies: [Target.Dependency], linking: [Strin
     linkerSettings: linking.map { .linkedLibrary($0) })
 }
 
-// What only a workstation runs; never part of a board's build.
-let mutants: [SwiftSetting] = strict + [.define("BUSBAR_MUTANTS")]
+// What only a workstation runs; never part of a board's build. The copies stand under the names of what they are copies
+// of, so that their sources say the same imports.
+let mutants: [SwiftSetting] =
+  strict + [
+    .define("BUSBAR_MUTANTS"),
+    .unsafeFlags(["Consensus", "Aggregation", "Node"].flatMap { ["-module-alias", "\($0)=Mutant\($0)"] }),
+  ]
+
+func mutantCopy(of name: String, _ dependencies: [Target.Dependency]) -> Target {
+  .target(name: "Mutant" + name, dependencies: dependencies, swiftSettings: mutants)
+}
 
 func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
   .testTarget(
@@ -65,13 +74,27 @@ let package = Package(
         "Wire",
       ]),
     // 7
-    module("Simulator", ["Consensus", "Cryptography", "SimulatedPlatform", "Units", "Wire"]),
+    module(
+      "Simulator",
+      [
+        "Aggregation", "Consensus", "Cryptography", "HAL", "Node", "Packets", "Paillier", "SimulatedPlatform", "Units",
+        "Wire",
+      ]),
     // The same sources once more, with violations planted in them that `busbar-sim mutants` must find.
-    .target(
-      name: "MutantConsensus", dependencies: ["Cryptography", "HAL", "Units", "Wire"], swiftSettings: mutants),
-    .target(
-      name: "MutantSimulator",
-      dependencies: ["MutantConsensus", "Cryptography", "SimulatedPlatform", "Units", "Wire"], swiftSettings: mutants),
+    mutantCopy(of: "Consensus", ["Cryptography", "HAL", "Units", "Wire"]),
+    mutantCopy(of: "Aggregation", ["MutantConsensus", "Cryptography", "HAL", "Paillier", "Units", "Wire"]),
+    mutantCopy(
+      of: "Node",
+      [
+        "MutantAggregation", "MutantConsensus", "Cryptography", "Drivers", "HAL", "Metering", "Packets", "Paillier",
+        "Units", "Wire",
+      ]),
+    mutantCopy(
+      of: "Simulator",
+      [
+        "MutantAggregation", "MutantConsensus", "MutantNode", "Cryptography", "HAL", "Packets", "Paillier",
+        "SimulatedPlatform", "Units", "Wire",
+      ]),
     // 8
     .executableTarget(
       name: "busbar",

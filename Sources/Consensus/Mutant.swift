@@ -1,7 +1,7 @@
 /// True when this build plants that violation of a rule. Always false, and gone after optimisation, except in the
 /// copy of this module that only `busbar-sim` links.
-@inline(__always)
-func mutated(_ mutant: Mutant) -> Bool {
+@inlinable @inline(__always)
+public func mutated(_ mutant: Mutant) -> Bool {
   #if BUSBAR_MUTANTS
     return Mutant.planted == mutant
   #else

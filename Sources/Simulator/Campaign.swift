@@ -1,8 +1,4 @@
-#if BUSBAR_MUTANTS
-  import MutantConsensus
-#else
-  import Consensus
-#endif
+import Consensus
 
 /// Many schedules in a row, and what came of them.
 public struct Campaign {

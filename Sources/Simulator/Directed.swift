@@ -1,6 +1,6 @@
 #if BUSBAR_MUTANTS
+  import Consensus
   import Cryptography
-  import MutantConsensus
   import Units
   import Wire
 

@@ -1,10 +1,5 @@
+import Consensus
 import Units
-
-#if BUSBAR_MUTANTS
-  import MutantConsensus
-#else
-  import Consensus
-#endif
 
 /// What came of an enumeration.
 public struct EnumerationResult: Sendable {

@@ -1,12 +1,7 @@
+import Consensus
 import Cryptography
 import Units
 import Wire
-
-#if BUSBAR_MUTANTS
-  import MutantConsensus
-#else
-  import Consensus
-#endif
 
 /// Everybody's keys. The stand-in is a keyed 64-bit sum over every field of the statement: what nobody signed does not
 /// hold, at a hundredth of the price of Ed25519. The adversary asks only for signatures of members it controls.

@@ -1,11 +1,6 @@
+import Consensus
 import Units
 import Wire
-
-#if BUSBAR_MUTANTS
-  import MutantConsensus
-#else
-  import Consensus
-#endif
 
 /// Everything any key ever signed in a schedule, and what may follow from it. A second, naive reading of the rules: it
 /// shares no code with the instance.

@@ -1,5 +1,5 @@
 #if BUSBAR_MUTANTS
-  import MutantConsensus
+  import Consensus
 
   /// Which schedule first shows a planted violation.
   public struct MutantKill: Sendable {

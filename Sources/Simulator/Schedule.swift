@@ -1,12 +1,7 @@
+import Consensus
 import SimulatedPlatform
 import Units
 import Wire
-
-#if BUSBAR_MUTANTS
-  import MutantConsensus
-#else
-  import Consensus
-#endif
 
 /// How dice are loaded.
 public enum Profile: String, CaseIterable, Sendable {

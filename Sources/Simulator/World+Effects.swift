@@ -1,12 +1,7 @@
+import Consensus
 import Cryptography
 import Units
 import Wire
-
-#if BUSBAR_MUTANTS
-  import MutantConsensus
-#else
-  import Consensus
-#endif
 
 // What a process does with the effects of a step, and what the network does with its messages.
 extension World {

@@ -1,12 +1,7 @@
+import Consensus
 import Cryptography
 import Units
 import Wire
-
-#if BUSBAR_MUTANTS
-  import MutantConsensus
-#else
-  import Consensus
-#endif
 
 // Members that sign whatever helps. They see everything and choose who hears them; they cannot sign for others.
 extension World {

@@ -1,13 +1,8 @@
+import Consensus
 import Cryptography
 import SimulatedPlatform
 import Units
 import Wire
-
-#if BUSBAR_MUTANTS
-  import MutantConsensus
-#else
-  import Consensus
-#endif
 
 /// One running copy of a member: its instance, its disk, and what the simulation knows of it. A twin is two of them.
 final class Process {
