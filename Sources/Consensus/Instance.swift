@@ -157,6 +157,25 @@ public struct Instance: ~Copyable {
     return QuorumCertificate(statement: statement, signers: signers, signatures: signatures)
   }
 
+  /// True when these very bytes were counted before: their signature need not be checked again.
+  public func hasCounted(_ vote: Vote) -> Bool {
+    let statement = vote.statement
+    guard statement.owner == owner, statement.period == period,
+      statement.signer.rawValue < context.quorum.members
+    else { return false }
+    let ballots =
+      switch statement.kind {
+      case .prepare: prepares
+      case .commit: commits
+      case .viewChange: viewChanges
+      case .prePrepare, .newView: nil as Ballots?
+      }
+    guard let ballots, ballots.has(statement.signer) else { return false }
+    let known = ballots[statement.signer]
+    return known.view == statement.view && known.digest == statement.digest
+      && known.sequenceNumber == statement.sequenceNumber && known.signature == vote.signature
+  }
+
   /// This member's view change for ``view``, to be sent; nil when it has not asked for it.
   public var viewChange: ViewChange? { ownViewChange }
 

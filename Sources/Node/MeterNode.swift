@@ -305,7 +305,8 @@ public struct MeterNode: ~Copyable {
       guard let chunk = try? Chunk(decoding: &reader), chunk.object == .certificate, chunk.owner == owner,
         let piece = try? reader.readBytes(reader.remaining)
       else { return link.sealer.count(.malformedBody) }
-      guard assembly.add(chunk, piece) else { return }
+      // One that was checked is not checked again: it comes with every proof.
+      guard certificate?.period != chunk.period, assembly.add(chunk, piece) else { return }
       guard let checked = try? Certificate(checking: assembly.span, against: genesis) else {
         return link.sealer.count(.malformedBody)
       }
@@ -369,4 +370,8 @@ public struct MeterNode: ~Copyable {
   public func drops(_ reason: DropReason) -> UInt64 { link.sealer.drops[Int(reason.rawValue)] }
   /// The records that wait for a certificate, as they are sent, oldest first.
   public var outstandingRecords: [[UInt8]] { outstanding.map { $0.bytes } }
+  /// Whether this aggregator gave a receipt for the outstanding record of a period.
+  public func isPromised(for period: Period, by aggregator: ReplicaIndex) -> Bool {
+    outstanding.contains { $0.through == period && $0.receiptedBy >> UInt64(aggregator.rawValue) & 1 == 1 }
+  }
 }
