@@ -30,6 +30,8 @@ struct BusbarSim {
     case "replay": try replayVerb(words)
     case "mutants": try mutantsVerb(words)
     case "twins": try twinsVerb(words)
+    case "groups": try groupsVerb(words)
+    case "replay-group": try replayGroupVerb(words)
     case "crashes": try crashesVerb(words)
     default: throw Arguments.Failure(message: "\n\(usage)")
     }

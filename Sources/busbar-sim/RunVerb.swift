@@ -62,7 +62,7 @@ func replayVerb(_ words: ArraySlice<String>) throws(Arguments.Failure) -> Int32 
 }
 
 extension Arguments {
-  fileprivate func profile() throws(Failure) -> Profile? {
+  func profile() throws(Failure) -> Profile? {
     guard let text = values["profile"] else { return nil }
     guard let profile = Profile(rawValue: text) else { throw Failure(message: "unknown profile \(text)") }
     return profile
