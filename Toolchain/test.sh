@@ -30,13 +30,21 @@ command_line() {
     sed 's/^/commands: /'
 }
 
-# Guided, uniform and liveness schedules over n = 4…7, some of them with real signatures; then what can be enumerated.
+# Guided, uniform and liveness schedules over n = 4…7, some of them with real signatures, then what can be enumerated;
+# beside it on the other core, whole groups of the real nodes.
 simulation() {
-  timeout --kill-after=10 900 .build/release/busbar-sim run --schedules 200000 &&
-    timeout --kill-after=10 300 .build/release/busbar-sim run --schedules 1000 --real-crypto &&
-    timeout --kill-after=10 300 .build/release/busbar-sim crashes &&
-    timeout --kill-after=10 600 .build/release/busbar-sim twins
+  local groups=build/test/groups.txt status=0
+  timeout --kill-after=10 1200 .build/release/busbar-sim groups --schedules 1000 > "$groups" 2>&1 &
+  local beside=$!
+  timeout --kill-after=10 900 .build/release/busbar-sim run --schedules 200000 || status=1
+  timeout --kill-after=10 300 .build/release/busbar-sim run --schedules 1000 --real-crypto || status=1
+  timeout --kill-after=10 300 .build/release/busbar-sim crashes || status=1
+  timeout --kill-after=10 600 .build/release/busbar-sim twins || status=1
+  wait "$beside" || status=1
+  cat "$groups"
+  return "$status"
 }
+model() { timeout --kill-after=10 240 Toolchain/model.sh; }
 mutants() {
   timeout --kill-after=10 600 .build/release/busbar-sim mutants --limit 200000
 }
@@ -90,6 +98,7 @@ stage lint count_nothing Toolchain/lint.sh || true
 stage unit count_unit_tests unit_tests || true
 stage simulation count_schedules simulation || true
 stage mutants count_mutants mutants || true
+stage model count_summaries model || true
 if stage cross count_nothing Toolchain/cross.sh; then
   stage selftest count_summaries Toolchain/selftest.sh || true
 else
