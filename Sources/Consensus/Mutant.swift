@@ -30,12 +30,20 @@ public enum Mutant: UInt8, CaseIterable, Sendable {
   case amnesia, forgetsViewAtRestart, forgetsLockAtRestart, forgetsPrepareAtRestart, proposesAgainAtRestart
   case prepareQuorumTakenForCertificate, fPlusOneCommitsTakenForCertificate, certificateSignaturesUnchecked
   case evidenceAcrossViews, evidenceNeverTold, nullBeforeCollecting
+  // Of Aggregation and Node; whole groups show them.
+  case fromUnchecked, coverageRootUnchecked, minimumUnchecked, authorUnchecked, previousUnchecked, manifestUnchecked
+  case productUnchecked, receiptBeforeDurable, receiptAfterProposal, recordNotPersisted, anyCertificateSettles
+  case receiptSettles, closingIgnored, ownerAlwaysLeads, neverCatchesUp, fetchedRecordsNotPersisted
+  case oldInstancesRefused, oldInstancesNotDriven, decisionsNotPersisted, decisionsNotServed, votesBeforeConfirmed
+  case signedInstancesSkipped, otherRecordNeverTaken, staleRecordsKept
 }
 
 #if BUSBAR_MUTANTS
   extension Mutant {
     /// The one violation in force. Set between schedules, by one thread.
     nonisolated(unsafe) public static var planted = Mutant.none
+
+    public var isOfGroups: Bool { rawValue >= Mutant.fromUnchecked.rawValue }
 
     /// Who leads the first views, where an enumeration chooses that; then leadership rotates as always.
     nonisolated(unsafe) public static var leaders: [UInt16] = []

@@ -28,7 +28,7 @@ public struct AggregatorNode: ~Copyable {
   let memberKeys: MemberKeys
   var ticks: UInt64 = 0
   public internal(set) var recordRefusals = InlineArray<10, UInt64>(repeating: 0)
-  public internal(set) var headerRefusals = InlineArray<10, UInt64>(repeating: 0)
+  public internal(set) var headerRefusals = InlineArray<11, UInt64>(repeating: 0)
   public internal(set) var voteRefusals = InlineArray<11, UInt64>(repeating: 0)
   /// View changes and new views whose signatures or certificates do not hold.
   public internal(set) var justificationRefusals: UInt64 = 0
@@ -47,7 +47,7 @@ public struct AggregatorNode: ~Copyable {
   public init(
     genesis: Genesis, key: PublicKey, index: ReplicaIndex, signer: consuming SigningKey, sealer: consuming Sealer
   ) {
-    precondition(RecordRefusal.allCases.count == 10 && HeaderRefusal.allCases.count == 10)
+    precondition(RecordRefusal.allCases.count == 10 && HeaderRefusal.allCases.count == 11)
     precondition(Refusal.allCases.count == 11)
     self.genesis = genesis
     self.key = key
@@ -242,7 +242,8 @@ public struct AggregatorNode: ~Copyable {
         // Older instances go on, however old, where this replica has signed or another showed that it did: somebody needs
         // its vote.
         guard !slot.isFinished, period >= genesis.firstPeriod, period < current,
-          period.rawValue + 2 >= current.rawValue || slot.instance.isEngaged || slot.isReopened
+          period.rawValue + 2 >= current.rawValue
+            || (slot.instance.isEngaged || slot.isReopened) && !mutated(.oldInstancesNotDriven)
         else { continue }
         try advance(
           slot, sinceEnd: now.milliseconds(sinceEndOf: period, ofSeconds: UInt64(genesis.periodSeconds)) ?? 0,
@@ -271,7 +272,9 @@ public struct AggregatorNode: ~Copyable {
     isConfirmed = link.sealer.acknowledgedCount(below: members) + 1 >= Int(genesis.context.quorum.size)
   }
 
-  private func mayVote(in period: Period) -> Bool { mayVote && isConfirmed && period >= votingFloor }
+  private func mayVote(in period: Period) -> Bool {
+    mayVote && (isConfirmed && period >= votingFloor || mutated(.votesBeforeConfirmed))
+  }
 
   private mutating func advance(
     _ slot: InstanceSlot, sinceEnd elapsed: UInt64, via host: inout some NodeHost & ~Copyable
@@ -305,7 +308,7 @@ public struct AggregatorNode: ~Copyable {
     guard slot.instance.period > set.headPeriod else { return false }
     for other in slots
     where other.instance.owner == slot.instance.owner && other !== slot && other.instance.period > set.headPeriod
-      && other.instance.hasSigned && !other.isFinished
+      && other.instance.hasSigned && !other.isFinished && !mutated(.signedInstancesSkipped)
     {
       return false
     }
@@ -320,22 +323,43 @@ public struct AggregatorNode: ~Copyable {
     let isFirst = slot.instance.view.rawValue == 0
     // Behind: the next primary may not be. Later primaries have no such hope.
     guard mayExtend(slot) || !isFirst, everyone || elapsed >= periodMilliseconds / 4 else { return }
-    guard mayExtend(slot), slot.held.count >= genesis.minimumContributors else {
+    let contributors = followingRecords(slot)
+    guard mayExtend(slot), contributors.count >= genesis.minimumContributors else {
       if isFirst ? elapsed >= periodMilliseconds / 2 : slot.instance.mayProposeNull {
         try step(slot, .propose(Instance.nullDigest), via: &host)
       }
       return
     }
     let set = sets[Int(owner.rawValue)]
-    slot.chosenAlternates = 0
-    multiply(slot, slot.held)
+    multiply(slot, contributors)
     let header = Header(
       networkIdentifier: genesis.networkIdentifier, epoch: genesis.epoch, group: genesis.group, owner: owner,
       author: index, period: slot.instance.period, keyIdentifier: genesis.keyIdentifier, previous: set.head,
-      coverageRoot: set.coverage.root(advancing: slot.held, to: slot.instance.period), manifestRoot: manifest.root(),
-      productHash: productHash(slot), contributors: slot.held)
+      coverageRoot: set.coverage.root(advancing: contributors, to: slot.instance.period), manifestRoot: manifest.root(),
+      productHash: productHash(slot), contributors: contributors)
     slot.propose(header)
     try step(slot, .propose(header.digest), via: &host)
+  }
+
+  /// Whether a record carries on where the set's chain stands now. It was checked when it came, but an earlier instance may
+  /// have been decided since, with a shorter record of the same meter: its energy would count twice. (coverage rule 2)
+  private func follows(_ slot: InstanceSlot, _ meter: MeterIndex) -> Bool {
+    let bytes = unsafe Span(_unsafeElements: slot.chosenRecord(meter))
+    var reader = WireReader(bytes)
+    guard let record = try? Record(decoding: &reader) else { return false }
+    return record.from == sets[Int(slot.instance.owner.rawValue)].coverage.coveredThrough(meter).next
+      || mutated(.staleRecordsKept)
+  }
+
+  /// The held records that may be proposed.
+  private func followingRecords(_ slot: InstanceSlot) -> MeterBitmap {
+    slot.chosenAlternates = 0
+    var result = MeterBitmap()
+    for meter in 0..<genesis.meterCount(of: slot.instance.owner)
+    where slot.held.contains(MeterIndex(meter)) && follows(slot, MeterIndex(meter)) {
+      result.insert(MeterIndex(meter))
+    }
+    return result
   }
 
   /// Fills the manifest and the slot's product from the contributors' records.
@@ -358,7 +382,7 @@ public struct AggregatorNode: ~Copyable {
     if digest == Instance.nullDigest { return try step(slot, .validated(digest), via: &host) }
     guard slot.select(digest), let header = slot.proposedHeader, slot.proposalRefusal == nil else { return }
     let set = sets[Int(slot.instance.owner.rawValue)]
-    guard mayExtend(slot), header.previous == set.head else {
+    guard mayExtend(slot), header.previous == set.head || mutated(.previousUnchecked) else {
       // Perhaps this replica is behind: the proposer has the certificate it lacks. So this refusal is not for good.
       if header.previous != set.head, !slot.isAheadOfHead {
         slot.isAheadOfHead = true
@@ -387,7 +411,7 @@ public struct AggregatorNode: ~Copyable {
         from: peer, via: &host)
       return
     }
-    guard fits(slot, header) else {
+    guard fits(slot, header) || mutated(.manifestUnchecked) else {
       // A meter that contradicts itself is held differently here and there, and the manifest says which record counts.
       if !slot.isManifestStrange {
         slot.isManifestStrange = true
@@ -402,7 +426,10 @@ public struct AggregatorNode: ~Copyable {
       }
       return
     }
-    guard productHash(slot) == header.productHash else {
+    for meter in 0..<genesis.meterCount(of: header.owner) where header.contributors.contains(MeterIndex(meter)) {
+      guard follows(slot, MeterIndex(meter)) else { return refuse(slot, .staleRecord) }
+    }
+    guard productHash(slot) == header.productHash || mutated(.productUnchecked) else {
       return refuse(slot, .wrongProduct)
     }
     try step(slot, .validated(digest), via: &host)
@@ -452,7 +479,9 @@ public struct AggregatorNode: ~Copyable {
       guard case .persist(let vote) = effects[place] else { continue }
       // A prepare says that its signer holds the records, so they must outlive this process: when q have said so, others may
       // fetch them from any of these. (reference/consensus.md §2.3)
-      if vote.statement.kind == .prepare, let header = slot.proposedHeader, header.digest == vote.statement.digest {
+      if vote.statement.kind == .prepare, let header = slot.proposedHeader, header.digest == vote.statement.digest,
+        !mutated(.fetchedRecordsNotPersisted)
+      {
         try keepRecords(of: header, slot, via: &host)
       }
       // With its proposal, so that a restarted primary repeats the value and not the bare vote.
@@ -664,8 +693,10 @@ public struct AggregatorNode: ~Copyable {
       out.write(certificateBytes.span)
       out.write(productBytes.span)
     }
-    try host.append(entry.span)
-    try host.sync()
+    if !mutated(.decisionsNotPersisted) {
+      try host.append(entry.span)
+      try host.sync()
+    }
     apply(certificate)
     slot.isFinished = true
     remember(slot)
@@ -756,6 +787,7 @@ public struct AggregatorNode: ~Copyable {
   /// later, and a quorum may need the ones that came too late. (coverage rule 1)
   private func takesPart(_ owner: ReplicaIndex, _ period: Period, _ now: Instant) -> Bool {
     if isInWindow(period, now) || existingSlot(owner, period)?.instance.isEngaged == true { return true }
+    if mutated(.oldInstancesRefused) { return false }
     let current = now.period(ofSeconds: UInt64(genesis.periodSeconds))
     return now.clock == .synchronised && period < current && period.rawValue + Self.periodsKept > current.rawValue
       && period >= genesis.firstPeriod && period > sets[Int(owner.rawValue)].headPeriod
@@ -779,8 +811,12 @@ public struct AggregatorNode: ~Copyable {
     guard sender.meter != nil else { return }
     let (record, slot) = accepted
     // A record that came after the proposal was fixed gets no promise for this period. (coverage rule 6)
-    if let header = slot.proposedHeader, header.author == index, !header.contributors.contains(record.meter) { return }
-    if !slot.journaled.contains(record.meter) {
+    if let header = slot.proposedHeader, header.author == index, !header.contributors.contains(record.meter),
+      !mutated(.receiptAfterProposal)
+    {
+      return
+    }
+    if !slot.journaled.contains(record.meter), !mutated(.receiptBeforeDurable) {
       try append(record: bytes, via: &host)
       try host.sync()
       slot.journaled.insert(record.meter)
@@ -823,7 +859,9 @@ public struct AggregatorNode: ~Copyable {
         Evidence(
           accused: .meter(record.meter, of: record.owner), kind: .record, owner: record.owner, period: record.through,
           view: View(0), first: slot.hash(of: record.meter), second: hash))
-      if sender.aggregatorIndex != nil, slot.isManifestStrange { slot.keepAlternate(record.meter, bytes, hash: hash) }
+      if sender.aggregatorIndex != nil, slot.isManifestStrange, !mutated(.otherRecordNeverTaken) {
+        slot.keepAlternate(record.meter, bytes, hash: hash)
+      }
       throw .conflicting
     }
     do throws(PaillierError) { try key.validate(ciphertext) } catch { throw .badCiphertext }
@@ -882,6 +920,7 @@ public struct AggregatorNode: ~Copyable {
     }
     if want.object == .proof { return serveProof(want, sender, peer, via: &host) }
     let set = sets[Int(want.owner.rawValue)]
+    if mutated(.decisionsNotServed), want.object == .certificate || want.object == .product { return }
     let period = want.object == .certificate && want.period.rawValue == 0 ? set.headPeriod : want.period
     guard let slot = existingSlot(want.owner, period) else { return }
     switch want.object {
@@ -984,6 +1023,7 @@ public struct AggregatorNode: ~Copyable {
     if let header = certificate.header, header.previous != set.head {
       guard header.period > set.headPeriod else { return }
       set.pending = certificate
+      if mutated(.neverCatchesUp) { return }
       link.want(
         Want(
           object: .coverageTable, owner: header.owner, meter: MeterIndex(0), period: header.period,

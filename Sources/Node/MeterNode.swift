@@ -157,7 +157,7 @@ public struct MeterNode: ~Copyable {
   /// A record of ours that this disk knows nothing of is certified: its closing registers are the base again.
   private mutating func recover(_ through: Period, _ registers: EnergyRegisters) {
     coveredThrough = through
-    certifiedRegisters = registers
+    certifiedRegisters = mutated(.closingIgnored) ? latest ?? registers : registers
     outstanding.removeAll { $0.from != through.next }
   }
 
@@ -219,8 +219,10 @@ public struct MeterNode: ~Copyable {
       Self.write(closing, into: &out)
       out.write(bytes.span)
     }
-    try host.append(entry.span)
-    try host.sync()
+    if !mutated(.recordNotPersisted) {
+      try host.append(entry.span)
+      try host.sync()
+    }
     keep(record, ciphertext.span, closing, bytes)
     sendNewest(via: &host)
   }
@@ -301,6 +303,7 @@ public struct MeterNode: ~Copyable {
       else { return link.sealer.count(.malformedBody) }
       outstanding[place].receiptedBy |= 1 << UInt64(receipt.signer.rawValue)
       receiptCount += 1
+      if mutated(.receiptSettles) { settle(receipt.recordHash) }
     case .chunk:
       guard let chunk = try? Chunk(decoding: &reader), chunk.object == .certificate, chunk.owner == owner,
         let piece = try? reader.readBytes(reader.remaining)
@@ -311,6 +314,7 @@ public struct MeterNode: ~Copyable {
         return link.sealer.count(.malformedBody)
       }
       certificate = checked
+      if mutated(.anyCertificateSettles), let newest = outstanding.last { settle(newest.recordHash) }
     case .proof: try receiveProof(&reader, via: &host)
     case .status, .record, .proposal, .vote, .want: link.sealer.count(.notAllowed)
     }

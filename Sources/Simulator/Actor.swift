@@ -201,7 +201,7 @@ final class Actor {
         guard context.primary(owner: set, period: period, view: View(0)) == me,
           let held = records[InstanceName(owner: owner, period: period.rawValue)]
         else { continue }
-        guard var header = header(set, period, held) else { continue }
+        guard var header = header(set, period, held, most: .max) else { continue }
         let honest = body(
           .prepare, owner: set, period: period, view: View(0), digest: header.digest, header: header)
         let lie = world.liarDice.below(8)
@@ -213,13 +213,8 @@ final class Actor {
         case 3: header.previous.storage[3] ^= 1
         case 4: header.author = ReplicaIndex((me.rawValue + 1) % UInt16(world.members))
         case 5:
-          header.contributors = MeterBitmap()
-          header.contributors.insert(MeterIndex(0))
-          header = Header(
-            networkIdentifier: header.networkIdentifier, epoch: header.epoch, group: header.group, owner: set,
-            author: me, period: period, keyIdentifier: header.keyIdentifier, previous: header.previous,
-            coverageRoot: header.coverageRoot, manifestRoot: header.manifestRoot, productHash: header.productHash,
-            contributors: header.contributors)
+          guard let lonely = self.header(set, period, held, most: 1) else { return }
+          header = lonely
         default: isInvalid = false
         }
         if isInvalid { world.books.invalidHeaders[Array(copying: header.digest.span)] = lie != 4 }
@@ -234,7 +229,7 @@ final class Actor {
   }
 
   /// A header by the rules over some of the records it holds, if it knows the chain: it takes that from the books.
-  private func header(_ set: ReplicaIndex, _ period: Period, _ held: [Int: [UInt8]]) -> Header? {
+  private func header(_ set: ReplicaIndex, _ period: Period, _ held: [Int: [UInt8]], most: Int) -> Header? {
     var coverage = world.genesis.coverage(of: set)
     var previous = world.genesis.networkIdentifier
     for name in world.books.certificates.keys.sorted() where name.owner == Int(set.rawValue) {
@@ -248,7 +243,7 @@ final class Actor {
     var manifest = Manifest()
     var product = CiphertextProduct(world.key)
     for meter in 0..<world.metersPerSet {
-      guard let bytes = held[meter], world.liarDice.below(4) > 0 else { continue }
+      guard let bytes = held[meter], manifest.count < most, most == 1 || world.liarDice.below(4) > 0 else { continue }
       var reader = WireReader(bytes.span)
       guard let record = try? Record(decoding: &reader), let ciphertext = try? reader.readBytes(reader.remaining),
         let hash = try? world.genesis.check(
@@ -258,7 +253,7 @@ final class Actor {
       manifest.append(record.meter, hash)
       product.multiply(by: ciphertext)
     }
-    guard manifest.count >= Int(GroupWorld.minimumContributors) else { return nil }
+    guard manifest.count >= min(most, Int(GroupWorld.minimumContributors)) else { return nil }
     let productBytes = [UInt8](capacity: world.key.ciphertextBytes) { out in product.write(into: &out) }
     return Header(
       networkIdentifier: world.genesis.networkIdentifier, epoch: world.genesis.epoch, group: world.genesis.group,

@@ -38,6 +38,8 @@ struct GroupBooks {
   var sums: [InstanceName: [UInt8]] = [:]
   /// Durable votes of honest members.
   var votes: [VoteName: VoteValue] = [:]
+  /// Records on the disks of aggregators: (member, record hash).
+  var durableRecords: Set<[UInt8]> = []
   /// Digests of headers a liar made against the rules. False where only view 0 forbids it: a later primary may come to
   /// propose the same.
   var invalidHeaders: [[UInt8]: Bool] = [:]
@@ -72,6 +74,14 @@ extension GroupWorld {
     guard party.isHonest, entry.count > 1, let kind = EntryKind(rawValue: entry[0]) else { return }
     var reader = WireReader(entry.extracting(1..<entry.count))
     switch kind {
+    case .record where party.name.aggregatorIndex != nil:
+      guard let record = try? Record(decoding: &reader), let ciphertext = try? reader.readBytes(reader.remaining) else {
+        return
+      }
+      let statement = RecordStatement(
+        networkIdentifier: genesis.networkIdentifier, group: genesis.group, record: record,
+        ciphertextHash: RecordStatement.ciphertextHash(ciphertext))
+      party.pendingHashes.append([UInt8(party.place)] + Array(copying: statement.recordHash.span))
     case .vote:
       if let vote = try? Vote(decoding: &reader) {
         if let trace { trace("\(tick) \(party.name): \(text(vote))") }
@@ -103,8 +113,12 @@ extension GroupWorld {
   }
 
   func noteSync(by party: Party) {
-    party.made += party.pendingRecords
+    for record in party.pendingRecords where !party.made.contains(where: { $0.hash == record.hash }) {
+      party.made.append(record)
+    }
     party.pendingRecords.removeAll()
+    books.durableRecords.formUnion(party.pendingHashes)
+    party.pendingHashes.removeAll()
     guard party.isHonest, let member = party.name.aggregatorIndex else { return }
     for vote in party.pendingVotes {
       let statement = vote.statement
@@ -181,6 +195,34 @@ extension GroupWorld {
     let statement = vote.statement
     return "\(statement.kind) set \(statement.owner) period \(statement.period) view \(statement.view) "
       + Self.short(Array(copying: statement.digest.span))
+  }
+
+  /// A receipt is a promise: the record it names is on its signer's disk.
+  func checkReceipts(of party: Party) {
+    guard party.isHonest, let cell = party.meter, let newest = party.made.last else { return }
+    for member in 0..<members where parties[member].isHonest {
+      guard cell.node.isPromised(for: Period(newest.through), by: ReplicaIndex(UInt16(member))) else { continue }
+      if !books.durableRecords.contains([UInt8(member)] + newest.hash) {
+        fail(.sentBeforeDurable, "the receipt of \(member) for \(party.name), period \(newest.through)")
+      }
+    }
+    // A promise for a period, by whoever then led it, for a meter that is not in what was decided. (DESIGN §2.3) A record
+    // whose energy was certified in an earlier period meanwhile is rightly left out.
+    guard let meter = party.name.meter else { return }
+    let owner = Int(meter.owner.rawValue)
+    guard let bytes = books.certificates[InstanceName(owner: owner, period: newest.through)],
+      let header = GroupBooks.header(bytes), !header.contributors.contains(meter.index),
+      parties[Int(header.author.rawValue)].isHonest,
+      cell.node.isPromised(for: Period(newest.through), by: header.author)
+    else { return }
+    for period in newest.from..<newest.through {
+      if let bytes = books.certificates[InstanceName(owner: owner, period: period)],
+        GroupBooks.header(bytes)?.contributors.contains(meter.index) == true
+      {
+        return
+      }
+    }
+    fail(.wronglyConvicted, "aggregator \(header.author), by the receipt of \(party.name) for \(newest.through)")
   }
 
   // MARK: Concluding
@@ -288,17 +330,6 @@ extension GroupWorld {
         if parties[places[accused.rawValue]![0]].isHonest {
           fail(.wronglyConvicted, "\(accused), by \(party.name)")
         }
-      }
-    }
-    // A promise for a period, by whoever then led it, for a meter that is not in what was decided. (DESIGN §2.3)
-    for party in parties where party.isHonest {
-      guard let meter = party.name.meter, let cell = party.meter else { continue }
-      for (name, bytes) in books.certificates where name.owner == Int(meter.owner.rawValue) {
-        guard let header = GroupBooks.header(bytes), !header.contributors.contains(meter.index),
-          parties[Int(header.author.rawValue)].isHonest,
-          cell.node.isPromised(for: Period(name.period), by: header.author)
-        else { continue }
-        fail(.wronglyConvicted, "aggregator \(header.author), by the receipt of \(party.name) for \(name.period)")
       }
     }
   }

@@ -120,6 +120,7 @@ final class Party {
   var made: [MadeRecord] = []
   /// Appended and not yet synced: nobody heard of them.
   var pendingRecords: [MadeRecord] = []
+  var pendingHashes: [[UInt8]] = []
 
   init(place: Int, name: NodeIdentifier, secrets: PartySecrets, endpoint: Endpoint, copy: Int = -1) {
     self.place = place
@@ -139,6 +140,7 @@ final class Party {
     isCrashing = false
     pendingVotes.removeAll()
     pendingRecords.removeAll()
+    pendingHashes.removeAll()
   }
 }
 

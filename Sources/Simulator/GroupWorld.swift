@@ -276,6 +276,9 @@ public final class GroupWorld {
   private func run(
     _ party: Party, _ entries: [[UInt8]], _ journal: consuming MemoryJournal, _ boot: UInt64, _ previousBoot: UInt64
   ) {
+    // What the crash left of unsynced entries counts from now on.
+    for entry in entries { noteAppend(entry.span, by: party) }
+    noteSync(by: party)
     if let trace, tick > 0 { trace("\(tick) \(party.name): starts with \(entries.count) entries, boot \(boot)") }
     let seed = schedule.seed &* 31 &+ UInt64(party.place) &* 7919 &+ party.starts &* 1_000_003
     var host = GroupHost(world: self, party: party, journal: journal, random: SeededGenerator(seed: seed))
@@ -413,6 +416,7 @@ public final class GroupWorld {
           try cell.node.close(period, self.registers(self.home(party)), via: &cell.host)
         }
         try cell.node.tick(at: self.now(party), via: &cell.host)
+        self.checkReceipts(of: party)
       } else if let cell = party.bookkeeper {
         try cell.node.tick(at: self.now(party), via: &cell.host)
       } else if let actor = party.actor {
@@ -475,15 +479,18 @@ public final class GroupWorld {
   private func hurtDisks() {
     for (chance, kind) in [(swarm.wipe, 0), (swarm.restore, 1), (swarm.rot, 2)] where chance > 0 {
       guard dice.hits(chance) else { continue }
-      let party = parties[dice.below(parties.count)]
-      let where_ = dice.bits()
+      let chosen = dice.below(2 * parties.count)
+      let party =
+        chosen < parties.count
+        ? parties[chosen] : parties[swarm.amnesiacs.isEmpty ? members : swarm.amnesiacs[chosen % swarm.amnesiacs.count]]
+      let position = dice.bits()
       guard party.isUp, party.actor == nil, mayForget(party), strikes() else { continue }
       kill(party, ticks: 1 + dice.below(swarm.restartTicks))
       switch kind {
       case 0: party.disk = MemoryDisk()
       // The card as it was before a later run.
       case 1: if let image = party.image, party.imagedAt < party.starts { party.disk = image.image() }
-      default: if party.disk.byteCount > 0 { party.disk.damage(at: Int(where_ % UInt64(party.disk.byteCount))) }
+      default: if party.disk.byteCount > 0 { party.disk.damage(at: Int(position % UInt64(party.disk.byteCount))) }
       }
       if let trace { trace("\(tick) \(party.name): disk \(["lost", "set back", "damaged"][kind])") }
     }

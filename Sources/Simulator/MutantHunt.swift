@@ -13,6 +13,14 @@
     public var schedules = 0
   }
 
+  /// Which schedule of a whole group first shows a planted violation.
+  public struct GroupMutantKill: Sendable {
+    public let mutant: Mutant
+    public var violation: String?
+    public var schedule: GroupSchedule?
+    public var schedules = 0
+  }
+
   public struct MutantHunt {
     private var campaign = Campaign(members: 4...7, profile: nil)
 
@@ -37,6 +45,24 @@
         kill.schedules += 1
         let outcome = campaign.run(seed)
         guard let violation = outcome.violation else { continue }
+        kill.violation = violation.rawValue
+        kill.schedule = campaign.schedule(seed)
+        break
+      }
+      return kill
+    }
+  }
+
+  extension MutantHunt {
+    /// Runs schedules of whole groups, of ascending seeds, against one mutant until one shows it.
+    public static func huntGroups(_ mutant: Mutant, upTo limit: Int) -> GroupMutantKill {
+      var kill = GroupMutantKill(mutant: mutant)
+      Mutant.planted = mutant
+      defer { Mutant.planted = .none }
+      var campaign = GroupCampaign(members: 4...5, metersPerSet: 3, profile: nil)
+      for seed in 0..<UInt64(limit) {
+        kill.schedules += 1
+        guard let violation = campaign.run(seed).violation else { continue }
         kill.violation = violation.rawValue
         kill.schedule = campaign.schedule(seed)
         break
@@ -87,6 +113,20 @@
         "C4"
       case .evidenceAcrossViews, .evidenceNeverTold: "49"
       case .nullBeforeCollecting: "D3"
+      case .fromUnchecked, .staleRecordsKept: "C2"
+      case .coverageRootUnchecked, .previousUnchecked, .signedInstancesSkipped: "C1"
+      case .minimumUnchecked: "C3"
+      case .authorUnchecked: "6"
+      case .manifestUnchecked, .productUnchecked: "9"
+      case .receiptBeforeDurable, .receiptAfterProposal, .otherRecordNeverTaken: "C6"
+      case .recordNotPersisted, .closingIgnored: "C5"
+      case .anyCertificateSettles, .receiptSettles: "C4"
+      case .ownerAlwaysLeads: "D3"
+      case .neverCatchesUp: "27"
+      case .fetchedRecordsNotPersisted, .decisionsNotPersisted: "39"
+      case .oldInstancesRefused, .oldInstancesNotDriven: "C1"
+      case .decisionsNotServed: "C9"
+      case .votesBeforeConfirmed: "41, 44"
       }
     }
   }

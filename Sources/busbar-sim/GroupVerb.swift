@@ -52,7 +52,9 @@ private func json(_ campaign: GroupCampaign, _ seconds: Double) -> String {
 
 func replayGroupVerb(_ words: ArraySlice<String>) throws(Arguments.Failure) -> Int32 {
   let arguments = try Arguments(
-    words, values: ["seed", "members", "replicas", "meters", "profile", "fault-limit", "without"], flags: ["trace"])
+    words, values: ["seed", "members", "replicas", "meters", "profile", "fault-limit", "without", "mutant"],
+    flags: ["trace"])
+  if let name = arguments.values["mutant"] { return try replayGroupMutant(name, arguments) }
   let (seed, members) = try arguments.seedAndMembers()
   let meters = try arguments.integer("meters", default: 3)
   var schedule = GroupCampaign(members: 4...7, metersPerSet: meters, profile: try arguments.profile()).schedule(seed)

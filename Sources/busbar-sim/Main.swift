@@ -1,6 +1,6 @@
 import CLinux
 
-/// Runs the real consensus core under seeds: schedules, twins, crash points, mutants. Nothing it signs is worth anything.
+/// Runs the real consensus core, and whole groups of the real nodes, under seeds: schedules, twins, crash points, mutants. Nothing it signs is worth anything.
 @main
 struct BusbarSim {
   static let usage = """
@@ -8,7 +8,10 @@ struct BusbarSim {
                           [--real-crypto] [--json]
            busbar-sim replay SEED [--members N] [--profile P] [--mutant NAME] [--real-crypto] [--fault-limit N]
                           [--without N,N,...] [--trace]
-           busbar-sim mutants [--only NAME] [--limit N] [--json]
+           busbar-sim groups [--schedules N] [--from SEED] [--members 4..7] [--meters K] [--profile P] [--all] [--json]
+           busbar-sim replay-group SEED [--members N] [--meters K] [--profile P] [--mutant NAME] [--fault-limit N]
+                          [--without N,N,...] [--trace]
+           busbar-sim mutants [--only NAME] [--limit N] [--group-limit N] [--json]
            busbar-sim twins [--rounds R] [--pacemaker] [--json]
            busbar-sim crashes [--members N] [--json]
     exit codes: 0 clean, 1 a violation was found or a mutant lives, 2 usage

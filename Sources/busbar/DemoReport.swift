@@ -9,8 +9,10 @@ import Wire
 struct DemoReport {
   let firstPeriod: UInt64
   let lastPeriod: UInt64
-  /// The period in which a node is killed, if one is.
-  let killPeriod: UInt64
+  /// The period in which a node is killed, paused or wiped, if one is.
+  let faultPeriod: UInt64
+  /// A wiped meter's registers at activation, which its new journal knows nothing of.
+  var lostActivation: [Int64]?
   private let options: DemoOptions
   private let genesis: Genesis
   private let published: String
@@ -22,7 +24,7 @@ struct DemoReport {
     published = "\(options.folder)/published"
     firstPeriod = genesis.firstPeriod.rawValue
     lastPeriod = firstPeriod + options.periods - 1
-    killPeriod = firstPeriod + options.killPeriod - 1
+    faultPeriod = firstPeriod + options.faultPeriod - 1
     for period in firstPeriod...lastPeriod {
       for owner in 0..<genesis.members { instances.append(DemoInstance(period: period, owner: owner)) }
     }
@@ -71,12 +73,26 @@ struct DemoReport {
 
   /// True when every meter holds its part of the last period as certified.
   func metersAreSettled() throws(Failure) -> Bool {
+    var covered = Array(repeating: Int64(-1), count: Int(genesis.members))
     for house in 0..<Demo.meters where "meter-\(house + 1)" != options.kill {
       guard let state = try MeterState(options.folder, house), state.coveredThrough >= Int64(lastPeriod) else {
         return false
       }
+      // A meter that was away may be certified later than the others: until all of its set are at one point, the set's
+      // sums are not what its meters know of.
+      let set = house / Demo.metersPerSet
+      guard covered[set] < 0 || covered[set] == state.coveredThrough else { return false }
+      covered[set] = state.coveredThrough
+    }
+    for (set, period) in covered.enumerated() where period > Int64(lastPeriod) && options.kill == nil {
+      guard Files.exists("\(published)/\(period)-\(set).sum") else { return false }
     }
     return true
+  }
+
+  /// Remembers what a meter's journal is about to lose.
+  mutating func noteActivation(of house: Int) throws(Failure) {
+    lostActivation = try MeterState(options.folder, house)?.activation
   }
 
   // MARK: The reckoning
@@ -162,10 +178,10 @@ struct DemoReport {
 
   private func reason(_ instance: DemoInstance, _ decisions: [VerifiedDecision]) -> String? {
     // What was voted on when the node was killed is the period before.
-    guard let killed = options.kill, instance.period + 1 >= killPeriod else { return nil }
+    guard let killed = options.kill, instance.period + 1 >= faultPeriod else { return nil }
     if isBookkeeperKilled { return "\(killed), which decrypts, was killed" }
     if primary(instance.owner, instance.period) == killed { return "its primary \(killed) was killed" }
-    let unfinished = DemoInstance(period: killPeriod - 1, owner: instance.owner)
+    let unfinished = DemoInstance(period: faultPeriod - 1, owner: instance.owner)
     guard unfinished.period >= firstPeriod, primary(unfinished.owner, unfinished.period) == killed,
       decision(unfinished, decisions) == nil
     else { return nil }
@@ -190,7 +206,8 @@ struct DemoReport {
         continue
       }
       let answers = try numbers("\(options.folder)/truth/meter-\(house).txt")
-      let opening = answers.first { Array($0.dropFirst()) == state.activation }
+      let activation = name == options.wipe ? lostActivation ?? state.activation : state.activation
+      let opening = answers.first { Array($0.dropFirst()) == activation }
       let closing = answers.last { Array($0.dropFirst()) == state.latest }
       guard let opening, let closing else {
         result.agree = false
@@ -199,7 +216,7 @@ struct DemoReport {
       }
       for slot in 0..<2 {
         let consumed = closing[1 + slot] - opening[1 + slot]
-        let certified = state.certified[slot] - state.activation[slot]
+        let certified = state.certified[slot] - activation[slot]
         let pending = state.latest[slot] - state.certified[slot]
         if certified % 1000 != 0 || certified + pending != consumed || pending < 0 {
           result.agree = false
