@@ -79,6 +79,7 @@ let package = Package(
     tests("WireTests", ["Units", "Wire"]),
     tests("PaillierTests", ["BigInteger", "Cryptography", "Paillier", "Wire"]),
     tests("ConsensusTests", ["Consensus", "Cryptography", "Units", "Wire"]),
+    tests("AggregationTests", ["Aggregation", "Consensus", "Cryptography", "Units", "Wire"]),
     tests("ArchitectureTests", []),
     tests("ConfigurationTests", ["Configuration", "HAL"]),
     tests("MeteringTests", ["Metering", "Units"]),

@@ -294,7 +294,11 @@ public struct AggregatorNode: ~Copyable {
     guard let header = slot.proposedHeader, header.digest == digest, slot.proposalRefusal == nil else { return }
     let set = sets[Int(slot.instance.owner.rawValue)]
     guard mayExtend(slot), header.previous == set.head else {
-      // Perhaps this replica is behind: the proposer has the certificate it lacks.
+      // Perhaps this replica is behind: the proposer has the certificate it lacks. So this refusal is not for good.
+      if header.previous != set.head, !slot.isAheadOfHead {
+        slot.isAheadOfHead = true
+        headerRefusals[Int(HeaderRefusal.wrongPrevious.rawValue)] += 1
+      }
       if let peer = link.peer(.aggregator(header.author)) {
         link.want(
           Want(
@@ -594,7 +598,7 @@ public struct AggregatorNode: ~Copyable {
     guard
       let authenticated = Authenticated(
         checking: vote, by: genesis.aggregators[Int(member.rawValue)].verificationKey)
-    else { return link.sealer.count(.badSeal) }
+    else { return link.sealer.count(.badSignature) }
     if type == .vote { return try step(slot, .vote(authenticated), via: &host) }
     guard body.digest == header?.digest ?? Instance.nullDigest else { return link.sealer.count(.malformedBody) }
     if slot.instance.accepted == nil { slot.proposedHeader = header }

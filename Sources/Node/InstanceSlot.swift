@@ -9,6 +9,8 @@ final class InstanceSlot {
   var instance: Instance
   var proposedHeader: Header?
   var proposalRefusal: HeaderRefusal?
+  /// The proposal builds on a header this replica does not hold; counted once.
+  var isAheadOfHead = false
   /// Set once the decision was applied to the set's chain; the bytes are the certificate file.
   var certificate: [UInt8] = []
   var header: Header?
@@ -32,6 +34,7 @@ final class InstanceSlot {
     instance.reset(owner: owner, period: period)
     proposedHeader = nil
     proposalRefusal = nil
+    isAheadOfHead = false
     certificate = []
     header = nil
     isFinished = false

@@ -108,6 +108,15 @@ final class AggregatorProcess {
     self.node = node
     self.host = host
   }
+
+  // `#expect` takes no noncopyable values apart.
+  func drops(_ reason: DropReason) -> UInt64 { node.drops(reason) }
+  func refusals(_ refusal: RecordRefusal) -> UInt64 { node.refusals(refusal) }
+  func refusals(_ refusal: HeaderRefusal) -> UInt64 { node.refusals(refusal) }
+  func refusals(_ refusal: Refusal) -> UInt64 { node.refusals(refusal) }
+  func hasSigned(_ owner: Int, _ period: UInt64) -> Bool {
+    node.hasSigned(ReplicaIndex(UInt16(owner)), Period(period))
+  }
 }
 
 final class MeterProcess {

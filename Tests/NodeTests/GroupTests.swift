@@ -126,6 +126,18 @@ struct GroupTests {
     #expect(group.reckon() == [])
   }
 
+  @Test("a restarted aggregator hears its meters again and leads its sets (DESIGN §5, boot counters)")
+  func restartedAggregatorLeads() {
+    let group = Group()
+    group.run(toEndOf: 1001, plus: 3000)
+    group.killAggregator(2)
+    group.startAggregator(2)
+    group.run(toEndOf: 1005, plus: 3000)
+    // Every set in every period, those of the restarted primary too.
+    for period in UInt64(1002)...1005 { #expect(group.publishedCount(period) == 4) }
+    #expect(group.reckon() == [])
+  }
+
   @Test("with too few contributors a set decides NULL, and the energy waits (DESIGN §2.2)")
   func tooFewContributors() {
     let group = Group()
