@@ -10,8 +10,9 @@ cd "$(dirname "$0")/.."
 
 packages=(libgmp-dev libsodium-dev libinih-dev qemu-user # host build and selftest
   gcc libc6-dev make m4 xz-utils dpkg-dev)               # sysroots and GMP
-peer_packages=(python3 python3-venv mbpoll)
-peer_pins=(pymodbus==3.16.1 pyserial==3.5 cryptography==48.0.0)
+peer_packages=(python3 python3-venv python3-gmpy2 mbpoll)
+# phe runs on Debian's gmpy2, which uses the same libgmp as our programs: only then are ratios to it fair.
+peer_pins=(pymodbus==3.16.1 pyserial==3.5 cryptography==48.0.0 phe==1.5.0 pypaillier==0.8.0)
 
 as_root() {
   if [ "$(id -u)" = 0 ]; then
@@ -48,12 +49,12 @@ check_swift() {
 }
 
 install_peers() {
-  local stamp=.build-peers/stamp wanted="${peer_pins[*]}"
+  local stamp=.build-peers/stamp wanted="system-site-packages ${peer_pins[*]}"
   if [ "$(cat "$stamp" 2> /dev/null)" = "$wanted" ]; then return; fi
   echo "setup: making .build-peers/venv with $wanted" >&2
   rm -rf .build-peers
   # Debian's Python by its full path: python3-venv completes that one, whatever else PATH has.
-  /usr/bin/python3 -m venv .build-peers/venv
+  /usr/bin/python3 -m venv --system-site-packages .build-peers/venv
   # Wheels only: a source package would need compilers and headers nobody asked for.
   .build-peers/venv/bin/python -m pip install --quiet --disable-pip-version-check --only-binary :all: "${peer_pins[@]}"
   echo "$wanted" > "$stamp"

@@ -145,6 +145,19 @@ public struct Limbs: ~Copyable {
     _ = __gmpn_cnd_add_n(fill & 1, base, base, modulus.base, count)
   }
 
+  /// Copies `row` into the place `index` of as many limbs.
+  public func copyRow(_ index: Int, from row: borrowing Limbs) {
+    precondition(index >= 0 && (index + 1) * row.count <= count)
+    __gmpn_copyi(base + index * row.count, row.base, row.count)
+  }
+
+  /// Copies the place `index` into `row` and wipes it.
+  public func moveRow(_ index: Int, to row: borrowing Limbs) {
+    precondition(index >= 0 && (index + 1) * row.count <= count)
+    __gmpn_copyi(row.base, base + index * row.count, row.count)
+    __gmpn_zero(base + index * row.count, row.count)
+  }
+
   public func copy(from other: borrowing Limbs) {
     precondition(count == other.count)
     __gmpn_copyi(base, other.base, count)

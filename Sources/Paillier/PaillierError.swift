@@ -19,6 +19,9 @@ public enum PaillierError: Error, Equatable, Sendable, CustomStringConvertible {
   case proofDoesNotHold
   case malformedKeyFile
   case notOfAlphaSubgroup
+  case baseOutOfRange
+  case poolEmpty
+  case poolOfAnotherProcess
   case faultDetected
 
   public var description: String {
@@ -42,6 +45,9 @@ public enum PaillierError: Error, Equatable, Sendable, CustomStringConvertible {
     case .proofDoesNotHold: "(1 + S n) R^n is not the ciphertext"
     case .malformedKeyFile: "the key file is malformed"
     case .notOfAlphaSubgroup: "the ciphertext was not made with this alpha key's base"
+    case .baseOutOfRange: "the base of the alpha key is no unit other than 1 and -1"
+    case .poolEmpty: "no randomizer is prepared"
+    case .poolOfAnotherProcess: "the randomizers belong to another process"
     case .faultDetected: "the computation went wrong; nothing was released"
     }
   }

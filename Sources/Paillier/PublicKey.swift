@@ -65,6 +65,24 @@ public final class PublicKey {
     try self.init(Integer(bigEndian: bytes), layout: layout, alpha: nil, allowingSmallForTests: allowingSmallForTests)
   }
 
+  /// The public half of an alpha key: n and the base h its encryptors must use, both big-endian.
+  ///
+  /// What h is worth rests on who made the key: only they can know its order.
+  public convenience init(
+    n bytes: Span<UInt8>, alphaBase h: Span<UInt8>, layout: SlotLayout, allowingSmallForTests: Bool = false
+  ) throws(PaillierError) {
+    let n = Integer(bigEndian: bytes)
+    let base = Integer(bigEndian: h)
+    let one = Integer(1)
+    guard n.sign > 0, base.compared(to: one) > 0, base.plus(one).compared(to: n) < 0,
+      base.greatestCommonDivisor(n).equals(1)
+    else { throw .baseOutOfRange }
+    let exponentBits = AlphaPrivateKey.alphaBits(modulusBits: n.bitWidth)
+    try self.init(
+      n, layout: layout, alpha: AlphaBase(h: base, exponentBits: exponentBits),
+      allowingSmallForTests: allowingSmallForTests)
+  }
+
   package init(
     _ n: consuming Integer, layout: SlotLayout, alpha: AlphaBase?, allowingSmallForTests: Bool
   ) throws(PaillierError) {
@@ -108,6 +126,11 @@ public final class PublicKey {
 
   public func writeModulus(into output: inout OutputSpan<UInt8>) {
     pairs.modulus.write(bigEndianBytes: modulusBytes, into: &output)
+  }
+
+  /// Appends the base of an alpha key; nothing for another key.
+  public func writeAlphaBase(into output: inout OutputSpan<UInt8>) {
+    if let alphaBase { alphaBase.h.write(bigEndianBytes: modulusBytes, into: &output) }
   }
 
   /// Refuses what is no unit modulo n²: such a ciphertext would spoil every product it enters. Cost: one gcd.
