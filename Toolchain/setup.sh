@@ -12,7 +12,7 @@ packages=(libgmp-dev libsodium-dev libinih-dev qemu-user # host build and selfte
   gcc libc6-dev make m4 xz-utils dpkg-dev)               # sysroots and GMP
 peer_packages=(python3 python3-venv python3-gmpy2 mbpoll)
 # phe runs on Debian's gmpy2, which uses the same libgmp as our programs: only then are ratios to it fair.
-peer_pins=(pymodbus==3.16.1 pyserial==3.5 cryptography==48.0.0 phe==1.5.0 pypaillier==0.8.0)
+peer_pins=(pymodbus==3.16.1 pyserial==3.5 cryptography==48.0.0 phe==1.5.0 click==8.1.7)
 
 as_root() {
   if [ "$(id -u)" = 0 ]; then

@@ -61,12 +61,12 @@ extension PairModulus {
   }
 
   /// result = x^exponent in time that depends on the exponent: public exponents only.
-  public func power(
-    _ x: borrowing Limbs, publicExponent exponent: borrowing Limbs, into result: borrowing Limbs,
-    table: borrowing Limbs, _ scratch: borrowing PairScratch
+  public func power<Profile: ArithmeticProfile>(
+    _ profile: Profile.Type, _ x: borrowing Limbs, publicExponent exponent: borrowing Limbs,
+    into result: borrowing Limbs, table: borrowing Limbs, _ scratch: borrowing PairScratch
   ) {
     precondition(x.count == 2 * count && result.count == 2 * count && table.count >= windowTableCount)
-    power(publicExponent: exponent, result.base, x.base, table: table, scratch)
+    power(profile, publicExponent: exponent, result.base, x.base, table: table, scratch)
   }
 
   // MARK: Digits

@@ -73,8 +73,9 @@ extension PairModulus {
 
   /// r = x^exponent by sliding windows, in time that depends on the exponent: public exponents only.
   /// `table` holds the odd powers x, x³ … x^(2^windowBits − 1) in its first half.
-  func power(
-    publicExponent exponent: borrowing Limbs, _ r: UnsafeMutablePointer<UInt>, _ x: UnsafePointer<UInt>,
+  func power<Profile: ArithmeticProfile>(
+    _ profile: Profile.Type, publicExponent exponent: borrowing Limbs, _ r: UnsafeMutablePointer<UInt>,
+    _ x: UnsafePointer<UInt>,
     table: borrowing Limbs, _ s: borrowing PairScratch
   ) {
     let size = 2 * count
@@ -85,16 +86,16 @@ extension PairModulus {
     while top >= 0, bit(top, of: exponent.base, count: exponent.count) == 0 { top -= 1 }
     __gmpn_copyi(rows, x, size)
     if top >= width {
-      square(Fast.self, r, x, s)
+      square(profile, r, x, s)
       for entry in 1..<Self.windowEntries {
-        multiply(Fast.self, rows + entry * size, rows + (entry - 1) * size, r, s)
+        multiply(profile, rows + entry * size, rows + (entry - 1) * size, r, s)
       }
     } else {
       // A short exponent does not repay the table.
       __gmpn_copyi(r, one, size)
       while top >= 0 {
-        square(Fast.self, r, r, s)
-        if bit(top, of: exponent.base, count: exponent.count) == 1 { multiply(Fast.self, r, r, rows, s) }
+        square(profile, r, r, s)
+        if bit(top, of: exponent.base, count: exponent.count) == 1 { multiply(profile, r, r, rows, s) }
         top -= 1
       }
       return
@@ -102,7 +103,7 @@ extension PairModulus {
     var started = false
     while top >= 0 {
       guard bit(top, of: exponent.base, count: exponent.count) == 1 else {
-        square(Fast.self, r, r, s)
+        square(profile, r, r, s)
         top -= 1
         continue
       }
@@ -111,10 +112,10 @@ extension PairModulus {
       var value: UInt = 0
       for place in (low...top).reversed() {
         value = value << 1 | bit(place, of: exponent.base, count: exponent.count)
-        if started { square(Fast.self, r, r, s) }
+        if started { square(profile, r, r, s) }
       }
       let row = rows + Int(value >> 1) * size
-      if started { multiply(Fast.self, r, r, row, s) } else { __gmpn_copyi(r, row, size) }
+      if started { multiply(profile, r, r, row, s) } else { __gmpn_copyi(r, row, size) }
       started = true
       top = low - 1
     }

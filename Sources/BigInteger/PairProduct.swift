@@ -115,7 +115,7 @@ public struct PairProduct: ~Copyable {
     }
     // R^(2·factors) in Montgomery form, from R in that form, which is the pair of R².
     exponent.setWord(0, UInt64(2 * factors))
-    modulus.power(publicExponent: exponent, correction, modulus.powerOfR(2), table: table, scratch)
+    modulus.power(Fast.self, publicExponent: exponent, correction, modulus.powerOfR(2), table: table, scratch)
     modulus.multiply(Fast.self, x, x, correction, scratch)
     modulus.compose(result.base, x)
   }

@@ -84,7 +84,7 @@ public struct ProfiledEncryptor<Profile: ArithmeticProfile>: ~Copyable {
     let pairs = key.pairs
     workspace = Workspace(pairs, exponentBits: exponentBits)
     let base = Limbs(count: 2 * pairs.count)
-    key.powerOfN(Limbs(h, count: pairs.count), into: base)
+    key.powerOfN(Fast.self, Limbs(h, count: pairs.count), into: base)
     comb = FixedBaseComb(
       pairs, base: base, exponentBits: exponentBits, shape: shape ?? (Profile.isHardened ? .hardened : .fast))
   }

@@ -20,6 +20,17 @@ enum PrimePair {
     else { throw .wrongKey }
   }
 
+  /// What decryption needs and no more: two primes of the same length, n coprime to (p − 1)(q − 1). Keys of other
+  /// implementations are like that.
+  static func checkForeign(_ p: borrowing Integer, _ q: borrowing Integer) throws(PaillierError) {
+    guard p.bitWidth == q.bitWidth, p.bitWidth <= PublicKey.maximumBits / 2 else { throw .wrongKey }
+    guard p.times(q).bitWidth >= PublicKey.minimumBits else { throw .modulusTooSmall(bits: p.times(q).bitWidth) }
+    let orders = p.minus(Integer(1)).times(q.minus(Integer(1)))
+    guard p.isOdd, q.isOdd, p.compared(to: q) != 0, p.times(q).greatestCommonDivisor(orders).equals(1),
+      p.isProbablyPrime, q.isProbablyPrime
+    else { throw .wrongKey }
+  }
+
   /// What can be wrong with two good primes together. gcd(p − 1, q − 1) > 2 happens for one pair in three.
   static func isUsable(_ p: borrowing Integer, _ q: borrowing Integer, allowingSmallForTests: Bool) -> Bool {
     let distance = p.compared(to: q) > 0 ? p.minus(q) : q.minus(p)

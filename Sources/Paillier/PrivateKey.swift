@@ -20,6 +20,23 @@ public struct ProfiledPrivateKey<Profile: ArithmeticProfile>: ~Copyable {
     p: borrowing Integer, q: borrowing Integer, layout: SlotLayout, allowingSmallForTests: Bool = false
   ) throws(PaillierError) {
     try PrimePair.check(p, q, allowingSmallForTests: allowingSmallForTests)
+    try self.init(checked: p, q, layout: layout, allowingSmallForTests: allowingSmallForTests)
+  }
+
+  /// A key another implementation made, whose primes need not be 3 mod 4. It decrypts and proves; encrypt for it in the
+  /// plain form, since the short form's argument wants such primes.
+  public init(
+    foreignP p: Span<UInt8>, q: Span<UInt8>, layout: SlotLayout
+  ) throws(PaillierError) {
+    let p = Integer(bigEndian: p)
+    let q = Integer(bigEndian: q)
+    try PrimePair.checkForeign(p, q)
+    try self.init(checked: p, q, layout: layout, allowingSmallForTests: false)
+  }
+
+  private init(
+    checked p: borrowing Integer, _ q: borrowing Integer, layout: SlotLayout, allowingSmallForTests: Bool
+  ) throws(PaillierError) {
     let one = Integer(1)
     let key = try PublicKey(
       p.times(q), layout: layout, alpha: nil, allowingSmallForTests: allowingSmallForTests)
@@ -65,6 +82,12 @@ public struct ProfiledPrivateKey<Profile: ArithmeticProfile>: ~Copyable {
     _ ciphertext: Span<UInt8>, sum: inout OutputSpan<UInt8>, root: inout OutputSpan<UInt8>
   ) throws(PaillierError) {
     try decryptor.prove(ciphertext, under: publicKey, sum: &sum, root: &root)
+  }
+
+  /// Appends p and q, big-endian in half of `publicKey.modulusBytes` bytes each.
+  public func writePrimes(p first: inout OutputSpan<UInt8>, q second: inout OutputSpan<UInt8>) {
+    p.write(bigEndianBytes: PrimePair.bytes(p), into: &first)
+    q.write(bigEndianBytes: PrimePair.bytes(p), into: &second)
   }
 
   // MARK: Key file

@@ -20,7 +20,7 @@ public final class PublicKey {
   public let keyIdentifier: FixedBytes<16>
   /// What encryptors must use when the private key is an alpha key.
   package let alphaBase: AlphaBase?
-  private let workspace: Workspace
+  let workspace: Workspace
 
   /// The one base an alpha key can decrypt, and how long its exponents are. (Ma, Han & Lei 2021)
   package final class AlphaBase {
@@ -33,7 +33,7 @@ public final class PublicKey {
     }
   }
 
-  private struct Workspace: ~Copyable {
+  struct Workspace: ~Copyable {
     let ciphertext: Limbs
     let sum: Limbs
     let root: Limbs
@@ -55,6 +55,16 @@ public final class PublicKey {
       temporary = Limbs(count: 4 * k)
       table = Limbs(count: pairs.windowTableCount)
       scratch = pairs.makeScratch()
+    }
+
+    /// Forgets what an encryption left.
+    func wipe() {
+      root.wipe()
+      pair.wipe()
+      power.wipe()
+      temporary.wipe()
+      table.wipe()
+      scratch.wipe()
     }
   }
 
@@ -146,11 +156,13 @@ public final class PublicKey {
     guard pairs.isUnit(limbs, temporary: workspace.temporary) else { throw .ciphertextNotCoprime }
   }
 
-  /// result = value^n modulo n² as a Montgomery pair, for a public number below n.
-  package func powerOfN(_ value: borrowing Limbs, into result: borrowing Limbs) {
-    pairs.enter(Fast.self, value, into: workspace.pair, temporary: workspace.temporary, workspace.scratch)
+  /// result = value^n modulo n² as a Montgomery pair, for a number below n.
+  func powerOfN<Profile: ArithmeticProfile>(
+    _ profile: Profile.Type, _ value: borrowing Limbs, into result: borrowing Limbs
+  ) {
+    pairs.enter(profile, value, into: workspace.pair, temporary: workspace.temporary, workspace.scratch)
     pairs.power(
-      workspace.pair, publicExponent: pairs.modulus, into: result, table: workspace.table, workspace.scratch)
+      profile, workspace.pair, publicExponent: pairs.modulus, into: result, table: workspace.table, workspace.scratch)
   }
 
   /// Leaves in `workspace.value` the only ciphertext that decrypts to S with root R: (1 + S·n)·R^n mod n². (DESIGN §2.3)
@@ -158,7 +170,7 @@ public final class PublicKey {
     guard sum.compared(to: pairs.modulus) < 0 else { throw .sumOutOfRange }
     guard !root.isZero, root.compared(to: pairs.modulus) < 0 else { throw .rootOutOfRange }
     guard pairs.isUnit(root, temporary: workspace.temporary) else { throw .rootNotCoprime }
-    powerOfN(root, into: workspace.power)
+    powerOfN(Fast.self, root, into: workspace.power)
     pairs.leave(Fast.self, workspace.power, message: sum, into: workspace.pair, workspace.scratch)
     pairs.compose(workspace.pair, into: workspace.value)
   }

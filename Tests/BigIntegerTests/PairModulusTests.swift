@@ -71,7 +71,7 @@ struct Bench<Profile: ArithmeticProfile>: ~Copyable {
       Profile.self, x, secretExponent: limbs, bits: max(1, exponent.bitWidth), into: y, table: table, scratch)
     let expected = a.power(publicExponent: exponent, modulo: square)
     let power = leave(y).compared(to: expected) == 0
-    pairs.power(x, publicExponent: limbs, into: y, table: table, scratch)
+    pairs.power(Profile.self, x, publicExponent: limbs, into: y, table: table, scratch)
     let publicPower = leave(y).compared(to: expected) == 0
     let digit = Limbs(count: pairs.count)
     pairs.powerOfFirstDigit(
