@@ -14,6 +14,14 @@ public protocol ArithmeticProfile {
     scratch: UnsafeMutablePointer<UInt>, count: Int
   ) -> UInt
 
+  /// Subtracts `modulus` until `carry`, 0, 1 or 2, is used up; R is below twice the modulus, so two times suffice.
+  static func dropCarry(
+    _ value: UnsafeMutablePointer<UInt>, carry: UInt, modulus: UnsafePointer<UInt>, count: Int)
+
+  /// Subtracts `modulus` when `carry` is 1.
+  static func dropOne(
+    _ value: UnsafeMutablePointer<UInt>, carry: UInt, modulus: UnsafePointer<UInt>, count: Int)
+
   /// Copies entry `index` of a table of `entries` rows of `count` limbs.
   static func select(
     _ index: Int, of table: UnsafePointer<UInt>, entries: Int, count: Int, into result: UnsafeMutablePointer<UInt>)
@@ -37,6 +45,19 @@ public enum Hardened: ArithmeticProfile {
     return keep
   }
 
+  public static func dropCarry(
+    _ value: UnsafeMutablePointer<UInt>, carry: UInt, modulus: UnsafePointer<UInt>, count: Int
+  ) {
+    let rest = carry &- __gmpn_submul_1(value, modulus, count, carry)
+    _ = __gmpn_cnd_sub_n(rest, value, value, modulus, count)
+  }
+
+  public static func dropOne(
+    _ value: UnsafeMutablePointer<UInt>, carry: UInt, modulus: UnsafePointer<UInt>, count: Int
+  ) {
+    _ = __gmpn_cnd_sub_n(carry, value, value, modulus, count)
+  }
+
   public static func select(
     _ index: Int, of table: UnsafePointer<UInt>, entries: Int, count: Int, into result: UnsafeMutablePointer<UInt>
   ) {
@@ -55,6 +76,19 @@ public enum Fast: ArithmeticProfile {
     guard carry != 0 || __gmpn_cmp(value, modulus, count) >= 0 else { return 0 }
     carry &-= __gmpn_sub_n(value, value, modulus, count)
     return 1
+  }
+
+  public static func dropCarry(
+    _ value: UnsafeMutablePointer<UInt>, carry: UInt, modulus: UnsafePointer<UInt>, count: Int
+  ) {
+    var carry = carry
+    while carry != 0 { carry &-= __gmpn_sub_n(value, value, modulus, count) }
+  }
+
+  public static func dropOne(
+    _ value: UnsafeMutablePointer<UInt>, carry: UInt, modulus: UnsafePointer<UInt>, count: Int
+  ) {
+    if carry != 0 { _ = __gmpn_sub_n(value, value, modulus, count) }
   }
 
   public static func select(

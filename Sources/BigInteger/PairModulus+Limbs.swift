@@ -149,8 +149,9 @@ public struct ResidueJoin: ~Copyable {
     q.multiplyDigits(profile, t, t, inverse.base, scratch)
     let product = t + k
     __gmpn_mul_n(product, p.modulus.base, t, k)
-    carry = __gmpn_add_n(product, product, x.base, k)
-    _ = __gmpn_add_1(product + k, product + k, k, carry)
+    __gmpn_copyi(scratch.t, x.base, k)
+    __gmpn_zero(scratch.t + k, k)
+    _ = __gmpn_add_n(product, product, scratch.t, 2 * k)
     __gmpn_copyi(result.base, product, result.count)
   }
 }

@@ -13,8 +13,8 @@ public struct PairProduct: ~Copyable {
   private let table: Limbs
   private let exponent = Limbs(count: 64 / Limbs.bits)
   public private(set) var factors = 0
-  /// Whether R < 2m, which the subtractions below rely on; true for every m of whole limbs.
-  private let isFull: Bool
+  /// Whether R < 2m, which the subtractions below rely on.
+  private var isFull: Bool { modulus.isFull }
 
   private var a: UnsafeMutablePointer<UInt> { memory.base }
   private var b: UnsafeMutablePointer<UInt> { memory.base + modulus.count }
@@ -26,7 +26,6 @@ public struct PairProduct: ~Copyable {
     scratch = modulus.makeScratch()
     memory = Limbs(count: 8 * modulus.count)
     table = Limbs(count: modulus.windowTableCount)
-    isFull = modulus.modulus.base[modulus.count - 1] >> UInt(Limbs.bits - 1) == 1
     reset()
   }
 
@@ -116,7 +115,7 @@ public struct PairProduct: ~Copyable {
     // R^(2·factors) in Montgomery form, from R in that form, which is the pair of R².
     exponent.setWord(0, UInt64(2 * factors))
     modulus.power(Fast.self, publicExponent: exponent, correction, modulus.powerOfR(2), table: table, scratch)
-    modulus.multiply(Fast.self, x, x, correction, scratch)
+    modulus.multiply(Fast.self, x, x, correction, canonical: true, scratch)
     modulus.compose(result.base, x)
   }
 }
