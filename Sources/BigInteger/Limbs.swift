@@ -151,6 +151,12 @@ public struct Limbs: ~Copyable {
     __gmpn_copyi(base + index * row.count, row.base, row.count)
   }
 
+  /// Copies the place `index` into `row`.
+  public func readRow(_ index: Int, into row: borrowing Limbs) {
+    precondition(index >= 0 && (index + 1) * row.count <= count)
+    __gmpn_copyi(row.base, base + index * row.count, row.count)
+  }
+
   /// Copies the place `index` into `row` and wipes it.
   public func moveRow(_ index: Int, to row: borrowing Limbs) {
     precondition(index >= 0 && (index + 1) * row.count <= count)

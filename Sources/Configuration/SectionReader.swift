@@ -16,8 +16,13 @@ struct SectionReader: ~Copyable {
     return ini.entries[place]
   }
 
-  mutating func text(_ section: String, _ key: String) throws(ConfigurationError) -> String {
-    guard let entry = entry(section, key) else { throw missing(section, key) }
+  mutating func text(
+    _ section: String, _ key: String, default fallback: String? = nil
+  ) throws(ConfigurationError) -> String {
+    guard let entry = entry(section, key) else {
+      if let fallback { return fallback }
+      throw missing(section, key)
+    }
     guard !entry.value.isEmpty else { throw wrong(entry, "\(key) is empty") }
     return entry.value
   }
@@ -79,6 +84,14 @@ struct SectionReader: ~Copyable {
 
   func wrong(_ entry: IniEntry, _ message: String) -> ConfigurationError {
     ConfigurationError(file: ini.file, line: entry.line, message: message)
+  }
+
+  /// At the key's line, or where it would stand.
+  func wrong(_ section: String, _ key: String, _ message: String) -> ConfigurationError {
+    if let entry = ini.entries.first(where: { $0.section == section && $0.key == key }) {
+      return wrong(entry, message)
+    }
+    return ConfigurationError(file: ini.file, line: missing(section, key).line, message: message)
   }
 
   /// At the section's head, or at the end of a file that has no such section.

@@ -109,11 +109,12 @@ public struct Sealer: ~Copyable {
       out.write(receiverBoot)
     }
     guard let shared = agreementKey.sharedSecret(with: peers[peer].agreementKey) else {
-      // A key of small order would make the seal known to all. The genesis names it, so this is no packet's fault;
-      // nothing sealed under a digest of the context and our own secret opens for anybody.
-      let own = agreementKey.publicKey.bytes
-      var unusable = own
-      return SealingKey(deriveKey(from: SecretBytes(taking: &unusable), context: context.span))
+      // A key of small order would make the seal known to all. The genesis names it, so this is no packet's fault.
+      // Our key agreed with itself is a secret nobody else can compute, so under it nothing opens for anybody.
+      guard let own = agreementKey.sharedSecret(with: agreementKey.publicKey) else {
+        preconditionFailure("a public key made from a seed is never of small order")
+      }
+      return SealingKey(deriveKey(from: own, context: context.span))
     }
     return SealingKey(deriveKey(from: shared, context: context.span))
   }
@@ -220,7 +221,8 @@ public struct Sealer: ~Copyable {
   /// Reads a STATUS body. True when the peer does not know our boot counter yet and should be told.
   public mutating func readStatus(_ body: Span<UInt8>) -> Bool {
     var reader = WireReader(body)
-    guard let _ = try? reader.read(UInt64.self), let known = try? reader.read(UInt64.self) else {
+    guard let _ = try? reader.read(UInt64.self), let known = try? reader.read(UInt64.self), reader.remaining == 0
+    else {
       count(.malformedBody)
       return false
     }

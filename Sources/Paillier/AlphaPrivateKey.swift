@@ -145,9 +145,12 @@ public struct ProfiledAlphaPrivateKey<Profile: ArithmeticProfile>: ~Copyable {
     let file: PrimePair.File
     do { file = try PrimePair.File(bytes, tag: "BUSBARak", numbers: 6) } catch { throw .malformedKeyFile }
     let h = Integer(bigEndian: bytes.extracting(file.number(4).lowerBound..<file.number(5).upperBound))
+    let p = Integer(bigEndian: bytes.extracting(file.number(0)))
+    let q = Integer(bigEndian: bytes.extracting(file.number(1)))
+    // Primes that begin with zero bits would be a second encoding, and one that does not fit when it is written again.
+    guard p.bitWidth == 8 * file.number(0).count, q.bitWidth == p.bitWidth else { throw .malformedKeyFile }
     try self.init(
-      p: Integer(bigEndian: bytes.extracting(file.number(0))), q: Integer(bigEndian: bytes.extracting(file.number(1))),
-      alphaP: Integer(bigEndian: bytes.extracting(file.number(2))),
+      p: p, q: q, alphaP: Integer(bigEndian: bytes.extracting(file.number(2))),
       alphaQ: Integer(bigEndian: bytes.extracting(file.number(3))), h: h, layout: SlotLayout(file.quantities),
       allowingSmallForTests: allowingSmallForTests)
   }

@@ -20,6 +20,9 @@ public enum PaillierError: Error, Equatable, Sendable, CustomStringConvertible {
   case malformedKeyFile
   case notOfAlphaSubgroup
   case baseOutOfRange
+  case weightOutOfRange
+  case badLayout
+  case tooManyTerms
   case poolEmpty
   case poolOfAnotherProcess
   case faultDetected
@@ -46,6 +49,9 @@ public enum PaillierError: Error, Equatable, Sendable, CustomStringConvertible {
     case .malformedKeyFile: "the key file is malformed"
     case .notOfAlphaSubgroup: "the ciphertext was not made with this alpha key's base"
     case .baseOutOfRange: "the base of the alpha key is no unit other than 1 and -1"
+    case .weightOutOfRange: "the weight has too many bits"
+    case .badLayout: "the slots make no layout"
+    case .tooManyTerms: "more terms than the layout has room for"
     case .poolEmpty: "no randomizer is prepared"
     case .poolOfAnotherProcess: "the randomizers belong to another process"
     case .faultDetected: "the computation went wrong; nothing was released"

@@ -106,6 +106,8 @@ public struct ProfiledPrivateKey<Profile: ArithmeticProfile>: ~Copyable {
     do { file = try PrimePair.File(bytes, tag: "BUSBARsk", numbers: 2) } catch { throw .malformedKeyFile }
     let p = Integer(bigEndian: bytes.extracting(file.number(0)))
     let q = Integer(bigEndian: bytes.extracting(file.number(1)))
+    // Primes that begin with zero bits would be a second encoding, and one that does not fit when it is written again.
+    guard p.bitWidth == 8 * file.number(0).count, q.bitWidth == p.bitWidth else { throw .malformedKeyFile }
     try self.init(p: p, q: q, layout: SlotLayout(file.quantities), allowingSmallForTests: allowingSmallForTests)
   }
 }

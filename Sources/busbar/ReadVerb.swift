@@ -12,6 +12,16 @@ struct ReadOptions {
   var baud: UInt32 = 9_600
   var parity = SerialPort.Parity.none
   var json = false
+
+  init(_ arguments: Arguments) throws(Failure) {
+    map = try arguments.choice("map", default: map, of: EastronModel.allCases.map { $0.description })
+    port = try arguments.required("port")
+    unit = UInt8(try arguments.integer("unit", default: Int64(unit), in: 1...247))
+    baud = UInt32(try arguments.integer("baud", default: Int64(baud), in: 1200...115_200))
+    let name = try arguments.choice("parity", default: "none", of: ["none", "even", "odd"])
+    parity = SerialPort.Parity(name: name) ?? .none
+    json = arguments.wantsJSON
+  }
 }
 
 /// Reads one meter once and prints its samples. Diagnostics go to stderr.

@@ -31,13 +31,6 @@ struct LinuxHost: ~Copyable, NodeHost {
   }
 }
 
-func loadNode(_ path: String) throws(Failure) -> NodeConfiguration {
-  let bytes = try readFile(path)
-  do throws(ConfigurationError) { return try NodeConfiguration(file: path, bytes: bytes.span) } catch {
-    throw Failure(error)
-  }
-}
-
 func loadGenesis(_ path: String) throws(Failure) -> Genesis {
   let bytes = try readFile(path)
   do throws(WireError) { return try Genesis(decoding: bytes.span) } catch { throw Failure("\(path): \(error)") }
@@ -56,9 +49,12 @@ func loadPublicKey(_ genesis: Genesis) throws(Failure) -> PublicKey {
 }
 
 /// Runs one node until SIGTERM.
-func run(_ configuration: NodeConfiguration) throws(Failure) {
+func run(_ node: LoadedNode) throws(Failure) {
   ThisProcess.catchTermination()
-  let genesis = try loadGenesis(configuration.genesis)
+  let configuration = node.configuration
+  let checked = try check(node)
+  for warning in checked.warnings { printDiagnostic("\(checked.name): warning: \(warning)") }
+  let genesis = checked.genesis
   let publicKey = try loadPublicKey(genesis)
   let identity = try Identity(path: configuration.key)
   do throws(PlatformError) {
@@ -90,12 +86,10 @@ func run(_ configuration: NodeConfiguration) throws(Failure) {
         try node.tick(at: now, via: &host)
       }
     case .bookkeeper:
-      let file: [UInt8]
-      do throws(Failure) { file = try readSecretFile(configuration.data + "/paillier.key") } catch {
-        throw PlatformError(.notPermitted)
-      }
       let key: PrivateKey
-      do throws(PaillierError) { key = try PrivateKey(decoding: file.span) } catch { throw PlatformError(.corrupted) }
+      do throws(Failure) { key = try loadPaillierKey(configuration.data + "/paillier.key") } catch {
+        throw PlatformError(.corrupted)
+      }
       var node = BookkeeperNode(genesis: genesis, key: key, signer: signer, sealer: sealer)
       for entry in entries { node.restore(entry.span) }
       try loop(&host, clock) { (datagram, endpoint, _, host) throws(PlatformError) in

@@ -14,6 +14,12 @@ struct SimulatedBusOptions {
   var clockFactor: Int64 = 450
   /// House time at the start, in seconds; 0 is a midnight.
   var startSeconds: Int64 = 8 * 3_600
+
+  init(_ arguments: Arguments) throws(Failure) {
+    houses = Int(try arguments.integer("houses", default: Int64(houses), in: 1...1024))
+    folder = try arguments.required("folder")
+    seed = UInt64(try arguments.integer("seed", default: Int64(seed), in: 0...Int64.max))
+  }
 }
 
 /// One house at the far end of one pseudoterminal, and its truth file.
@@ -143,21 +149,5 @@ private func serve(_ lines: [SimulatedLine], _ options: SimulatedBusOptions) thr
 
 private func checked(_ result: Int32) throws(PlatformError) -> Int32 {
   if result < 0 { throw PlatformError(.other, code: -result) }
-  return result
-}
-
-/// Quotes and backslashes with a backslash; control characters as \u00XX.
-func jsonEscaped(_ text: String) -> String {
-  var result = ""
-  for scalar in text.unicodeScalars {
-    switch scalar.value {
-    case 0x22: result += "\\\""
-    case 0x5C: result += "\\\\"
-    case 0..<0x20:
-      result += scalar.value < 16 ? "\\u000" : "\\u00"
-      result += String(scalar.value, radix: 16)
-    default: result.unicodeScalars.append(scalar)
-    }
-  }
   return result
 }

@@ -282,10 +282,12 @@ struct BadVoteTests {
     let chunk = Chunk(
       object: .certificate, owner: ReplicaIndex(0), index: 0, total: 1, period: Period(period),
       objectLength: UInt32(file.count))
-    rogue.send(.chunk, [UInt8](capacity: 1100) { out in
-      chunk.encode(into: &out)
-      out.write(file.span)
-    }, to: name)
+    rogue.send(
+      .chunk,
+      [UInt8](capacity: 1100) { out in
+        chunk.encode(into: &out)
+        out.write(file.span)
+      }, to: name)
   }
 
   @Test("a certificate with q−1 signers, a signer twice, a non-member or another digest (issue, Bad input)")
@@ -332,10 +334,12 @@ struct BadVoteTests {
       let chunk = Chunk(
         object: object, owner: ReplicaIndex(1), index: 0, total: 1, period: Period(1001),
         objectLength: UInt32(bytes.count))
-      rogue.send(.chunk, [UInt8](capacity: 1100) { out in
-        chunk.encode(into: &out)
-        out.write(bytes.span)
-      }, to: .bookkeeper)
+      rogue.send(
+        .chunk,
+        [UInt8](capacity: 1100) { out in
+          chunk.encode(into: &out)
+          out.write(bytes.span)
+        }, to: .bookkeeper)
     }
     send(.certificate, file)
     send(.product, product)

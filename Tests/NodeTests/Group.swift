@@ -323,27 +323,31 @@ final class Group {
 
   /// Everything that waits is delivered, everyone ticks, and 100 ms pass.
   func step() {
-    for index in aggregators.indices { run(Self.aggregatorName(index)) { () throws(PlatformError) in
-      guard let process = self.aggregators[index] else { return }
-      try self.deliver(process)
-      try process.node.tick(at: self.now, via: &process.host)
-    } }
+    for index in aggregators.indices {
+      run(Self.aggregatorName(index)) { () throws(PlatformError) in
+        guard let process = self.aggregators[index] else { return }
+        try self.deliver(process)
+        try process.node.tick(at: self.now, via: &process.host)
+      }
+    }
     run(.bookkeeper) { () throws(PlatformError) in
       guard let process = self.bookkeeper else { return }
       try self.deliver(process)
       try process.node.tick(at: self.now, via: &process.host)
     }
     for owner in meters.indices {
-      for index in meters[owner].indices { run(Self.meterName(owner, index)) { () throws(PlatformError) in
-        guard let process = self.meters[owner][index] else { return }
-        try self.deliver(process)
-        if let period = process.node.needsClosing(at: self.now) {
-          let registers = self.registers(owner, index)
-          self.answers[owner][index].append(registers)
-          try process.node.close(period, registers, via: &process.host)
+      for index in meters[owner].indices {
+        run(Self.meterName(owner, index)) { () throws(PlatformError) in
+          guard let process = self.meters[owner][index] else { return }
+          try self.deliver(process)
+          if let period = process.node.needsClosing(at: self.now) {
+            let registers = self.registers(owner, index)
+            self.answers[owner][index].append(registers)
+            try process.node.close(period, registers, via: &process.host)
+          }
+          process.node.tick(at: self.now, via: &process.host)
         }
-        process.node.tick(at: self.now, via: &process.host)
-      } }
+      }
     }
     clock.advance(milliseconds: Self.stepMilliseconds)
   }

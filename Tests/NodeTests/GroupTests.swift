@@ -10,7 +10,9 @@ import Wire
 
 @Suite("Four aggregators, their meters and a bookkeeper in one process")
 struct GroupTests {
-  @Test("every set is certified in each period, and published sums equal what the houses counted (DESIGN, life of a reading)")
+  @Test(
+    "every set is certified in each period, and published sums equal what the houses counted (DESIGN, life of a reading)"
+  )
   func allIsCertified() {
     let group = Group()
     group.run(toEndOf: 1003, plus: 3800)
