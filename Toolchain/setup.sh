@@ -3,6 +3,7 @@
 # Usage: setup.sh          packages to build, test and run
 #        setup.sh peers    also the other implementations the tests compare with: mbpoll, and Python packages
 #                          in .build-peers/venv
+#        setup.sh benchmarks    those that speeds are compared with, in .build-peers/benchmarks
 set -euo pipefail
 cd "$(dirname "$0")/.."
 # shellcheck source=Toolchain/environment.sh
@@ -13,6 +14,7 @@ packages=(libgmp-dev libsodium-dev libinih-dev qemu-user # host build and selfte
 peer_packages=(python3 python3-venv python3-gmpy2 mbpoll)
 # phe runs on Debian's gmpy2, which uses the same libgmp as our programs: only then are ratios to it fair.
 peer_pins=(pymodbus==3.16.1 pyserial==3.5 cryptography==48.0.0 phe==1.5.0 click==8.1.7)
+benchmark_pins=(phe==1.5.0 pypaillier==0.8.0)
 
 as_root() {
   if [ "$(id -u)" = 0 ]; then
@@ -60,6 +62,18 @@ install_peers() {
   echo "$wanted" > "$stamp"
 }
 
+# Peers of the benchmarks alone: their wheels exist for fewer machines.
+install_benchmark_peers() {
+  local stamp=.build-peers/benchmarks/stamp wanted="${benchmark_pins[*]}"
+  if [ "$(cat "$stamp" 2> /dev/null)" = "$wanted" ]; then return; fi
+  echo "setup: making .build-peers/benchmarks with $wanted" >&2
+  rm -rf .build-peers/benchmarks
+  /usr/bin/python3 -m venv --system-site-packages .build-peers/benchmarks
+  .build-peers/benchmarks/bin/python -m pip install --quiet --disable-pip-version-check --only-binary :all: \
+    "${benchmark_pins[@]}"
+  echo "$wanted" > "$stamp"
+}
+
 case ${1-} in
   "")
     install_packages "${packages[@]}"
@@ -70,8 +84,13 @@ case ${1-} in
     check_swift
     install_peers
     ;;
+  benchmarks)
+    install_packages "${packages[@]}" "${peer_packages[@]}"
+    check_swift
+    install_benchmark_peers
+    ;;
   *)
-    echo "usage: setup.sh [peers]" >&2
+    echo "usage: setup.sh [peers | benchmarks]" >&2
     exit 2
     ;;
 esac

@@ -4,6 +4,7 @@ func programMain(_ argumentCount: Int32, _ arguments: UnsafeMutablePointer<Unsaf
   var report = Report()
   checkCryptography(&report)
   checkPaillier(&report)
+  checkPaillierVectors(&report)
   checkConsensus(&report)
   checkAggregation(&report)
   checkPackets(&report)
