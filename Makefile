@@ -3,7 +3,7 @@
 comma := ,
 targets = $(subst $(comma), ,$(TARGETS))
 
-.PHONY: all setup build cross selftest lint peers demo test fuzz bench-paillier interop-paillier clean distclean
+.PHONY: all setup build cross selftest lint peers demo test fuzz bench-paillier interop-paillier count count-check clean distclean
 all: build
 setup:
 	@Toolchain/setup.sh
@@ -30,6 +30,10 @@ bench-paillier: build
 interop-paillier: build
 	@Toolchain/setup.sh peers
 	@.build-peers/venv/bin/python -B Tests/Peers/paillier_peer.py .build/release/busbar --count 10000
+# Instructions of one Paillier operation on armv6, armv7 and arm64, into or against the table of docs/PERFORMANCE.md.
+count count-check:
+	@PRODUCTS=busbar-selftest Toolchain/cross.sh armv6 armv7 arm64
+	@Toolchain/count.sh $(if $(filter count-check,$@),check)
 fuzz: setup
 	@Toolchain/fuzz.sh
 clean:

@@ -75,7 +75,7 @@ let package = Package(
     .executableTarget(
       name: "busbar-selftest",
       dependencies: [
-        "Aggregation", "BigInteger", "Consensus", "Cryptography", "HAL", "Metering", "Node", "Packets", "Paillier",
+        "Aggregation", "BigInteger", "CLinux", "Consensus", "Cryptography", "HAL", "Metering", "Node", "Packets", "Paillier",
         "Units",
         "Wire",
       ],

@@ -51,6 +51,29 @@ def blum_prime(label, bits):
     return candidate
 
 
+def alpha_prime(label, bits, factor):
+    """A prime 2 * factor * t + 1 with the two top bits set and t odd, so that it is 3 modulo 4."""
+    t = (number(label, bits) | 3 << (bits - 2)) // (2 * factor) | 1
+    while not is_prime(2 * factor * t + 1):
+        t += 2
+    return 2 * factor * t + 1
+
+
+def alpha_key():
+    """Ma, Han & Lei 2021: P, Q, alpha_P, alpha_Q and h = -y^(2 beta) mod n."""
+    a, b = blum_prime("alphaP", 224), blum_prime("alphaQ", 224)
+    p, tries = alpha_prime("alpha/p", 1024, a), 0
+    q = alpha_prime("alpha/q/0", 1024, b)
+    while math.gcd(p - 1, q - 1) != 2:
+        tries += 1
+        q = alpha_prime(f"alpha/q/{tries}", 1024, b)
+    n = p * q
+    beta = (p - 1) * (q - 1) // (4 * a * b)
+    h = -pow(number("alpha/y", 2040), 2 * beta, n) % n
+    assert n.bit_length() == 2048 and pow(h, a, p) == p - 1 and pow(h, b, q) == q - 1
+    return p, q, a, b, h
+
+
 def pack(values, n):
     return sum(v << (SLOT * i) for i, v in enumerate(values)) % n
 
@@ -126,6 +149,21 @@ def vectors():
     r = number("r", 2040)
     put("plainR", r, 256)
     put("plainC", plain(n, pack([7, 8], n), r), 512)
+    p, q, a, b, h = alpha_key()
+    n = p * q
+    for name, value in (("alphaKeyP", p), ("alphaKeyQ", q), ("alphaP", a), ("alphaQ", b)):
+        put(name, value, 128)
+    put("alphaH", h, 256)
+    m, exponent = pack([4321, -8], n), number("alpha/a", 448)
+    c = (1 + m * n) * pow(pow(h, n, n * n), exponent, n * n) % (n * n)
+    assert decrypt(p, q, c) == m
+    # What an alpha key does instead of raising to lambda.
+    order = 2 * a * b
+    assert (pow(c, order, n * n) - 1) // n * pow(order, -1, n) % n == m
+    put("alphaExponent", exponent, 56)
+    put("alphaC", c, 512)
+    put("alphaS", m, 256)
+    put("alphaR", root(p, q, c, m), 256)
     return rows
 
 
@@ -133,7 +171,8 @@ def swift(rows):
     print("// Printed by Tests/Oracles/paillier_vectors.py --swift; do not edit.")
     print()
     print("/// A 2048-bit key, three DJN ciphertexts of the readings (1234, 0), (0, -5) and (-250, 98765), their product with")
-    print("/// its sum and root, and one ciphertext of (7, 8) in the plain form. Hexadecimal, big-endian.")
+    print("/// its sum and root, and one ciphertext of (7, 8) in the plain form; an alpha key with a ciphertext of (4321, -8).")
+    print("/// Hexadecimal, big-endian.")
     print("enum PaillierVectors {")
     for name, text in rows:
         print(f"  static let {name} =")

@@ -5,21 +5,6 @@ import Wire
 
 @Suite("Alpha keys (Ma, Han & Lei 2021)")
 struct AlphaKeyTests {
-  private static func proof(
-    _ key: borrowing AlphaPrivateKey, _ ciphertext: [UInt8]
-  ) throws(PaillierError) -> (sum: [UInt8], root: [UInt8]) {
-    let size = key.publicKey.modulusBytes
-    var root = ByteBuffer(capacity: size)
-    var failure: PaillierError?
-    let sum = try Support.written(size) { (sum) throws(PaillierError) in
-      root.replace { root in
-        do throws(PaillierError) { try key.prove(ciphertext.span, sum: &sum, root: &root) } catch { failure = error }
-      }
-      if let failure { throw failure }
-    }
-    return (sum, Support.array(root.span))
-  }
-
   @Test("sums decrypt and prove as under a standard key, from n and h alone, in both profiles of encryption")
   func sums() throws {
     let key = try Support.smallAlphaKey()
@@ -41,7 +26,7 @@ struct AlphaKeyTests {
       product.multiply(by: ciphertext.span)
     }
     let aggregate = [UInt8](capacity: publicKey.ciphertextBytes) { out in product.write(into: &out) }
-    let proof = try Self.proof(key, aggregate)
+    let proof = try Support.proof(key, aggregate)
     try publicKey.verify(ciphertext: aggregate.span, sum: proof.sum.span, root: proof.root.span)
     let slots = try publicKey.unpack(sum: proof.sum.span, contributors: 5)
     #expect(slots == [3500, 9])
@@ -62,7 +47,7 @@ struct AlphaKeyTests {
       try bare.encryptPlain(message.span, using: &generator, into: &out)
     }
     for ciphertext in [other, plain] {
-      let refused = Support.refusal { () throws(PaillierError) in _ = try Self.proof(key, ciphertext) }
+      let refused = Support.refusal { () throws(PaillierError) in _ = try Support.proof(key, ciphertext) }
       #expect(refused == .notOfAlphaSubgroup)
       let written = try? Support.written(publicKey.modulusBytes) { (out) throws(PaillierError) in
         try key.decrypt(ciphertext.span, into: &out)

@@ -103,3 +103,20 @@ extension Support {
     return try String(contentsOf: root.appendingPathComponent(path), encoding: .utf8)
   }
 }
+
+extension Support {
+  static func proof(
+    _ key: borrowing AlphaPrivateKey, _ ciphertext: [UInt8]
+  ) throws(PaillierError) -> (sum: [UInt8], root: [UInt8]) {
+    let size = key.publicKey.modulusBytes
+    var root = ByteBuffer(capacity: size)
+    var failure: PaillierError?
+    let sum = try Support.written(size) { (sum) throws(PaillierError) in
+      root.replace { root in
+        do throws(PaillierError) { try key.prove(ciphertext.span, sum: &sum, root: &root) } catch { failure = error }
+      }
+      if let failure { throw failure }
+    }
+    return (sum, Support.array(root.span))
+  }
+}

@@ -42,6 +42,28 @@ struct VectorTests {
   @Test("the same, fast")
   func fast() throws { try Self.check(Fast.self) }
 
+  @Test("an alpha key's ciphertext, sum and root")
+  func alpha() throws {
+    let vectors = try Support.vectors()
+    let p = try Support.number(vectors, "alphaKeyP")
+    let q = try Support.number(vectors, "alphaKeyQ")
+    let alphaP = try Support.number(vectors, "alphaP")
+    let alphaQ = try Support.number(vectors, "alphaQ")
+    let h = try Support.number(vectors, "alphaH")
+    let key = try AlphaPrivateKey(p: p, q: q, alphaP: alphaP, alphaQ: alphaQ, h: h, layout: Support.layout)
+    var generator = TestGenerator(state: 1)
+    let encryptor = FastEncryptor(key.publicKey, using: &generator)
+    let s = try Support.number(vectors, "alphaS")
+    let exponent = try Support.number(vectors, "alphaExponent")
+    let ciphertext = Support.bytes(encryptor.encrypt(s, exponent: exponent), 512)
+    #expect(ciphertext == vectors["alphaC"])
+    let proof = try Support.proof(key, ciphertext)
+    #expect(proof.sum == vectors["alphaS"])
+    #expect(proof.root == vectors["alphaR"])
+    let slots = try key.publicKey.unpack(sum: proof.sum.span, contributors: 1)
+    #expect(slots == [4321, -8])
+  }
+
   @Test("the plain form with a given r (Paillier 1999, §4, Scheme 1)")
   func plain() throws {
     let vectors = try Support.vectors()
