@@ -68,7 +68,7 @@ let package = Package(
     .executableTarget(
       name: "busbar",
       dependencies: [
-        "Aggregation", "Configuration", "Consensus", "Cryptography", "Drivers", "HAL", "LinuxPlatform", "Metering",
+        "Aggregation", "BigInteger", "Configuration", "Consensus", "Cryptography", "Drivers", "HAL", "LinuxPlatform", "Metering",
         "Node", "Packets", "Paillier", "SimulatedWorld", "Units", "Wire", "CLinux",
       ],
       swiftSettings: strict),

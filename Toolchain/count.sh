@@ -25,13 +25,33 @@ table() {
       awk -F, -v region="$region" '$1 == region { printf " %.3f |", $3 / 1e6 }' "$work/$target.csv"
     done
     echo
-  done < "$work/${targets[0]}.names"
+  done < <(grep '^region' "$work/${targets[0]}.names")
+}
+# The hardened claim: secrets of one size take the same number of instructions, whatever they are. Regions of Counting.swift.
+constant() { # what an encryption, and a decryption less the checks of its public ciphertext, took for each secret
+  local target
+  for target in "${targets[@]}"; do
+    awk -F, -v target="$target" '
+      { count[$1] = $3 }
+      END {
+        for (round = 0; round < 8; round++) {
+          encryption = count[100 + round]; decryption = count[120 + round] - count[140 + round]
+          if (round == 0) { first = encryption; second = decryption }
+          if (encryption == 0 || decryption <= 0) { print "count: " target ": round " round " was not counted"; bad = 1 }
+          if (encryption != first) { print "count: " target ": encryption takes " first " or " encryption; bad = 1 }
+          if (decryption != second) { print "count: " target ": decryption takes " second " or " decryption; bad = 1 }
+        }
+        if (!bad) print target ": 8 secrets, " first " instructions to encrypt and " second " to decrypt, each time"
+        exit bad
+      }' "$work/$target.csv" || return 1
+  done
 }
 table > "$work/table.md"
 cat "$work/table.md"
 committed() { sed -n '/<!-- counts -->/,/<!-- end of counts -->/p' "$document" | grep '^|'; }
 
 if [ "${1-}" = check ]; then
+  constant
   # Both tables side by side: same names, and each number within the tolerance.
   paste -d '@' <(committed) "$work/table.md" | awk -F'[|@]' -v tolerance="$tolerance" '
     NR < 3 { next }

@@ -44,7 +44,7 @@ func countOperations() -> Bool {
     print("region \(operation.rawValue) ", terminator: "")
     print(operation.name)
   }
-  do throws(PaillierError) { return try count() } catch {
+  do throws(PaillierError) { return try count() && countSecrets() } catch {
     print("failed: \(error)")
     return false
   }
@@ -103,6 +103,54 @@ private func count() throws(PaillierError) -> Bool {
       }
       if round == 1 { busbar_count_region(1, operation.rawValue) }
     }
+  }
+  return failures == 0
+}
+
+/// Hardened operations on different secrets of one size, for `make count-check`, which wants the same number of
+/// instructions for each: encryption of 4 plaintexts (region 100 + i), and decryption of 4 ciphertexts under each of two
+/// keys (120 + i) beside the checks of the same public ciphertexts alone (140 + i), which may take their time.
+private func countSecrets() throws(PaillierError) -> Bool {
+  let layout = SlotLayout([.activeEnergyImport, .activeEnergyExport])
+  var random = FixedGenerator(state: 9)
+  let first = try vectorKey(Hardened.self)
+  let second = try PrivateKey(
+    p: number(PaillierVectors.alphaKeyP), q: number(PaillierVectors.alphaKeyQ), layout: layout)
+  let encryptor = Encryptor(first.publicKey, exponentLength: .assumingShort448, using: &random)
+  let other = Encryptor(second.publicKey, exponentLength: .assumingShort448, using: &random)
+  var out = ByteBuffer(capacity: 512)
+  var plain = ByteBuffer(capacity: 256)
+  let readings: [[Int64]] = [[0, 0], [-1, -1], [SlotLayout.valueBound - 1, -SlotLayout.valueBound], [7, 1 << 40]]
+  var failures = 0
+  for round in 0..<8 {
+    let values = readings[round % 4]
+    busbar_count_region(0, Int32(100 + round))
+    out.replace { out in
+      do throws(PaillierError) {
+        if round < 4 {
+          try encryptor.encrypt(values.span, using: &random, into: &out)
+        } else {
+          try other.encrypt(values.span, using: &random, into: &out)
+        }
+      } catch { failures += 1 }
+    }
+    busbar_count_region(1, Int32(100 + round))
+    busbar_count_region(0, Int32(120 + round))
+    plain.replace { plain in
+      do throws(PaillierError) {
+        if round < 4 {
+          try first.decrypt(out.span, into: &plain)
+        } else {
+          try second.decrypt(out.span, into: &plain)
+        }
+      } catch { failures += 1 }
+    }
+    busbar_count_region(1, Int32(120 + round))
+    busbar_count_region(0, Int32(140 + round))
+    do throws(PaillierError) {
+      if round < 4 { try first.publicKey.validate(out.span) } else { try second.publicKey.validate(out.span) }
+    } catch { failures += 1 }
+    busbar_count_region(1, Int32(140 + round))
   }
   return failures == 0
 }

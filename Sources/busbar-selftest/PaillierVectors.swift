@@ -64,7 +64,7 @@ func checkPaillierVectors(_ report: inout Report) {
   }
 }
 
-private func number(_ text: String) -> Integer {
+func number(_ text: String) -> Integer {
   let bytes = Hexadecimal.bytes(text) ?? []
   return Integer(bigEndian: bytes.span)
 }
