@@ -3,7 +3,7 @@
 comma := ,
 targets = $(subst $(comma), ,$(TARGETS))
 
-.PHONY: all setup build cross selftest lint peers demo test fuzz bench-paillier interop-paillier count count-check clean distclean
+.PHONY: all setup build cross selftest lint peers demo test fuzz bench-paillier interop-paillier timing-paillier count count-check clean distclean
 all: build
 setup:
 	@Toolchain/setup.sh
@@ -30,6 +30,9 @@ bench-paillier: build
 interop-paillier: build
 	@Toolchain/setup.sh peers
 	@.build-peers/venv/bin/python -B Tests/Peers/paillier_peer.py .build/release/busbar --count 10000
+# Welch's t of encryption times for sparse and random exponents, with the fast profile as positive control.
+timing-paillier: build
+	@.build/release/busbar-lab paillier timing
 # Instructions of one Paillier operation on armv6, armv7 and arm64, into or against the table of docs/PERFORMANCE.md.
 count count-check:
 	@PRODUCTS=busbar-selftest Toolchain/cross.sh armv6 armv7 arm64

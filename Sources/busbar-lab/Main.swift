@@ -13,6 +13,7 @@ struct Main {
       decrypt [--proof PROOF.json] PRIVATE.json C.json
       verify PUBLIC.json C.json PROOF.json
       batch PRIVATE.json            requests on stdin, one a line, for tests over many numbers
+      timing [SAMPLES]              does an encryption's time depend on its exponent? (make timing-paillier)
       bench-worker PRIVATE.json     requests on stdin, one a line, for make bench-paillier
 
     Keys and ciphertexts are those of python-paillier's pheutil; results go to stdout.
@@ -61,6 +62,9 @@ struct Main {
     case "batch":
       guard words.count == 1 else { throw .usage }
       try batch(words[0])
+    case "timing":
+      guard words.count <= 1, let samples = Int(words.first ?? "20000"), samples >= 100 else { throw .usage }
+      try timingTest(samples: samples)
     case "bench-worker":
       guard words.count == 1 else { throw .usage }
       try benchWorker(words[0])

@@ -44,7 +44,10 @@ func countOperations() -> Bool {
     print("region \(operation.rawValue) ", terminator: "")
     print(operation.name)
   }
-  do throws(PaillierError) { return try count() && countSecrets() } catch {
+  do throws(PaillierError) {
+    guard try count() else { return false }
+    return try countSecrets()
+  } catch {
     print("failed: \(error)")
     return false
   }
