@@ -81,6 +81,18 @@ struct SectionReader: ~Copyable {
     ConfigurationError(file: ini.file, line: entry.line, message: message)
   }
 
+  func wrongLine(_ line: Int, _ message: String) -> ConfigurationError {
+    ConfigurationError(file: ini.file, line: line, message: message)
+  }
+
+  /// At the key's line, or where it would stand.
+  func wrong(_ section: String, _ key: String, _ message: String) -> ConfigurationError {
+    if let entry = ini.entries.first(where: { $0.section == section && $0.key == key }) {
+      return wrong(entry, message)
+    }
+    return ConfigurationError(file: ini.file, line: missing(section, key).line, message: message)
+  }
+
   /// At the section's head, or at the end of a file that has no such section.
   private func missing(_ section: String, _ key: String) -> ConfigurationError {
     let head = ini.sections.first { $0.name == section }

@@ -38,9 +38,10 @@ struct SerialPortTests {
     let port = try SerialPort(path: terminal.slavePath, baud: 9_600, parity: .none)
     let (pseudo, differs) = (port.isPseudoterminal, port.modeDiffers)
     #expect(pseudo && !differs)
-    var settings = EastronSettings()
+    var settings = LinkSettings()
     settings.timeoutMilliseconds = 2_000
-    var meter = EastronMeter(port: port, clock: BoardClock(), settings: settings)
+    var meter = try MappedDevice(
+      port: port, clock: BoardClock(), map: map("eastron-sdm630"), unit: 1, settings: settings)
     let reading = try meter.readEnergy()
     #expect(abs(reading.importEnergy.value - house.importWattHours * 1_000) <= 500)
     _ = consume terminal
