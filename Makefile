@@ -1,9 +1,9 @@
 # TARGETS=armv6,arm64 limits `cross` and `selftest`, and gives `demo` nodes that run as ARM programs under qemu.
-# ARGS passes more arguments to the demo.
+# ARGS passes more arguments to the demo. FUZZ_SECONDS=300 fuzzes each decoder longer than its 30 s.
 comma := ,
 targets = $(subst $(comma), ,$(TARGETS))
 
-.PHONY: all setup build cross selftest lint peers demo test clean distclean
+.PHONY: all setup build cross selftest lint peers demo test fuzz clean distclean
 all: build
 setup:
 	@Toolchain/setup.sh
@@ -22,6 +22,8 @@ demo: build
 	@Toolchain/demo.sh "$(TARGETS)" $(ARGS)
 test:
 	@Toolchain/test.sh
+fuzz: setup
+	@Toolchain/fuzz.sh
 clean:
 	rm -rf .build .build-arm .build-embedded .build-test build
 # Also what was downloaded: the SDK bundle and the Python peers.

@@ -79,6 +79,8 @@ let package = Package(
     tests("WireTests", ["Units", "Wire"]),
     tests("PaillierTests", ["BigInteger", "Cryptography", "Paillier", "Wire"]),
     tests("ConsensusTests", ["Consensus", "Cryptography", "Units", "Wire"]),
+    tests("AggregationTests", ["Aggregation", "Consensus", "Cryptography", "Units", "Wire"]),
+    tests("PacketsTests", ["Cryptography", "HAL", "Packets", "Units", "Wire"]),
     tests("ArchitectureTests", []),
     tests("ConfigurationTests", ["Configuration", "HAL", "Metering"]),
     tests("MeteringTests", ["Metering", "Units", "Wire"]),

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Everything `make test` runs, stage by stage: each stage's wall time in one table, then "N passed, N failed" in total.
-# The total adds what the stages themselves printed: unit tests, each selftest, each peer script, and the demo as one.
+# The total adds what the stages themselves printed: unit tests, each selftest, each peer script, the demo as one, and the
+# tests of the command line.
 # A stage that failed without counting a failure itself, such as a crash, counts as one failure.
 # shellcheck disable=SC2317 # functions are called by name, through stage
 set -euo pipefail
@@ -18,8 +19,15 @@ unit_tests() {
   timeout --kill-after=10 1800 swift test -c release --disable-testable-imports --disable-xctest
 }
 demonstration() {
-  rm -rf build/demo-test
+  rm -rf build/demo-test build/demo-test.new
   timeout --kill-after=10 600 Toolchain/demo.sh "" --data build/demo-test --periods 2
+}
+# On the demo's folder when that stage left one; else the script runs a demo of its own.
+command_line() {
+  local folder=()
+  if [ -d build/demo-test/published ]; then folder=(build/demo-test); fi
+  timeout --kill-after=10 300 .build-peers/venv/bin/python -B Tests/CommandLine/test_command_line.py .build/release/busbar "${folder[@]}" |
+    sed 's/^/commands: /'
 }
 
 # Counters read a stage's log and print "PASSED FAILED".
@@ -69,4 +77,5 @@ else
 fi
 stage peers count_summaries Toolchain/peers.sh || true
 stage demo count_one demonstration || true
+stage commands count_summaries command_line || true
 finish

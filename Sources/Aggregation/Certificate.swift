@@ -73,6 +73,9 @@ public struct Certificate: Sendable {
       else { throw .header(.wrongNetwork) }
       guard header.owner == owner, header.period == period else { throw .header(.wrongInstance) }
       guard header.keyIdentifier == genesis.keyIdentifier else { throw .header(.foreignKey) }
+      guard header.contributors.isWithin(meterCount: genesis.meterCount(of: owner)) else {
+        throw .header(.unknownMeter)
+      }
       guard header.count >= genesis.minimumContributors else { throw .header(.tooFewContributors) }
     }
   }

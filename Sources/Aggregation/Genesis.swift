@@ -1,5 +1,6 @@
 import Consensus
 import Cryptography
+import Paillier
 import Units
 import Wire
 
@@ -160,9 +161,13 @@ public final class Genesis: Sendable {
     guard firstPeriod.rawValue > 0 else { throw .outOfRange(offset: 32) }
     let modulusBytes = Int(try reader.read(UInt16.self))
     let slotCount = Int(try reader.read(UInt16.self))
-    guard slotCount > 0, slotCount <= 8 else { throw .outOfRange(offset: 42) }
+    guard slotCount > 0, slotCount <= SlotLayout.maximumSlots else { throw .outOfRange(offset: 42) }
     var slots: [UInt8] = []
-    for _ in 0..<slotCount { slots.append(try reader.read(UInt8.self)) }
+    for _ in 0..<slotCount {
+      let code = try reader.read(UInt8.self)
+      guard SlotQuantity(rawValue: code) != nil else { throw .outOfRange(offset: reader.offset - 1) }
+      slots.append(code)
+    }
     var modulus: [UInt8] = []
     for _ in 0..<modulusBytes { modulus.append(try reader.read(UInt8.self)) }
     guard modulusBytes > 0, modulus[0] != 0 else { throw .outOfRange(offset: 40) }

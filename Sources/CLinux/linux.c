@@ -199,6 +199,23 @@ int busbar_udp_send(int fd, const void *bytes, size_t count, const uint8_t addre
   socklen_t size = set_address(&a, family, address, port);
   return RESULT((int)sendto(fd, bytes, count, 0, &a.any, size));
 }
+int busbar_udp_probe(const uint8_t address[16], uint16_t port, int milliseconds) {
+  int family = memcmp(address, mapped_prefix, 12) == 0 ? AF_INET : AF_INET6;
+  int fd = socket(family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  if (fd < 0) return -errno;
+  union socket_address a;
+  socklen_t size = set_address(&a, family, address, port);
+  int result = connect(fd, &a.any, size) < 0 || send(fd, "", 0, 0) < 0 ? -errno : 0;
+  struct pollfd item = {.fd = fd, .events = POLLIN};
+  if (result == 0 && poll(&item, 1, milliseconds) > 0) {
+    int error = 0;
+    size = sizeof error;
+    getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size);
+    result = -error;
+  }
+  close(fd);
+  return result;
+}
 int64_t busbar_udp_receive(int fd, void *bytes, size_t capacity, uint8_t address[16], uint16_t *port) {
   union socket_address a = {0};
   socklen_t size = sizeof a;

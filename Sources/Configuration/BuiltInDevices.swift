@@ -372,6 +372,7 @@ extension BuiltInDevices {
 
       0x0046 = f32 45...65
       0x0000 = f32 40...500
+      0x0002 = f32 40...500
 
       [ranges]
       voltage = 0...500 V

@@ -27,9 +27,21 @@ public struct NodeConfiguration: Sendable {
   public let trustsClock: Bool
   public let source: MeterSource?
   public let peers: [(name: String, endpoint: Endpoint)]
+  /// Path of the board's file, which the caller reads; nil without one.
+  public let board: String?
+  private let ini: IniFile
 
-  public init(file: String, bytes: Span<UInt8>) throws(ConfigurationError) {
+  /// Where a node's file names its board's file, so that this can be read first; nil without one.
+  public static func boardEntry(file: String, bytes: Span<UInt8>) throws(ConfigurationError) -> IniEntry? {
     var reader = SectionReader(try IniFile(file: file, bytes: bytes))
+    guard try reader.optionalText("node", "board") != nil else { return nil }
+    return reader.entry("node", "board")
+  }
+
+  /// - Parameter board: what stands in for `port`, `baud`, `parity` and `root` where the file leaves them out.
+  public init(file: String, bytes: Span<UInt8>, board: BoardConfiguration? = nil) throws(ConfigurationError) {
+    ini = try IniFile(file: file, bytes: bytes)
+    var reader = SectionReader(ini)
     let roleName = try reader.choice("node", "role", of: ["aggregator", "meter", "bookkeeper"])
     let role = Role(rawValue: roleName)!
     self.role = role
@@ -43,18 +55,24 @@ public struct NodeConfiguration: Sendable {
     genesis = try reader.text("node", "genesis")
     key = try reader.text("node", "key")
     listen = try reader.endpoint("node", "listen")
+    self.board = try reader.optionalText("node", "board")
     trustsClock =
       try reader.choice("node", "clock", of: ["synchronised", "trusted"], default: "synchronised") == "trusted"
     if role == .meter {
       if try reader.choice("meter", "source", of: ["modbus", "sysfs"]) == "modbus" {
         source = .modbus(
           map: try reader.choice(
-            "meter", "map", of: ["eastron-sdm630", "eastron-sdm230", "eastron-sdm120", "eastron-sdm72"]),
-          port: try reader.text("meter", "port"), unit: UInt8(try reader.integer("meter", "unit", in: 1...247)),
-          baud: UInt32(try reader.integer("meter", "baud", in: 1200...115_200, default: 9600)),
-          parity: try reader.choice("meter", "parity", of: ["none", "even", "odd"], default: "none"))
+            "meter", "map", of: BuiltInDevices.names),
+          port: try reader.text("meter", "port", default: board?.serialPort),
+          unit: UInt8(try reader.integer("meter", "unit", in: 1...247)),
+          baud: UInt32(
+            try reader.integer("meter", "baud", in: 1200...115_200, default: Int64(board?.baud ?? 9600))),
+          parity: try reader.choice(
+            "meter", "parity", of: ["none", "even", "odd"], default: board?.parity ?? "none"))
       } else {
-        source = .sysfs(root: try reader.text("meter", "root"), device: try reader.text("meter", "device"))
+        source = .sysfs(
+          root: try reader.text("meter", "root", default: board?.sysfsRoot),
+          device: try reader.text("meter", "device"))
       }
     } else {
       source = nil
@@ -68,6 +86,11 @@ public struct NodeConfiguration: Sendable {
     }
     self.peers = peers
     try reader.finish(sections: role == .meter ? ["node", "meter", "peers"] : ["node", "peers"])
+  }
+
+  /// What is wrong with a value that only its user can judge, told with its line.
+  public func wrong(_ section: String, _ key: String, _ message: String) -> ConfigurationError {
+    SectionReader(ini).wrong(section, key, message)
   }
 
   private static func isPeerName(_ name: String) -> Bool {

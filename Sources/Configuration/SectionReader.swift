@@ -16,8 +16,13 @@ struct SectionReader: ~Copyable {
     return ini.entries[place]
   }
 
-  mutating func text(_ section: String, _ key: String) throws(ConfigurationError) -> String {
-    guard let entry = entry(section, key) else { throw missing(section, key) }
+  mutating func text(
+    _ section: String, _ key: String, default fallback: String? = nil
+  ) throws(ConfigurationError) -> String {
+    guard let entry = entry(section, key) else {
+      if let fallback { return fallback }
+      throw missing(section, key)
+    }
     guard !entry.value.isEmpty else { throw wrong(entry, "\(key) is empty") }
     return entry.value
   }

@@ -14,9 +14,9 @@ public struct Quorum: Equatable, Sendable {
       members >= UInt16(GroupLimits.minimumAggregators) && members <= UInt16(GroupLimits.maximumAggregators))
     self.members = members
     faults = (members - 1) / 3
-    size = (members + faults + 2) / 2
+    size = mutated(.quorumOfTwoFPlusOne) ? 2 * faults + 1 : (members + faults + 2) / 2
     // Two quorums share more than f members, and the honest ones alone are a quorum.
-    precondition(2 * size > members + faults)
+    precondition(2 * size > members + faults || mutated(.quorumOfTwoFPlusOne))
     precondition(size <= members - faults)
   }
 }
@@ -42,6 +42,7 @@ public struct GroupContext: Equatable, Sendable {
   public func primary(owner: ReplicaIndex, period: Period, view: View) -> ReplicaIndex {
     let members = UInt64(quorum.members)
     let rotation = rotates ? period.rawValue % members : 0
-    return ReplicaIndex(UInt16((UInt64(owner.rawValue) + rotation + UInt64(view.rawValue)) % members))
+    return ReplicaIndex(
+      UInt16((UInt64(owner.rawValue) + rotation + (mutated(.primaryNeverMoves) ? 0 : UInt64(view.rawValue))) % members))
   }
 }

@@ -61,19 +61,30 @@ public struct QuorumCertificate: Sendable {
   /// Cost: q signature checks.
   public func verify(in context: GroupContext, keys: Span<VerificationKey>) throws(CertificateError) {
     precondition(keys.count >= Int(context.quorum.members))
-    guard statement.kind == .commit else { throw .wrongKind }
+    try verify(in: context) { vote in
+      Authenticated(checking: vote, by: keys[Int(vote.statement.signer.rawValue)]) != nil
+    }
+  }
+
+  func verify(in context: GroupContext, _ holds: (Vote) -> Bool) throws(CertificateError) {
+    guard statement.kind == .commit || mutated(.prepareQuorumTakenForCertificate) && statement.kind == .prepare else {
+      throw .wrongKind
+    }
     guard statement.networkIdentifier == context.networkIdentifier, statement.epoch == context.epoch,
       statement.group == context.group, statement.owner.rawValue < context.quorum.members,
       statement.sequenceNumber.rawValue == 0
     else { throw .wrongContext }
     guard statement.signer.rawValue == 0 else { throw .signerNotZero }
     guard context.quorum.members == 64 || signers >> UInt64(context.quorum.members) == 0 else { throw .nonMember }
-    guard signatures.count == Int(context.quorum.size) else { throw .wrongSignerCount(UInt16(signatures.count)) }
+    let isEnough =
+      signatures.count == Int(context.quorum.size)
+      || mutated(.fPlusOneCommitsTakenForCertificate) && signatures.count > Int(context.quorum.faults)
+    guard isEnough else { throw .wrongSignerCount(UInt16(signatures.count)) }
     var place = 0
     for member in 0..<Int(context.quorum.members) where signers >> UInt64(member) & 1 == 1 {
       var signed = statement
       signed.signer = ReplicaIndex(UInt16(member))
-      guard Authenticated(checking: Vote(statement: signed, signature: signatures[place]), by: keys[member]) != nil
+      guard holds(Vote(statement: signed, signature: signatures[place])) || mutated(.certificateSignaturesUnchecked)
       else { throw .badSignature(signer: UInt16(member)) }
       place += 1
     }
@@ -89,6 +100,15 @@ public struct VerifiedCertificate: Sendable {
     checking certificate: QuorumCertificate, in context: GroupContext, keys: Span<VerificationKey>
   ) throws(CertificateError) {
     try certificate.verify(in: context, keys: keys)
+    self.certificate = certificate
+  }
+
+  /// Cost: q signature checks.
+  public init(
+    checking certificate: QuorumCertificate, in context: GroupContext,
+    by verifier: borrowing some VoteVerifier & ~Copyable
+  ) throws(CertificateError) {
+    try certificate.verify(in: context) { vote in verifier.holds(vote) }
     self.certificate = certificate
   }
 }

@@ -15,6 +15,18 @@ public struct Vote: SignedMessage, Equatable, Sendable {
   }
 
   public func encodeSigned(into output: inout OutputSpan<UInt8>) { statement.encode(into: &output) }
+
+  public static let encodedBytes = Statement.encodedBytes + 64
+
+  public func encode(into output: inout OutputSpan<UInt8>) {
+    statement.encode(into: &output)
+    output.write(signature)
+  }
+
+  public init(decoding reader: inout WireReader) throws(WireError) {
+    statement = try Statement(decoding: &reader)
+    signature = try reader.read(Signature.self)
+  }
 }
 
 /// Signs statements: an Ed25519 key, or a stand-in where a simulation wants volume.

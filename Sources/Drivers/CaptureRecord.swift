@@ -15,8 +15,10 @@ public struct CaptureRecord: Equatable, Sendable {
     case failed = 4
   }
 
-  public static let tag: StaticString = "BUSBARCAPTURE\u{0}\u{0}\u{1}"
+  public static let tag: StaticString = "BUSBAR/CAPTURE"
+  /// tag, version, 1 for Modbus/TCP
   public static let headerByteCount = 16
+  static let version: UInt8 = 1
   /// kind, clock state, length, monotonic, wall; then the bytes and a checksum.
   static let fixedByteCount = 1 + 1 + 2 + 8 + 8
   public static let maximumBytes = 1024
@@ -35,20 +37,16 @@ public struct CaptureRecord: Equatable, Sendable {
   static func encode(_ kind: Kind, _ stamp: Stamp, _ bytes: Span<UInt8>, into output: inout OutputSpan<UInt8>) {
     precondition(bytes.count <= maximumBytes)
     var checksum = ModbusChecksum()
-    func put(_ byte: UInt8, _ output: inout OutputSpan<UInt8>) {
-      output.append(byte)
-      checksum.add(byte)
+    func put<T: FixedWidthInteger & UnsignedInteger>(_ value: T, _ output: inout OutputSpan<UInt8>) {
+      output.write(value)
+      // Little endian, as everything of this project.
+      for place in 0..<(T.bitWidth / 8) { checksum.add(UInt8(truncatingIfNeeded: value >> T(8 * place))) }
     }
     put(kind.rawValue, &output)
     put(stamp.state.rawValue, &output)
-    put(UInt8(bytes.count >> 8), &output)
-    put(UInt8(bytes.count & 0xFF), &output)
-    for shift in stride(from: UInt64(56), through: 0, by: -8) {
-      put(UInt8(truncatingIfNeeded: stamp.monotonic.nanoseconds >> shift), &output)
-    }
-    for shift in stride(from: UInt64(56), through: 0, by: -8) {
-      put(UInt8(truncatingIfNeeded: stamp.wall.nanoseconds >> shift), &output)
-    }
+    put(UInt16(bytes.count), &output)
+    put(stamp.monotonic.nanoseconds, &output)
+    put(stamp.wall.nanoseconds, &output)
     for index in 0..<bytes.count { put(bytes[index], &output) }
     output.write(checksum.value)
   }
@@ -56,11 +54,19 @@ public struct CaptureRecord: Equatable, Sendable {
   static var maximumEncodedBytes: Int { fixedByteCount + maximumBytes + 2 }
 
   /// Every record of a capture file. A torn tail, as a killed process leaves it, ends the list.
+  /// - Returns: them, and whether the bytes are those of Modbus/TCP rather than RTU.
   /// - Throws: `.corrupted` for another file, and for damage before the last record.
-  public static func all(of file: Span<UInt8>) throws(PlatformError) -> [CaptureRecord] {
+  public static func all(of file: Span<UInt8>) throws(PlatformError) -> (records: [CaptureRecord], isTCP: Bool) {
     var records: [CaptureRecord] = []
     var reader = WireReader(file)
-    do throws(WireError) { try reader.readTag(tag) } catch { throw PlatformError(.corrupted) }
+    let isTCP: Bool
+    do throws(WireError) {
+      try reader.readTag(tag)
+      let found = try reader.read(UInt8.self)
+      let transport = try reader.read(UInt8.self)
+      guard found == version, transport <= 1 else { throw WireError.truncated(neededBytes: 0, availableBytes: 0) }
+      isTCP = transport == 1
+    } catch { throw PlatformError(.corrupted) }
     while reader.remaining >= fixedByteCount + 2 {
       let start = reader.offset
       do throws(WireError) {
@@ -73,7 +79,7 @@ public struct CaptureRecord: Equatable, Sendable {
           throw WireError.truncated(neededBytes: 0, availableBytes: 0)
         }
         // The file ends within this record.
-        if reader.remaining < count + 2 { return records }
+        if reader.remaining < count + 2 { return (records, isTCP) }
         let bytes = try reader.readBytes(count)
         let end = reader.offset
         let checksum = try reader.read(UInt16.self)
@@ -88,6 +94,6 @@ public struct CaptureRecord: Equatable, Sendable {
             bytes: [UInt8](copying: bytes)))
       } catch { throw PlatformError(.corrupted) }
     }
-    return records
+    return (records, isTCP)
   }
 }

@@ -23,6 +23,13 @@ public struct GuardedCounters: Sendable {
     exportGuard = new
   }
 
+  /// Goes on from registers that were accepted before a restart. What was counted while this process was down is
+  /// believed up to what the rated power could have moved since the board started.
+  public mutating func resume(importEnergy: MilliwattHours, exportEnergy: MilliwattHours) {
+    importGuard.resume(from: importEnergy, monotonicNanoseconds: 0)
+    exportGuard.resume(from: exportEnergy, monotonicNanoseconds: 0)
+  }
+
   /// - Returns: both registers, never falling; nil when one is not believed.
   public mutating func accept(_ reading: EnergyReading) -> EnergyReading? {
     var accepted = reading

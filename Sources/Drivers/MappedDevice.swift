@@ -34,12 +34,9 @@ public struct MappedDevice<P: Port & ~Copyable, C: Clock>: ~Copyable {
   public mutating func find(model: UInt16? = nil) throws(DriverError) {
     switch map.layout {
     case .registers:
-      for check in map.checks {
-        try link.read(unit: unit, check.function, check.address, count: check.type.registerCount)
-        guard holds(check) else { throw .notTheDevice(register: check.address) }
-      }
+      _ = try link.holds(map, unit: unit, throwing: true)
     case .sunSpec:
-      models = try discover()
+      models = try link.discover(map, unit: unit)
       let wanted = models.first { found in
         map.models.contains { $0.identifier == found.identifier } && (model == nil || model == found.identifier)
       }
@@ -48,27 +45,6 @@ public struct MappedDevice<P: Port & ~Copyable, C: Clock>: ~Copyable {
       refused = Array(repeating: false, count: plan.points.count)
       refusedBlocks = Array(repeating: false, count: plan.blocks.count)
     }
-  }
-
-  private func holds(_ check: MapCheck) -> Bool {
-    check.holds(order: map.order) { address in link.register(Int(address - check.address)) }
-  }
-
-  private mutating func discover() throws(DriverError) -> [FoundModel] {
-    var discovery = SunSpecDiscovery(bases: map.bases)
-    var step = discovery.first
-    while case .read(let address, let count) = step {
-      var isRefused = false
-      do throws(DriverError) { try link.read(unit: unit, map.function, address, count: count) } catch {
-        // Some servers call an address they do not have a device failure.
-        guard error.isRefusalOfRegisters || error == .modbus(.exception(4)) else { throw error }
-        isRefused = true
-      }
-      do throws(SunSpecError) {
-        step = isRefused ? try discovery.refused() : try discovery.received(link.register(0), link.register(1))
-      } catch { throw .sunSpec(error) }
-    }
-    return discovery.models
   }
 
   /// Visits every value the map knows, block by block.
@@ -172,6 +148,42 @@ public struct MappedDevice<P: Port & ~Copyable, C: Clock>: ~Copyable {
   private func sample(_ point: MapPoint, from address: UInt16) -> Sample {
     let decoded = point.decode(order: plan.order) { register in link.register(Int(register - address)) }
     return Sample(quantity: point.quantity, phase: point.phase, decoded, link.stamp)
+  }
+}
+
+extension ModbusLink where P: ~Copyable {
+  /// Whether the registers that tell what a device is hold what the map says.
+  /// - Parameter throwing: `.notTheDevice`, with the register, instead of false.
+  public mutating func holds(_ map: DeviceMap, unit: UInt8, throwing: Bool = false) throws(DriverError) -> Bool {
+    for check in map.checks {
+      try read(unit: unit, check.function, check.address, count: check.type.registerCount)
+      if holds(check, map.order) { continue }
+      if throwing { throw .notTheDevice(register: check.address) }
+      return false
+    }
+    return true
+  }
+
+  private func holds(_ check: MapCheck, _ order: WordOrder) -> Bool {
+    check.holds(order: order) { address in register(Int(address - check.address)) }
+  }
+
+  /// The chain of SunSpec models.
+  public mutating func discover(_ map: DeviceMap, unit: UInt8) throws(DriverError) -> [FoundModel] {
+    var discovery = SunSpecDiscovery(bases: map.bases)
+    var step = discovery.first
+    while case .read(let address, let count) = step {
+      var isRefused = false
+      do throws(DriverError) { try read(unit: unit, map.function, address, count: count) } catch {
+        // Some servers call an address they do not have a device failure.
+        guard error.isRefusalOfRegisters || error == .modbus(.exception(4)) else { throw error }
+        isRefused = true
+      }
+      do throws(SunSpecError) {
+        step = isRefused ? try discovery.refused() : try discovery.received(register(0), register(1))
+      } catch { throw .sunSpec(error) }
+    }
+    return discovery.models
   }
 }
 

@@ -60,6 +60,9 @@ public struct ModbusLink<P: Port & ~Copyable, C: Clock>: ~Copyable {
   /// The `index`-th register of the last answer.
   public func register(_ index: Int) -> UInt16 { exchange.register(index) }
 
+  /// Waits without using the line.
+  public mutating func wait(until time: MonotonicTime) { port.wait(until: time) }
+
   /// Reads registers, which lie behind ``register(_:)`` then.
   public mutating func read(
     unit: UInt8, _ function: ModbusRequest.Function, _ address: UInt16, count: UInt16

@@ -29,13 +29,16 @@ public struct ReplayClock: Clock {
 public struct ReplayPort: ~Copyable, Port {
   private let records: [CaptureRecord]
   private let time: ReplayTime
+  public let isTCP: Bool
   private var place = 0
   /// Bytes of the current record that were handed out.
   private var offset = 0
 
   /// - Throws: `.corrupted`; see ``CaptureRecord/all(of:)``.
   public init(file: Span<UInt8>) throws(PlatformError) {
-    records = try CaptureRecord.all(of: file)
+    let capture = try CaptureRecord.all(of: file)
+    records = capture.records
+    isTCP = capture.isTCP
     let zero = Stamp(monotonic: MonotonicTime(nanoseconds: 0), wall: WallTime(nanoseconds: 0), state: .unsynchronised)
     time = ReplayTime(records.first?.stamp ?? zero)
   }

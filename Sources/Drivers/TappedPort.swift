@@ -18,8 +18,13 @@ public struct TappedPort<P: Port & ~Copyable, C: Clock, S: ByteSink & ~Copyable>
   private var block = ByteBuffer(capacity: CaptureRecord.maximumBytes)
 
   /// Writes the file's header.
-  public init(_ port: consuming P, clock: C, sink: consuming S) throws(PlatformError) {
-    let tag = [UInt8](capacity: CaptureRecord.headerByteCount) { output in output.writeTag(CaptureRecord.tag) }
+  /// - Parameter isTCP: the bytes are those of Modbus/TCP, as a replay must know.
+  public init(_ port: consuming P, clock: C, sink: consuming S, isTCP: Bool = false) throws(PlatformError) {
+    let tag = [UInt8](capacity: CaptureRecord.headerByteCount) { output in
+      output.writeTag(CaptureRecord.tag)
+      output.append(CaptureRecord.version)
+      output.append(isTCP ? 1 : 0)
+    }
     try sink.append(tag.span)
     self.port = port
     base = clock

@@ -23,10 +23,17 @@ public struct AggregatorNode: ~Copyable {
   var assembly: Assembly
   var tableAssembly = Assembly(capacity: 8 * GroupLimits.maximumMetersPerSet)
   var productAssembly: Assembly
+  /// One for each member's view changes and new views: a liar's pieces do not disturb another's.
+  var viewAssemblies: [AssemblyCell] = []
+  let memberKeys: MemberKeys
   var ticks: UInt64 = 0
   public internal(set) var recordRefusals = InlineArray<10, UInt64>(repeating: 0)
   public internal(set) var headerRefusals = InlineArray<10, UInt64>(repeating: 0)
-  public internal(set) var voteRefusals = InlineArray<9, UInt64>(repeating: 0)
+  public internal(set) var voteRefusals = InlineArray<11, UInt64>(repeating: 0)
+  /// View changes and new views whose signatures or certificates do not hold.
+  public internal(set) var justificationRefusals: UInt64 = 0
+  /// False once an own vote could not be read back: this node might contradict it, and signs nothing.
+  public internal(set) var mayVote = true
   public internal(set) var evidenceCount: UInt64 = 0
   public internal(set) var recordsAccepted: UInt64 = 0
 
@@ -34,26 +41,35 @@ public struct AggregatorNode: ~Copyable {
     genesis: Genesis, key: PublicKey, index: ReplicaIndex, signer: consuming SigningKey, sealer: consuming Sealer
   ) {
     precondition(RecordRefusal.allCases.count == 10 && HeaderRefusal.allCases.count == 10)
-    precondition(Refusal.allCases.count == 9)
+    precondition(Refusal.allCases.count == 11)
     self.genesis = genesis
     self.key = key
     self.index = index
     self.signer = signer
     link = PacketLink(sealer)
     let context = genesis.context
+    memberKeys = MemberKeys(genesis.aggregators.map { $0.verificationKey })
     assembly = Assembly(capacity: Certificate.maximumBytes(context.quorum))
     productAssembly = Assembly(capacity: key.ciphertextBytes)
     for member in 0..<genesis.members {
+      viewAssemblies.append(AssemblyCell(capacity: Self.maximumViewBytes(genesis)))
       let owner = ReplicaIndex(member)
       sets.append(
         SetState(owner: owner, coverage: genesis.coverage(of: owner), genesisDigest: genesis.networkIdentifier))
       for _ in 0..<Self.periodsKept {
         slots.append(
           InstanceSlot(
-            Instance(context: context, replica: index, owner: owner, period: Period(0)),
+            Instance(
+              context: context, replica: index, owner: owner, period: Period(0), timing: Self.timing(genesis)),
             meterCount: genesis.meterCount(of: owner), ciphertextBytes: key.ciphertextBytes))
       }
     }
+  }
+
+  /// Ticks of a tenth of a second. View 0 lasts until its primary must have proposed, be it NULL, and a second more.
+  static func timing(_ genesis: Genesis) -> Timing {
+    Timing(
+      firstViewTicks: max(20, genesis.periodSeconds * 5 + 10), viewTicks: 20, collectTicks: 5, retransmitTicks: 3)
   }
 
   var periodMilliseconds: UInt64 { UInt64(genesis.periodSeconds) * 1000 }
@@ -87,11 +103,12 @@ public struct AggregatorNode: ~Copyable {
     guard let code = try? reader.read(UInt8.self), let kind = EntryKind(rawValue: code) else { return }
     switch kind {
     case .vote:
-      guard let statement = try? Statement(decoding: &reader), let signature = try? reader.read(Signature.self),
-        statement.owner.rawValue < genesis.members, let slot = slot(statement.owner, statement.period),
-        !slot.isFinished
-      else { return }
-      slot.instance.restore(Vote(statement: statement, signature: signature))
+      guard let vote = try? Vote(decoding: &reader), vote.statement.owner.rawValue < genesis.members else {
+        mayVote = false
+        return
+      }
+      guard let slot = slot(vote.statement.owner, vote.statement.period), !slot.isFinished else { return }
+      do throws(WireError) { try slot.instance.restore(vote, proof: &reader) } catch { mayVote = false }
     case .record:
       let bytes = entry.extracting(1..<entry.count)
       guard let record = try? Record(decoding: &reader), let slot = slot(record.owner, record.through),
@@ -117,7 +134,7 @@ public struct AggregatorNode: ~Copyable {
       guard let header = try? Header(decoding: &reader), header.owner.rawValue < genesis.members,
         let slot = slot(header.owner, header.period), !slot.isFinished
       else { return }
-      slot.proposedHeader = header
+      slot.propose(header)
     case .adopted:
       guard let length = try? reader.read(UInt16.self), let bytes = try? reader.readBytes(Int(length)),
         let table = try? reader.readBytes(reader.remaining),
@@ -202,7 +219,7 @@ public struct AggregatorNode: ~Copyable {
         let period = Period(current.rawValue - back)
         // Older instances go on only where this replica has signed: somebody may need its vote.
         guard let slot = back <= 2 ? slot(owner, period) : existingSlot(owner, period), !slot.isFinished,
-          back <= 2 || slot.instance.hasSigned
+          back <= 2 || slot.instance.isEngaged
         else { continue }
         try advance(
           slot, sinceEnd: now.milliseconds(sinceEndOf: period, ofSeconds: UInt64(genesis.periodSeconds)) ?? 0,
@@ -219,10 +236,8 @@ public struct AggregatorNode: ~Copyable {
       if ticks % 3 == 0 { askOthers(.certificate, slot, via: &host) }
       return
     }
-    if slot.instance.primary == index, !slot.instance.hasSigned { try lead(slot, elapsed, via: &host) }
-    if let accepted = slot.instance.accepted, !slot.instance.hasSigned, ticks % 2 == 0 {
-      try validate(slot, accepted.statement.digest, via: &host)
-    }
+    if slot.instance.awaitsProposal { try lead(slot, elapsed, via: &host) }
+    if let digest = slot.instance.awaitsValidation, ticks % 2 == 0 { try validate(slot, digest, via: &host) }
     try step(slot, .tick, via: &host)
   }
 
@@ -257,9 +272,13 @@ public struct AggregatorNode: ~Copyable {
   ) throws(PlatformError) {
     let owner = slot.instance.owner
     let everyone = slot.held.count == genesis.meterCount(of: owner)
-    guard mayExtend(slot), everyone || elapsed >= periodMilliseconds / 4 else { return }
-    guard slot.held.count >= genesis.minimumContributors else {
-      if elapsed >= periodMilliseconds / 2 { try step(slot, .propose(Instance.nullDigest), via: &host) }
+    let isFirst = slot.instance.view.rawValue == 0
+    // Behind: the next primary may not be. Later primaries have no such hope.
+    guard mayExtend(slot) || !isFirst, everyone || elapsed >= periodMilliseconds / 4 else { return }
+    guard mayExtend(slot), slot.held.count >= genesis.minimumContributors else {
+      if isFirst ? elapsed >= periodMilliseconds / 2 : slot.instance.mayProposeNull {
+        try step(slot, .propose(Instance.nullDigest), via: &host)
+      }
       return
     }
     let set = sets[Int(owner.rawValue)]
@@ -269,7 +288,7 @@ public struct AggregatorNode: ~Copyable {
       author: index, period: slot.instance.period, keyIdentifier: genesis.keyIdentifier, previous: set.head,
       coverageRoot: set.coverage.root(advancing: slot.held, to: slot.instance.period), manifestRoot: manifest.root(),
       productHash: productHash(slot), contributors: slot.held)
-    slot.proposedHeader = header
+    slot.propose(header)
     try step(slot, .propose(header.digest), via: &host)
   }
 
@@ -291,11 +310,15 @@ public struct AggregatorNode: ~Copyable {
     _ slot: InstanceSlot, _ digest: Digest, via host: inout some NodeHost & ~Copyable
   ) throws(PlatformError) {
     if digest == Instance.nullDigest { return try step(slot, .validated(digest), via: &host) }
-    guard let header = slot.proposedHeader, header.digest == digest, slot.proposalRefusal == nil else { return }
+    guard slot.select(digest), let header = slot.proposedHeader, slot.proposalRefusal == nil else { return }
     let set = sets[Int(slot.instance.owner.rawValue)]
     guard mayExtend(slot), header.previous == set.head else {
-      // Perhaps this replica is behind: the proposer has the certificate it lacks.
-      if let peer = link.peer(.aggregator(header.author)) {
+      // Perhaps this replica is behind: the proposer has the certificate it lacks. So this refusal is not for good.
+      if header.previous != set.head, !slot.isAheadOfHead {
+        slot.isAheadOfHead = true
+        headerRefusals[Int(HeaderRefusal.wrongPrevious.rawValue)] += 1
+      }
+      if let peer = holder(slot, header) {
         link.want(
           Want(
             object: .certificate, owner: header.owner, meter: MeterIndex(0), period: Period(0), missing: FixedBytes()),
@@ -305,12 +328,13 @@ public struct AggregatorNode: ~Copyable {
     }
     do throws(HeaderRefusal) {
       try genesis.check(
-        header, owner: slot.instance.owner, period: slot.instance.period, primary: slot.instance.primary,
-        head: set.head, coverage: set.coverage)
+        header, owner: slot.instance.owner, period: slot.instance.period,
+        // What was prepared before was written by an earlier view's primary, and q members looked at that.
+        primary: slot.instance.isLocked ? header.author : slot.instance.primary, head: set.head, coverage: set.coverage)
     } catch { return refuse(slot, error) }
     let missing = slot.missing(of: header.contributors)
     if missing.count > 0 {
-      guard let peer = link.peer(.aggregator(header.author)) else { return }
+      guard let peer = holder(slot, header) else { return }
       link.want(
         Want(
           object: .records, owner: header.owner, meter: MeterIndex(0), period: header.period, missing: missing.bytes),
@@ -325,6 +349,14 @@ public struct AggregatorNode: ~Copyable {
     try step(slot, .validated(digest), via: &host)
   }
 
+  /// Whom to ask about a proposal: its author; in a later view, when the author may be gone, everybody in turn.
+  private func holder(_ slot: InstanceSlot, _ header: Header) -> Int? {
+    let members = UInt64(genesis.members)
+    let others = (UInt64(index.rawValue) + 1 + ticks / 2 % (members - 1)) % members
+    let isFirst = slot.instance.view.rawValue == 0
+    return link.peer(.aggregator(isFirst ? header.author : ReplicaIndex(UInt16(others))))
+  }
+
   private mutating func refuse(_ slot: InstanceSlot, _ refusal: HeaderRefusal) {
     slot.proposalRefusal = refusal
     headerRefusals[Int(refusal.rawValue)] += 1
@@ -335,6 +367,7 @@ public struct AggregatorNode: ~Copyable {
   private mutating func step(
     _ slot: InstanceSlot, _ input: Input, via host: inout some NodeHost & ~Copyable
   ) throws(PlatformError) {
+    guard mayVote else { return }
     var effects = Effects()
     slot.instance.step(input, signer: signer, into: &effects)
     // Persist before send: everything that must be durable first, one sync, then the rest in order. (rule 39)
@@ -352,11 +385,10 @@ public struct AggregatorNode: ~Copyable {
         }
         try host.append(entry.span)
       }
-      var entry = ByteBuffer(capacity: 1 + Statement.encodedBytes + 64)
+      var entry = ByteBuffer(capacity: 1 + Instance.maximumEntryBytes(genesis.context.quorum))
       entry.replace { out in
         out.write(EntryKind.vote.rawValue)
-        vote.statement.encode(into: &out)
-        out.write(vote.signature)
+        slot.instance.encodeEntry(for: vote, into: &out)
       }
       try host.append(entry.span)
       mustSync = true
@@ -367,6 +399,8 @@ public struct AggregatorNode: ~Copyable {
       case .persist: continue
       case .broadcast(let vote): broadcast(vote, via: &host)
       case .broadcastProposal(let vote): broadcastProposal(slot, vote, via: &host)
+      case .broadcastViewChange: broadcastViewChange(slot, via: &host)
+      case .broadcastNewView: broadcastNewView(slot, via: &host)
       case .validate(let digest): try validate(slot, digest, via: &host)
       case .decided: try finish(slot, via: &host)
       case .lateVote: continue  // answered where the packet is received, with the certificate
@@ -400,11 +434,91 @@ public struct AggregatorNode: ~Copyable {
     }
   }
 
+  /// The view change, and the header of the value it holds prepared, which others may not have.
+  private mutating func broadcastViewChange(_ slot: InstanceSlot, via host: inout some NodeHost & ~Copyable) {
+    guard let change = slot.instance.viewChange else { return }
+    let header = change.prepared.exists && slot.select(change.prepared.digest) ? slot.proposedHeader : nil
+    let bytes = [UInt8](capacity: Self.maximumViewBytes(genesis)) { out in
+      change.encode(into: &out)
+      header?.encode(into: &out)
+    }
+    broadcast(.viewChange, slot, bytes, via: &host)
+  }
+
+  private mutating func broadcastNewView(_ slot: InstanceSlot, via host: inout some NodeHost & ~Copyable) {
+    guard let newView = slot.instance.newView else { return }
+    let header = slot.select(newView.prepare.statement.digest) ? slot.proposedHeader : nil
+    let bytes = [UInt8](capacity: Self.maximumViewBytes(genesis)) { out in
+      newView.encode(into: &out)
+      header?.encode(into: &out)
+    }
+    broadcast(.newView, slot, bytes, via: &host)
+  }
+
+  static func maximumViewBytes(_ genesis: Genesis) -> Int {
+    max(NewView.maximumBytes(genesis.context.quorum), ViewChange.maximumBytes(genesis.context.quorum))
+      + Header.encodedBytes
+  }
+
+  private mutating func broadcast(
+    _ object: ObjectKind, _ slot: InstanceSlot, _ bytes: [UInt8], via host: inout some NodeHost & ~Copyable
+  ) {
+    for member in 0..<genesis.members where member != index.rawValue {
+      guard let peer = link.peer(.aggregator(ReplicaIndex(member))) else { continue }
+      link.sendChunks(object, slot.instance.owner, slot.instance.period, bytes.span, to: peer, via: &host)
+    }
+  }
+
+  /// A view change or a new view, complete.
+  private mutating func receiveView(
+    _ object: ObjectKind, _ member: ReplicaIndex, _ peer: Int, at now: Instant,
+    via host: inout some NodeHost & ~Copyable
+  ) throws(PlatformError) {
+    let cell = viewAssemblies[Int(member.rawValue)]
+    let owner = cell.assembly.owner
+    let period = cell.assembly.period
+    let bytes = Array(copying: cell.assembly.span)
+    cell.assembly.removeAll()
+    if let slot = existingSlot(owner, period), slot.isFinished { return sendCertificate(slot, to: peer, via: &host) }
+    guard isInWindow(period, now) || existingSlot(owner, period)?.instance.isEngaged == true,
+      let slot = slot(owner, period)
+    else { return link.sealer.count(.notAllowed) }
+    var reader = WireReader(bytes.span)
+    let input: Input
+    let digest: Digest
+    if object == .viewChange {
+      guard let change = try? ViewChange(decoding: &reader), change.vote.statement.signer == member else {
+        return link.sealer.count(.malformedBody)
+      }
+      guard let verified = try? VerifiedViewChange(checking: change, in: genesis.context, by: memberKeys) else {
+        justificationRefusals += 1
+        return
+      }
+      digest = change.prepared.digest
+      input = .viewChange(verified)
+    } else {
+      guard let newView = try? NewView(decoding: &reader) else { return link.sealer.count(.malformedBody) }
+      guard let verified = try? VerifiedNewView(checking: newView, in: genesis.context, by: memberKeys) else {
+        justificationRefusals += 1
+        return
+      }
+      digest = newView.prepare.statement.digest
+      input = .newView(verified)
+    }
+    if reader.remaining > 0 {
+      guard let header = try? Header(decoding: &reader), reader.remaining == 0, header.digest == digest else {
+        return link.sealer.count(.malformedBody)
+      }
+      slot.keep(header)
+    }
+    try step(slot, input, via: &host)
+  }
+
   /// Applies a decision that was reached by votes.
   private mutating func finish(_ slot: InstanceSlot, via host: inout some NodeHost & ~Copyable) throws(PlatformError) {
     guard let quorum = slot.instance.certificate else { return }
     let isNull = quorum.statement.digest == Instance.nullDigest
-    guard isNull || slot.proposedHeader?.digest == quorum.statement.digest else { return }
+    guard isNull || slot.select(quorum.statement.digest) else { return }
     try conclude(slot, Certificate(quorum: quorum, header: isNull ? nil : slot.proposedHeader), via: &host)
   }
 
@@ -495,7 +609,7 @@ public struct AggregatorNode: ~Copyable {
     case .record: try receiveRecord(input.span, sender, peer, at: now, via: &host)
     case .vote, .proposal: try receiveVote(type, input.span, sender, peer, at: now, via: &host)
     case .want: serve(input.span, sender, peer, via: &host)
-    case .chunk: try receiveChunk(input.span, sender, peer, via: &host)
+    case .chunk: try receiveChunk(input.span, sender, peer, at: now, via: &host)
     case .status, .receipt, .proof: link.sealer.count(.notAllowed)
     }
   }
@@ -587,17 +701,17 @@ public struct AggregatorNode: ~Copyable {
       // Whoever still votes there missed the decision. (consensus rule 27)
       return sendCertificate(slot, to: peer, via: &host)
     }
-    guard isInWindow(body.period, now) || existingSlot(body.owner, body.period)?.instance.hasSigned == true,
+    guard isInWindow(body.period, now) || existingSlot(body.owner, body.period)?.instance.isEngaged == true,
       let slot = slot(body.owner, body.period)
     else { return link.sealer.count(.notAllowed) }
     let vote = Vote(statement: body.statement(in: genesis.context, signer: member), signature: body.signature)
     guard
       let authenticated = Authenticated(
         checking: vote, by: genesis.aggregators[Int(member.rawValue)].verificationKey)
-    else { return link.sealer.count(.badSeal) }
+    else { return link.sealer.count(.badSignature) }
     if type == .vote { return try step(slot, .vote(authenticated), via: &host) }
     guard body.digest == header?.digest ?? Instance.nullDigest else { return link.sealer.count(.malformedBody) }
-    if slot.instance.accepted == nil { slot.proposedHeader = header }
+    if slot.instance.view.rawValue == 0, slot.instance.accepted == nil, let header { slot.propose(header) }
     try step(slot, .proposal(authenticated), via: &host)
   }
 
@@ -636,7 +750,7 @@ public struct AggregatorNode: ~Copyable {
       var table = ByteBuffer(capacity: 8 * Int(max(1, set.coverage.meterCount)))
       table.replace { out in set.coverage.encode(into: &out) }
       link.sendChunks(.coverageTable, want.owner, period, table.span, to: peer, via: &host)
-    case .proof: return
+    case .proof, .viewChange, .newView: return
     }
   }
 
@@ -655,10 +769,11 @@ public struct AggregatorNode: ~Copyable {
   }
 
   private mutating func receiveChunk(
-    _ bytes: Span<UInt8>, _ sender: NodeIdentifier, _ peer: Int, via host: inout some NodeHost & ~Copyable
+    _ bytes: Span<UInt8>, _ sender: NodeIdentifier, _ peer: Int, at now: Instant,
+    via host: inout some NodeHost & ~Copyable
   ) throws(PlatformError) {
     var reader = WireReader(bytes)
-    guard sender.aggregatorIndex != nil, let chunk = try? Chunk(decoding: &reader),
+    guard let member = sender.aggregatorIndex, let chunk = try? Chunk(decoding: &reader),
       let piece = try? reader.readBytes(reader.remaining), chunk.owner.rawValue < genesis.members
     else { return link.sealer.count(.malformedBody) }
     switch chunk.object {
@@ -688,6 +803,10 @@ public struct AggregatorNode: ~Copyable {
       try host.append(entry.span)
       try host.sync()
       set.pending = nil
+    case .viewChange, .newView:
+      if viewAssemblies[Int(member.rawValue)].assembly.add(chunk, piece) {
+        try receiveView(chunk.object, member, peer, at: now, via: &host)
+      }
     case .product, .records, .proof: link.sealer.count(.notAllowed)
     }
   }

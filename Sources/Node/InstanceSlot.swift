@@ -7,8 +7,13 @@ import Wire
 /// Everything an aggregator holds about one set in one period. Memory is taken once and reused period after period.
 final class InstanceSlot {
   var instance: Instance
-  var proposedHeader: Header?
+  /// The header being looked at: of the accepted proposal, or of the value that must be proposed.
+  private(set) var proposedHeader: Header?
+  /// The header of a prepared value that arrived with a view change; the lock may come to be on it.
+  private var keptHeader: Header?
   var proposalRefusal: HeaderRefusal?
+  /// The proposal builds on a header this replica does not hold; counted once.
+  var isAheadOfHead = false
   /// Set once the decision was applied to the set's chain; the bytes are the certificate file.
   var certificate: [UInt8] = []
   var header: Header?
@@ -31,13 +36,37 @@ final class InstanceSlot {
   func reset(owner: ReplicaIndex, period: Period) {
     instance.reset(owner: owner, period: period)
     proposedHeader = nil
+    keptHeader = nil
     proposalRefusal = nil
+    isAheadOfHead = false
     certificate = []
     header = nil
     isFinished = false
     product = []
     held = MeterBitmap()
     receipted = MeterBitmap()
+  }
+
+  /// Looks at another header; the earlier one is kept in case it was prepared.
+  func propose(_ header: Header) {
+    if let earlier = proposedHeader, earlier.digest == header.digest { return }
+    keptHeader = proposedHeader
+    proposedHeader = header
+    proposalRefusal = nil
+  }
+
+  /// Keeps the header of a value that others prepared.
+  func keep(_ header: Header) {
+    if let earlier = proposedHeader, earlier.digest == header.digest { return }
+    keptHeader = header
+  }
+
+  /// Makes the header with this digest the one being looked at; false if it is not here.
+  func select(_ digest: Digest) -> Bool {
+    if let header = proposedHeader, header.digest == digest { return true }
+    guard let header = keptHeader, header.digest == digest else { return false }
+    propose(header)
+    return true
   }
 
   func hash(of meter: MeterIndex) -> Digest { hashes[Int(meter.rawValue)] }
@@ -78,4 +107,10 @@ final class SetState {
     self.coverage = coverage
     head = genesisDigest
   }
+}
+
+/// A class, so that an array can hold what has one owner.
+final class AssemblyCell {
+  var assembly: Assembly
+  init(capacity: Int) { assembly = Assembly(capacity: capacity) }
 }

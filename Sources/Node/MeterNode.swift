@@ -27,7 +27,9 @@ struct OutstandingRecord {
   /// Registers up to which this record accounts: whole watt-hours above the base.
   var closing: EnergyRegisters
   var bytes: [UInt8]
-  var isReceipted = false
+  /// Bit i: aggregator i promised that it holds the record.
+  var receiptedBy: UInt64 = 0
+  var isReceipted: Bool { receiptedBy != 0 }
 }
 
 /// Turns a meter's registers into records and follows each until its set has certified it.
@@ -236,17 +238,20 @@ public struct MeterNode: ~Copyable {
     ticks += 1
     if ticks % 5 == 1 { link.greet(via: &host) }
     guard let newest = outstanding.last else { return }
-    if !newest.isReceipted, ticks % 3 == 0 { sendNewest(via: &host) }
+    // Also behind one promise: the primary may be the one that did not hear.
+    if ticks % (newest.isReceipted ? 10 : 3) == 0 { sendNewest(via: &host) }
     // Without a receipt too, though seldom: a record is refused when more is certified than this meter knows of.
     if ticks % (newest.isReceipted ? 5 : 15) == 0 { askForProof(newest.through, via: &host) }
   }
 
-  /// To the set's primary and the next one from the start. (DESIGN §3)
+  /// To the set's primary and the next one from the start, unless they promised already. (DESIGN §3)
   private mutating func sendNewest(via host: inout some NodeHost & ~Copyable) {
     guard let newest = outstanding.last else { return }
     for ahead in UInt32(0)..<2 {
       let target = genesis.context.primary(owner: owner, period: newest.through, view: View(ahead))
-      guard let peer = link.peer(.aggregator(target)) else { continue }
+      guard newest.receiptedBy >> UInt64(target.rawValue) & 1 == 0, let peer = link.peer(.aggregator(target)) else {
+        continue
+      }
       link.send(.record, to: peer, via: &host) { out in out.write(newest.bytes.span) }
     }
   }
@@ -276,7 +281,7 @@ public struct MeterNode: ~Copyable {
           checking: receipt, by: genesis.aggregators[Int(receipt.signer.rawValue)].verificationKey) != nil,
         let place = outstanding.firstIndex(where: { $0.recordHash == receipt.recordHash })
       else { return link.sealer.count(.malformedBody) }
-      outstanding[place].isReceipted = true
+      outstanding[place].receiptedBy |= 1 << UInt64(receipt.signer.rawValue)
       receiptCount += 1
     case .chunk:
       guard let chunk = try? Chunk(decoding: &reader), chunk.object == .certificate, chunk.owner == owner,

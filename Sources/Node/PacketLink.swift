@@ -9,8 +9,13 @@ struct PacketLink: ~Copyable {
   var sealer: Sealer
   private var body = ByteBuffer(capacity: Sealer.maximumBodyBytes)
   private var datagram = ByteBuffer(capacity: Sealer.maximumDatagramBytes)
+  /// Peers whose unknown run was answered since the last ``greet(via:)``.
+  private var isAnswered: [Bool]
 
-  init(_ sealer: consuming Sealer) { self.sealer = sealer }
+  init(_ sealer: consuming Sealer) {
+    isAnswered = Array(repeating: false, count: sealer.peers.count)
+    self.sealer = sealer
+  }
 
   func peer(_ identifier: NodeIdentifier) -> Int? { sealer.index(of: identifier.rawValue) }
 
@@ -20,6 +25,13 @@ struct PacketLink: ~Copyable {
     _ fill: (inout OutputSpan<UInt8>) -> Void
   ) {
     guard let endpoint = sealer.peers[peer].endpoint else { return }
+    send(type, to: peer, at: endpoint, via: &host, fill)
+  }
+
+  private mutating func send(
+    _ type: PacketType, to peer: Int, at endpoint: Endpoint, via host: inout some NodeHost & ~Copyable,
+    _ fill: (inout OutputSpan<UInt8>) -> Void
+  ) {
     body.replace(fill)
     if Self.seal(type, body, to: peer, by: &sealer, into: &datagram) { host.send(datagram.span, to: endpoint) }
   }
@@ -40,7 +52,19 @@ struct PacketLink: ~Copyable {
 
   /// Announces this run to every peer that has not answered yet.
   mutating func greet(via host: inout some NodeHost & ~Copyable) {
-    for peer in sealer.peers.indices where sealer.peers[peer].bootCounter == 0 { sendStatus(to: peer, via: &host) }
+    for peer in sealer.peers.indices {
+      isAnswered[peer] = false
+      if sealer.peers[peer].bootCounter == 0 { sendStatus(to: peer, via: &host) }
+    }
+  }
+
+  /// Tells a peer that still seals for an earlier run, or that we know no run of, about ours. The address is only
+  /// claimed, so it gets one STATUS between two greetings and is not remembered.
+  private mutating func answerStranger(via host: inout some NodeHost & ~Copyable) {
+    guard let (peer, endpoint) = sealer.takeStranger(), !isAnswered[peer] else { return }
+    isAnswered[peer] = true
+    let status = sealer.statusBody(to: peer)
+    send(.status, to: peer, at: endpoint, via: &host) { out in out.write(status) }
   }
 
   mutating func sendChunks(
@@ -72,7 +96,10 @@ struct PacketLink: ~Copyable {
   ) -> (type: PacketType, peer: Int)? {
     var opened: (type: PacketType, peer: Int)?
     input.replace { out in opened = sealer.open(datagram, from: endpoint, into: &out) }
-    guard let opened else { return nil }
+    guard let opened else {
+      answerStranger(via: &host)
+      return nil
+    }
     if opened.type == .status {
       if sealer.readStatus(input.span) { sendStatus(to: opened.peer, via: &host) }
       return nil

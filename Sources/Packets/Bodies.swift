@@ -9,6 +9,9 @@ public enum ObjectKind: UInt8, Sendable {
   case records = 3
   case coverageTable = 4
   case proof = 5
+  /// Sent unasked: a view change or a new view, and the header of its value.
+  case viewChange = 6
+  case newView = 7
 }
 
 /// Asks a peer for something it holds.
@@ -110,6 +113,7 @@ public struct Assembly: ~Copyable {
   private var received: UInt64 = 0
   private var total: UInt16 = 0
   private var length: UInt32 = 0
+  private var object = ObjectKind.certificate
   public private(set) var owner = ReplicaIndex(0)
   public private(set) var period = Period(0)
 
@@ -118,7 +122,7 @@ public struct Assembly: ~Copyable {
     buffer = ByteBuffer(capacity: capacity)
   }
 
-  /// Adds a piece; another object's piece starts over. True when the object is complete.
+  /// Adds a piece; another object's piece starts over. True, once, when the object is complete.
   public mutating func add(_ chunk: Chunk, _ bytes: Span<UInt8>) -> Bool {
     let pieces = Chunk.pieces(ofBytes: Int(chunk.objectLength))
     guard chunk.objectLength > 0, Int(chunk.objectLength) <= buffer.capacity, Int(chunk.total) == pieces,
@@ -126,7 +130,10 @@ public struct Assembly: ~Copyable {
     else { return false }
     let start = Int(chunk.index) * Chunk.maximumPieceBytes
     guard bytes.count == min(Chunk.maximumPieceBytes, Int(chunk.objectLength) - start) else { return false }
-    if chunk.owner != owner || chunk.period != period || chunk.total != total || chunk.objectLength != length {
+    if chunk.object != object || chunk.owner != owner || chunk.period != period || chunk.total != total
+      || chunk.objectLength != length
+    {
+      object = chunk.object
       owner = chunk.owner
       period = chunk.period
       total = chunk.total
@@ -137,10 +144,13 @@ public struct Assembly: ~Copyable {
     for place in 0..<bytes.count { memory[start + place] = bytes[place] }
     received |= 1 << UInt64(chunk.index)
     buffer.setCount(Int(length))
-    return received.nonzeroBitCount == pieces
+    guard received.nonzeroBitCount == pieces else { return false }
+    // Otherwise every piece that comes twice would have the whole object checked again.
+    received = 0
+    return true
   }
 
-  /// The object, once ``add(_:_:)`` returned true.
+  /// The object, after ``add(_:_:)`` returned true and until it is called again.
   public var span: Span<UInt8> {
     @_lifetime(borrow self) borrowing get { buffer.span }
   }

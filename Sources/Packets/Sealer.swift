@@ -7,6 +7,8 @@ import Wire
 public enum DropReason: UInt8, CaseIterable, Sendable {
   case malformed, notForMe, unknownSender, replayed, staleBoot, unknownBoot, badSeal, malformedBody, notAllowed,
     overBudget
+  /// Sealed by its sender, but a signature inside does not hold.
+  case badSignature
 }
 
 /// One party packets are exchanged with.
@@ -44,7 +46,10 @@ public struct Sealer: ~Copyable {
   private let agreementKey: AgreementKey
   public private(set) var peers: [Peer]
   private var keys: [PeerKeys]
-  public private(set) var drops = InlineArray<10, UInt64>(repeating: 0)
+  public private(set) var drops = InlineArray<11, UInt64>(repeating: 0)
+  /// Who sent the packet that was last dropped as ``DropReason/unknownBoot``, and from where: a peer that has not heard
+  /// of this run yet. Nothing of it is authenticated.
+  public private(set) var stranger: (peer: Int, endpoint: Endpoint)?
   /// A peer knows a higher boot counter of ours: this node runs from an old image.
   public private(set) var learnedOfHigherOwnBoot = false
 
@@ -67,7 +72,7 @@ public struct Sealer: ~Copyable {
     epoch: Epoch, peers: [Peer]
   ) {
     precondition(bootCounter > 0)
-    precondition(DropReason.allCases.count == 10)
+    precondition(DropReason.allCases.count == 11)
     self.identifier = identifier
     self.bootCounter = bootCounter
     self.networkIdentifier = networkIdentifier
@@ -104,11 +109,12 @@ public struct Sealer: ~Copyable {
       out.write(receiverBoot)
     }
     guard let shared = agreementKey.sharedSecret(with: peers[peer].agreementKey) else {
-      // A key of small order would make the seal known to all. The genesis names it, so this is no packet's fault;
-      // nothing sealed under a digest of the context and our own secret opens for anybody.
-      let own = agreementKey.publicKey.bytes
-      var unusable = own
-      return SealingKey(deriveKey(from: SecretBytes(taking: &unusable), context: context.span))
+      // A key of small order would make the seal known to all. The genesis names it, so this is no packet's fault.
+      // Our key agreed with itself is a secret nobody else can compute, so under it nothing opens for anybody.
+      guard let own = agreementKey.sharedSecret(with: agreementKey.publicKey) else {
+        preconditionFailure("a public key made from a seed is never of small order")
+      }
+      return SealingKey(deriveKey(from: own, context: context.span))
     }
     return SealingKey(deriveKey(from: shared, context: context.span))
   }
@@ -162,7 +168,9 @@ public struct Sealer: ~Copyable {
       return openStatus(header, peer, sealed, nonce, clear, endpoint, &output)
     }
     guard header.bootCounter == peers[peer].bootCounter, header.bootCounter > 0 else {
-      return drop(header.bootCounter < peers[peer].bootCounter ? .staleBoot : .unknownBoot)
+      guard header.bootCounter >= peers[peer].bootCounter else { return drop(.staleBoot) }
+      stranger = (peer, endpoint)
+      return drop(.unknownBoot)
     }
     guard peers[peer].window.isFresh(header.packetSequence) else { return drop(.replayed) }
     guard keys[peer].receiving.open(sealed, nonce: nonce, associatedData: clear, into: &output) else {
@@ -213,12 +221,19 @@ public struct Sealer: ~Copyable {
   /// Reads a STATUS body. True when the peer does not know our boot counter yet and should be told.
   public mutating func readStatus(_ body: Span<UInt8>) -> Bool {
     var reader = WireReader(body)
-    guard let _ = try? reader.read(UInt64.self), let known = try? reader.read(UInt64.self) else {
+    guard let _ = try? reader.read(UInt64.self), let known = try? reader.read(UInt64.self), reader.remaining == 0
+    else {
       count(.malformedBody)
       return false
     }
     if known > bootCounter { learnedOfHigherOwnBoot = true }
     return known < bootCounter
+  }
+
+  /// ``stranger``, once.
+  public mutating func takeStranger() -> (peer: Int, endpoint: Endpoint)? {
+    defer { stranger = nil }
+    return stranger
   }
 
   public mutating func count(_ reason: DropReason) { drops[Int(reason.rawValue)] += 1 }

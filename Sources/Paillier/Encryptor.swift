@@ -4,7 +4,7 @@ import Wire
 /// Encrypts under one public key in Damgård–Jurik–Nielsen form: c = (1 + m·n)·h_s^a mod n². (DJN 2010, §4.2)
 ///
 /// The base h_s = (−x²)ⁿ mod n² is this encryptor's own, drawn once; a is fresh for every ciphertext and has half the
-/// bits of n. Sums of ciphertexts with different bases decrypt as usual. (`docs/CRYPTOGRAPHY.md`)
+/// bits of n. Sums of ciphertexts with different bases decrypt as usual.
 public struct Encryptor: ~Copyable {
   public let key: PublicKey
   private let base: Integer

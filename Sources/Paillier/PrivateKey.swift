@@ -137,6 +137,8 @@ public struct PrivateKey: ~Copyable {
     do { file = try KeyFile(bytes) } catch { throw .malformedKeyFile }
     let p = Integer(bigEndian: bytes.extracting(file.firstPrime))
     let q = Integer(bigEndian: bytes.extracting(file.secondPrime))
+    // Primes that begin with zero bits would be a second encoding, and one that does not fit when it is written again.
+    guard p.bitWidth == 8 * file.firstPrime.count, q.bitWidth == p.bitWidth else { throw .malformedKeyFile }
     try self.init(p: p, q: q, layout: SlotLayout(file.quantities), allowingSmallForTests: allowingSmallForTests)
   }
 

@@ -5,6 +5,9 @@ func programMain(_ argumentCount: Int32, _ arguments: UnsafeMutablePointer<Unsaf
   checkCryptography(&report)
   checkPaillier(&report)
   checkConsensus(&report)
+  checkAggregation(&report)
+  checkPackets(&report)
+  checkMetering(&report)
   print("\(report.passed) passed, \(report.failed) failed")
   return report.failed == 0 ? 0 : 1
 }

@@ -1,4 +1,5 @@
 import Aggregation
+import CLinux
 import Configuration
 import Consensus
 import Cryptography
@@ -49,8 +50,15 @@ struct Identity: ~Copyable {
   }
 }
 
-/// Makes one identity and prints its public half.
+/// Makes one identity and prints its public half. A file that is there is left alone.
 func keygen(_ path: String, json: Bool) throws(Failure) {
+  // Taking the name first leaves no moment in which two could write the same file.
+  let file = busbar_create_new(path, 0o600)
+  guard file >= 0 else {
+    throw Failure(
+      Files.exists(path) ? "\(path) exists; a key is never overwritten" : "\(path) cannot be made (\(-file))")
+  }
+  busbar_close(file)
   var random = SecureRandom()
   let identity = Identity(random: &random)
   try identity.write(to: path)

@@ -1,4 +1,5 @@
 import Aggregation
+import CLinux
 import Configuration
 import Consensus
 import Cryptography
@@ -12,90 +13,151 @@ import Paillier
 import Units
 import Wire
 
-/// Makes keys, genesis and a folder for each node from a topology file.
-func provision(topology path: String, into folder: String) throws(Failure) {
-  let bytes = try readFile(path)
-  let topology: TopologyConfiguration
-  do throws(ConfigurationError) { topology = try TopologyConfiguration(file: path, bytes: bytes.span) } catch {
-    throw Failure(error)
+/// Keys, genesis and a folder for each node of a group, made beside their place and renamed into it when all is there.
+struct Provisioning: ~Copyable {
+  private let topology: TopologyConfiguration
+  /// The topology file itself, which is kept with what was made from it.
+  private let text: [UInt8]
+  /// Where everything will be, and what the nodes' configurations say.
+  let folder: String
+  private let workFolder: String
+  private var random = SecureRandom()
+
+  init(topology: TopologyConfiguration, text: [UInt8], folder: String) {
+    self.topology = topology
+    self.text = text
+    var folder = folder
+    while folder.utf8.count > 1, folder.hasSuffix("/") { folder.removeLast() }
+    self.folder = folder
+    workFolder = folder + ".new"
   }
-  try makeFolder(folder)
-  var random = SecureRandom()
-  let layout = SlotLayout([.activeEnergyImport, .activeEnergyExport])
-  let bookkeeper = "\(folder)/bookkeeper-1"
-  try makeFolder(bookkeeper)
-  let modulus: [UInt8]
-  do throws(PaillierError) {
-    let key = try PrivateKey(generatingBits: topology.modulusBits, layout: layout, using: &random)
-    let file = [UInt8](capacity: key.encodedBytes) { out in key.encode(into: &out) }
-    modulus = [UInt8](capacity: key.publicKey.modulusBytes) { out in key.publicKey.writeModulus(into: &out) }
-    do throws(Failure) { try writeFile("\(bookkeeper)/paillier.key", file, mode: 0o600) } catch {
-      throw PaillierError.malformedKeyFile
+
+  /// - Throws: before anything is made when the folder exists or its name does not fit into a configuration; after a
+  ///   failure the work folder is left for whoever looks into it.
+  mutating func make() throws(Failure) -> Genesis {
+    guard !Files.exists(folder) else { throw Failure("\(folder) exists; name a fresh folder") }
+    guard !Files.exists(workFolder) else {
+      throw Failure("\(workFolder) is left from a provisioning that was cut short; remove it")
     }
-  } catch { throw Failure("\(bookkeeper)/paillier.key: \(error)") }
+    let configurations = try nodeConfigurations()
+    try makeFolder(workFolder)
+    let genesis = try makeKeys()
+    try writeFile(
+      "\(workFolder)/genesis.bin", [UInt8](capacity: genesis.encodedBytes) { out in genesis.encode(into: &out) })
+    try writeFile("\(workFolder)/topology.ini", text)
+    try makeFolder("\(workFolder)/published")
+    for (name, text) in configurations { try writeFile("\(workFolder)/\(name)/node.ini", Array(text.utf8)) }
+    let result = busbar_rename(workFolder, folder)
+    guard result >= 0 else { throw Failure("\(workFolder) cannot be renamed to \(folder) (\(-result))") }
+    return genesis
+  }
 
-  let aggregators = (1...Int(topology.aggregators)).map { "aggregator-\($0)" }
-  var keys: [PartyKeys] = []
-  for name in aggregators { keys.append(try makeIdentity(folder, name, &random)) }
-  var meters: [[PartyKeys]] = []
-  for owner in 0..<Int(topology.aggregators) {
-    var set: [PartyKeys] = []
-    for index in 0..<Int(topology.metersPerSet) {
-      set.append(try makeIdentity(folder, meterName(owner, index, topology), &random))
+  // MARK: Keys
+
+  private mutating func makeKeys() throws(Failure) -> Genesis {
+    let bookkeeper = try makeIdentity("bookkeeper-1")
+    let modulus = try makePaillierKey("\(workFolder)/bookkeeper-1/paillier.key")
+    var aggregators: [PartyKeys] = []
+    for index in 1...Int(topology.aggregators) { aggregators.append(try makeIdentity("aggregator-\(index)")) }
+    var meters: [[PartyKeys]] = []
+    for owner in 0..<Int(topology.aggregators) {
+      var set: [PartyKeys] = []
+      for index in 0..<Int(topology.metersPerSet) { set.append(try makeIdentity(meterName(owner, index))) }
+      meters.append(set)
     }
-    meters.append(set)
+    let now = LinuxClock().wall().nanoseconds / 1_000_000_000 / UInt64(topology.periodSeconds)
+    return Genesis(
+      epoch: Epoch(1), group: GroupIndex(0), periodSeconds: topology.periodSeconds,
+      minimumContributors: topology.minimumContributors, rotates: topology.rotates, firstPeriod: Period(now + 2),
+      slots: [SlotQuantity.activeEnergyImport.rawValue, SlotQuantity.activeEnergyExport.rawValue], modulus: modulus,
+      bookkeeper: bookkeeper, aggregators: aggregators, meters: meters)
   }
-  let now = LinuxClock().wall().nanoseconds / 1_000_000_000 / UInt64(topology.periodSeconds)
-  let genesis = Genesis(
-    epoch: Epoch(1), group: GroupIndex(0), periodSeconds: topology.periodSeconds,
-    minimumContributors: topology.minimumContributors, rotates: topology.rotates, firstPeriod: Period(now + 2),
-    slots: [SlotQuantity.activeEnergyImport.rawValue, SlotQuantity.activeEnergyExport.rawValue], modulus: modulus,
-    bookkeeper: try makeIdentity(folder, "bookkeeper-1", &random), aggregators: keys, meters: meters)
-  try writeFile("\(folder)/genesis.bin", [UInt8](capacity: genesis.encodedBytes) { out in genesis.encode(into: &out) })
-  try makeFolder("\(folder)/published")
-  try writeNodes(folder, topology)
-}
 
-private func makeIdentity(
-  _ folder: String, _ name: String, _ random: inout SecureRandom
-) throws(Failure) -> PartyKeys {
-  try makeFolder("\(folder)/\(name)")
-  let identity = Identity(random: &random)
-  try identity.write(to: "\(folder)/\(name)/identity.key")
-  return identity.publicKeys
-}
-
-func meterName(_ owner: Int, _ index: Int, _ topology: TopologyConfiguration) -> String {
-  "meter-\(owner * Int(topology.metersPerSet) + index + 1)"
-}
-
-private func writeNodes(_ folder: String, _ topology: TopologyConfiguration) throws(Failure) {
-  let count = Int(topology.aggregators)
-  let bookkeeperPort = Int(topology.basePort) + count
-  var aggregators = "\n[peers]\n"
-  for index in 0..<count {
-    aggregators += "aggregator-\(index + 1) = \(topology.host):\(Int(topology.basePort) + index)\n"
+  /// - Returns: n.
+  private mutating func makePaillierKey(_ path: String) throws(Failure) -> [UInt8] {
+    let layout = SlotLayout([.activeEnergyImport, .activeEnergyExport])
+    var file: [UInt8] = []
+    var modulus: [UInt8] = []
+    do throws(PaillierError) {
+      let key = try PrivateKey(generatingBits: topology.modulusBits, layout: layout, using: &random)
+      file = [UInt8](capacity: key.encodedBytes) { out in key.encode(into: &out) }
+      modulus = [UInt8](capacity: key.publicKey.modulusBytes) { out in key.publicKey.writeModulus(into: &out) }
+    } catch { throw Failure("\(path): \(error)") }
+    try writeFile(path, file, mode: 0o600)
+    return modulus
   }
-  func node(_ role: String, _ name: String, _ port: Int, _ more: String) throws(Failure) {
+
+  private mutating func makeIdentity(_ name: String) throws(Failure) -> PartyKeys {
+    try makeFolder("\(workFolder)/\(name)")
+    let identity = Identity(random: &random)
+    try identity.write(to: "\(workFolder)/\(name)/identity.key")
+    return identity.publicKeys
+  }
+
+  // MARK: Configurations
+
+  private func meterName(_ owner: Int, _ index: Int) -> String {
+    "meter-\(owner * Int(topology.metersPerSet) + index + 1)"
+  }
+
+  /// The node.ini of every node, each read back by the parser that will read it.
+  private func nodeConfigurations() throws(Failure) -> [(name: String, text: String)] {
+    let count = Int(topology.aggregators)
+    let bookkeeperPort = Int(topology.basePort) + count
+    var aggregators = "\n[peers]\n"
+    for index in 0..<count {
+      aggregators += "aggregator-\(index + 1) = \(topology.host):\(Int(topology.basePort) + index)\n"
+    }
+    var result: [(name: String, text: String)] = []
+    for index in 0..<count {
+      result.append(
+        try node(
+          "aggregator", "aggregator-\(index + 1)", Int(topology.basePort) + index,
+          "index = \(index)\n" + aggregators + "bookkeeper-1 = \(topology.host):\(bookkeeperPort)\n"))
+    }
+    result.append(
+      try node("bookkeeper", "bookkeeper-1", bookkeeperPort, "published = \(folder)/published\n" + aggregators))
+    for owner in 0..<count {
+      for index in 0..<Int(topology.metersPerSet) {
+        let place = owner * Int(topology.metersPerSet) + index
+        result.append(
+          try node(
+            "meter", meterName(owner, index), bookkeeperPort + 1 + place,
+            "owner = \(owner)\nindex = \(index)\n\n[meter]\nsource = modbus\nmap = eastron-sdm630\n"
+              + "port = \(topology.busFolder)/meter-\(place)\nunit = 1\nbaud = 9600\nparity = none\n" + aggregators))
+      }
+    }
+    return result
+  }
+
+  private func node(
+    _ role: String, _ name: String, _ port: Int, _ more: String
+  ) throws(Failure) -> (name: String, text: String) {
     let clock = topology.trustsClock ? "trusted" : "synchronised"
+    let data = "\(folder)/\(name)"
     let text =
-      "[node]\nrole = \(role)\ndata = \(folder)/\(name)\ngenesis = \(folder)/genesis.bin\n"
-      + "key = \(folder)/\(name)/identity.key\nlisten = \(topology.host):\(port)\nclock = \(clock)\n" + more
-    try writeFile("\(folder)/\(name)/node.ini", Array(text.utf8))
+      "[node]\nrole = \(role)\ndata = \(data)\ngenesis = \(folder)/genesis.bin\n"
+      + "key = \(data)/identity.key\nlisten = \(topology.host):\(port)\nclock = \(clock)\n" + more
+    // A long or unusual name of the folder may not survive a line of INI.
+    let bytes = Array(text.utf8)
+    do throws(ConfigurationError) {
+      let read = try NodeConfiguration(file: "\(name)/node.ini", bytes: bytes.span)
+      guard read.data == data else { throw read.wrong("node", "data", "data reads back as \(read.data)") }
+    } catch { throw Failure("\(folder) cannot stand in a configuration: \(error)") }
+    return (name, text)
   }
-  for index in 0..<count {
-    try node(
-      "aggregator", "aggregator-\(index + 1)", Int(topology.basePort) + index,
-      "index = \(index)\n" + aggregators + "bookkeeper-1 = \(topology.host):\(bookkeeperPort)\n")
-  }
-  try node("bookkeeper", "bookkeeper-1", bookkeeperPort, "published = \(folder)/published\n" + aggregators)
-  for owner in 0..<count {
-    for index in 0..<Int(topology.metersPerSet) {
-      let place = owner * Int(topology.metersPerSet) + index
-      try node(
-        "meter", "meter-\(place + 1)", bookkeeperPort + 1 + place,
-        "owner = \(owner)\nindex = \(index)\n\n[meter]\nsource = modbus\nmap = eastron-sdm630\n"
-          + "port = \(topology.busFolder)/meter-\(place)\nunit = 1\nbaud = 9600\nparity = none\n" + aggregators)
-    }
-  }
+}
+
+/// Makes a group and says what was made.
+func provision(_ provisioning: consuming Provisioning, _ json: Bool) throws(Failure) {
+  let genesis = try provisioning.make()
+  var meters = 0
+  for set in genesis.meters { meters += set.count }
+  let nodes = meters + Int(genesis.members) + 1
+  printLine(
+    json
+      ? "{\"folder\":\"\(jsonEscaped(provisioning.folder))\",\"network\":\"\(genesis.networkIdentifier)\","
+        + "\"nodes\":\(nodes),\"firstPeriod\":\(genesis.firstPeriod)}"
+      : "\(provisioning.folder): keys and configurations of \(nodes) nodes\nnetwork \(genesis.networkIdentifier), from "
+        + "period \(genesis.firstPeriod) on\nstart each with: busbar run --config \(provisioning.folder)/NODE/node.ini")
 }

@@ -31,13 +31,6 @@ struct LinuxHost: ~Copyable, NodeHost {
   }
 }
 
-func loadNode(_ path: String) throws(Failure) -> NodeConfiguration {
-  let bytes = try readFile(path)
-  do throws(ConfigurationError) { return try NodeConfiguration(file: path, bytes: bytes.span) } catch {
-    throw Failure(error)
-  }
-}
-
 func loadGenesis(_ path: String) throws(Failure) -> Genesis {
   let bytes = try readFile(path)
   do throws(WireError) { return try Genesis(decoding: bytes.span) } catch { throw Failure("\(path): \(error)") }
@@ -56,9 +49,12 @@ func loadPublicKey(_ genesis: Genesis) throws(Failure) -> PublicKey {
 }
 
 /// Runs one node until SIGTERM.
-func run(_ configuration: NodeConfiguration) throws(Failure) {
+func run(_ node: LoadedNode) throws(Failure) {
   ThisProcess.catchTermination()
-  let genesis = try loadGenesis(configuration.genesis)
+  let configuration = node.configuration
+  let checked = try check(node)
+  for warning in checked.warnings { printDiagnostic("\(checked.name): warning: \(warning)") }
+  let genesis = checked.genesis
   let publicKey = try loadPublicKey(genesis)
   let identity = try Identity(path: configuration.key)
   do throws(PlatformError) {
@@ -90,12 +86,10 @@ func run(_ configuration: NodeConfiguration) throws(Failure) {
         try node.tick(at: now, via: &host)
       }
     case .bookkeeper:
-      let file: [UInt8]
-      do throws(Failure) { file = try readSecretFile(configuration.data + "/paillier.key") } catch {
-        throw PlatformError(.notPermitted)
-      }
       let key: PrivateKey
-      do throws(PaillierError) { key = try PrivateKey(decoding: file.span) } catch { throw PlatformError(.corrupted) }
+      do throws(Failure) { key = try loadPaillierKey(configuration.data + "/paillier.key") } catch {
+        throw PlatformError(.corrupted)
+      }
       var node = BookkeeperNode(genesis: genesis, key: key, signer: signer, sealer: sealer)
       for entry in entries { node.restore(entry.span) }
       try loop(&host, clock) { (datagram, endpoint, _, host) throws(PlatformError) in
@@ -110,7 +104,7 @@ func run(_ configuration: NodeConfiguration) throws(Failure) {
         index: MeterIndex(configuration.index), signer: signer,
         closingKey: SelfSealingKey(SecretBytes(copying: identity.closingSeed.span)), sealer: sealer)
       for entry in entries { node.restore(entry.span) }
-      var reader = try EnergyReader(configuration.source, clock)
+      var reader = try EnergyReader(configuration.source, clock, resumingFrom: node.latest)
       var state = ""
       try loop(&host, clock) { (datagram, endpoint, _, host) throws(PlatformError) in
         try node.receive(datagram, from: endpoint, via: &host)
@@ -208,30 +202,63 @@ private func now(_ clock: LinuxClock) -> Instant {
   Instant(monotonic: clock.monotonic(), wall: clock.wall(), clock: clock.state())
 }
 
-/// The energy registers of whatever meter the configuration names. A failed read is tried again at the next tick.
+/// The energy registers of whatever meter the configuration names, as far as they can be believed. A failed or doubtful
+/// read is tried again at the next tick. The port is opened for each reading, so a plug that was pulled does not matter.
 struct EnergyReader: ~Copyable {
   private let source: MeterSource?
   private let clock: LinuxClock
+  private let map: DeviceMap?
+  private var counters: GuardedCounters?
 
-  init(_ source: MeterSource?, _ clock: LinuxClock) throws(PlatformError) {
+  /// - Parameter registers: what was accepted before a restart.
+  init(_ source: MeterSource?, _ clock: LinuxClock, resumingFrom registers: EnergyRegisters?) throws(PlatformError) {
     self.source = source
     self.clock = clock
+    if case .modbus(let name, _, _, _, _)? = source {
+      let found: DeviceMap?
+      do throws(ConfigurationError) { found = try BuiltInDevices.map(named: name) } catch {
+        throw PlatformError(.invalid)
+      }
+      guard let found else { throw PlatformError(.notFound) }
+      map = found
+      counters = GuardedCounters(found.counter)
+      if let registers {
+        counters?.resume(importEnergy: registers.activeEnergyImport, exportEnergy: registers.activeEnergyExport)
+      }
+    } else {
+      map = nil
+      counters = nil
+    }
   }
 
   mutating func read() -> EnergyRegisters? {
     switch source {
-    case .modbus(let map, let path, let unit, let baud, let parity):
-      guard let model = EastronModel(name: map), let mode = SerialPort.Parity(name: parity) else { return nil }
+    case .modbus(_, let path, let unit, let baud, let parity):
+      guard let map, let mode = SerialPort.Parity(name: parity) else { return nil }
       do throws(PlatformError) {
         let port = try SerialPort(path: path, baud: baud, parity: mode)
-        var meter = EastronMeter(port: port, clock: clock, settings: EastronSettings(unit: unit, model: model))
-        do throws(DriverError) { return registers(try meter.readEnergy()) } catch { return nil }
+        do throws(DriverError) {
+          var meter = try MappedDevice(port: port, clock: clock, map: map, unit: unit)
+          if map.layout == .sunSpec { try meter.find() }
+          return try believed(&meter)
+        } catch { return nil }
       } catch { return nil }
     case .sysfs(let root, let device):
       var meter = SysfsMeter(tree: SysfsTree(root: root), clock: clock, name: device)
       do throws(DriverError) { return registers(try meter.readEnergy()) } catch { return nil }
     case nil: return nil
     }
+  }
+
+  /// A counter of 0, and one that fell, is believed only after several equal readings.
+  private mutating func believed(
+    _ meter: inout MappedDevice<SerialPort, LinuxClock>
+  ) throws(DriverError) -> EnergyRegisters? {
+    for _ in 0..<CounterGuard.readingsForReset {
+      let reading = try meter.readEnergy()
+      if let accepted = counters?.accept(reading) { return registers(accepted) }
+    }
+    return nil
   }
 
   private func registers(_ reading: EnergyReading) -> EnergyRegisters {

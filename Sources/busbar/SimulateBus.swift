@@ -14,10 +14,19 @@ struct SimulatedBusOptions {
   var clockFactor: Int64 = 450
   /// House time at the start, in seconds; 0 is a midnight.
   var startSeconds: Int64 = 8 * 3_600
+
+  init(_ arguments: Arguments) throws(Failure) {
+    houses = Int(try arguments.integer("houses", default: Int64(houses), in: 1...1024))
+    guard let folder = arguments.text("folder") else {
+      throw Failure("--houses and --seed need --folder", exitCode: Failure.usageCode)
+    }
+    self.folder = folder
+    seed = UInt64(try arguments.integer("seed", default: Int64(seed), in: 0...Int64.max))
+  }
 }
 
 /// One house at the far end of one pseudoterminal, and its truth file.
-private final class SimulatedLine {
+private final class HouseLine {
   static let unit: UInt8 = 1
   static let capacity = 512
 
@@ -109,11 +118,11 @@ func runSimulatedBus(_ options: SimulatedBusOptions) -> Int32 {
   }
 }
 
-private func openLines(_ options: SimulatedBusOptions) throws(PlatformError) -> [SimulatedLine] {
+private func openLines(_ options: SimulatedBusOptions) throws(PlatformError) -> [HouseLine] {
   for folder in [options.folder, "\(options.folder)/bus", "\(options.folder)/truth"] {
     _ = try checked(busbar_pty_make_folder(folder))
   }
-  var lines: [SimulatedLine] = []
+  var lines: [HouseLine] = []
   for index in 0..<options.houses {
     let terminal = try Pseudoterminal()
     let port = "\(options.folder)/bus/meter-\(index)"
@@ -122,13 +131,13 @@ private func openLines(_ options: SimulatedBusOptions) throws(PlatformError) -> 
     // Golden ratio steps keep neighbours' seeds far apart.
     let seed = options.seed &+ UInt64(index) &* 0x9E37_79B9_7F4A_7C15
     lines.append(
-      SimulatedLine(terminal, house: SimulatedHouse(seed: seed, startSeconds: options.startSeconds), truth: truth))
-    print("{\"port\":\"\(jsonEscaped(port))\",\"unit\":\(SimulatedLine.unit),\"map\":\"eastron-sdm630\"}")
+      HouseLine(terminal, house: SimulatedHouse(seed: seed, startSeconds: options.startSeconds), truth: truth))
+    print("{\"port\":\"\(jsonEscaped(port))\",\"unit\":\(HouseLine.unit),\"map\":\"eastron-sdm630\"}")
   }
   return lines
 }
 
-private func serve(_ lines: [SimulatedLine], _ options: SimulatedBusOptions) throws(PlatformError) {
+private func serve(_ lines: [HouseLine], _ options: SimulatedBusOptions) throws(PlatformError) {
   var descriptors: [Int32] = []
   for line in lines { descriptors.append(line.descriptor) }
   var ready = [UInt8](repeating: 0, count: lines.count)
@@ -143,21 +152,5 @@ private func serve(_ lines: [SimulatedLine], _ options: SimulatedBusOptions) thr
 
 private func checked(_ result: Int32) throws(PlatformError) -> Int32 {
   if result < 0 { throw PlatformError(.other, code: -result) }
-  return result
-}
-
-/// Quotes and backslashes with a backslash; control characters as \u00XX.
-func jsonEscaped(_ text: String) -> String {
-  var result = ""
-  for scalar in text.unicodeScalars {
-    switch scalar.value {
-    case 0x22: result += "\\\""
-    case 0x5C: result += "\\\\"
-    case 0..<0x20:
-      result += scalar.value < 16 ? "\\u000" : "\\u00"
-      result += String(scalar.value, radix: 16)
-    default: result.unicodeScalars.append(scalar)
-    }
-  }
   return result
 }

@@ -225,6 +225,76 @@ struct NodeConfigurationTests {
   }
 }
 
+@Suite("node.ini with a board")
+struct BoardDefaultsTests {
+  private static func read(_ text: String, with board: BoardConfiguration?) throws -> NodeConfiguration {
+    let bytes = Array(text.utf8)
+    return try NodeConfiguration(file: "node.ini", bytes: bytes.span, board: board)
+  }
+  private static func zero() throws -> BoardConfiguration {
+    let bytes = Array(board.utf8)
+    return try BoardConfiguration(file: "board.ini", bytes: bytes.span)
+  }
+  private static let named = edited(meter, line: 8, to: "listen = 127.0.0.1:5000\nboard = b/board.ini")
+
+  @Test("the board's path and line come first, so that the caller can read it")
+  func entry() throws {
+    let bytes = Array(Self.named.utf8)
+    let entry = try NodeConfiguration.boardEntry(file: "node.ini", bytes: bytes.span)
+    #expect(entry?.value == "b/board.ini" && entry?.line == 9)
+    let without = Array(meter.utf8)
+    #expect(try NodeConfiguration.boardEntry(file: "node.ini", bytes: without.span) == nil)
+    #expect(refusal(node: Self.named.replacingOccurrences(of: "b/board.ini", with: "")) == "node.ini:9: board is empty")
+  }
+
+  @Test("what the node says goes before the board, and the board before the defaults")
+  func order() throws {
+    var text = Self.named
+    let full = try Self.read(text, with: try Self.zero())
+    #expect(
+      full.source == .modbus(map: "eastron-sdm630", port: "bus/meter-3", unit: 17, baud: 19_200, parity: "even"))
+    for line in ["port = bus/meter-3\n", "baud = 19200\n", "parity = even\n"] {
+      text = text.replacingOccurrences(of: line, with: "")
+    }
+    let lent = try Self.read(text, with: try Self.zero())
+    #expect(lent.board == "b/board.ini")
+    #expect(
+      lent.source == .modbus(map: "eastron-sdm630", port: "/dev/ttyUSB0", unit: 17, baud: 9600, parity: "odd"))
+    #expect(refusal(node: text) == "node.ini:10: [meter] port is missing")
+    text = text.replacingOccurrences(
+      of: "source = modbus\nmap = eastron-sdm630\nunit = 17", with: "source = sysfs\ndevice = ina219")
+    #expect(try Self.read(text, with: try Self.zero()).source == .sysfs(root: "/sys", device: "ina219"))
+  }
+
+  @Test("what only a value's user can judge is told with the value's line, or its section's")
+  func wrong() throws {
+    let node = try Self.read(Self.named, with: nil)
+    #expect("\(node.wrong("node", "key", "no"))" == "node.ini:7: no")
+    #expect("\(node.wrong("node", "published", "no"))" == "node.ini:1: no")
+  }
+}
+
+@Suite("the kind of a configuration")
+struct ConfigurationKindTests {
+  private static func kind(_ text: String) throws(ConfigurationError) -> ConfigurationKind {
+    let bytes = Array(text.utf8)
+    return try ConfigurationKind(file: "f.ini", bytes: bytes.span)
+  }
+
+  @Test("its sections tell")
+  func sections() throws {
+    #expect(try Self.kind(meter) == .node)
+    #expect(try Self.kind(topology) == .topology)
+    #expect(try Self.kind(board) == .board)
+    #expect(try Self.kind("[peers]\n[node]") == .node)
+  }
+
+  @Test("a file with none of them is refused", arguments: ["", "x = 1", "[nodes]", "; [node]"])
+  func none(text: String) {
+    #expect(throws: ConfigurationError.self) { try Self.kind(text) }
+  }
+}
+
 @Suite("topology.ini")
 struct TopologyConfigurationTests {
   @Test("it is read into its fields")

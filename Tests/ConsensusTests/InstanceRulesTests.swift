@@ -87,9 +87,7 @@ struct InstanceRulesTests {
     bench.step(bench.primary, .propose(digest(1)))
     while !bench.flight.isEmpty { bench.deliver(0) }
     for member in 0..<4 {
-      let revived = bench.fresh(UInt16(member))
-      for vote in bench.journal[member] { revived.instance.restore(vote) }
-      bench.instances[member] = revived
+      bench.restart(member)
       bench.emitted = []
       bench.step(member, .tick)
       #expect(bench.emitted == bench.journal[member])
@@ -101,9 +99,7 @@ struct InstanceRulesTests {
     for kinds in [[StatementKind.prepare], [.commit], [.prepare, .commit]] {
       let bench = Bench(valid: [digest(1), digest(2)])
       for kind in kinds {
-        let vote = bench.vote(kind, by: 0, digest(1))
-        bench.journal[0].append(vote)
-        bench.instances[0].instance.restore(vote)
+        bench.restoreAlone(bench.vote(kind, by: 0, digest(1)), into: 0)
       }
       bench.receive(0, bench.vote(.prepare, by: UInt16(bench.primary), digest(2)), proposal: true)
       bench.step(0, .validated(digest(2)))
@@ -117,7 +113,7 @@ struct InstanceRulesTests {
   @Test("a restarted primary bound by its commit alone proposes nothing else (rule 40)")
   func primaryBoundAfterRestart() {
     let bench = Bench()
-    bench.instances[bench.primary].instance.restore(bench.vote(.commit, by: UInt16(bench.primary), digest(1)))
+    bench.restoreAlone(bench.vote(.commit, by: UInt16(bench.primary), digest(1)), into: bench.primary)
     bench.step(bench.primary, .propose(digest(2)))
     #expect(bench.refusals == [.alreadyProposed])
     #expect(bench.emitted.isEmpty)

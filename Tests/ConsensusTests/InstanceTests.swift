@@ -42,8 +42,13 @@ final class Bench {
   let period = Period(6)
   var instances: [Cell] = []
   var journal: [[Vote]]
-  /// In flight: receiver, vote, is it a proposal.
-  var flight: [(Int, Vote, Bool)] = []
+  /// What the disks hold: an entry for each own vote, as the instance wrote it.
+  var entries: [[[UInt8]]]
+  enum Message {
+    case vote(Vote), proposal(Vote), viewChange(ViewChange), newView(NewView)
+  }
+  /// In flight, by receiver.
+  var flight: [(Int, Message)] = []
   var decisions: [Int: Digest] = [:]
   var emitted: [Vote] = []
   var evidence = 0
@@ -58,15 +63,19 @@ final class Bench {
     init(_ instance: consuming Instance) { self.instance = instance }
   }
 
-  init(members: UInt16 = 4, valid: Set<Digest> = [digest(1), Digest()]) {
+  let timing: Timing
+
+  init(members: UInt16 = 4, valid: Set<Digest> = [digest(1), Digest()], timing: Timing = .standard) {
     context = makeContext(members: members)
+    self.timing = timing
     self.valid = valid
     journal = Array(repeating: [], count: Int(members))
+    entries = Array(repeating: [], count: Int(members))
     for member in 0..<members { instances.append(fresh(member)) }
   }
 
   func fresh(_ member: UInt16) -> Cell {
-    Cell(Instance(context: context, replica: ReplicaIndex(member), owner: owner, period: period))
+    Cell(Instance(context: context, replica: ReplicaIndex(member), owner: owner, period: period, timing: timing))
   }
 
   var primary: Int { Int(context.primary(owner: owner, period: period, view: View(0)).rawValue) }
@@ -77,13 +86,16 @@ final class Bench {
     instances[member].instance.step(input, signer: key, into: &effects)
     for index in 0..<effects.count {
       switch effects[index] {
-      case .persist(let vote): journal[member].append(vote)
-      case .broadcast(let vote), .broadcastProposal(let vote):
-        #expect(journal[member].contains(vote), "sent before durable (rule 39)")
-        emitted.append(vote)
-        var isProposal = false
-        if case .broadcastProposal = effects[index] { isProposal = true }
-        for other in instances.indices where other != member { flight.append((other, vote, isProposal)) }
+      case .persist(let vote):
+        journal[member].append(vote)
+        entries[member].append(
+          [UInt8](capacity: Instance.maximumEntryBytes(context.quorum)) { out in
+            instances[member].instance.encodeEntry(for: vote, into: &out)
+          })
+      case .broadcast(let vote): send(vote, .vote(vote), from: member)
+      case .broadcastProposal(let vote): send(vote, .proposal(vote), from: member)
+      case .broadcastViewChange(let vote): send(vote, .viewChange(instances[member].instance.viewChange!), from: member)
+      case .broadcastNewView(let vote): send(vote, .newView(instances[member].instance.newView!), from: member)
       case .validate(let digest):
         if valid.contains(digest) { step(member, .validated(digest)) }
       case .decided(let digest):
@@ -96,6 +108,56 @@ final class Bench {
     }
   }
 
+  private func send(_ vote: Vote, _ message: Message, from member: Int) {
+    #expect(journal[member].contains(vote), "sent before durable (rule 39)")
+    emitted.append(vote)
+    for other in instances.indices where other != member { flight.append((other, message)) }
+  }
+
+  /// Crashes a member and starts it again from its journal.
+  func restart(_ member: Int) {
+    let revived = fresh(UInt16(member))
+    for entry in entries[member] { Bench.restore(entry, into: revived) }
+    instances[member] = revived
+    decisions[member] = nil
+  }
+
+  static func restore(_ entry: [UInt8], into cell: Cell) {
+    var reader = WireReader(entry.span)
+    do {
+      let vote = try Vote(decoding: &reader)
+      try cell.instance.restore(vote, proof: &reader)
+    } catch { Issue.record("an entry does not decode") }
+  }
+
+  /// A journal that holds just this vote. The certificate behind a commit is made up of real prepares.
+  func restoreAlone(_ vote: Vote, into member: Int) {
+    let entry = [UInt8](capacity: 1000) { out in
+      vote.encode(into: &out)
+      if vote.statement.kind == .commit { prepared(vote.statement.digest).encode(into: &out) }
+    }
+    journal[member].append(vote)
+    Bench.restore(entry, into: instances[member])
+  }
+
+  /// No certificate.
+  var none: PreparedCertificate {
+    PreparedCertificate(signers: 0, view: View(0), digest: Digest(), signatures: [])
+  }
+
+  func prepared(_ digest: Digest, view: UInt32 = 0, by signers: [UInt16] = [0, 1, 2]) -> PreparedCertificate {
+    var bits: UInt64 = 0
+    for signer in signers { bits |= 1 << UInt64(signer) }
+    return PreparedCertificate(
+      signers: bits, view: View(view), digest: digest,
+      signatures: signers.map { vote(.prepare, by: $0, digest, view: view).signature })
+  }
+
+  /// Delivers what is in flight, and what that causes, in order.
+  func settle() { while !flight.isEmpty { deliver(0) } }
+
+  var keys: MemberKeys { MemberKeys((0..<context.quorum.members).map { signingKey($0).verificationKey }) }
+
   func receive(_ member: Int, _ vote: Vote, proposal: Bool = false) {
     let key = signingKey(vote.statement.signer.rawValue).verificationKey
     guard let authenticated = Authenticated(checking: vote, by: key) else {
@@ -106,8 +168,23 @@ final class Bench {
   }
 
   func deliver(_ index: Int) {
-    let (receiver, vote, isProposal) = flight.remove(at: index)
-    receive(receiver, vote, proposal: isProposal)
+    let (receiver, message) = flight.remove(at: index)
+    deliver(message, to: receiver)
+  }
+
+  func deliver(_ message: Message, to receiver: Int) {
+    switch message {
+    case .vote(let vote): receive(receiver, vote)
+    case .proposal(let vote): receive(receiver, vote, proposal: true)
+    case .viewChange(let change):
+      do { step(receiver, .viewChange(try VerifiedViewChange(checking: change, in: context, by: keys))) } catch {
+        Issue.record("view change of an honest member: \(error)")
+      }
+    case .newView(let newView):
+      do { step(receiver, .newView(try VerifiedNewView(checking: newView, in: context, by: keys))) } catch {
+        Issue.record("new view of an honest member: \(error)")
+      }
+    }
   }
 
   func vote(_ kind: StatementKind, by member: UInt16, _ digest: Digest, view: UInt32 = 0) -> Vote {
@@ -121,7 +198,9 @@ final class Bench {
   func expectNoConflict() {
     for (index, vote) in emitted.enumerated() {
       for other in emitted[..<index]
-      where other.statement.signer == vote.statement.signer && other.statement.kind == vote.statement.kind {
+      where other.statement.signer == vote.statement.signer && other.statement.kind == vote.statement.kind
+        && other.statement.view == vote.statement.view
+      {
         #expect(other == vote)
       }
     }
@@ -229,12 +308,12 @@ struct InstanceTests {
     wrongEpoch.statement.epoch = Epoch(2)
     wrongEpoch.signature = signingKey(0).sign(wrongEpoch.statement)
     bench.receive(3, wrongEpoch)
-    bench.receive(3, bench.vote(.commit, by: 0, digest(1), view: 1))
     bench.receive(3, bench.vote(.viewChange, by: 0, digest(1)))
     bench.receive(3, bench.vote(.commit, by: 9, digest(1)))
     let notPrimary = UInt16((bench.primary + 1) % 4)
     bench.receive(3, bench.vote(.prepare, by: notPrimary, digest(1)), proposal: true)
-    #expect(bench.refusals == [.wrongInstance, .wrongInstance, .wrongView, .wrongKind, .nonMember, .notPrimary])
+    bench.receive(3, bench.vote(.prepare, by: notPrimary, digest(1), view: 1), proposal: true)
+    #expect(bench.refusals == [.wrongInstance, .wrongInstance, .wrongKind, .nonMember, .notPrimary, .wrongView])
   }
 
   @Test("two proposals of one primary are evidence, and only the first is prepared (rules 6, 49)")
@@ -255,12 +334,7 @@ struct InstanceTests {
       var steps = 0
       while !bench.flight.isEmpty {
         if steps == crash {
-          for member in 0..<4 {
-            let revived = bench.fresh(UInt16(member))
-            for vote in bench.journal[member] { revived.instance.restore(vote) }
-            bench.instances[member] = revived
-            bench.decisions[member] = nil
-          }
+          for member in 0..<4 { bench.restart(member) }
           // The revived primary is asked to propose something else.
           bench.step(bench.primary, .propose(digest(2)))
         }

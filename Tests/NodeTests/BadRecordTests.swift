@@ -115,11 +115,11 @@ struct BadRecordTests {
   func refused(bad: BadRecord) {
     let (group, rogue) = prepared()
     let before = group.state(2)
-    let count = group.aggregators[2]!.node.refusals(bad.refusal)
+    let count = group.aggregators[2]!.refusals(bad.refusal)
     rogue.send(.record, bad.bytes(group), toAggregator: 2)
     group.step()
     rogue.listen()
-    #expect(group.aggregators[2]!.node.refusals(bad.refusal) == count + 1)
+    #expect(group.aggregators[2]!.refusals(bad.refusal) == count + 1)
     #expect(group.state(2) == before)
     #expect(!rogue.heard.contains { $0.type == .receipt })
   }
@@ -146,7 +146,7 @@ struct BadRecordTests {
     let before = group.state(2)
     rogue.send(.record, group.record(0, 0, from: 1002, through: 1002, values: [3, 4]), toAggregator: 2)
     group.step()
-    #expect(group.aggregators[2]!.node.refusals(RecordRefusal.conflicting) == 1)
+    #expect(group.aggregators[2]!.refusals(RecordRefusal.conflicting) == 1)
     #expect(group.aggregators[2]!.node.evidenceCount == 1)
     #expect(group.state(2) == before)
   }
@@ -158,7 +158,7 @@ struct BadRecordTests {
     let good = rogue.seal(.record, group.record(0, 0, from: 1002, through: 1002), to: peer)
     let target = Group.endpoint(Group.aggregatorName(2))
     let before = group.state(2)
-    func drops() -> UInt64 { DropReason.allCases.reduce(0) { $0 + group.aggregators[2]!.node.drops($1) } }
+    func drops() -> UInt64 { DropReason.allCases.reduce(0) { $0 + group.aggregators[2]!.drops($1) } }
     var sent: UInt64 = 0
     let start = drops()
     for length in 1..<good.count {
@@ -178,10 +178,10 @@ struct BadRecordTests {
     rogue.post(good, to: target)
     group.step()
     #expect(group.aggregators[2]!.node.held(ReplicaIndex(0), Period(1002)).contains(MeterIndex(0)))
-    let replayed = group.aggregators[2]!.node.drops(.replayed)
+    let replayed = group.aggregators[2]!.drops(.replayed)
     rogue.post(good, to: target)
     group.step()
-    #expect(group.aggregators[2]!.node.drops(.replayed) == replayed + 1)
+    #expect(group.aggregators[2]!.drops(.replayed) == replayed + 1)
   }
 
   @Test("an oversized datagram never reaches a node, and the next one is heard (issue, Bad input)")
@@ -208,7 +208,7 @@ struct BadRecordTests {
     rogue.send(.want, [UInt8](capacity: 80) { out in want.encode(into: &out) }, toAggregator: 1)
     group.step()
     rogue.listen()
-    #expect(group.aggregators[1]!.node.drops(.notAllowed) == 1)
+    #expect(group.aggregators[1]!.drops(.notAllowed) == 1)
     #expect(!rogue.heard.contains { $0.type == .record })
   }
 

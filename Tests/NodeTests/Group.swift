@@ -108,6 +108,15 @@ final class AggregatorProcess {
     self.node = node
     self.host = host
   }
+
+  // `#expect` takes no noncopyable values apart.
+  func drops(_ reason: DropReason) -> UInt64 { node.drops(reason) }
+  func refusals(_ refusal: RecordRefusal) -> UInt64 { node.refusals(refusal) }
+  func refusals(_ refusal: HeaderRefusal) -> UInt64 { node.refusals(refusal) }
+  func refusals(_ refusal: Refusal) -> UInt64 { node.refusals(refusal) }
+  func hasSigned(_ owner: Int, _ period: UInt64) -> Bool {
+    node.hasSigned(ReplicaIndex(UInt16(owner)), Period(period))
+  }
 }
 
 final class MeterProcess {
@@ -314,27 +323,31 @@ final class Group {
 
   /// Everything that waits is delivered, everyone ticks, and 100 ms pass.
   func step() {
-    for index in aggregators.indices { run(Self.aggregatorName(index)) { () throws(PlatformError) in
-      guard let process = self.aggregators[index] else { return }
-      try self.deliver(process)
-      try process.node.tick(at: self.now, via: &process.host)
-    } }
+    for index in aggregators.indices {
+      run(Self.aggregatorName(index)) { () throws(PlatformError) in
+        guard let process = self.aggregators[index] else { return }
+        try self.deliver(process)
+        try process.node.tick(at: self.now, via: &process.host)
+      }
+    }
     run(.bookkeeper) { () throws(PlatformError) in
       guard let process = self.bookkeeper else { return }
       try self.deliver(process)
       try process.node.tick(at: self.now, via: &process.host)
     }
     for owner in meters.indices {
-      for index in meters[owner].indices { run(Self.meterName(owner, index)) { () throws(PlatformError) in
-        guard let process = self.meters[owner][index] else { return }
-        try self.deliver(process)
-        if let period = process.node.needsClosing(at: self.now) {
-          let registers = self.registers(owner, index)
-          self.answers[owner][index].append(registers)
-          try process.node.close(period, registers, via: &process.host)
+      for index in meters[owner].indices {
+        run(Self.meterName(owner, index)) { () throws(PlatformError) in
+          guard let process = self.meters[owner][index] else { return }
+          try self.deliver(process)
+          if let period = process.node.needsClosing(at: self.now) {
+            let registers = self.registers(owner, index)
+            self.answers[owner][index].append(registers)
+            try process.node.close(period, registers, via: &process.host)
+          }
+          process.node.tick(at: self.now, via: &process.host)
         }
-        process.node.tick(at: self.now, via: &process.host)
-      } }
+      }
     }
     clock.advance(milliseconds: Self.stepMilliseconds)
   }

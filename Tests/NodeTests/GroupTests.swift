@@ -10,7 +10,9 @@ import Wire
 
 @Suite("Four aggregators, their meters and a bookkeeper in one process")
 struct GroupTests {
-  @Test("every set is certified in each period, and published sums equal what the houses counted (DESIGN, life of a reading)")
+  @Test(
+    "every set is certified in each period, and published sums equal what the houses counted (DESIGN, life of a reading)"
+  )
   func allIsCertified() {
     let group = Group()
     group.run(toEndOf: 1003, plus: 3800)
@@ -123,6 +125,18 @@ struct GroupTests {
       #expect(group.aggregators[3]!.node.head(of: owner) == group.aggregators[0]!.node.head(of: owner))
       #expect(group.aggregators[3]!.node.coverageRoot(of: owner) == group.aggregators[0]!.node.coverageRoot(of: owner))
     }
+    #expect(group.reckon() == [])
+  }
+
+  @Test("a restarted aggregator hears its meters again and leads its sets (DESIGN §5, boot counters)")
+  func restartedAggregatorLeads() {
+    let group = Group()
+    group.run(toEndOf: 1001, plus: 3000)
+    group.killAggregator(2)
+    group.startAggregator(2)
+    group.run(toEndOf: 1005, plus: 3000)
+    // Every set in every period, those of the restarted primary too.
+    for period in UInt64(1002)...1005 { #expect(group.publishedCount(period) == 4) }
     #expect(group.reckon() == [])
   }
 

@@ -62,7 +62,12 @@ final class Rogue {
       var body = ByteBuffer(capacity: Sealer.maximumBodyBytes)
       var opened: (type: PacketType, peer: Int)?
       body.replace { out in opened = sealer.open(datagram.span, from: sender, into: &out) }
-      guard let opened else { continue }
+      guard let opened else {
+        if let (peer, endpoint) = sealer.takeStranger() {
+          post(seal(.status, Array(copying: sealer.statusBody(to: peer).span), to: peer), to: endpoint)
+        }
+        continue
+      }
       let bytes = Array(copying: body.span)
       if opened.type == .status {
         if sealer.readStatus(bytes.span) {

@@ -1,0 +1,20 @@
+/// Which of the three configuration files a text is, by its sections.
+public enum ConfigurationKind: String, Sendable {
+  case node, topology, board
+
+  /// - Throws: for what no configuration may contain, and for a file with none of the three sections.
+  public init(file: String, bytes: Span<UInt8>) throws(ConfigurationError) {
+    let ini = try IniFile(file: file, bytes: bytes)
+    for section in ini.sections {
+      switch section.name {
+      case "node": self = .node
+      case "group": self = .topology
+      case "board": self = .board
+      default: continue
+      }
+      return
+    }
+    throw ConfigurationError(
+      file: file, line: max(1, ini.lineCount), message: "none of the sections [node], [group] and [board] is here")
+  }
+}

@@ -1,0 +1,79 @@
+import Units
+import Wire
+
+/// What differs between the votes of one kind in one instance.
+struct Ballot: Sendable {
+  var view = View(0)
+  /// Of a view change: one more than the view of the prepared certificate; 0 without one.
+  var sequenceNumber = SequenceNumber(0)
+  var digest = Digest()
+  var signature = Signature()
+}
+
+/// The vote of the highest view of each member, of one kind. The memory is taken once; no member can take more of it
+/// than another. (consensus rules 8, 32)
+struct Ballots: Sendable {
+  /// Bit i: member i has voted.
+  private(set) var present: UInt64 = 0
+  private var ballots: [Ballot]
+
+  init(members: UInt16) { ballots = Array(repeating: Ballot(), count: Int(members)) }
+
+  mutating func removeAll() { present = 0 }
+
+  func has(_ member: ReplicaIndex) -> Bool { present >> UInt64(member.rawValue) & 1 == 1 }
+
+  /// - Precondition: ``has(_:)``
+  subscript(member: ReplicaIndex) -> Ballot { ballots[Int(member.rawValue)] }
+
+  mutating func store(_ vote: Vote) {
+    let member = Int(vote.statement.signer.rawValue)
+    present |= 1 << UInt64(member)
+    ballots[member].view = vote.statement.view
+    ballots[member].sequenceNumber = vote.statement.sequenceNumber
+    ballots[member].digest = vote.statement.digest
+    ballots[member].signature = vote.signature
+  }
+
+  #if BUSBAR_MUTANTS
+    /// In the place of the first member that has not voted.
+    mutating func storeAsAnother(_ vote: Vote) {
+      var other = vote
+      let place = (~present).trailingZeroBitCount
+      guard place < ballots.count else { return }
+      other.statement.signer = ReplicaIndex(UInt16(place))
+      store(other)
+    }
+  #else
+    func storeAsAnother(_ vote: Vote) {}
+  #endif
+
+  /// Members whose ballot is about exactly this view and digest: bit i for member i. (consensus rules 2, 5)
+  func matching(_ view: View, _ digest: Digest, anyView: Bool = false, anyDigest: Bool = false) -> UInt64 {
+    var result: UInt64 = 0
+    var left = present
+    while left != 0 {
+      let member = left.trailingZeroBitCount
+      left &= left - 1
+      if ballots[member].view == view || anyView, anyDigest || ballots[member].digest == digest {
+        result |= 1 << UInt64(member)
+      }
+    }
+    return result
+  }
+
+  /// Members whose ballot is of exactly this view.
+  func of(_ view: View) -> UInt64 { matching(view, Digest(), anyDigest: true) }
+}
+
+/// Walks the members of a bitmap in ascending order.
+struct Members: Sequence, IteratorProtocol {
+  var left: UInt64
+  init(_ bits: UInt64) { left = bits }
+  mutating func next() -> ReplicaIndex? {
+    guard left != 0 else { return nil }
+    let member = left.trailingZeroBitCount
+    left &= left - 1
+    return ReplicaIndex(UInt16(member))
+  }
+}

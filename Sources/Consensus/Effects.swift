@@ -1,0 +1,108 @@
+import Cryptography
+import Units
+import Wire
+
+/// Why an input changed nothing. Counted by the host.
+public enum Refusal: UInt8, CaseIterable, Sendable, CustomStringConvertible {
+  case nonMember, wrongInstance, wrongView, wrongKind, notPrimary, duplicate, conflicting, alreadyProposed
+  /// Someone sent a vote under this member's own key: an echo, or a copy of this node is running. (consensus rule 44)
+  case ownKey
+  /// The primary of a later view has too few view changes, or has not waited long enough to propose NULL.
+  case tooEarly
+  /// A prepared certificate leaves the primary no choice. (consensus rule 14)
+  case locked
+
+  public var description: String {
+    switch self {
+    case .nonMember: "not a member"
+    case .wrongInstance: "another network, epoch, group, set or period"
+    case .wrongView: "another view"
+    case .wrongKind: "a kind that does not belong here"
+    case .notPrimary: "not the primary"
+    case .duplicate: "seen before"
+    case .conflicting: "differs from what was accepted or signed"
+    case .alreadyProposed: "something was proposed already"
+    case .ownKey: "signed with this member's key elsewhere"
+    case .tooEarly: "not yet"
+    case .locked: "another value may be decided"
+    }
+  }
+}
+
+/// What the host must do, in this order. A vote is persisted before it is sent.
+public enum Effect: Sendable {
+  /// Make what ``Instance/encodeEntry(for:into:)`` writes for this own vote durable; nothing that follows may happen
+  /// before. (consensus rule 39)
+  case persist(Vote)
+  case broadcast(Vote)
+  /// The primary's proposal in view 0: its prepare vote, to be sent with the value it stands for.
+  case broadcastProposal(Vote)
+  /// Send ``Instance/viewChange``, whose vote this is, to every member. (consensus rule 19)
+  case broadcastViewChange(Vote)
+  /// Send ``Instance/newView``, whose prepare this is, to every member, with the value it stands for.
+  case broadcastNewView(Vote)
+  /// Find out whether the value behind this digest is held and valid, then say ``Input/validated(_:)``.
+  case validate(Digest)
+  /// The instance is decided; ``Instance/certificate`` proves it. An all-zero digest is NULL.
+  case decided(Digest)
+  /// One member signed two different statements where it may sign one. (consensus rule 49)
+  /// Told once for each member and phase.
+  case evidence(Vote, Vote)
+  /// The instance is decided, and this member is not: it lacks the certificate. (consensus rule 27)
+  case lateVote(ReplicaIndex)
+  case refused(Refusal)
+}
+
+/// Effects of one step, in a buffer of fixed capacity.
+public struct Effects: ~Copyable {
+  /// Invariant: one step causes at most 12: a view change, new view or prepare, and commit, each persisted and sent; a
+  /// decision; what is sent again, at most three; a refusal and evidence.
+  public static let capacity = 16
+  private var storage: [Effect?]
+  public private(set) var count = 0
+
+  public init() { storage = Array(repeating: nil, count: Self.capacity) }
+
+  public mutating func removeAll() { count = 0 }
+  public subscript(index: Int) -> Effect { storage[index]! }
+
+  mutating func append(_ effect: Effect) {
+    precondition(count < Self.capacity)
+    storage[count] = effect
+    count += 1
+  }
+
+  /// An own vote: durable first, then sent. (consensus rule 39)
+  mutating func append(persisting vote: Vote, thenSending effect: Effect) {
+    if mutated(.sendsBeforePersisting) {
+      append(effect)
+      return append(.persist(vote))
+    }
+    let isKept =
+      switch vote.statement.kind {
+      case .prepare:
+        !mutated(.prepareNotPersisted) && !(mutated(.newViewNotPersisted) && vote.statement.view.rawValue > 0)
+      case .commit: !mutated(.commitNotPersisted)
+      default: !mutated(.viewChangeNotPersisted)
+      }
+    if isKept { append(.persist(vote)) }
+    append(effect)
+  }
+}
+
+public enum Input: Sendable {
+  /// This member leads the current view and proposes. An all-zero digest is NULL.
+  case propose(Digest)
+  /// The primary's prepare vote in view 0, received with its proposal. (consensus rule 4)
+  case proposal(Authenticated<Vote>)
+  /// The host holds the value behind the proposal's digest and found it valid.
+  case validated(Digest)
+  case vote(Authenticated<Vote>)
+  case viewChange(VerifiedViewChange)
+  /// The proposal of a later view, with what justifies it.
+  case newView(VerifiedNewView)
+  /// A decision proven by others, of whatever view.
+  case certificate(VerifiedCertificate)
+  /// Time passed. See ``Timing``.
+  case tick
+}

@@ -1,0 +1,116 @@
+import Cryptography
+import Units
+import Wire
+
+/// Checks the signature of a vote under the key of the member it names.
+public protocol VoteVerifier: ~Copyable {
+  /// - Precondition: the signer is a member.
+  func holds(_ vote: Vote) -> Bool
+}
+
+/// The members' Ed25519 keys.
+public struct MemberKeys: VoteVerifier, Sendable {
+  let keys: [VerificationKey]
+  public init(_ keys: [VerificationKey]) { self.keys = keys }
+  public func holds(_ vote: Vote) -> Bool {
+    Authenticated(checking: vote, by: keys[Int(vote.statement.signer.rawValue)]) != nil
+  }
+}
+
+/// Why a view change or a new view was refused.
+public enum JustificationError: Error, Equatable, Sendable {
+  case wrongKind, wrongContext, wrongView, nonMember, notPrimary
+  case wrongSignerCount(UInt16)
+  /// The signature of this member does not hold.
+  case badSignature(signer: UInt16)
+  /// What is claimed to be prepared and the certificate differ.
+  case wrongClaim
+  /// Not the value that follows from the view changes. (consensus rule 15)
+  case wrongValue
+}
+
+/// Exactly q prepare signatures by distinct members over one statement: nothing else can be decided in that view.
+/// Appears only in view changes; never mixed or counted together with commits. (DESIGN §2.3)
+public struct PreparedCertificate: Equatable, Sendable {
+  /// Bit i: member i signed. 0: no certificate, and nothing else is encoded.
+  public var signers: UInt64
+  public var view: View
+  public var digest: Digest
+  /// In the order of the bits; more than that are not looked at.
+  public var signatures: [Signature]
+
+  public init(signers: UInt64, view: View, digest: Digest, signatures: [Signature]) {
+    self.signers = signers
+    self.view = view
+    self.digest = digest
+    self.signatures = signatures
+  }
+
+  /// None, with memory for one.
+  init(quorum: Quorum) {
+    self.init(
+      signers: 0, view: View(0), digest: Digest(),
+      signatures: Array(repeating: Signature(), count: Int(quorum.size)))
+  }
+
+  public var exists: Bool { signers != 0 }
+  /// What a view change says about it: one more than its view, 0 without one.
+  public var claim: SequenceNumber { SequenceNumber(exists ? UInt64(view.rawValue) + 1 : 0) }
+
+  public static func maximumBytes(_ quorum: Quorum) -> Int { 44 + 64 * Int(quorum.size) }
+
+  public static func == (left: Self, right: Self) -> Bool {
+    guard left.signers == right.signers else { return false }
+    guard left.exists else { return true }
+    guard left.view == right.view, left.digest == right.digest else { return false }
+    for place in 0..<left.signers.nonzeroBitCount where left.signatures[place] != right.signatures[place] {
+      return false
+    }
+    return true
+  }
+
+  public func encode(into output: inout OutputSpan<UInt8>) {
+    output.write(signers)
+    guard exists else { return }
+    output.write(view.rawValue)
+    output.write(digest)
+    for place in 0..<signers.nonzeroBitCount { output.write(signatures[place]) }
+  }
+
+  /// Whether the signatures are enough and hold is for ``check(in:owner:period:by:)``.
+  public init(decoding reader: inout WireReader) throws(WireError) {
+    signers = try reader.read(UInt64.self)
+    signatures = []
+    guard signers != 0 else {
+      view = View(0)
+      digest = Digest()
+      return
+    }
+    view = View(try reader.read(UInt32.self))
+    digest = try reader.read(Digest.self)
+    signatures.reserveCapacity(signers.nonzeroBitCount)
+    for _ in 0..<signers.nonzeroBitCount { signatures.append(try reader.read(Signature.self)) }
+  }
+
+  /// Cost: q signature checks. (consensus rule 12)
+  func check(
+    in context: GroupContext, owner: ReplicaIndex, period: Period, by verifier: borrowing some VoteVerifier & ~Copyable
+  ) throws(JustificationError) {
+    guard context.quorum.members == 64 || signers >> UInt64(context.quorum.members) == 0 else { throw .nonMember }
+    let count = signers.nonzeroBitCount
+    let needed = mutated(.certificateOfFPlusOne) ? Int(context.quorum.faults) + 1 : Int(context.quorum.size)
+    guard count == needed || mutated(.certificateOfFPlusOne) && count >= needed else {
+      throw .wrongSignerCount(UInt16(count))
+    }
+    if mutated(.certificateNotVerified) { return }
+    var place = 0
+    for member in Members(signers) {
+      let statement = Statement(
+        kind: .prepare, in: context, owner: owner, period: period, view: view, digest: digest, signer: member)
+      guard verifier.holds(Vote(statement: statement, signature: signatures[place])) else {
+        throw .badSignature(signer: member.rawValue)
+      }
+      place += 1
+    }
+  }
+}

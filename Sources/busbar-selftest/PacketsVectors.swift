@@ -1,0 +1,71 @@
+import Cryptography
+import HAL
+import Packets
+import Units
+import Wire
+
+// From Tests/Oracles/byte_vectors.txt, which a separate implementation made.
+
+private let goldenStatus =
+  "01011000010000000200000000000000090000000000000000000000000000000000000000000000"
+  + "eaaa551da322a28ff04ff8f31adccda3a613ed5cb12a275c7bd5d63b5b7a657b"
+private let goldenEmpty =
+  "0102000002000000010000000000000007000000000000000100000000000000000000000000000078b9a8b20c27ccf3ce5be653a66692b3"
+/// Plain BLAKE2b-256 of the longest datagram.
+private let goldenFullDigest = "819ad5740ebf6cc0325c89168fd00d93e0bfd15c33ef3d1d1cecb940c07a6ac3"
+
+private func vectorKey(_ node: UInt32) -> AgreementKey {
+  var seed = FixedBytes<32>(InlineArray(repeating: 0x40 + UInt8(node)))
+  return AgreementKey(seed: SecretBytes(taking: &seed))
+}
+
+private func vectorSealer(_ own: UInt32, _ other: UInt32, boot: UInt64) -> Sealer {
+  let otherKey = vectorKey(other)
+  return Sealer(
+    identifier: own, agreementKey: vectorKey(own), bootCounter: boot,
+    networkIdentifier: Digest(InlineArray { UInt8($0) }), epoch: Epoch(2),
+    peers: [Peer(identifier: other, agreementKey: otherKey.publicKey, endpoint: nil)])
+}
+
+private func seal(_ sealer: inout Sealer, _ type: PacketType, _ body: [UInt8]) -> [UInt8] {
+  [UInt8](capacity: Sealer.maximumDatagramBytes) { out in _ = sealer.seal(type, body.span, to: 0, into: &out) }
+}
+
+private func status(_ sealer: inout Sealer) -> [UInt8] {
+  let body = sealer.statusBody(to: 0)
+  return seal(&sealer, .status, [UInt8](copying: body.span))
+}
+
+private func open(_ sealer: inout Sealer, _ datagram: [UInt8]) -> [UInt8]? {
+  var isOpen = false
+  let body = [UInt8](capacity: Sealer.maximumBodyBytes) { out in
+    isOpen =
+      sealer.open(datagram.span, from: Endpoint(ipv4: 192, 0, 2, 1, port: 7777), into: &out) != nil
+  }
+  return isOpen ? body : nil
+}
+
+/// Two nodes greet each other and talk: key derivation, seal and header bytes are the same on every target.
+func checkPackets(_ report: inout Report) {
+  var first = vectorSealer(1, 2, boot: 9)
+  var second = vectorSealer(2, 1, boot: 7)
+  let greeting = status(&first)
+  report.check(Hexadecimal.string(greeting.span) == goldenStatus, "packets: STATUS bytes")
+  let heard = open(&second, greeting) ?? []
+  report.check(second.readStatus(heard.span), "packets: a first STATUS asks for an answer")
+  let answer = open(&first, status(&second)) ?? []
+  report.check(!first.readStatus(answer.span), "packets: the answer does not")
+  let vote = seal(&first, .vote, [1, 2, 3])
+  report.check(open(&second, vote) == [1, 2, 3], "packets: a body comes back")
+  report.check(open(&second, vote) == nil, "packets: and opens once")
+  let body = (0..<Sealer.maximumBodyBytes).map { UInt8(truncatingIfNeeded: 7 * $0) }
+  let full = seal(&first, .record, body)
+  let digest = Blake2b.digest { hash in hash.update(full.span) }
+  report.check(digest.description == goldenFullDigest, "packets: bytes of the longest datagram")
+  var flipped = full
+  flipped[1231] ^= 1
+  report.check(open(&second, flipped) == nil, "packets: a flipped bit is dropped")
+  report.check(open(&second, full) == body, "packets: and the honest datagram still opens")
+  let empty = seal(&second, .record, [])
+  report.check(Hexadecimal.string(empty.span) == goldenEmpty, "packets: bytes of the shortest datagram")
+}

@@ -1,0 +1,247 @@
+import Aggregation
+import CLinux
+import Configuration
+import Consensus
+import Cryptography
+import HAL
+import LinuxPlatform
+import Node
+import Packets
+import Paillier
+import Units
+import Wire
+
+/// The longest configuration file; the largest node.ini has 65 peers.
+private let maximumConfigurationBytes = 65536
+
+func readConfiguration(_ path: String) throws(Failure) -> [UInt8] {
+  do throws(PlatformError) { return try Files.read(path, limit: maximumConfigurationBytes) } catch {
+    throw Failure(ConfigurationError(file: path, line: 0, message: "cannot be read: \(error)"))
+  }
+}
+
+/// A node's configuration, with what its board lends it.
+struct LoadedNode {
+  let configuration: NodeConfiguration
+  let board: BoardConfiguration?
+}
+
+func loadNode(_ path: String) throws(Failure) -> LoadedNode {
+  let bytes = try readConfiguration(path)
+  let entry: IniEntry?
+  do throws(ConfigurationError) { entry = try NodeConfiguration.boardEntry(file: path, bytes: bytes.span) } catch {
+    throw Failure(error)
+  }
+  var board: BoardConfiguration?
+  if let entry {
+    guard isReadable(entry.value) else {
+      throw Failure(
+        ConfigurationError(file: path, line: entry.line, message: "board: there is no file \(entry.value)"))
+    }
+    board = try loadBoard(entry.value, try readConfiguration(entry.value))
+  }
+  do throws(ConfigurationError) {
+    return LoadedNode(
+      configuration: try NodeConfiguration(file: path, bytes: bytes.span, board: board), board: board)
+  } catch { throw Failure(error) }
+}
+
+func loadBoard(_ path: String, _ bytes: [UInt8]) throws(Failure) -> BoardConfiguration {
+  do throws(ConfigurationError) { return try BoardConfiguration(file: path, bytes: bytes.span) } catch {
+    throw Failure(error)
+  }
+}
+
+func loadTopology(_ path: String, _ bytes: [UInt8]) throws(Failure) -> TopologyConfiguration {
+  do throws(ConfigurationError) { return try TopologyConfiguration(file: path, bytes: bytes.span) } catch {
+    throw Failure(error)
+  }
+}
+
+private func isReadable(_ path: String) -> Bool {
+  let file = busbar_open_read(path)
+  if file >= 0 { busbar_close(file) }
+  return file >= 0
+}
+
+private func isFolder(_ path: String) -> Bool {
+  let folder = busbar_open_folder(path)
+  if folder >= 0 { busbar_close(folder) }
+  return folder >= 0
+}
+
+// MARK: A node's surroundings
+
+/// A node whose files were found to fit together.
+struct CheckedNode {
+  let name: String
+  let genesis: Genesis
+  /// What an aggregator keeps of its meters' records; it takes this much once, at the start. 0 for others.
+  let recordStoreBytes: Int
+  /// What is missing now and may come.
+  let warnings: [String]
+}
+
+/// Checks every file that a node's configuration names, and that this node is one of the genesis.
+/// - Throws: with exit code 78 and the line of the value that is wrong.
+func check(_ node: LoadedNode) throws(Failure) -> CheckedNode {
+  let configuration = node.configuration
+  let genesis: Genesis
+  do throws(Failure) {
+    genesis = try loadGenesis(configuration.genesis)
+    _ = try loadPublicKey(genesis)
+  } catch { throw wrong(configuration, "genesis", "genesis: \(error.message)") }
+  let (name, keys) = try party(configuration, genesis)
+  do throws(Failure) {
+    let identity = try Identity(path: configuration.key)
+    guard identity.publicKeys == keys else {
+      throw Failure("\(configuration.key) is not the key of \(name) in \(configuration.genesis)")
+    }
+  } catch { throw wrong(configuration, "key", "key: \(error.message)") }
+  guard isFolder(configuration.data) else {
+    throw wrong(configuration, "data", "data: there is no folder \(configuration.data)")
+  }
+  if let published = configuration.published, !isFolder(published) {
+    throw wrong(configuration, "published", "published: there is no folder \(published)")
+  }
+  if configuration.role == .bookkeeper {
+    do throws(Failure) {
+      let path = configuration.data + "/paillier.key"
+      guard try loadPaillierKey(path).publicKey.keyIdentifier == genesis.keyIdentifier else {
+        throw Failure("\(path) is not the key of \(configuration.genesis)")
+      }
+    } catch { throw wrong(configuration, "data", "data: \(error.message)") }
+  }
+  for peer in configuration.peers where peer.name != "bookkeeper-1" {
+    guard (1...Int(genesis.members)).contains(where: { peer.name == "aggregator-\($0)" }) else {
+      throw Failure(
+        configuration.wrong("peers", peer.name, "the genesis has \(genesis.members) aggregators, no \(peer.name)"))
+    }
+  }
+  return CheckedNode(
+    name: name, genesis: genesis, recordStoreBytes: try recordStoreBytes(node, genesis),
+    warnings: warnings(configuration))
+}
+
+private func wrong(_ configuration: NodeConfiguration, _ key: String, _ message: String) -> Failure {
+  Failure(configuration.wrong("node", key, message))
+}
+
+/// What the genesis says of this node. A meter is counted through all sets, as `provision` names it.
+private func party(
+  _ configuration: NodeConfiguration, _ genesis: Genesis
+) throws(Failure) -> (name: String, keys: PartyKeys) {
+  let index = Int(configuration.index)
+  switch configuration.role {
+  case .bookkeeper:
+    guard index == 0 else { throw wrong(configuration, "index", "there is one bookkeeper, with index 0") }
+    return ("bookkeeper-1", genesis.bookkeeper)
+  case .aggregator:
+    guard index < genesis.aggregators.count else {
+      throw wrong(configuration, "index", "the genesis has \(genesis.members) aggregators, no index \(index)")
+    }
+    return ("aggregator-\(index + 1)", genesis.aggregators[index])
+  case .meter:
+    let owner = Int(configuration.owner)
+    guard owner < genesis.meters.count else {
+      throw wrong(configuration, "owner", "the genesis has \(genesis.members) sets, no owner \(owner)")
+    }
+    guard index < genesis.meters[owner].count else {
+      throw wrong(
+        configuration, "index",
+        "set \(owner) has \(genesis.meters[owner].count) meters in the genesis, no index \(index)")
+    }
+    var number = index + 1
+    for set in genesis.meters[..<owner] { number += set.count }
+    return ("meter-\(number)", genesis.meters[owner][index])
+  }
+}
+
+private func recordStoreBytes(_ node: LoadedNode, _ genesis: Genesis) throws(Failure) -> Int {
+  guard node.configuration.role == .aggregator else { return 0 }
+  var records = 0
+  for set in genesis.meters { records += set.count * Int(AggregatorNode.periodsKept) }
+  let bytes = records * (Record.fixedBytes + 2 * genesis.modulus.count)
+  if let board = node.board, bytes > Int(board.memoryBudgetMiB) << 20 {
+    throw wrong(
+      node.configuration, "board",
+      "records of \(bytes >> 20) MiB do not fit into the \(board.memoryBudgetMiB) MiB of \(board.name)")
+  }
+  return bytes
+}
+
+private func warnings(_ configuration: NodeConfiguration) -> [String] {
+  switch configuration.source {
+  case .modbus(_, let port, _, _, _):
+    Files.exists(port) ? [] : ["\(port) is not there now; the meter is read once it is"]
+  case .sysfs(let root, let device):
+    isFolder(root) ? [] : ["\(root), where \(device) is looked for, is not there now"]
+  case nil: []
+  }
+}
+
+func loadPaillierKey(_ path: String) throws(Failure) -> PrivateKey {
+  let file = try readSecretFile(path)
+  do throws(PaillierError) { return try PrivateKey(decoding: file.span) } catch { throw Failure("\(path): \(error)") }
+}
+
+// MARK: check-config
+
+func checkConfiguration(_ path: String, json: Bool) throws(Failure) {
+  let bytes = try readConfiguration(path)
+  let kind: ConfigurationKind
+  do throws(ConfigurationError) { kind = try ConfigurationKind(file: path, bytes: bytes.span) } catch {
+    throw Failure(error)
+  }
+  switch kind {
+  case .node: try describeNode(path, json)
+  case .topology: describe(path, try loadTopology(path, bytes), json)
+  case .board: describe(path, try loadBoard(path, bytes), json)
+  }
+}
+
+private func describeNode(_ path: String, _ json: Bool) throws(Failure) {
+  let node = try loadNode(path)
+  let checked = try check(node)
+  let configuration = node.configuration
+  for warning in checked.warnings { printDiagnostic("\(path): warning: \(warning)") }
+  if json {
+    printLine(
+      "{\"kind\":\"node\",\"valid\":true,\"role\":\"\(configuration.role.rawValue)\",\"name\":\"\(checked.name)\","
+        + "\"network\":\"\(checked.genesis.networkIdentifier)\",\"listen\":\"\(configuration.listen)\","
+        + "\"recordStoreBytes\":\(checked.recordStoreBytes),\"warnings\":\(checked.warnings.count)}")
+    return
+  }
+  printLine("\(path): a valid \(configuration.role.rawValue): \(checked.name) at \(configuration.listen)")
+  printLine("network \(checked.genesis.networkIdentifier), periods of \(checked.genesis.periodSeconds) s")
+  if configuration.role == .aggregator {
+    printLine(
+      "records of \(AggregatorNode.periodsKept) periods take \(checked.recordStoreBytes / 1024) KiB"
+        + (node.board.map { " of the \($0.memoryBudgetMiB) MiB of \($0.name)" } ?? ""))
+  }
+  switch configuration.source {
+  case .modbus(let map, let port, let unit, let baud, let parity):
+    printLine("reads \(map) unit \(unit) on \(port), \(baud) baud, parity \(parity)")
+  case .sysfs(let root, let device): printLine("reads hwmon device \(device) below \(root)")
+  case nil: break
+  }
+}
+
+private func describe(_ path: String, _ topology: TopologyConfiguration, _ json: Bool) {
+  let meters = Int(topology.aggregators) * Int(topology.metersPerSet)
+  printLine(
+    json
+      ? "{\"kind\":\"topology\",\"valid\":true,\"aggregators\":\(topology.aggregators),\"meters\":\(meters),"
+        + "\"periodSeconds\":\(topology.periodSeconds),\"modulusBits\":\(topology.modulusBits)}"
+      : "\(path): a valid topology: \(topology.aggregators) aggregators, \(meters) meters, 1 bookkeeper, periods of "
+        + "\(topology.periodSeconds) s, a \(topology.modulusBits)-bit key")
+}
+
+private func describe(_ path: String, _ board: BoardConfiguration, _ json: Bool) {
+  printLine(
+    json
+      ? "{\"kind\":\"board\",\"valid\":true,\"name\":\"\(jsonEscaped(board.name))\",\"target\":\"\(board.target)\","
+        + "\"memoryBudgetMiB\":\(board.memoryBudgetMiB)}"
+      : "\(path): a valid board: \(board.name) for \(board.target), \(board.memoryBudgetMiB) MiB a node, meters on "
+        + "\(board.serialPort)")
+}

@@ -1,0 +1,202 @@
+import Aggregation
+import Configuration
+import Consensus
+import Cryptography
+import HAL
+import LinuxPlatform
+import Paillier
+import Units
+import Wire
+
+/// What a file is, by the tag it begins with. (docs/PROTOCOL.md)
+private enum FileKind: String, CaseIterable {
+  case genesis, certificate, sum, journal, identity
+  case paillierKey = "paillier-key"
+  /// Text without a tag; its sections tell node.ini, topology.ini and board.ini apart.
+  case configuration
+
+  var tag: String {
+    switch self {
+    case .genesis: "BUSBARgn"
+    case .certificate: "BUSBARce"
+    case .sum: "BUSBARsm"
+    case .journal: JournalReader.tag
+    case .identity: "BUSBARid"
+    case .paillierKey: "BUSBARsk"
+    case .configuration: ""
+    }
+  }
+
+  /// - Throws: for a file that carries none of our tags and is not called something.ini.
+  init(of path: String) throws(Failure) {
+    let head = Array(try readFile(path, limit: JournalReader.maximumFileBytes).prefix(8))
+    for kind in Self.allCases where kind != .configuration && head == Array(kind.tag.utf8) {
+      self = kind
+      return
+    }
+    guard path.hasSuffix(".ini") else { throw Failure("\(path): not a file of busbar: no known tag") }
+    self = .configuration
+  }
+}
+
+func inspect(_ arguments: Arguments) throws(Failure) {
+  let path = arguments.words.last ?? ""
+  let json = arguments.wantsJSON
+  var kind: FileKind?
+  if arguments.words.count == 2 {
+    kind = FileKind(rawValue: arguments.words[0])
+    guard kind != nil else {
+      throw Failure(
+        "inspect knows \(FileKind.allCases.map { $0.rawValue }.joined(separator: ", ")), not \(arguments.words[0])",
+        exitCode: Failure.usageCode)
+    }
+  }
+  var genesis: Genesis?
+  if let genesisPath = arguments.text("genesis") { genesis = try loadGenesis(genesisPath) }
+  let known: FileKind
+  if let kind { known = kind } else { known = try FileKind(of: path) }
+  switch known {
+  case .genesis: describe(try loadGenesis(path), json)
+  case .certificate:
+    if let genesis {
+      describe(try verifyCertificate(path, genesis), isChecked: true, json: json)
+    } else {
+      describe(try decodeCertificate(path), isChecked: false, json: json)
+    }
+  case .sum: try describeSum(path, genesis, arguments.text("certificate"), json)
+  case .journal: try describeJournal(path, json)
+  case .identity: describe(try Identity(path: path).publicKeys, json)
+  case .paillierKey: describe(try loadPaillierKey(path).publicKey, json)
+  case .configuration: try checkConfiguration(path, json: json)
+  }
+}
+
+private func describe(_ genesis: Genesis, _ json: Bool) {
+  var meters = 0
+  for set in genesis.meters { meters += set.count }
+  let slots = slotNames(genesis)
+  if json {
+    printLine(
+      "{\"kind\":\"genesis\",\"network\":\"\(genesis.networkIdentifier)\",\"epoch\":\(genesis.epoch),"
+        + "\"group\":\(genesis.group),\"aggregators\":\(genesis.members),\"meters\":\(meters),"
+        + "\"periodSeconds\":\(genesis.periodSeconds),\"firstPeriod\":\(genesis.firstPeriod),"
+        + "\"minimumContributors\":\(genesis.minimumContributors),"
+        + "\"rotation\":\"\(genesis.rotates ? "period" : "fixed")\",\"modulusBits\":\(genesis.modulus.count * 8),"
+        + "\"keyIdentifier\":\"\(genesis.keyIdentifier)\","
+        + "\"slots\":[\(slots.map { "\"\($0)\"" }.joined(separator: ","))]}")
+    return
+  }
+  let quorum = genesis.context.quorum
+  printLine("genesis of network \(genesis.networkIdentifier)")
+  printLine("group         \(genesis.group), epoch \(genesis.epoch)")
+  printLine("periods       of \(genesis.periodSeconds) s, from \(genesis.firstPeriod) on")
+  printLine("aggregators   \(genesis.members), of which \(quorum.size) decide and \(quorum.faults) may lie")
+  printLine("meters        \(meters), at least \(genesis.minimumContributors) in a sum")
+  printLine("primary       \(genesis.rotates ? "moves on each period" : "stays")")
+  printLine("key           \(genesis.keyIdentifier), \(genesis.modulus.count * 8) bits")
+  printLine("slots         \(slots.joined(separator: ", "))")
+}
+
+private func decodeCertificate(_ path: String) throws(Failure) -> Certificate {
+  let bytes = try readFile(path)
+  do throws(WireError) {
+    var reader = WireReader(bytes.span)
+    try reader.readTag("BUSBARce")
+    let kind = try reader.read(UInt8.self)
+    guard kind <= 1 else { throw .unknownKind(kind) }
+    try reader.readZeros(7)
+    let quorum = try QuorumCertificate(decoding: &reader)
+    let header = kind == 1 ? try Header(decoding: &reader) : nil
+    try reader.expectEnd()
+    return Certificate(quorum: quorum, header: header)
+  } catch { throw Failure("\(path): malformed: \(error)") }
+}
+
+/// - Parameter isChecked: whether the signatures were checked against a genesis.
+func describe(_ certificate: Certificate, isChecked: Bool, json: Bool) {
+  let statement = certificate.quorum.statement
+  let decided = certificate.header == nil ? "null" : "value"
+  let count = certificate.header?.count ?? 0
+  var signers: [String] = []
+  for member in 0..<64 where certificate.quorum.signers >> UInt64(member) & 1 == 1 { signers.append("\(member)") }
+  if json {
+    printLine(
+      "{\"kind\":\"certificate\",\"checked\":\(isChecked),\"network\":\"\(statement.networkIdentifier)\","
+        + "\"period\":\(certificate.period),\"owner\":\(certificate.owner),\"view\":\(statement.view),"
+        + "\"decided\":\"\(decided)\",\"contributors\":\(count),\"signers\":\(signers.count)}")
+    return
+  }
+  printLine("certificate of period \(certificate.period), set \(certificate.owner): \(decided)")
+  printLine("network       \(statement.networkIdentifier), epoch \(statement.epoch), group \(statement.group)")
+  printLine("signed by     aggregators with index \(signers.joined(separator: ", ")), in view \(statement.view)")
+  if let header = certificate.header {
+    printLine("contributors  \(count) meters, collected by the aggregator with index \(header.author)")
+    printLine("header        \(header.digest)")
+    printLine("follows on    \(header.previous)")
+    printLine("product       \(header.productHash)")
+  }
+  printLine(isChecked ? "checked       a quorum's signatures hold" : "checked       no; give --genesis FILE")
+}
+
+/// The fields of a sum file before S. Whether they are true is for ``verifySum(_:_:_:)``.
+private func describeSum(
+  _ path: String, _ genesis: Genesis?, _ certificatePath: String?, _ json: Bool
+) throws(Failure) {
+  let bytes = try readFile(path)
+  var values: [Int64] = []
+  var isChecked = false
+  if let genesis, let certificatePath {
+    values = try verifySum(path, try verifyCertificate(certificatePath, genesis), genesis)
+    isChecked = true
+  }
+  do throws(WireError) {
+    var reader = WireReader(bytes.span)
+    try reader.readTag("BUSBARsm")
+    let network = try reader.read(Digest.self)
+    let epoch = try reader.read(UInt64.self)
+    let group = try reader.read(UInt16.self)
+    let owner = try reader.read(UInt16.self)
+    try reader.readZeros(4)
+    let period = try reader.read(UInt64.self)
+    let header = try reader.read(Digest.self)
+    let key = try reader.read(FixedBytes<16>.self)
+    let rest = reader.remaining - 64
+    guard rest > 0, rest % 2 == 0 else { throw .truncated(neededBytes: 66, availableBytes: reader.remaining) }
+    if json {
+      let sums = genesis.map { ",\"sumWattHours\":" + wattHoursAsJSON(values, $0) } ?? ""
+      printLine(
+        "{\"kind\":\"sum\",\"checked\":\(isChecked),\"network\":\"\(network)\",\"period\":\(period),"
+          + "\"owner\":\(owner),\"header\":\"\(header)\",\"keyIdentifier\":\"\(key)\",\"modulusBits\":\(rest * 4)"
+          + "\(isChecked ? sums : "")}")
+      return
+    }
+    printLine("sum of period \(period), set \(owner)")
+    printLine("network       \(network), epoch \(epoch), group \(group)")
+    printLine("header        \(header)")
+    printLine("key           \(key), \(rest * 4) bits")
+    if isChecked, let genesis {
+      printLine("sum           \(wattHours(values, genesis))")
+      printLine("checked       it opens to the certified product")
+    } else {
+      printLine("checked       no; give --genesis FILE and --certificate FILE")
+    }
+  } catch { throw Failure("\(path): malformed: \(error)") }
+}
+
+private func describe(_ keys: PartyKeys, _ json: Bool) {
+  printLine(
+    json
+      ? "{\"kind\":\"identity\",\"verificationKey\":\"\(keys.verificationKey.bytes)\","
+        + "\"agreementKey\":\"\(keys.agreementKey.bytes)\"}"
+      : "identity of one node; its public half:\nverification key \(keys.verificationKey.bytes)\n"
+        + "agreement key    \(keys.agreementKey.bytes)")
+}
+
+private func describe(_ key: PublicKey, _ json: Bool) {
+  printLine(
+    json
+      ? "{\"kind\":\"paillier-key\",\"keyIdentifier\":\"\(key.keyIdentifier)\",\"modulusBits\":\(key.modulusBytes * 8),"
+        + "\"slots\":[\(key.layout.quantities.map { "\"\($0)\"" }.joined(separator: ","))]}"
+      : "Paillier key of a bookkeeper; its public half:\nkey \(key.keyIdentifier), \(key.modulusBytes * 8) bits, slots "
+        + key.layout.quantities.map { "\($0)" }.joined(separator: ", "))
+}

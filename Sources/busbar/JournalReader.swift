@@ -1,0 +1,138 @@
+import Aggregation
+import Consensus
+import Cryptography
+import HAL
+import LinuxPlatform
+import Node
+import Units
+import Wire
+
+/// Reads a journal that may be in use: it takes no lock and cuts nothing off. (docs/PROTOCOL.md, Journal)
+///
+/// Written apart from `FileJournal` on purpose: it is the second reader of the format.
+struct JournalReader {
+  static let tag = "BUSBARjn"
+  static let maximumFileBytes = 1 << 30
+  private static let frameHeadBytes = 24
+
+  /// What stands in the file, entry by entry; the chain holds up to here.
+  private(set) var entries: [Range<Int>] = []
+  /// Bytes behind the last good entry: a crash's torn tail, or damage.
+  let restBytes: Int
+
+  init(_ bytes: [UInt8]) {
+    var position = Self.tag.utf8.count
+    var chain = FixedBytes<16>()
+    while position + Self.frameHeadBytes <= bytes.count {
+      var reader = WireReader(bytes.span.extracting(position..<bytes.count))
+      guard let length = try? reader.read(UInt32.self), length > 0, (try? reader.readZeros(4)) != nil,
+        let written = try? reader.read(FixedBytes<16>.self), Int(length) <= reader.remaining
+      else { break }
+      let start = position + Self.frameHeadBytes
+      let digest = Blake2b.digest(domain: "BUSBARjl") { hash in
+        hash.update(chain)
+        hash.update(bytes.span.extracting(start..<(start + Int(length))))
+      }
+      chain = FixedBytes(copying: digest.span.extracting(0..<16))
+      guard chain == written else { break }
+      position = start + Int(length)
+      entries.append(start..<position)
+    }
+    restBytes = bytes.count - min(position, bytes.count)
+  }
+}
+
+func describeJournal(_ path: String, _ json: Bool) throws(Failure) {
+  let bytes = try readFile(path, limit: JournalReader.maximumFileBytes)
+  guard bytes.starts(with: Array(JournalReader.tag.utf8)) else { throw Failure("\(path): not a journal") }
+  let journal = JournalReader(bytes)
+  for (number, range) in journal.entries.enumerated() {
+    let text = EntryText(bytes.span.extracting(range))
+    printLine(
+      json
+        ? "{\"entry\":\(number),\"is\":\"\(text.kind)\"\(text.members),\"bytes\":\(range.count)}"
+        : "\(aligned("\(number)", 6))  \(padded(text.kind, 10))\(text.line)")
+  }
+  printLine(
+    json
+      ? "{\"kind\":\"journal\",\"entries\":\(journal.entries.count),\"bytes\":\(bytes.count),"
+        + "\"restBytes\":\(journal.restBytes)}"
+      : "journal of \(journal.entries.count) entries, \(bytes.count) bytes; the chain holds"
+        + (journal.restBytes == 0 ? "" : " up to the last \(journal.restBytes) bytes: torn off by a crash, or damaged"))
+}
+
+/// One entry in words: which numbers of the protocol it is about. Registers are a household's own and are left out.
+private struct EntryText {
+  var kind = "unknown"
+  private var fields: [(name: String, value: String)] = []
+
+  init(_ entry: Span<UInt8>) {
+    var reader = WireReader(entry)
+    guard let code = try? reader.read(UInt8.self), let known = EntryKind(rawValue: code) else { return }
+    switch known {
+    case .boot:
+      kind = "boot"
+      if let counter = try? reader.read(UInt64.self) { add("counter", "\(counter)") }
+    case .vote:
+      kind = "vote"
+      guard let statement = try? Statement(decoding: &reader) else { return }
+      add(statement.period, statement.owner)
+      add("view", "\(statement.view)")
+      add("statementKind", "\(statement.kind.rawValue)")
+      add("digest", "\"\(statement.digest)\"")
+    case .record:
+      kind = "record"
+      if let record = try? Record(decoding: &reader) { add(record) }
+    case .decided, .adopted:
+      kind = known == .decided ? "decided" : "adopted"
+      guard (try? reader.read(UInt16.self)) != nil, (try? reader.readTag("BUSBARce")) != nil,
+        let isValue = try? reader.read(UInt8.self), (try? reader.readZeros(7)) != nil,
+        let quorum = try? QuorumCertificate(decoding: &reader)
+      else { return }
+      add(quorum.statement.period, quorum.statement.owner)
+      add("decided", isValue == 0 ? "\"null\"" : "\"value\"")
+    case .baseline, .recovered:
+      kind = known == .baseline ? "baseline" : "recovered"
+      if let period = try? reader.read(UInt64.self) { add("period", "\(period)") }
+    case .closed:
+      kind = "closed"
+      if (try? reader.readBytes(32)) != nil, let record = try? Record(decoding: &reader) { add(record) }
+    case .certified:
+      kind = "certified"
+      if let hash = try? reader.read(Digest.self) { add("record", "\"\(hash)\"") }
+    case .proposal:
+      kind = "proposal"
+      guard let header = try? Header(decoding: &reader) else { return }
+      add(header.period, header.owner)
+      add("contributors", "\(header.count)")
+    }
+  }
+
+  /// `value` is JSON.
+  private mutating func add(_ name: String, _ value: String) { fields.append((name, value)) }
+  private mutating func add(_ period: Period, _ owner: ReplicaIndex) {
+    add("period", "\(period)")
+    add("owner", "\(owner)")
+  }
+  private mutating func add(_ record: Record) {
+    add("owner", "\(record.owner)")
+    add("meter", "\(record.meter)")
+    add("from", "\(record.from)")
+    add("through", "\(record.through)")
+  }
+
+  var members: String {
+    var text = ""
+    for (name, value) in fields { text += ",\"\(name)\":\(value)" }
+    return text
+  }
+
+  var line: String {
+    var words: [String] = []
+    for (name, value) in fields {
+      let plain = value.hasPrefix("\"") ? String(value.dropFirst().dropLast()) : value
+      words.append("\(name) \(plain)")
+    }
+    return words.joined(separator: "  ")
+  }
+}

@@ -1,0 +1,169 @@
+import Aggregation
+import Consensus
+import Cryptography
+import Foundation
+import Units
+import Wire
+
+/// The group of Tests/Oracles/byte_vectors.py, built here a second time.
+enum Fixture {
+  static let setSizes = [3, 2, 0, 5]
+  static let owner = ReplicaIndex(0)
+  static let author = ReplicaIndex(2)
+  static let meter = MeterIndex(1)
+  static let period = Period(1006)
+  static let ciphertext = pattern(5, 64, step: 3)
+  static let genesis = makeGenesis()
+
+  /// The bytes of a committed vector; empty, which no test expects, when there is none of that name.
+  static func vector(_ name: String) -> [UInt8] { vectors[name] ?? [] }
+
+  private static let vectors: [String: [UInt8]] = {
+    let file = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+      .appendingPathComponent("Oracles/byte_vectors.txt")
+    let text = (try? String(contentsOf: file, encoding: .utf8)) ?? ""
+    var result: [String: [UInt8]] = [:]
+    for line in text.split(separator: "\n") {
+      let words = line.split(separator: " ", omittingEmptySubsequences: false)
+      if words.count == 2 { result[String(words[0])] = Hexadecimal.bytes(String(words[1])) }
+    }
+    return result
+  }()
+
+  static func digest(_ name: String) -> Digest { fixed(vector(name)) }
+
+  static func fixed<let count: Int>(_ bytes: [UInt8]) -> FixedBytes<count> { FixedBytes(copying: bytes.span) }
+
+  static func pattern(_ first: Int, _ count: Int, step: Int = 1) -> [UInt8] {
+    (0..<count).map { UInt8(truncatingIfNeeded: first + step * $0) }
+  }
+
+  static func signingKey(_ byte: UInt8) -> SigningKey {
+    var seed = FixedBytes<32>(InlineArray(repeating: byte))
+    return SigningKey(seed: SecretBytes(taking: &seed))
+  }
+
+  static func aggregatorKey(_ index: Int) -> SigningKey { signingKey(UInt8(0x40 + index)) }
+  static func bookkeeperKey() -> SigningKey { signingKey(0x20) }
+  static func meterKey(_ owner: ReplicaIndex, _ meter: MeterIndex) -> SigningKey {
+    signingKey(UInt8(0x80 + 8 * owner.rawValue + meter.rawValue))
+  }
+
+  private static func party(_ signing: UInt8, _ agreement: UInt8) -> PartyKeys {
+    var seed = FixedBytes<32>(InlineArray(repeating: agreement))
+    let key = AgreementKey(seed: SecretBytes(taking: &seed))
+    let signer = signingKey(signing)
+    return PartyKeys(verificationKey: signer.verificationKey, agreementKey: key.publicKey)
+  }
+
+  static func makeGenesis(epoch: UInt64 = 2, minimumContributors: UInt16 = 2) -> Genesis {
+    Genesis(
+      epoch: Epoch(epoch), group: GroupIndex(3), periodSeconds: 900, minimumContributors: minimumContributors,
+      rotates: true, firstPeriod: Period(1001), slots: [1, 2], modulus: pattern(0xC1, 32, step: 7),
+      bookkeeper: party(0x20, 0x21), aggregators: (0..<4).map { party(UInt8(0x40 + $0), UInt8(0x50 + $0)) },
+      meters: setSizes.indices.map { set in
+        (0..<setSizes[set]).map { party(UInt8(0x80 + 8 * set + $0), UInt8(0xC0 + 8 * set + $0)) }
+      })
+  }
+
+  static func coverage() -> CoverageTable {
+    CoverageTable(owner: owner, activation: [Period(1005), Period(1004), Period(1005)])
+  }
+
+  static func contributors(_ meters: [UInt16] = [0, 1]) -> MeterBitmap {
+    var bitmap = MeterBitmap()
+    for meter in meters { bitmap.insert(MeterIndex(meter)) }
+    return bitmap
+  }
+
+  /// The record of the vectors, after `change`, signed by the meter it then names or by `signer`.
+  static func record(
+    ciphertext: [UInt8] = ciphertext, network: Digest? = nil, group: UInt16 = 3, signer: UInt8? = nil,
+    _ change: (inout Record) -> Void = { _ in }
+  ) -> Record {
+    var record = Record(
+      owner: owner, meter: meter, epoch: genesis.epoch, from: Period(1005), through: period,
+      keyIdentifier: genesis.keyIdentifier, closing: fixed(pattern(9, 72, step: 5)), signature: Signature())
+    change(&record)
+    let statement = RecordStatement(
+      networkIdentifier: network ?? genesis.networkIdentifier, group: GroupIndex(group), record: record,
+      ciphertextHash: RecordStatement.ciphertextHash(ciphertext.span))
+    let key = signingKey(
+      signer ?? UInt8(truncatingIfNeeded: 0x80 &+ 8 &* record.owner.rawValue &+ record.meter.rawValue))
+    record.signature = key.sign { out in statement.encodeSigned(into: &out) }
+    return record
+  }
+
+  static func statement(_ record: Record) -> RecordStatement {
+    RecordStatement(
+      networkIdentifier: genesis.networkIdentifier, group: genesis.group, record: record,
+      ciphertextHash: RecordStatement.ciphertextHash(ciphertext.span))
+  }
+
+  static func header(
+    contributors: MeterBitmap = contributors(), _ change: (inout Header) -> Void = { _ in }
+  ) -> Header {
+    let table = coverage()
+    var manifest = Manifest()
+    manifest.append(MeterIndex(0), fixed(pattern(0x30, 32)))
+    manifest.append(MeterIndex(1), statement(record()).recordHash)
+    let backwards: [UInt8] = ciphertext.reversed()
+    var header = Header(
+      networkIdentifier: genesis.networkIdentifier, epoch: genesis.epoch, group: genesis.group, owner: owner,
+      author: author, period: period, keyIdentifier: genesis.keyIdentifier, previous: fixed(pattern(0x60, 32)),
+      coverageRoot: table.root(advancing: contributors, to: period), manifestRoot: manifest.root(),
+      productHash: RecordStatement.ciphertextHash(backwards.span), contributors: contributors)
+    change(&header)
+    return header
+  }
+
+  static func receipt() -> Receipt {
+    var receipt = Receipt(
+      networkIdentifier: genesis.networkIdentifier, epoch: genesis.epoch, group: genesis.group, owner: owner,
+      meter: meter, signer: author, period: period, recordHash: statement(record()).recordHash)
+    let key = aggregatorKey(2)
+    receipt.signature = key.sign { out in receipt.encodeSigned(into: &out) }
+    return receipt
+  }
+
+  /// Commits of `members` in view 1 for `digest`, after `change` of what they sign.
+  static func quorum(
+    _ digest: Digest, members: [Int] = [0, 2, 3], _ change: (inout Statement) -> Void = { _ in }
+  ) -> QuorumCertificate {
+    var common = Statement(
+      kind: .commit, in: genesis.context, owner: owner, period: period, view: View(1), digest: digest,
+      signer: ReplicaIndex(0))
+    change(&common)
+    var signatures: [Signature] = []
+    var bits: UInt64 = 0
+    for member in members {
+      var signed = common
+      signed.signer = ReplicaIndex(UInt16(member))
+      let key = aggregatorKey(member)
+      signatures.append(key.sign(signed))
+      bits |= 1 << UInt64(member)
+    }
+    return QuorumCertificate(statement: common, signers: bits, signatures: signatures)
+  }
+
+  static func certificate(_ header: Header? = header()) -> Certificate {
+    Certificate(quorum: quorum(header?.digest ?? Digest()), header: header)
+  }
+
+  static func sum(of header: Header = header()) -> PublishedSum {
+    let key = bookkeeperKey()
+    return PublishedSum(header: header, sum: pattern(1, 32, step: 9), root: pattern(2, 32, step: 11), signer: key)
+  }
+}
+
+extension Array where Element == UInt8 {
+  func flipping(_ bit: Int) -> [UInt8] {
+    var copy = self
+    copy[bit / 8] ^= 1 << UInt8(bit % 8)
+    return copy
+  }
+}
+
+func bytes(_ capacity: Int = 8192, _ fill: (inout OutputSpan<UInt8>) -> Void) -> [UInt8] {
+  [UInt8](capacity: capacity, writing: fill)
+}

@@ -1,0 +1,707 @@
+#!/usr/bin/env python3
+"""Runs the built busbar as a person would: help, usage, configurations, keys, files, and a tampered folder.
+
+usage: test_command_line.py BUSBAR [FOLDER]
+
+FOLDER is what a finished `busbar demo` left; it is copied, never changed. Without it a demo of one period is run first.
+Standard library only. The last line is "N passed, N failed"; exits 0 only if none failed.
+"""
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+
+BUSBAR = ""
+DEMO = ""
+SCRATCH = ""
+VERBS = ["demo", "provision", "keygen", "check-config", "run", "read", "simulate-bus", "inspect", "verify", "version"]
+TOPOLOGY = """[group]
+aggregators = 4
+metersPerSet = 5
+periodSeconds = 4
+modulusBits = 2048
+[network]
+host = 127.0.0.1
+basePort = 24000
+clock = trusted
+[meter]
+bus = bus
+"""
+
+
+def busbar(*arguments, cwd=None):
+    return subprocess.run([BUSBAR, *arguments], capture_output=True, text=True, timeout=60, cwd=cwd)
+
+
+def flip(path, offset):
+    with open(path, "r+b") as file:
+        file.seek(offset, os.SEEK_END if offset < 0 else os.SEEK_SET)
+        byte = file.read(1)[0]
+        file.seek(-1, os.SEEK_CUR)
+        file.write(bytes([byte ^ 1]))
+
+
+class CommandLine(unittest.TestCase):
+    """Each test has a folder of its own."""
+
+    def setUp(self):
+        self.folder = tempfile.mkdtemp(dir=SCRATCH)
+
+    def path(self, name):
+        return os.path.join(self.folder, name)
+
+    def write(self, name, text):
+        with open(self.path(name), "w") as file:
+            file.write(text)
+        return self.path(name)
+
+    def succeeds(self, *arguments, cwd=None):
+        result = busbar(*arguments, cwd=cwd)
+        self.assertEqual(result.returncode, 0, result.stderr)
+        return result.stdout
+
+    def fails(self, code, *arguments, cwd=None):
+        """Exit code and one line on stderr; the line comes back."""
+        result = busbar(*arguments, cwd=cwd)
+        self.assertEqual(result.returncode, code, result)
+        self.assertEqual(result.stderr.count("\n"), 1, result.stderr)
+        if "--json" in arguments and code != 2:
+            message = json.loads(result.stdout.splitlines()[-1])["error"]
+            self.assertIn(message, result.stderr)
+        else:
+            self.assertEqual(result.stdout, "")
+        return result.stderr.rstrip("\n")
+
+
+class Help(CommandLine):
+    def test_the_overview_names_every_verb(self):
+        text = self.succeeds("--help")
+        self.assertEqual(re.findall(r"^  ([a-z-]+)  ", text, re.M), VERBS)
+        self.assertEqual(self.succeeds("help"), text)
+        self.assertEqual(self.succeeds("-h"), text)
+
+    def test_a_verbs_help_is_about_that_verb_only(self):
+        for verb in VERBS:
+            text = self.succeeds(verb, "--help")
+            self.assertEqual(self.succeeds("help", verb), text)
+            self.assertEqual(self.succeeds(verb, "--nonsense", "-h"), text)
+            self.assertTrue(text.startswith(verb + ": "), text)
+            self.assertIn(f"\nusage: busbar {verb}", text)
+            self.assertRegex(text, r"\nexamples?:\n  busbar ")
+            self.assertRegex(text, r"\nexit codes:\n  0  ")
+            for other in VERBS:
+                if other != verb:
+                    self.assertNotIn(f"usage: busbar {other}", text)
+            for line in text.splitlines():
+                self.assertLessEqual(len(line), 120, line)
+
+    def test_every_option_in_the_usage_is_explained(self):
+        for verb in VERBS:
+            text = self.succeeds(verb, "--help")
+            usage = text.split("usage:")[1].split("\n")[0]
+            for option in re.findall(r"--[a-z-]+", usage):
+                self.assertRegex(text, rf"(?m)^  {option} .*\S", f"{verb} {option}")
+
+    def test_what_reports_has_json(self):
+        for verb in ["demo", "provision", "keygen", "check-config", "read", "inspect", "verify", "version"]:
+            self.assertIn("--json", self.succeeds(verb, "--help"), verb)
+
+
+class Usage(CommandLine):
+    def test_no_verb(self):
+        result = busbar()
+        self.assertEqual((result.returncode, result.stdout), (2, ""))
+        self.assertIn("usage: busbar VERB", result.stderr)
+
+    def test_an_unknown_verb(self):
+        for word in ["demoo", "", "Demo"]:
+            self.assertEqual(self.fails(2, word), f"busbar: unknown verb {word}; see busbar --help")
+        self.assertEqual(self.fails(2, "help", "demoo"), "busbar: unknown verb demoo; see busbar --help")
+        self.assertEqual(self.fails(2, "--verbose"), "busbar: unknown option --verbose; see busbar --help")
+
+    def test_an_unknown_option_of_every_verb(self):
+        for verb in VERBS:
+            for option in ["--nonsense", "-x", "--Json", "--json=1"]:
+                self.assertEqual(
+                    self.fails(2, verb, option), f"busbar: unknown option {option}; see busbar {verb} --help")
+
+    def test_an_option_without_its_value_or_twice(self):
+        for verb, option in [("demo", "--data"), ("keygen", "--out"), ("run", "--config"), ("read", "--port")]:
+            line = f"busbar: {option} needs a value; see busbar {verb} --help"
+            self.assertEqual(self.fails(2, verb, option), line)
+            self.assertEqual(self.fails(2, verb, option, "--json"), line)
+            self.assertEqual(
+                self.fails(2, verb, option, "a", option, "b"),
+                f"busbar: {option} is given twice; see busbar {verb} --help")
+
+    def test_a_required_option_is_missing(self):
+        for verb, option in [
+            ("keygen", "--out FILE"), ("run", "--config FILE"), ("read", "--port PATH"),
+            ("provision", "--topology FILE"), ("simulate-bus", "--folder FOLDER"),
+        ]:
+            self.assertEqual(self.fails(2, verb), f"busbar: {option} is required; see busbar {verb} --help")
+        self.assertIn("--genesis is required", self.fails(2, "verify", "certificate"))
+        self.assertIn("--certificate is required", self.fails(2, "verify", "sum", "--genesis", DEMO + "/genesis.bin"))
+
+    def test_too_many_or_too_few_words(self):
+        for verb, needs in [("check-config", "FILE"), ("inspect", "[KIND] FILE"),
+                            ("verify", "FOLDER | certificate | sum")]:
+            self.assertEqual(self.fails(2, verb), f"busbar: {verb} needs {needs}; see busbar {verb} --help")
+        for words in [["version", "x"], ["check-config", "a", "x"], ["inspect", "genesis", "a", "x"],
+                      ["verify", "a", "x"], ["demo", "x"], ["keygen", "--out", "k", "x"]]:
+            self.assertEqual(self.fails(2, *words), f"busbar: unexpected x; see busbar {words[0]} --help")
+
+    def test_values_out_of_range(self):
+        for arguments, line in [
+            (["demo", "--periods", "0"], "--periods is not a whole number in 1...1000: 0"),
+            (["demo", "--periods", "five"], "--periods is not a whole number in 1...1000: five"),
+            (["demo", "--periods", "3", "--kill", "meter-1", "--at-period", "4"],
+             "--at-period is not a whole number in 1...3: 4"),
+            (["demo", "--at-period", "1"], "--at-period goes with --kill"),
+            (["demo", "--targets", "mips"], "--targets knows armv6, armv7 and arm64, not mips"),
+            (["read", "--port", "p", "--unit", "248"], "--unit is not a whole number in 1...247: 248"),
+            (["read", "--port", "p", "--baud", "9601.5"], "--baud is not a whole number in 1200...115200: 9601.5"),
+            (["read", "--port", "p", "--parity", "mark"], "--parity is mark, not one of none, even, odd"),
+            (["simulate-bus", "--folder", "f", "--houses", "1025"], "--houses is not a whole number in 1...1024: 1025"),
+        ]:
+            self.assertEqual(self.fails(2, *arguments, cwd=self.folder), "busbar: " + line)
+        self.assertIn("--map is eastron, not one of eastron-sdm120",
+                      self.fails(2, "read", "--port", "p", "--map", "eastron"))
+        self.assertEqual(os.listdir(self.folder), [])
+
+    def test_a_wrong_node_to_kill_is_told_before_anything_starts(self):
+        for name in ["aggregator-5", "aggregator-0", "meter-29", "bookkeeper-2", "bus", "meter"]:
+            line = self.fails(2, "demo", "--kill", name, "--at-period", "1", cwd=self.folder)
+            self.assertIn(f"--kill: there is no node {name}", line)
+        self.assertEqual(os.listdir(self.folder), [])
+
+    def test_version(self):
+        version = json.loads(self.succeeds("version", "--json"))["version"]
+        self.assertEqual(self.succeeds("version"), f"busbar {version}\n")
+        self.assertEqual(self.succeeds("--version"), f"busbar {version}\n")
+
+
+class Keys(CommandLine):
+    def test_keygen_makes_a_file_for_its_owner_alone(self):
+        os.umask(0)
+        try:
+            keys = json.loads(self.succeeds("keygen", "--out", self.path("identity.key"), "--json"))
+        finally:
+            os.umask(0o022)
+        self.assertEqual(os.stat(self.path("identity.key")).st_mode & 0o777, 0o600)
+        self.assertEqual(os.listdir(self.folder), ["identity.key"])
+        self.assertEqual(set(keys), {"verificationKey", "agreementKey"})
+        shown = json.loads(self.succeeds("inspect", self.path("identity.key"), "--json"))
+        self.assertEqual(shown, {"kind": "identity", **keys})
+
+    def test_keygen_never_overwrites(self):
+        path = self.write("identity.key", "precious")
+        self.assertEqual(self.fails(1, "keygen", "--out", path), f"busbar: {path} exists; a key is never overwritten")
+        self.fails(1, "keygen", "--out", path, "--json")
+        with open(path) as file:
+            self.assertEqual(file.read(), "precious")
+        os.symlink("elsewhere", self.path("link"))
+        self.fails(1, "keygen", "--out", self.path("link"))
+        self.assertFalse(os.path.exists(self.path("elsewhere")))
+
+    def test_two_keys_differ(self):
+        first = self.succeeds("keygen", "--out", self.path("a"))
+        self.assertNotEqual(first, self.succeeds("keygen", "--out", self.path("b")))
+
+    def test_keygen_where_there_is_no_folder(self):
+        self.assertIn("cannot be made", self.fails(1, "keygen", "--out", self.path("none/key")))
+
+    def test_secrets_are_not_shown(self):
+        for name in ["meter-1/identity.key", "bookkeeper-1/paillier.key"]:
+            with open(f"{DEMO}/{name}", "rb") as file:
+                secret = file.read()[-64:].hex()
+            for form in [[], ["--json"]]:
+                text = self.succeeds("inspect", f"{DEMO}/{name}", *form)
+                for start in range(0, len(secret) - 32, 2):
+                    self.assertNotIn(secret[start:start + 32], text)
+
+
+class Provision(CommandLine):
+    def test_a_group_is_made_whole_and_checks(self):
+        out = self.path("grid")
+        topology = self.write("topology.ini", TOPOLOGY)
+        made = json.loads(self.succeeds("provision", "--topology", topology, "--out", out + "/", "--json"))
+        self.assertEqual((made["folder"], made["nodes"]), (out, 25))
+        for root, folders, files in os.walk(out):
+            self.assertEqual(os.stat(root).st_mode & 0o077, 0, root)
+            for name in files:
+                if name.endswith(".key"):
+                    self.assertEqual(os.stat(os.path.join(root, name)).st_mode & 0o777, 0o600, name)
+        nodes = [name for name in os.listdir(out) if os.path.exists(f"{out}/{name}/node.ini")]
+        self.assertEqual(len(nodes), 25)
+        for name in nodes:
+            checked = json.loads(self.succeeds("check-config", f"{out}/{name}/node.ini", "--json"))
+            self.assertEqual((checked["name"], checked["network"]), (name, made["network"]))
+            self.assertEqual(checked["warnings"], 1 if name.startswith("meter") else 0)
+        genesis = json.loads(self.succeeds("inspect", out + "/genesis.bin", "--json"))
+        self.assertEqual((genesis["network"], genesis["meters"], genesis["modulusBits"]), (made["network"], 20, 2048))
+        self.assertFalse(os.path.exists(out + ".new"))
+        self.assertEqual(self.fails(1, "provision", "--topology", topology, "--out", out),
+                         f"busbar: {out} exists; name a fresh folder")
+
+    def test_what_is_refused_makes_nothing(self):
+        topology = self.write("topology.ini", TOPOLOGY)
+        long = self.path("x" * 190)
+        self.assertIn("cannot stand in a configuration: aggregator-1/node.ini:3: line is longer than 198 bytes",
+                      self.fails(1, "provision", "--topology", topology, "--out", long))
+        self.assertIn("data reads back as",
+                      self.fails(1, "provision", "--topology", topology, "--out", self.path("a ;b")))
+        os.mkdir(self.path("grid.new"))
+        self.assertIn("is left from a provisioning that was cut short",
+                      self.fails(1, "provision", "--topology", topology, "--out", self.path("grid")))
+        bad = self.write("bad.ini", TOPOLOGY.replace("aggregators = 4", "aggregators = 3"))
+        self.assertEqual(self.fails(78, "provision", "--topology", bad, "--out", self.path("other")),
+                         f"{bad}:2: aggregators is 3, outside 4...64")
+        none = self.path("none.ini")
+        self.assertEqual(self.fails(78, "provision", "--topology", none, "--out", self.path("other")),
+                         f"{none}:0: cannot be read: not found (2)")
+        self.assertEqual(sorted(os.listdir(self.folder)), ["bad.ini", "grid.new", "topology.ini"])
+
+
+class Configurations(CommandLine):
+    def node(self, name="meter-1", replace=()):
+        """A changed copy of a node's file; every path in it stays."""
+        with open(f"{DEMO}/{name}/node.ini") as file:
+            text = file.read()
+        for old, new in replace:
+            self.assertIn(old, text)
+            text = text.replace(old, new, 1)
+        return self.write("node.ini", text)
+
+    def line(self, key):
+        with open(self.path("node.ini")) as file:
+            return next(n for n, line in enumerate(file, 1) if line.startswith(key))
+
+    def refused(self, key, message, name="meter-1", replace=()):
+        """By check-config and by run alike."""
+        path = self.node(name, replace)
+        line = f"{path}:{self.line(key)}: {message}"
+        self.assertEqual(self.fails(78, "check-config", path), line)
+        self.assertEqual(self.fails(78, "check-config", path, "--json"), line)
+        self.assertEqual(self.fails(78, "run", "--config", path), line)
+
+    def test_every_node_of_the_demo_is_right(self):
+        for name in ["aggregator-1", "bookkeeper-1"]:
+            self.assertIn(f"a valid {name.split('-')[0]}: {name} at",
+                          self.succeeds("check-config", f"{DEMO}/{name}/node.ini"))
+        self.assertIn("records of 8 periods take 208 KiB",
+                      self.succeeds("check-config", f"{DEMO}/aggregator-1/node.ini"))
+
+    def test_what_the_parser_refuses(self):
+        for key, message, replace in [
+            ("[extra]", "unknown section [extra]", [("[peers]", "[extra]\nx = 1\n[peers]")]),
+            ("colour", "unknown key colour in [node]", [("clock = trusted", "clock = trusted\ncolour = red")]),
+            ("index", "index is not a whole number: one", [("index = 0", "index = one")]),
+            ("index", "index is 512, outside 0...511", [("index = 0", "index = 512")]),
+            ("unit", "unit is 0, outside 1...247", [("unit = 1", "unit = 0")]),
+            ("role", "role is boss, not one of aggregator, meter, bookkeeper", [("role = meter", "role = boss")]),
+            ("clock = s", "clock is given twice (first on line 7)", [("clock = trusted", "clock = trusted\nclock = s")]),
+            ("data", "line is longer than 198 bytes", [("data = ", "data = " + "d" * 200)]),
+            ("listen", "listen is not ADDRESS:PORT: here", [("listen = ", "listen = here ; ")]),
+            ("words", "neither a section nor key = value", [("clock = trusted", "clock = trusted\nwords")]),
+            ("data", "data is empty", [("data = ", "data = ; ")]),
+            ("[meter]", "[meter] map is missing", [("map = eastron-sdm630\n", "")]),
+        ]:
+            with self.subTest(message):
+                self.refused(key, message, replace=replace)
+
+    def test_a_file_that_is_no_configuration(self):
+        path = self.write("x.ini", "[colour]\nred = 1\n")
+        self.assertEqual(self.fails(78, "check-config", path),
+                         f"{path}:2: none of the sections [node], [group] and [board] is here")
+        none = self.path("none.ini")
+        for verb in [["check-config"], ["run", "--config"]]:
+            self.assertEqual(self.fails(78, *verb, none), f"{none}:0: cannot be read: not found (2)")
+        self.assertIn(":0: cannot be read", self.fails(78, "check-config", self.folder))
+
+    def test_the_files_it_names_are_looked_at(self):
+        none = self.path("none")
+        self.refused("genesis", f"genesis: {none}: not found (2)",
+                     replace=[(f"genesis = {DEMO}/genesis.bin", f"genesis = {none}")])
+        self.refused("key", f"key: {none}: not found (2)", replace=[(f"key = {DEMO}/meter-1/identity.key", f"key = {none}")])
+        self.refused("data", f"data: there is no folder {none}", replace=[(f"data = {DEMO}/meter-1", f"data = {none}")])
+        self.refused("published", f"published: there is no folder {none}", "bookkeeper-1",
+                     [(f"published = {DEMO}/published", f"published = {none}")])
+        self.refused("data", f"data: {self.folder}/paillier.key: not found (2)", "bookkeeper-1",
+                     [(f"data = {DEMO}/bookkeeper-1", f"data = {self.folder}")])
+
+    def test_a_genesis_that_does_not_decode(self):
+        with open(f"{DEMO}/genesis.bin", "rb") as file:
+            content = file.read()
+        for name, bad, reason in [("short", content[:-1], "truncated: needs 32 bytes, has 31"),
+                                  ("long", content + b"x", "1 bytes left over"), ("other", b"BUSBARce" + content[8:], "wrong tag")]:
+            with open(self.path(name), "wb") as file:
+                file.write(bad)
+            self.refused("genesis", f"genesis: {self.path(name)}: {reason}",
+                         replace=[(f"genesis = {DEMO}/genesis.bin", f"genesis = {self.path(name)}")])
+
+    def test_a_key_that_others_may_read(self):
+        key = self.path("identity.key")
+        shutil.copy(f"{DEMO}/meter-1/identity.key", key)
+        for mode in [0o644, 0o640, 0o604, 0o660, 0o620]:
+            os.chmod(key, mode)
+            self.refused("key", f"key: {key}: others may read it, or it is not yours (chmod 600)",
+                         replace=[(f"key = {DEMO}/meter-1/identity.key", f"key = {key}")])
+            self.assertIn("others may read it", self.fails(1, "inspect", key))
+        for mode in [0o600, 0o400]:
+            os.chmod(key, mode)
+            self.succeeds("check-config", self.path("node.ini"))
+
+    def test_a_paillier_key_that_others_may_read(self):
+        data = self.path("data")
+        shutil.copytree(f"{DEMO}/bookkeeper-1", data)
+        os.chmod(data + "/paillier.key", 0o640)
+        self.refused("data", f"data: {data}/paillier.key: others may read it, or it is not yours (chmod 600)",
+                     "bookkeeper-1", [(f"data = {DEMO}/bookkeeper-1", f"data = {data}")])
+
+    def test_a_key_of_another_node(self):
+        other = f"{DEMO}/meter-2/identity.key"
+        self.refused("key", f"key: {other} is not the key of meter-1 in {DEMO}/genesis.bin",
+                     replace=[(f"key = {DEMO}/meter-1/identity.key", f"key = {other}")])
+        self.refused("key", f"key: {DEMO}/meter-1/identity.key is not the key of meter-9 in {DEMO}/genesis.bin",
+                     replace=[("owner = 0\nindex = 0", "owner = 1\nindex = 1")])
+        broken = self.path("broken.key")
+        shutil.copy(f"{DEMO}/meter-1/identity.key", broken)
+        os.truncate(broken, 103)
+        self.refused("key", f"key: {broken}: not an identity file",
+                     replace=[(f"key = {DEMO}/meter-1/identity.key", f"key = {broken}")])
+
+    def test_a_place_the_genesis_does_not_have(self):
+        self.refused("index", "set 0 has 7 meters in the genesis, no index 7", replace=[("index = 0", "index = 7")])
+        self.refused("owner", "the genesis has 4 sets, no owner 4", replace=[("owner = 0", "owner = 4")])
+        self.refused("index", "the genesis has 4 aggregators, no index 4", "aggregator-1", [("index = 0", "index = 4")])
+        self.refused("aggregator-5", "the genesis has 4 aggregators, no aggregator-5",
+                     replace=[("aggregator-4 =", "aggregator-5 =")])
+        self.refused("aggregator-65", "unknown peer aggregator-65: aggregator-1, aggregator-2, … or bookkeeper-1",
+                     replace=[("aggregator-4 =", "aggregator-65 =")])
+
+    def test_a_board_lends_what_is_left_out(self):
+        board = self.write("board.ini", "[board]\nname = mine\ntarget = host\nmemoryBudgetMiB = 64\n[serial]\n"
+                           "port = /dev/ttyUSB7\nbaud = 19200\nparity = even\n[sysfs]\nroot = /sys\n")
+        self.assertIn("a valid board: mine for host, 64 MiB a node", self.succeeds("check-config", board))
+        path = self.node(replace=[("clock = trusted", f"clock = trusted\nboard = {board}"),
+                                  (f"port = {DEMO_BUS}/meter-0\n", ""), ("baud = 9600\nparity = none\n", "")])
+        result = busbar("check-config", path)
+        self.assertEqual(result.returncode, 0, result.stderr)
+        self.assertIn("reads eastron-sdm630 unit 1 on /dev/ttyUSB7, 19200 baud, parity even", result.stdout)
+        self.assertEqual(result.stderr, f"{path}: warning: /dev/ttyUSB7 is not there now; the meter is read once it is\n")
+
+    def test_a_board_that_is_wrong(self):
+        none = self.path("none.ini")
+        self.refused("board", f"board: there is no file {none}",
+                     replace=[("clock = trusted", f"clock = trusted\nboard = {none}")])
+        board = self.write("board.ini", "[board]\nname = mine\ntarget = host\nmemoryBudgetMiB = 64\nspeed = 9\n"
+                           "[serial]\nport = p\n[sysfs]\nroot = /sys\n")
+        path = self.node(replace=[("clock = trusted", f"clock = trusted\nboard = {board}")])
+        self.assertEqual(self.fails(78, "run", "--config", path), f"{board}:5: unknown key speed in [board]")
+
+    def test_the_boards_of_this_project(self):
+        root = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+        for name in ["simulated", "pi-zero"]:
+            checked = json.loads(self.succeeds("check-config", f"{root}/Boards/{name}/board.ini", "--json"))
+            self.assertEqual((checked["kind"], checked["name"]), ("board", name))
+
+
+class Inspect(CommandLine):
+    def test_each_kind_is_known_by_its_tag(self):
+        stem = published(DEMO)[0]
+        for name, kind in [
+            ("genesis.bin", "genesis"), (f"published/{stem}.certificate", "certificate"), (f"published/{stem}.sum", "sum"),
+            ("meter-1/identity.key", "identity"), ("bookkeeper-1/paillier.key", "paillier-key"),
+            ("topology.ini", "topology"), ("meter-1/node.ini", "node"),
+        ]:
+            shown = json.loads(self.succeeds("inspect", f"{DEMO}/{name}", "--json").splitlines()[-1])
+            self.assertEqual(shown["kind"], kind)
+            word = "configuration" if name.endswith(".ini") else kind
+            self.assertEqual(json.loads(self.succeeds("inspect", word, f"{DEMO}/{name}", "--json")), shown)
+            self.assertTrue(self.succeeds("inspect", f"{DEMO}/{name}"))
+
+    def test_a_journal_is_told_entry_by_entry(self):
+        for node, kinds in [
+            ("meter-1", {"boot", "baseline", "closed", "certified"}), ("bookkeeper-1", {"boot", "decided"}),
+            ("aggregator-1", {"boot", "record", "vote", "decided"}),
+        ]:
+            path = f"{DEMO}/{node}/journal"
+            lines = [json.loads(line) for line in self.succeeds("inspect", path, "--json").splitlines()]
+            self.assertEqual(lines[-1]["kind"], "journal")
+            self.assertEqual((lines[-1]["entries"], lines[-1]["bytes"]), (len(lines) - 1, os.path.getsize(path)))
+            self.assertEqual(lines[-1]["restBytes"], 0)
+            self.assertLessEqual(kinds, {line["is"] for line in lines[:-1]})
+            self.assertNotIn("unknown", {line["is"] for line in lines[:-1]})
+            self.assertEqual(len(self.succeeds("inspect", "journal", path).splitlines()), len(lines))
+
+    def test_a_households_registers_are_not_shown(self):
+        with open(f"{DEMO}/meter-1/state") as file:
+            # Small ones, such as the 0 of a house at night, are also numbers of entries.
+            registers = [number for number in file.read().split()[:6] if len(number) > 3]
+        self.assertTrue(registers)
+        for form in [[], ["--json"]]:
+            text = self.succeeds("inspect", f"{DEMO}/meter-1/journal", *form)
+            for register in registers:
+                self.assertNotIn(register, re.findall(r"\d+", text))
+
+    def test_a_torn_or_damaged_journal_is_said_to_be(self):
+        path = self.path("journal")
+        shutil.copy(f"{DEMO}/meter-1/journal", path)
+        whole = len(self.succeeds("inspect", path).splitlines()) - 1
+        os.truncate(path, os.path.getsize(path) - 1)
+        text = self.succeeds("inspect", path)
+        self.assertIn(f"journal of {whole - 1} entries", text)
+        self.assertIn("torn off by a crash, or damaged", text)
+        flip(path, 8 + 24)
+        self.assertEqual(json.loads(self.succeeds("inspect", path, "--json").splitlines()[-1])["entries"], 0)
+
+    def test_a_certificate_and_a_sum_are_checked_when_asked(self):
+        genesis = f"{DEMO}/genesis.bin"
+        stem = next(s for s in published(DEMO) if os.path.exists(f"{DEMO}/published/{s}.sum"))
+        certificate, total = (f"{DEMO}/published/{stem}.{suffix}" for suffix in ("certificate", "sum"))
+        self.assertFalse(json.loads(self.succeeds("inspect", certificate, "--json"))["checked"])
+        shown = json.loads(self.succeeds("inspect", certificate, "--genesis", genesis, "--json"))
+        self.assertTrue(shown["checked"])
+        self.assertEqual(f"{shown['period']}-{shown['owner']}", stem)
+        shown = json.loads(self.succeeds("inspect", total, "--genesis", genesis, "--certificate", certificate, "--json"))
+        self.assertTrue(shown["checked"])
+        verified = json.loads(self.succeeds(
+            "verify", "sum", "--genesis", genesis, "--certificate", certificate, "--sum", total, "--json"))
+        self.assertEqual(shown["sumWattHours"], verified["sumWattHours"])
+        self.assertEqual(set(verified["sumWattHours"]), {"activeEnergyImport", "activeEnergyExport"})
+
+    def test_what_is_no_file_of_ours(self):
+        path = self.write("letter.txt", "Dear reader, this is none of them.")
+        self.assertEqual(self.fails(1, "inspect", path), f"busbar: {path}: not a file of busbar: no known tag")
+        self.assertIn("not found", self.fails(1, "inspect", self.path("none")))
+        self.assertIn("inspect knows genesis, certificate, sum, journal, identity, paillier-key, configuration, not letter",
+                      self.fails(2, "inspect", "letter", path))
+        for kind in ["genesis", "certificate", "sum", "journal", "identity", "paillier-key"]:
+            self.assertIn(path, self.fails(1, "inspect", kind, path, "--json") if kind not in ("identity", "paillier-key")
+                          else self.fails(1, "inspect", kind, path))
+        for tag in [b"BUSBARgn", b"BUSBARce", b"BUSBARsm", b"BUSBARid", b"BUSBARsk"]:
+            with open(self.path("stub"), "wb") as file:
+                file.write(tag)
+            os.chmod(self.path("stub"), 0o600)
+            self.assertIn("stub", self.fails(1, "inspect", self.path("stub")))
+
+
+def published(folder):
+    return sorted(name[:-12] for name in os.listdir(folder + "/published") if name.endswith(".certificate"))
+
+
+class Verify(CommandLine):
+    def copy(self):
+        """A folder to verify, with a certificate and the sum of a decided value."""
+        shutil.copytree(DEMO + "/published", self.path("published"))
+        shutil.copy(DEMO + "/genesis.bin", self.path("genesis.bin"))
+        self.stems = [s for s in published(self.folder) if os.path.exists(self.path(f"published/{s}.sum"))]
+        return self.path(f"published/{self.stems[0]}.certificate"), self.path(f"published/{self.stems[0]}.sum")
+
+    def reason(self):
+        reason = self.fails(1, "verify", self.folder)
+        self.assertEqual(self.fails(1, "verify", self.folder, "--json"), reason)
+        return reason
+
+    def test_a_folder_that_holds(self):
+        counts = json.loads(self.succeeds("verify", DEMO, "--json"))
+        self.copy()
+        self.assertEqual(counts, {"certificates": len(published(DEMO)), "decryptions": len(self.stems)})
+        self.assertEqual(self.succeeds("verify", self.folder),
+                         f"{counts['certificates']} certificates and {counts['decryptions']} decryptions hold\n")
+
+    def test_a_byte_of_a_certificate(self):
+        certificate, _ = self.copy()
+        # Tag, kind, zero, statement tag, statement's period, signers, each signature, header, last byte.
+        for offset in [0, 8, 9, 16, 16 + 56, 16 + 120, 144, 144 + 64, 144 + 128, 144 + 192, 144 + 192 + 168, -1]:
+            flip(certificate, offset)
+            with self.subTest(offset):
+                self.assertIn(certificate + ": ", self.reason())
+            flip(certificate, offset)
+        self.succeeds("verify", self.folder)
+
+    def test_a_byte_of_a_sum(self):
+        _, total = self.copy()
+        size = os.path.getsize(total)
+        # Tag, network, period, header, key, first and last byte of S and of R, signature.
+        middle = 112 + (size - 112 - 64) // 2
+        for offset in [0, 8, 52, 56, 64, 96, 112, middle - 1, middle, size - 65, size - 64, -1]:
+            flip(total, offset)
+            with self.subTest(offset):
+                self.assertIn(total + ": ", self.reason())
+            flip(total, offset)
+        self.succeeds("verify", self.folder)
+
+    def test_a_shorter_and_a_longer_file(self):
+        for path in self.copy():
+            with open(path, "ab") as file:
+                file.write(b"\0")
+            self.assertIn(f"{path}: malformed: ", self.reason())
+            os.truncate(path, os.path.getsize(path) - 2)
+            self.assertIn(f"{path}: malformed: ", self.reason())
+            os.truncate(path, 0)
+            self.assertIn(f"{path}: malformed: ", self.reason())
+            shutil.copy(f"{DEMO}/published/{os.path.basename(path)}", path)
+
+    def test_swapped_sums(self):
+        _, total = self.copy()
+        other = self.path(f"published/{self.stems[1]}.sum")
+        os.rename(total, self.path("x"))
+        os.rename(other, total)
+        os.rename(self.path("x"), other)
+        self.assertEqual(self.reason(), f"busbar: {total}: the sum belongs to another certificate")
+
+    def test_names_that_are_not_what_is_inside(self):
+        certificate, total = self.copy()
+        period, owner = self.stems[0].split("-")
+        for stem in [f"{int(period) + 100}-{owner}", f"{period}-63", f"0{period}-{owner}", "decision"]:
+            moved = self.path(f"published/{stem}")
+            os.rename(certificate, moved + ".certificate")
+            os.rename(total, moved + ".sum")
+            self.assertEqual(self.reason(), f"busbar: {moved}.certificate: it is the certificate of period {period}, "
+                             f"set {owner}, not what its name says")
+            os.rename(moved + ".certificate", certificate)
+            os.rename(moved + ".sum", total)
+        shutil.copy(certificate, self.path(f"published/{period}-9.certificate"))
+        self.assertIn("not what its name says", self.reason())
+
+    def test_one_without_the_other(self):
+        certificate, total = self.copy()
+        os.rename(total, self.path("x"))
+        self.assertEqual(self.reason(), f"busbar: {certificate}: its sum is missing")
+        os.rename(self.path("x"), total)
+        os.remove(certificate)
+        self.assertEqual(self.reason(), f"busbar: {total}: its certificate is missing")
+
+    def test_other_files(self):
+        self.copy()
+        self.write("published/1-0.sum.new", "what a crash left")
+        self.succeeds("verify", self.folder)
+        letter = self.write("published/letter", "hello")
+        self.assertEqual(self.reason(), f"busbar: {letter}: neither PERIOD-OWNER.certificate nor PERIOD-OWNER.sum")
+
+    def test_another_groups_genesis_and_an_empty_folder(self):
+        self.copy()
+        flip(self.path("genesis.bin"), 24)
+        self.assertIn("another network, epoch or group", self.reason())
+        shutil.copy(DEMO + "/genesis.bin", self.path("genesis.bin"))
+        shutil.rmtree(self.path("published"))
+        self.assertEqual(self.reason(), f"busbar: {self.folder}/published: not found (2)")
+        os.mkdir(self.path("published"))
+        self.assertEqual(self.reason(), f"busbar: {self.folder}/published: there is nothing to verify")
+        self.assertIn("not found", self.fails(1, "verify", self.path("none"), "--json"))
+        self.assertIn("--sum does not go with a folder", self.fails(2, "verify", self.folder, "--sum", "x"))
+
+    def test_single_files(self):
+        certificate, total = self.copy()
+        genesis = self.path("genesis.bin")
+        both = ["--genesis", genesis, "--certificate", certificate]
+        shown = json.loads(self.succeeds("verify", "certificate", *both, "--json"))
+        self.assertEqual((shown["decided"], shown["checked"]), ("value", True))
+        self.assertIn("the sum holds: activeEnergyImport ", self.succeeds("verify", "sum", *both, "--sum", total))
+        flip(total, 112 + 100)
+        self.assertIn(total, self.fails(1, "verify", "sum", *both, "--sum", total, "--json"))
+        flip(certificate, 150)
+        self.assertIn(certificate, self.fails(1, "verify", "certificate", *both, "--json"))
+
+
+class Bus(CommandLine):
+    def test_a_simulated_house_is_read(self):
+        bus = subprocess.Popen([BUSBAR, "simulate-bus", "--folder", self.folder], stdout=subprocess.PIPE, text=True)
+        try:
+            device = json.loads(bus.stdout.readline())
+            shown = json.loads(self.succeeds("read", "--port", device["port"], "--json"))
+            self.assertEqual(shown["device"], device["port"])
+            self.assertIn("importEnergy", {sample["quantity"] for sample in shown["samples"]})
+            self.assertIn("importEnergy ", self.succeeds("read", "--port", device["port"]))
+        finally:
+            bus.send_signal(signal.SIGTERM)
+            self.assertEqual(bus.wait(10), 0)
+            bus.stdout.close()
+
+    def test_a_meter_that_is_not_there(self):
+        result = busbar("read", "--port", self.path("none"), "--json")
+        self.assertEqual(result.returncode, 1)
+        self.assertEqual(list(json.loads(result.stdout)), ["error"])
+        self.assertIn(self.path("none"), result.stderr)
+
+
+class Demo(CommandLine):
+    def test_a_folder_that_is_there_is_not_touched(self):
+        line = self.fails(1, "demo", "--data", self.folder, "--json")
+        self.assertEqual(line, f"busbar: {self.folder} exists; name a fresh folder")
+        self.assertEqual(os.listdir(self.folder), [])
+
+    def interrupted(self, number, after):
+        """Stops a demo once a file is there; every process must be gone with it."""
+        data = self.path("data")
+        demo = subprocess.Popen([BUSBAR, "demo", "--data", data, "--json"], stdout=subprocess.PIPE,
+                                stderr=subprocess.PIPE, text=True, start_new_session=True)
+        deadline = time.monotonic() + 40
+        while not os.path.exists(f"{data}/{after}") and time.monotonic() < deadline:
+            time.sleep(0.02)
+        # To the whole group, as a terminal's Ctrl-C.
+        os.killpg(demo.pid, number) if number == signal.SIGINT else demo.send_signal(number)
+        out, error = demo.communicate(timeout=20)
+        self.assertEqual(demo.returncode, 1, error)
+        self.assertIn("interrupted: every node was stopped", json.loads(out.splitlines()[-1])["error"])
+        self.assertIn("interrupted: every node was stopped", error)
+        with self.assertRaises(ProcessLookupError):
+            os.killpg(demo.pid, 0)
+
+    def test_ctrl_c_stops_every_process(self):
+        self.interrupted(signal.SIGINT, "meter-28/journal")
+
+    def test_sigterm_stops_every_process(self):
+        self.interrupted(signal.SIGTERM, "aggregator-4/journal")
+
+
+class Summary(unittest.TextTestResult):
+    passed = 0
+
+    def addSuccess(self, test):
+        super().addSuccess(test)
+        Summary.passed += 1
+
+
+def main():
+    global BUSBAR, DEMO, DEMO_BUS, SCRATCH
+    if len(sys.argv) not in (2, 3):
+        print(__doc__.split("\n\n")[1], file=sys.stderr)
+        return 2
+    BUSBAR = os.path.abspath(sys.argv[1])
+    with tempfile.TemporaryDirectory(prefix="busbar-") as SCRATCH:
+        DEMO = os.path.join(SCRATCH, "demo")
+        given = sys.argv[2] if len(sys.argv) == 3 else None
+        if given:
+            shutil.copytree(given, DEMO, symlinks=True)
+            # Its configurations name the folder it was made in.
+            old = re.search(r"^genesis = (.*)/genesis\.bin$", open(f"{DEMO}/meter-1/node.ini").read(), re.M).group(1)
+            for name in os.listdir(DEMO):
+                path = f"{DEMO}/{name}/node.ini"
+                if os.path.exists(path):
+                    text = open(path).read().replace(old + "/", DEMO + "/")
+                    open(path, "w").write(text)
+        else:
+            demo = busbar("demo", "--data", DEMO, "--periods", "1")
+            if demo.returncode != 0:
+                print(demo.stdout + demo.stderr + "the demo to test with failed\n0 passed, 1 failed")
+                return 1
+        DEMO_BUS = DEMO + "/bus"
+        tests = unittest.defaultTestLoader.loadTestsFromModule(sys.modules[__name__])
+        result = unittest.TextTestRunner(stream=sys.stdout, resultclass=Summary).run(tests)
+    # A test with several failed parts counts once.
+    failed = {str(getattr(test, "test_case", test)) for test, _ in result.failures + result.errors}
+    print(f"{Summary.passed} passed, {len(failed)} failed")
+    return 0 if not failed else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,68 @@
+import Configuration
+import Foundation
+import Testing
+
+/// docs/CONFIGURATION.md against the parser's own source and against the parser.
+@Suite("docs/CONFIGURATION.md")
+struct DocumentTests {
+  static let root = URL(fileURLWithPath: #filePath)
+    .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
+
+  static func text(_ path: String) throws -> String {
+    try String(contentsOf: root.appendingPathComponent(path), encoding: .utf8)
+  }
+
+  /// "section.key" for every value the parser asks for by name.
+  static func parserKeys(_ type: String) throws -> Set<String> {
+    let source =
+      try text("Sources/Configuration/NodeConfiguration.swift") + "\npublic struct End {}\n"
+      + text("Sources/Configuration/BoardConfiguration.swift")
+    let parts = source.components(separatedBy: "public struct ")
+    let body = try #require(parts.first { $0.hasPrefix(type) })
+    let pattern = /try reader\.(?:text|optionalText|integer|choice|endpoint)\(\s*"(\w+)",\s*"(\w+)"/
+    return Set(body.matches(of: pattern).map { "\($0.output.1).\($0.output.2)" })
+  }
+
+  /// "section.key" for every row of a file's tables.
+  static func documentKeys(_ file: String) throws -> Set<String> {
+    let parts = try text("docs/CONFIGURATION.md").components(separatedBy: "\n## ")
+    let chapter = try #require(parts.first { $0.hasPrefix(file) })
+    var section = ""
+    var keys: Set<String> = []
+    for line in chapter.split(separator: "\n") {
+      if let head = line.firstMatch(of: /^### \[(\w+)\]/) { section = String(head.output.1) }
+      if let row = line.firstMatch(of: /^\| `([\w-]+)` \|/) { keys.insert("\(section).\(row.output.1)") }
+    }
+    return keys
+  }
+
+  static func example(_ file: String) throws -> String {
+    let parts = try text("docs/CONFIGURATION.md").components(separatedBy: "\n## ")
+    let chapter = try #require(parts.first { $0.hasPrefix(file) })
+    return try #require(chapter.components(separatedBy: "```ini\n").last?.components(separatedBy: "```").first)
+  }
+
+  @Test("every key the parser knows has its row, and every row is a key the parser knows")
+  func complete() throws {
+    var node = try Self.documentKeys("node.ini")
+    // Peers are named by pattern; the parser's test has them.
+    #expect(node.remove("peers.aggregator-N") != nil && node.remove("peers.bookkeeper-1") != nil)
+    #expect(try Self.parserKeys("NodeConfiguration") == node)
+    #expect(try Self.parserKeys("TopologyConfiguration") == Self.documentKeys("topology.ini"))
+    #expect(try Self.parserKeys("BoardConfiguration") == Self.documentKeys("board.ini"))
+    #expect(node.count == 18)
+  }
+
+  @Test("the examples are read")
+  func examples() throws {
+    let boardBytes = Array(try Self.example("board.ini").utf8)
+    let board = try BoardConfiguration(file: "board.ini", bytes: boardBytes.span)
+    let nodeBytes = Array(try Self.example("node.ini").utf8)
+    let node = try NodeConfiguration(file: "node.ini", bytes: nodeBytes.span, board: board)
+    #expect(
+      node.source == .modbus(map: "eastron-sdm630", port: "/dev/ttyUSB0", unit: 1, baud: 9600, parity: "none"))
+    let topologyBytes = Array(try Self.example("topology.ini").utf8)
+    let topology = try TopologyConfiguration(file: "topology.ini", bytes: topologyBytes.span)
+    #expect(topology.aggregators == 4 && topology.modulusBits == 3072)
+  }
+}

@@ -1,0 +1,1 @@
+../../AggregationTests/Fixture.swift

@@ -1,0 +1,160 @@
+import Aggregation
+import Consensus
+import Cryptography
+import Units
+import Wire
+
+/// The digests of what `Fixture` makes are computed once.
+private let header = Fixture.header()
+private let headers: [Digest: Header] = [header.digest: header]
+
+func aggregationTargets() -> [FuzzTarget] {
+  let record = bytes { out in Fixture.record().encode(into: &out) }
+  let genesis = bytes { out in Fixture.genesis.encode(into: &out) }
+  let receipt = bytes { out in Fixture.receipt().encode(into: &out) }
+  let headerBytes = bytes { out in header.encode(into: &out) }
+  let certificate = bytes { out in Fixture.certificate().encode(into: &out) }
+  let null = bytes { out in Fixture.certificate(nil).encode(into: &out) }
+  let sum = bytes { out in Fixture.sum().encode(into: &out) }
+  let table = Fixture.coverage()
+  let tableBytes = bytes { out in table.encode(into: &out) }
+  return [
+    FuzzTarget("record", maximumBytes: 512, seeds: [record + Fixture.ciphertext, record], run: fuzzRecord),
+    FuzzTarget("receipt", maximumBytes: 256, seeds: [receipt], run: fuzzReceipt),
+    FuzzTarget("header", maximumBytes: 512, seeds: [headerBytes], run: fuzzHeader),
+    FuzzTarget("genesis", maximumBytes: 4096, seeds: [genesis], run: fuzzGenesis),
+    FuzzTarget(
+      "certificate", maximumBytes: 1024, seeds: [[0] + certificate, [1] + certificate, [0] + null, [1] + null],
+      run: fuzzCertificate),
+    FuzzTarget("published-sum", maximumBytes: 512, seeds: [[0] + sum, [1] + sum], run: fuzzSum),
+    FuzzTarget("coverage-table", maximumBytes: 64, seeds: [tableBytes], run: fuzzCoverage),
+  ]
+}
+
+/// A record is read back to the byte; it is accepted only when it is the honest one, and then under its own hash.
+private func fuzzRecord(_ input: [UInt8]) {
+  var reader = WireReader(input.span)
+  guard let record = try? Record(decoding: &reader) else { return }
+  let ciphertext = Array(input[reader.offset...])
+  requireIdentity(input, "record") { out in
+    record.encode(into: &out)
+    out.write(ciphertext.span)
+  }
+  let coverage = Fixture.coverage()
+  let before = coverage.root
+  do throws(RecordRefusal) {
+    _ = try Fixture.genesis.check(
+      record, ciphertext: ciphertext.span, owner: record.owner, period: record.through, coverage: coverage)
+    require(
+      record == Fixture.record() && ciphertext == Fixture.ciphertext, "a record its meter never signed was accepted")
+  } catch {
+    require(error != .malformed && error != .conflicting, "\(error) is not for this check")
+  }
+  require(coverage.root == before, "a check changed the coverage")
+}
+
+private func fuzzReceipt(_ input: [UInt8]) {
+  var reader = WireReader(input.span)
+  guard let receipt = try? Receipt(decoding: &reader), reader.remaining == 0 else { return }
+  requireIdentity(input, "receipt") { out in receipt.encode(into: &out) }
+  let key = Fixture.genesis.aggregators[Int(receipt.signer.rawValue % 4)].verificationKey
+  let holds = Authenticated(checking: receipt, by: key) != nil
+  require(!holds || receipt == Fixture.receipt(), "a receipt nobody signed holds")
+}
+
+private func fuzzHeader(_ input: [UInt8]) {
+  var reader = WireReader(input.span)
+  guard let header = try? Header(decoding: &reader), reader.remaining == 0 else { return }
+  requireIdentity(input, "header") { out in header.encode(into: &out) }
+  require(header.count == header.contributors.count, "a header counts other contributors than it names")
+  guard header.owner.rawValue < Fixture.genesis.members else { return }
+  let coverage = Fixture.genesis.coverage(of: header.owner)
+  try? Fixture.genesis.check(
+    header, owner: header.owner, period: header.period, primary: header.author, head: header.previous,
+    coverage: coverage)
+}
+
+private func fuzzGenesis(_ input: [UInt8]) {
+  guard let genesis = try? Genesis(decoding: input.span) else { return }
+  requireIdentity(input, "genesis") { out in genesis.encode(into: &out) }
+  require(genesis.encodedBytes == input.count, "a genesis miscounts its bytes")
+  let again = Genesis(
+    epoch: genesis.epoch, group: genesis.group, periodSeconds: genesis.periodSeconds,
+    minimumContributors: genesis.minimumContributors, rotates: genesis.rotates, firstPeriod: genesis.firstPeriod,
+    slots: genesis.slots, modulus: genesis.modulus, bookkeeper: genesis.bookkeeper, aggregators: genesis.aggregators,
+    meters: genesis.meters)
+  require(again.networkIdentifier == genesis.networkIdentifier, "a genesis has two names")
+  for owner in 0..<genesis.members { _ = genesis.coverage(of: ReplicaIndex(owner)).root }
+  require(genesis.context.quorum.members == genesis.members, "a genesis has another quorum")
+}
+
+/// With a first byte of 1 the digest and the signatures are made to hold, so that what lies behind them is reached.
+private func fuzzCertificate(_ input: [UInt8]) {
+  guard let mode = input.first else { return }
+  var encoded = Array(input.dropFirst())
+  if mode & 1 == 1, let repaired = repair(encoded) { encoded = repaired }
+  guard let certificate = try? Certificate(checking: encoded.span, against: Fixture.genesis) else { return }
+  requireIdentity(encoded, "certificate") { out in certificate.encode(into: &out) }
+  let quorum = Fixture.genesis.context.quorum
+  require(certificate.quorum.signers.nonzeroBitCount == Int(quorum.size), "a certificate without a quorum holds")
+  require(certificate.quorum.statement.digest == certificate.header?.digest ?? Digest(), "another header was voted for")
+  if let header = certificate.header {
+    require(header.count >= Fixture.genesis.minimumContributors, "a certificate of too few meters holds")
+  }
+}
+
+/// The certificate these bytes lay out, signed anew by the members it names.
+private func repair(_ bytes: [UInt8]) -> [UInt8]? {
+  var reader = WireReader(bytes.span)
+  guard (try? reader.readBytes(16)) != nil, var quorum = try? QuorumCertificate(decoding: &reader) else { return nil }
+  let header = reader.remaining > 0 ? try? Header(decoding: &reader) : nil
+  guard reader.remaining == 0 else { return nil }
+  quorum.statement.digest = header?.digest ?? Digest()
+  var place = 0
+  for member in 0..<64 where quorum.signers >> UInt64(member) & 1 == 1 {
+    var signed = quorum.statement
+    signed.signer = ReplicaIndex(UInt16(member))
+    let key = Fixture.aggregatorKey(member % 4)
+    quorum.signatures[place] = key.sign(signed)
+    place += 1
+  }
+  return Array(bytes.prefix(16))
+    + [UInt8](capacity: 8192) { out in
+      quorum.encode(into: &out)
+      header?.encode(into: &out)
+    }
+}
+
+/// With a first byte of 1 the bookkeeper signs what is there.
+private func fuzzSum(_ input: [UInt8]) {
+  guard let mode = input.first else { return }
+  var encoded = Array(input.dropFirst())
+  if mode & 1 == 1, encoded.count > 64 {
+    let signed = Array(encoded.dropLast(64))
+    let key = Fixture.bookkeeperKey()
+    let signature = key.sign(signed.span)
+    encoded = signed + [UInt8](copying: signature.span)
+  }
+  guard let sum = try? PublishedSum(checking: encoded.span, of: header, against: Fixture.genesis) else { return }
+  requireIdentity(encoded, "sum") { out in sum.encode(into: &out) }
+  require(headers[sum.headerDigest] == header && sum.period == header.period, "a sum of another header was accepted")
+}
+
+private func fuzzCoverage(_ input: [UInt8]) {
+  var coverage = Fixture.coverage()
+  let before = [UInt8](capacity: 64) { out in coverage.encode(into: &out) }
+  let root = coverage.root
+  let taken = coverage.replace(decoding: input.span, expecting: root)
+  let after = [UInt8](capacity: 64) { out in coverage.encode(into: &out) }
+  require(after == before && taken == (input == before), "another table has the same root")
+  // Under its own root any table of the right length is taken over to the byte.
+  let own = Blake2b.digest(domain: "BUSBARcv") { hash in
+    hash.update(UInt16(0))
+    hash.update(input.span)
+  }
+  if coverage.replace(decoding: input.span, expecting: own) {
+    requireIdentity(input, "coverage table") { out in coverage.encode(into: &out) }
+  } else {
+    require(input.count != before.count, "a table that hashes to its root was refused")
+  }
+}

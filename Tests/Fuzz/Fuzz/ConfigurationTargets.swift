@@ -1,0 +1,110 @@
+import Configuration
+import HAL
+import Units
+import Wire
+
+private let node = """
+  [node]
+  role = meter
+  index = 1
+  owner = 2
+  data = /d
+  genesis = /g
+  key = /k
+  listen = 127.0.0.1:4000
+  clock = trusted
+  [meter]
+  source = modbus
+  map = eastron-sdm630
+  port = /dev/ttyUSB0
+  unit = 1
+  [peers]
+  aggregator-1 = [::1]:4001
+  """
+private let board = """
+  [board]
+  name = pi
+  target = armv6
+  memoryBudgetMiB = 16
+  [serial]
+  port = /dev/ttyAMA0
+  [sysfs]
+  root = /sys
+  """
+private let topology = """
+  [group]
+  aggregators = 4
+  metersPerSet = 7
+  periodSeconds = 4
+  modulusBits = 2048
+  [network]
+  host = 127.0.0.1
+  basePort = 20000
+  [meter]
+  bus = /b
+  """
+
+func configurationTargets() -> [FuzzTarget] {
+  let texts = [node, board, topology].map { Array($0.utf8) }
+  return [
+    FuzzTarget("ini-file", maximumBytes: 600, seeds: texts, run: fuzzIni),
+    FuzzTarget("configuration", maximumBytes: 600, seeds: texts, run: fuzzConfiguration),
+    FuzzTarget(
+      "endpoint", maximumBytes: 60,
+      seeds: ["127.0.0.1:4000", "[::1]:80", "[2001:db8::7]:65535", "[::ffff:1.2.3.4]:1"].map { Array($0.utf8) },
+      run: fuzzEndpoint),
+  ]
+}
+
+/// An error names a line of the file and says something.
+private func judge(_ error: ConfigurationError, _ input: [UInt8]) {
+  let lines = max(1, input.split(separator: 10, omittingEmptySubsequences: false).count)
+  require(error.file == "f" && error.line >= 1 && error.line <= lines, "line \(error.line) of \(lines)")
+  require(!error.message.isEmpty, "an error says nothing")
+}
+
+/// Entries written down again are read as the same entries.
+private func fuzzIni(_ input: [UInt8]) {
+  let file: IniFile
+  do throws(ConfigurationError) { file = try IniFile(file: "f", bytes: input.span) } catch {
+    return judge(error, input)
+  }
+  var text: [UInt8] = []
+  for entry in file.entries {
+    // Bytes that are no UTF-8 were replaced, which makes them longer.
+    if [entry.section, entry.key, entry.value].contains(where: { $0.unicodeScalars.contains("\u{FFFD}") }) { return }
+    text += Array("[\(entry.section)]\n\(entry.key)=\(entry.value)\n".utf8)
+  }
+  guard let again = try? IniFile(file: "f", bytes: text.span) else { fatalError("entries cannot be read again") }
+  let same =
+    again.entries.count == file.entries.count
+    && zip(again.entries, file.entries).allSatisfy {
+      $0.section == $1.section && $0.key == $1.key && $0.value == $1.value
+    }
+  require(same, "entries are read differently")
+}
+
+private func fuzzConfiguration(_ input: [UInt8]) {
+  do throws(ConfigurationError) {
+    let node = try NodeConfiguration(file: "f", bytes: input.span)
+    require((node.role == .meter) == (node.source != nil), "a meter without a source")
+    require(node.index < 512 && node.owner < 64 && node.listen.port > 0, "a node out of range")
+  } catch { judge(error, input) }
+  do throws(ConfigurationError) {
+    let board = try BoardConfiguration(file: "f", bytes: input.span)
+    require(board.memoryBudgetMiB > 0 && board.memoryBudgetMiB <= 4096, "a board out of range")
+  } catch { judge(error, input) }
+  do throws(ConfigurationError) {
+    let group = try TopologyConfiguration(file: "f", bytes: input.span)
+    require(group.aggregators >= 4 && group.aggregators <= 64, "a group out of range")
+    require(group.minimumContributors <= group.metersPerSet, "a group that never reaches its minimum")
+    require(Int(group.basePort) + Int(group.aggregators) * (1 + Int(group.metersPerSet)) < 65535, "too few ports")
+  } catch { judge(error, input) }
+}
+
+private func fuzzEndpoint(_ input: [UInt8]) {
+  let text = String(decoding: input, as: UTF8.self)
+  guard let endpoint = Endpoint(text) else { return }
+  require(endpoint.port > 0, "port 0")
+  require(Endpoint(endpoint.description) == endpoint, "\(text) is written as \(endpoint), another address")
+}

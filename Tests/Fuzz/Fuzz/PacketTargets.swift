@@ -1,0 +1,179 @@
+import Cryptography
+import HAL
+import Packets
+import Units
+import Wire
+
+func packetTargets() -> [FuzzTarget] {
+  let talk = Talk()
+  var raw: [[UInt8]] = talk.seen.map { [0] + $0 }
+  raw += [[1, 5, 1, 2, 3], [2, 40, 0, 1], [3, 30, 0]]
+  let want = Want(
+    object: .records, owner: ReplicaIndex(4), meter: MeterIndex(5), period: Period(6), missing: FixedBytes())
+  let chunk = Chunk(object: .product, owner: ReplicaIndex(4), index: 1, total: 2, period: Period(6), objectLength: 1034)
+  let proof = InclusionProof(
+    owner: ReplicaIndex(4), meter: MeterIndex(5), leafIndex: 2, siblingCount: 1, from: Period(5), through: Period(6),
+    ciphertextHash: Digest(), closing: FixedBytes())
+  let header = PacketHeader(type: .want, bodyLength: 80, sender: 1, receiver: 2, bootCounter: 9, packetSequence: 3)
+  return [
+    FuzzTarget("packet", maximumBytes: 1300, seeds: raw, run: talk.run),
+    FuzzTarget("packet-header", maximumBytes: 64, seeds: [[UInt8](capacity: 128) { header.encode(into: &$0) }]) {
+      input in
+      var reader = WireReader(input.span)
+      guard let value = try? PacketHeader(decoding: &reader), reader.remaining == 0 else { return }
+      requireIdentity(input, "packet header") { out in value.encode(into: &out) }
+    },
+    FuzzTarget("want", maximumBytes: 128, seeds: [[UInt8](capacity: 128) { want.encode(into: &$0) }]) { input in
+      var reader = WireReader(input.span)
+      guard let value = try? Want(decoding: &reader) else { return }
+      requireIdentity(input, "want") { out in value.encode(into: &out) }
+    },
+    FuzzTarget("chunk", maximumBytes: 64, seeds: [[UInt8](capacity: 128) { chunk.encode(into: &$0) }]) { input in
+      var reader = WireReader(input.span)
+      guard let value = try? Chunk(decoding: &reader), reader.remaining == 0 else { return }
+      requireIdentity(input, "chunk") { out in value.encode(into: &out) }
+    },
+    FuzzTarget("inclusion-proof", maximumBytes: 128, seeds: [[UInt8](capacity: 128) { proof.encode(into: &$0) }]) {
+      input in
+      var reader = WireReader(input.span)
+      guard let value = try? InclusionProof(decoding: &reader), reader.remaining == 0 else { return }
+      requireIdentity(input, "proof") { out in value.encode(into: &out) }
+    },
+    FuzzTarget(
+      "assembly", maximumBytes: 256, seeds: [[0, 0, 0, 1, 2, 0, 0, 2], [1, 0, 0, 5, 1, 0, 9]], run: fuzzAssembly),
+  ]
+}
+
+/// Two nodes that know each other. A datagram opens only if the other just sealed it, and once.
+private final class Talk {
+  private static let home = Endpoint(ipv4: 192, 0, 2, 1, port: 7777)
+  private static let elsewhere = Endpoint(ipv4: 198, 51, 100, 9, port: 9999)
+  private var first: Sealer
+  private var second: Sealer
+  /// Datagrams that the second node has opened.
+  private(set) var seen: [[UInt8]] = []
+
+  private static func key(_ node: UInt32) -> AgreementKey {
+    var seed = FixedBytes<32>(InlineArray(repeating: 0x40 + UInt8(node)))
+    return AgreementKey(seed: SecretBytes(taking: &seed))
+  }
+
+  private static func sealer(_ own: UInt32, _ other: UInt32, boot: UInt64) -> Sealer {
+    let otherKey = key(other)
+    return Sealer(
+      identifier: own, agreementKey: key(own), bootCounter: boot, networkIdentifier: Digest(), epoch: Epoch(2),
+      peers: [Peer(identifier: other, agreementKey: otherKey.publicKey, endpoint: nil)])
+  }
+
+  init() {
+    first = Self.sealer(1, 2, boot: 9)
+    second = Self.sealer(2, 1, boot: 7)
+    let greeting = first.statusBody(to: 0)
+    seen.append(Self.seal(&first, .status, [UInt8](copying: greeting.span)))
+    _ = Self.open(&second, seen[0], from: Self.home)
+    let answer = second.statusBody(to: 0)
+    _ = Self.open(&first, Self.seal(&second, .status, [UInt8](copying: answer.span)), from: Self.home)
+    seen.append(Self.seal(&first, .vote, [1, 2, 3]))
+    require(Self.open(&second, seen[1], from: Self.home) == [1, 2, 3], "the two nodes are not connected")
+  }
+
+  private static func seal(_ sealer: inout Sealer, _ type: PacketType, _ body: [UInt8]) -> [UInt8] {
+    [UInt8](capacity: Sealer.maximumDatagramBytes) { out in
+      let isSealed = sealer.seal(type, body.span, to: 0, into: &out)
+      require(isSealed, "a connected node cannot seal")
+    }
+  }
+
+  private static func open(_ sealer: inout Sealer, _ datagram: [UInt8], from source: Endpoint) -> [UInt8]? {
+    var isOpen = false
+    let body = [UInt8](capacity: Sealer.maximumBodyBytes) { out in
+      isOpen = sealer.open(datagram.span, from: source, into: &out) != nil
+    }
+    require(isOpen || body.isEmpty, "a dropped datagram left bytes behind")
+    return isOpen ? body : nil
+  }
+
+  private var dropped: UInt64 { DropReason.allCases.reduce(0) { $0 + second.drops[Int($1.rawValue)] } }
+
+  private func mustDrop(_ datagram: [UInt8]) {
+    let before = dropped
+    let opened = Self.open(&second, datagram, from: Self.elsewhere)
+    require(opened == nil, "a datagram nobody sealed opened")
+    require(dropped == before + 1, "a dropped datagram was not counted once")
+    require(second.peers[0].bootCounter == 9, "a dropped datagram changed the boot counter")
+    require(second.peers[0].endpoint == Self.home, "a dropped datagram moved the endpoint")
+  }
+
+  /// By the first byte: the rest as a datagram; the rest as a body; one byte of an honest datagram changed; the honest
+  /// datagram cut short. After each, an honest one opens.
+  func run(_ input: [UInt8]) {
+    var choices = Choices(input)
+    switch choices.byte() % 4 {
+    case 0: mustDrop(choices.rest())
+    case 1:
+      let types: [PacketType] = [.record, .receipt, .proposal, .vote, .want, .chunk, .proof]
+      let type = types[choices.number(below: types.count)]
+      let body = Array(choices.rest().prefix(Sealer.maximumBodyBytes))
+      let datagram = Self.seal(&first, type, body)
+      require(Self.open(&second, datagram, from: Self.home) == body, "a body came back changed")
+      mustDrop(datagram)
+    case 2:
+      var datagram = Self.seal(&first, .vote, [7, 7, 7, 7])
+      let honest = datagram
+      let change = choices.byte()
+      datagram[choices.number(below: datagram.count)] ^= change
+      if datagram != honest { mustDrop(datagram) }
+      require(Self.open(&second, honest, from: Self.home) == [7, 7, 7, 7], "an honest datagram was dropped")
+    default:
+      let datagram = Self.seal(&first, .vote, [8, 8])
+      mustDrop(Array(datagram.prefix(choices.number(below: datagram.count))))
+      require(Self.open(&second, datagram, from: Self.home) == [8, 8], "an honest datagram was dropped")
+    }
+  }
+}
+
+/// An assembly agrees with one that keeps its pieces in a dictionary.
+private func fuzzAssembly(_ input: [UInt8]) {
+  struct Name: Hashable {
+    var object: ObjectKind
+    var owner: UInt16
+    var period: UInt64
+    var total: UInt16
+    var length: UInt32
+  }
+  var choices = Choices(input)
+  var assembly = Assembly(capacity: 5000)
+  var name: Name?
+  var pieces: [Int: [UInt8]] = [:]
+  while !choices.isAtEnd {
+    let length = choices.number(below: 5200)
+    let correct = (length + 1023) / 1024
+    let mode = choices.byte()
+    let index = choices.number(below: 7)
+    let new = Name(
+      object: mode & 1 == 0 ? .product : .certificate, owner: UInt16(mode >> 1 & 1), period: UInt64(mode >> 2 & 1),
+      total: UInt16(mode & 8 == 0 ? correct : choices.number(below: 9)), length: UInt32(length))
+    let fits = max(0, min(1024, length - 1024 * index))
+    let bytes = [UInt8](repeating: choices.byte(), count: mode & 16 == 0 ? fits : choices.number(below: 1030))
+    let chunk = Chunk(
+      object: new.object, owner: ReplicaIndex(new.owner), index: UInt16(index), total: new.total,
+      period: Period(new.period), objectLength: new.length)
+    let isComplete = assembly.add(chunk, bytes.span)
+    guard length > 0, length <= 5000, Int(new.total) == correct, index < correct, bytes.count == fits else {
+      require(!isComplete, "a piece that fits nothing completed an object")
+      continue
+    }
+    if new != name {
+      name = new
+      pieces = [:]
+    }
+    pieces[index] = bytes
+    require(isComplete == (pieces.count == correct), "an object is complete too early or too late")
+    if isComplete {
+      let whole = (0..<correct).flatMap { pieces[$0] ?? [] }
+      require([UInt8](copying: assembly.span) == whole, "an object was put together wrongly")
+      require(assembly.owner.rawValue == new.owner && assembly.period.rawValue == new.period, "under another name")
+      pieces = [:]
+    }
+  }
+}

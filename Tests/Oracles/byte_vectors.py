@@ -1,0 +1,176 @@
+#!/usr/bin/env python3
+"""Prints the golden vectors of byte_vectors.txt: docs/PROTOCOL.md written down a second time, in another language.
+
+usage: byte_vectors.py > byte_vectors.txt        (needs cryptography, for Ed25519, X25519 and ChaCha20-Poly1305)
+"""
+import struct
+from hashlib import blake2b
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
+from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+
+def H(domain, *parts):
+    assert len(domain) == 8
+    return blake2b(domain + b"".join(parts), digest_size=32).digest()
+
+
+def signing(seed):
+    return Ed25519PrivateKey.from_private_bytes(bytes([seed]) * 32)
+
+
+def agreement(seed):
+    return X25519PrivateKey.from_private_bytes(bytes([seed]) * 32)
+
+
+def raw(key):
+    return key.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
+
+
+def pattern(first, count, step=1):
+    return bytes((first + step * i) % 256 for i in range(count))
+
+
+# The group: four aggregators with 3, 2, 0 and 5 meters.
+SETS = [3, 2, 0, 5]
+EPOCH, GROUP, OWNER, AUTHOR, PERIOD = 2, 3, 0, 2, 1006
+FIRST_PERIOD = 1001
+MODULUS = pattern(0xC1, 32, 7)
+SLOTS = bytes([1, 2])
+BOOKKEEPER = 0x20
+
+
+def party(sign, agree):
+    return raw(signing(sign)) + raw(agreement(agree))
+
+
+def genesis():
+    head = struct.pack("<8sQHHIHB5xQHH", b"BUSBARgn", EPOCH, GROUP, len(SETS), 900, 2, 1, FIRST_PERIOD, len(MODULUS),
+                       len(SLOTS))
+    body = head + SLOTS + MODULUS + party(BOOKKEEPER, 0x21)
+    for index, count in enumerate(SETS):
+        body += party(0x40 + index, 0x50 + index) + struct.pack("<H", count)
+    for owner, count in enumerate(SETS):
+        for meter in range(count):
+            body += party(0x80 + 8 * owner + meter, 0xC0 + 8 * owner + meter)
+    return body
+
+
+def statement(network, kind, digest, signer, view=1):
+    return struct.pack("<8sB3x32sQHHQQI32sH10x", b"BUSBAR/1", kind, network, EPOCH, GROUP, OWNER, PERIOD, 0, view,
+                       digest, signer)
+
+
+def quorum(network, digest, members):
+    common = statement(network, 3, digest, 0)
+    signatures = b"".join(signing(0x40 + i).sign(statement(network, 3, digest, i)) for i in members)
+    return common + struct.pack("<Q", sum(1 << i for i in members)) + signatures
+
+
+def merkle(hashes):
+    """The root of the tree over the leaves, by halves: the left half is the largest power of two below the count."""
+    if len(hashes) == 1:
+        return hashes[0]
+    half = 1
+    while 2 * half < len(hashes):
+        half *= 2
+    return H(b"BUSBARmn", merkle(hashes[:half]), merkle(hashes[half:]))
+
+
+def leaf(meter, record_hash):
+    return H(b"BUSBARml", struct.pack("<H", meter), record_hash)
+
+
+def aggregation(out):
+    network = H(b"BUSBARgn", genesis())
+    key = H(b"BUSBARky", MODULUS, struct.pack("<H", len(SLOTS)), SLOTS)[:16]
+    out("genesis", genesis())
+    out("networkIdentifier", network)
+    out("keyIdentifier", key)
+
+    ciphertext, closing, meter = pattern(5, 64, 3), pattern(9, 72, 5), 1
+    sealed = struct.pack("<8s32sQHHH2xQQ16s32s72s", b"BUSBARrc", network, EPOCH, GROUP, OWNER, meter, 1005, PERIOD, key,
+                         H(b"BUSBARct", ciphertext), closing)
+    signature = signing(0x80 + 8 * OWNER + meter).sign(sealed)
+    record_hash = H(b"BUSBARrh", sealed)
+    out("ciphertext", ciphertext)
+    out("ciphertextHash", H(b"BUSBARct", ciphertext))
+    out("recordStatement", sealed)
+    out("recordHash", record_hash)
+    out("record", struct.pack("<HH4xQQQ16s72s64s", OWNER, meter, EPOCH, 1005, PERIOD, key, closing, signature))
+    receipt = struct.pack("<8s32sQHHHHQ32s", b"BUSBARrp", network, EPOCH, GROUP, OWNER, meter, AUTHOR, PERIOD,
+                          record_hash)
+    out("receipt", receipt + signing(0x40 + AUTHOR).sign(receipt))
+
+    for count in [1, 2, 3, 4, 5, 6, 7, 8, 9, 15, 16, 17, 255, 256, 257, 511, 512]:
+        leaves = [leaf(x, blake2b(struct.pack("<I", x), digest_size=32).digest()) for x in range(count)]
+        out(f"manifest{count}", merkle(leaves))
+
+    # Meters 0 and 1 contribute; meter 1 was covered through 1004, the others through 1005.
+    covered, after = [1005, 1004, 1005], [PERIOD, PERIOD, 1005]
+    root = lambda table: H(b"BUSBARcv", struct.pack("<H3Q", OWNER, *table))
+    out("coverageTable", struct.pack("<3Q", *covered))
+    out("coverageRoot", root(covered))
+    out("coverageRootAfter", root(after))
+    manifest = merkle([leaf(0, pattern(0x30, 32)), leaf(1, record_hash)])
+    header = struct.pack("<32sQHHHHQ16s32s32s32s32s64s", network, EPOCH, GROUP, OWNER, AUTHOR, 2, PERIOD, key,
+                         pattern(0x60, 32), root(after), manifest, H(b"BUSBARct", ciphertext[::-1]), b"\x03")
+    digest = H(b"BUSBARhd", header)
+    out("header", header)
+    out("headerDigest", digest)
+    members = [0, 2, 3]
+    out("certificate", struct.pack("<8sB7x", b"BUSBARce", 1) + quorum(network, digest, members) + header)
+    out("nullCertificate", struct.pack("<8sB7x", b"BUSBARce", 0) + quorum(network, bytes(32), members))
+    published = struct.pack("<8s32sQHH4xQ32s16s", b"BUSBARsm", network, EPOCH, GROUP, OWNER, PERIOD, digest, key)
+    published += pattern(1, 32, 9) + pattern(2, 32, 11)
+    out("sum", published + signing(BOOKKEEPER).sign(published))
+
+
+# Packets: node 1 in its 9th run and node 2 in its 7th.
+BOOT = {1: 9, 2: 7}
+NETWORK = pattern(0, 32)
+STATUS, RECORD, VOTE, WANT, CHUNK, PROOF = 1, 2, 5, 6, 7, 8
+
+
+def packet_header(kind, body, sender, receiver, boot, sequence):
+    return struct.pack("<BBHII4xQQ8x", 1, kind, len(body), sender, receiver, boot, sequence)
+
+
+def packet_key(sender, receiver, sender_boot, receiver_boot):
+    shared = agreement(0x40 + sender).exchange(agreement(0x40 + receiver).public_key())
+    context = struct.pack("<8s32sQIIQQ", b"BUSBARpk", NETWORK, EPOCH, sender, receiver, sender_boot, receiver_boot)
+    return blake2b(context, key=shared, digest_size=32).digest()
+
+
+def packet(kind, body, sender, receiver, sequence):
+    clear = packet_header(kind, body, sender, receiver, BOOT[sender], sequence)
+    key = packet_key(sender, receiver, BOOT[sender], 0 if kind == STATUS else BOOT[receiver])
+    return clear + ChaCha20Poly1305(key).encrypt(bytes(4) + struct.pack("<Q", sequence), body, clear)
+
+
+def packets(out):
+    want = struct.pack("<BxHH2xQ64s", 3, 4, 5, 6, pattern(0, 64))
+    out("packetHeader", packet_header(WANT, want, 1, 2, 9, 3))
+    out("want", want)
+    out("chunk", struct.pack("<BxHHHQI4x", 2, 4, 1, 2, 6, 1034))
+    out("proof", struct.pack("<HHHHQQ32s72s", 4, 5, 2, 1, 5, 6, pattern(0x80, 32), pattern(1, 72)))
+    out("sharedSecret", agreement(0x41).exchange(agreement(0x42).public_key()))
+    out("keyFromFirst", packet_key(1, 2, 9, 7))
+    out("keyFromSecond", packet_key(2, 1, 7, 9))
+    out("statusKeyFromFirst", packet_key(1, 2, 9, 0))
+    # A STATUS that knows nothing, its answer, then traffic both ways.
+    out("firstStatus", packet(STATUS, struct.pack("<QQ", 9, 0), 1, 2, 0))
+    out("answerStatus", packet(STATUS, struct.pack("<QQ", 7, 9), 2, 1, 0))
+    out("wantPacket", packet(WANT, want, 1, 2, 1))
+    out("emptyPacket", packet(RECORD, b"", 2, 1, 1))
+    full = packet(RECORD, pattern(0, 1232 - 40 - 16, 7), 1, 2, 2)
+    assert len(full) == 1232
+    out("fullPacketDigest", blake2b(full, digest_size=32).digest())
+
+
+if __name__ == "__main__":
+    out = lambda name, value: print(name, value.hex())
+    aggregation(out)
+    packets(out)

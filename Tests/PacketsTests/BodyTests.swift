@@ -1,0 +1,110 @@
+import Packets
+import Testing
+import Units
+import Wire
+
+enum Body: String, CaseIterable, Sendable {
+  case packetHeader, want, chunk, proof
+
+  /// What this implementation writes for the values the oracle was given.
+  var encoded: [UInt8] {
+    [UInt8](capacity: 128) { out in
+      switch self {
+      case .packetHeader:
+        PacketHeader(type: .want, bodyLength: 80, sender: 1, receiver: 2, bootCounter: 9, packetSequence: 3)
+          .encode(into: &out)
+      case .want:
+        Want(
+          object: .records, owner: ReplicaIndex(4), meter: MeterIndex(5), period: Period(6),
+          missing: FixedBytes(InlineArray { UInt8($0) })
+        ).encode(into: &out)
+      case .chunk:
+        Chunk(object: .product, owner: ReplicaIndex(4), index: 1, total: 2, period: Period(6), objectLength: 1034)
+          .encode(into: &out)
+      case .proof:
+        InclusionProof(
+          owner: ReplicaIndex(4), meter: MeterIndex(5), leafIndex: 2, siblingCount: 1, from: Period(5),
+          through: Period(6), ciphertextHash: Digest(InlineArray { UInt8(0x80 + $0) }),
+          closing: FixedBytes(InlineArray { UInt8(1 + $0) })
+        ).encode(into: &out)
+      }
+    }
+  }
+
+  /// Decodes and encodes again; nil when the bytes are refused.
+  func reencoded(_ bytes: [UInt8]) -> [UInt8]? {
+    var reader = WireReader(bytes.span)
+    switch self {
+    case .packetHeader:
+      guard let value = try? PacketHeader(decoding: &reader) else { return nil }
+      return [UInt8](capacity: 128) { out in value.encode(into: &out) }
+    case .want:
+      guard let value = try? Want(decoding: &reader) else { return nil }
+      return [UInt8](capacity: 128) { out in value.encode(into: &out) }
+    case .chunk:
+      guard let value = try? Chunk(decoding: &reader) else { return nil }
+      return [UInt8](capacity: 128) { out in value.encode(into: &out) }
+    case .proof:
+      guard let value = try? InclusionProof(decoding: &reader) else { return nil }
+      return [UInt8](capacity: 128) { out in value.encode(into: &out) }
+    }
+  }
+}
+
+@Suite("Packet headers and bodies (docs/PROTOCOL.md)")
+struct BodyTests {
+  @Test("are the bytes an independent implementation makes, and decode to the same value", arguments: Body.allCases)
+  func golden(body: Body) {
+    let expected = Fixture.vector(body.rawValue)
+    #expect(!expected.isEmpty)
+    #expect(body.encoded == expected)
+    #expect(body.reencoded(expected) == expected)
+  }
+
+  @Test("have the lengths of the tables")
+  func lengths() {
+    #expect(Body.packetHeader.encoded.count == PacketHeader.encodedBytes)
+    #expect(Body.want.encoded.count == Want.encodedBytes)
+    #expect(Body.chunk.encoded.count == Chunk.encodedBytes)
+    #expect(Body.proof.encoded.count == InclusionProof.encodedBytes)
+    #expect(Chunk.encodedBytes + Chunk.maximumPieceBytes <= Sealer.maximumBodyBytes)
+    #expect(InclusionProof.encodedBytes + 9 * 32 <= Sealer.maximumBodyBytes)
+  }
+
+  @Test("are refused at every shorter length", arguments: Body.allCases)
+  func prefixes(body: Body) {
+    let whole = Fixture.vector(body.rawValue)
+    for count in 0..<whole.count { #expect(body.reencoded(Array(whole.prefix(count))) == nil, "\(count) bytes") }
+  }
+
+  @Test("have one encoding: any one bit wrong is refused or is another value's", arguments: Body.allCases)
+  func bitFlips(body: Body) {
+    let whole = Fixture.vector(body.rawValue)
+    var refused = 0
+    for bit in 0..<(8 * whole.count) {
+      let damaged = whole.flipping(bit)
+      if let again = body.reencoded(damaged) { #expect(again == damaged, "bit \(bit)") } else { refused += 1 }
+    }
+    // Version, reserved bytes, and the bits that lead out of a kind's range.
+    let reserved = [Body.packetHeader: 8 + 32 + 64, .want: 8 + 16, .chunk: 8 + 32, .proof: 0][body] ?? 0
+    #expect(refused >= reserved && refused <= reserved + 16)
+  }
+
+  @Test("a WANT with a byte more is refused")
+  func trailing() { #expect(Body.want.reencoded(Fixture.vector("want") + [0]) == nil) }
+
+  @Test("packet types are 1 to 8, objects 1 to 5, and the version is 1")
+  func kinds() {
+    for code in UInt8.min...UInt8.max {
+      func accepts(_ body: Body, at offset: Int) -> Bool {
+        var bytes = Fixture.vector(body.rawValue)
+        bytes[offset] = code
+        return body.reencoded(bytes) != nil
+      }
+      #expect(accepts(.packetHeader, at: 0) == (code == 1))
+      #expect(accepts(.packetHeader, at: 1) == (1...8).contains(code))
+      #expect(accepts(.want, at: 0) == (1...5).contains(code))
+      #expect(accepts(.chunk, at: 0) == (1...5).contains(code))
+    }
+  }
+}
