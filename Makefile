@@ -3,7 +3,7 @@
 comma := ,
 targets = $(subst $(comma), ,$(TARGETS))
 
-.PHONY: all setup build cross selftest lint peers demo test fuzz clean distclean
+.PHONY: all setup build cross selftest lint peers demo test test-peers fuzz clean distclean
 all: build
 setup:
 	@Toolchain/setup.sh
@@ -22,6 +22,10 @@ demo: build
 	@Toolchain/demo.sh "$(TARGETS)" $(ARGS)
 test:
 	@Toolchain/test.sh
+test-peers: build
+	@Toolchain/setup.sh peers
+	@Toolchain/cross.sh armv6 arm64
+	@Toolchain/peers.sh full
 fuzz: setup
 	@Toolchain/fuzz.sh
 clean:

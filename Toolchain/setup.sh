@@ -10,8 +10,8 @@ cd "$(dirname "$0")/.."
 
 packages=(libgmp-dev libsodium-dev libinih-dev qemu-user # host build and selftest
   gcc libc6-dev make m4 xz-utils dpkg-dev)               # sysroots and GMP
-peer_packages=(python3 python3-venv mbpoll)
-peer_pins=(pymodbus==3.16.1 pyserial==3.5 cryptography==48.0.0)
+peer_packages=(python3 python3-venv mbpoll libmodbus-dev)
+peer_pins=(pymodbus==3.16.1 pyserial==3.5 cryptography==48.0.0 modbus_tk==1.1.5 pysunspec2==1.3.7)
 
 as_root() {
   if [ "$(id -u)" = 0 ]; then
