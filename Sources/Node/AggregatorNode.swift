@@ -34,6 +34,11 @@ public struct AggregatorNode: ~Copyable {
   public internal(set) var justificationRefusals: UInt64 = 0
   /// False once an own vote could not be read back: this node might contradict it, and signs nothing.
   public internal(set) var mayVote = true
+  /// Set once enough others know of this run that a later one of this node would be known to one of them. Before, this
+  /// node may be an old image of itself, and signs nothing.
+  public internal(set) var isConfirmed = false
+  /// The first period this node may vote about; above those in which it may have signed what it forgot.
+  public internal(set) var votingFloor = Period(0)
   public internal(set) var evidenceCount: UInt64 = 0
   public internal(set) var recordsAccepted: UInt64 = 0
 
@@ -141,6 +146,10 @@ public struct AggregatorNode: ~Copyable {
         let certificate = try? Certificate(checking: bytes, against: genesis)
       else { return }
       adopt(certificate, Array(copying: bytes), table)
+    case .peerBoot: link.restorePeerBoot(&reader)
+    case .votingFloor:
+      guard let floor = try? reader.read(UInt64.self) else { return }
+      votingFloor = max(votingFloor, Period(floor))
     case .boot, .baseline, .closed, .certified, .recovered: return
     }
   }
@@ -213,6 +222,7 @@ public struct AggregatorNode: ~Copyable {
     if ticks % 5 == 1 { link.greet(via: &host) }
     guard now.clock == .synchronised else { return }
     let current = now.period(ofSeconds: UInt64(genesis.periodSeconds))
+    if !isConfirmed { try confirm(current, via: &host) }
     for member in 0..<genesis.members {
       let owner = ReplicaIndex(member)
       for back in UInt64(1)...Self.periodsKept where current.rawValue >= genesis.firstPeriod.rawValue + back {
@@ -227,6 +237,28 @@ public struct AggregatorNode: ~Copyable {
       }
     }
   }
+
+  /// Finds out whether this node is what it takes itself for. A disk that was lost, or set back to an old image, knows of
+  /// fewer runs than others do; then nothing is signed about periods in which something may have been signed.
+  /// Any two groups of q − 1 others have a member in common, so somebody here knows of every run that took part in a
+  /// decision. A liar can claim a later run and cost this one two periods, once. (consensus rules 40, 44)
+  private mutating func confirm(
+    _ current: Period, via host: inout some NodeHost & ~Copyable
+  ) throws(PlatformError) {
+    let members = UInt32(GroupLimits.maximumAggregators)
+    if let forgotten = link.sealer.forgottenBoot(below: members) {
+      votingFloor = Period(current.rawValue + 2)
+      let entry = [UInt8](capacity: 9) { out in
+        out.write(EntryKind.votingFloor.rawValue)
+        out.write(votingFloor.rawValue)
+      }
+      try host.append(entry.span)
+      return try link.accept(forgotten: forgotten, via: &host)
+    }
+    isConfirmed = link.sealer.acknowledgedCount(below: members) + 1 >= Int(genesis.context.quorum.size)
+  }
+
+  private func mayVote(in period: Period) -> Bool { mayVote && isConfirmed && period >= votingFloor }
 
   private mutating func advance(
     _ slot: InstanceSlot, sinceEnd elapsed: UInt64, via host: inout some NodeHost & ~Copyable
@@ -367,7 +399,7 @@ public struct AggregatorNode: ~Copyable {
   private mutating func step(
     _ slot: InstanceSlot, _ input: Input, via host: inout some NodeHost & ~Copyable
   ) throws(PlatformError) {
-    guard mayVote else { return }
+    guard mayVote(in: slot.instance.period) else { return }
     var effects = Effects()
     slot.instance.step(input, signer: signer, into: &effects)
     // Persist before send: everything that must be durable first, one sync, then the rest in order. (rule 39)
@@ -603,7 +635,7 @@ public struct AggregatorNode: ~Copyable {
     _ datagram: Span<UInt8>, from endpoint: Endpoint, at now: Instant, via host: inout some NodeHost & ~Copyable
   ) throws(PlatformError) {
     var input = ByteBuffer(capacity: Sealer.maximumBodyBytes)
-    guard let (type, peer) = link.open(datagram, from: endpoint, into: &input, via: &host) else { return }
+    guard let (type, peer) = try link.open(datagram, from: endpoint, into: &input, via: &host) else { return }
     let sender = NodeIdentifier(link.sealer.peers[peer].identifier)
     switch type {
     case .record: try receiveRecord(input.span, sender, peer, at: now, via: &host)

@@ -30,6 +30,8 @@ public struct BookkeeperNode: ~Copyable {
   var assembly: Assembly
   var productAssembly: Assembly
   var ticks: UInt64 = 0
+  /// A claim of a later run is followed once in a run.
+  private var hasRestarted = false
   public private(set) var publishedCount: UInt64 = 0
   /// Sums that could not be published: a slot is beyond what its contributors may hold.
   public private(set) var unpublishableCount: UInt64 = 0
@@ -75,6 +77,11 @@ public struct BookkeeperNode: ~Copyable {
   public mutating func tick(at now: Instant, via host: inout some NodeHost & ~Copyable) throws(PlatformError) {
     ticks += 1
     if ticks % 5 == 1 { link.greet(via: &host) }
+    // What a bookkeeper signs follows from what was certified, so an old image can do no harm; it must only be heard.
+    if !hasRestarted, let forgotten = link.sealer.forgottenBoot(below: UInt32(GroupLimits.maximumAggregators)) {
+      hasRestarted = true
+      try link.accept(forgotten: forgotten, via: &host)
+    }
     for index in entries.indices where !entries[index].isPublished { try publish(index, via: &host) }
     guard ticks % 5 == 0, now.clock == .synchronised else { return }
     let current = now.period(ofSeconds: UInt64(genesis.periodSeconds)).rawValue
@@ -107,7 +114,7 @@ public struct BookkeeperNode: ~Copyable {
     _ datagram: Span<UInt8>, from endpoint: Endpoint, via host: inout some NodeHost & ~Copyable
   ) throws(PlatformError) {
     var input = ByteBuffer(capacity: Sealer.maximumBodyBytes)
-    guard let (type, peer) = link.open(datagram, from: endpoint, into: &input, via: &host) else { return }
+    guard let (type, peer) = try link.open(datagram, from: endpoint, into: &input, via: &host) else { return }
     guard type == .chunk, link.sealer.peers[peer].identifier < UInt32(GroupLimits.maximumAggregators) else {
       // A bookkeeper must never see a single record. (DESIGN §2.2)
       return link.sealer.count(.notAllowed)

@@ -63,6 +63,9 @@ public struct MeterNode: ~Copyable {
   public private(set) var lastClosed: Period
   public private(set) var receiptCount: UInt64 = 0
   public private(set) var proofCount: UInt64 = 0
+  /// Set once f + 1 aggregators know of this run. Before, this may be an old image of the meter, and what it would sign it
+  /// may have signed already, otherwise.
+  public private(set) var isConfirmed = false
 
   public init(
     genesis: Genesis, encryptor: consuming Encryptor, owner: ReplicaIndex, index: MeterIndex,
@@ -83,6 +86,7 @@ public struct MeterNode: ~Copyable {
   /// True when the boundary that ends `period` has not been read yet. The first boundary is the end of the period
   /// before the first: it sets the base.
   public func needsClosing(at now: Instant) -> Period? {
+    guard isConfirmed else { return nil }
     let ended = now.period(ofSeconds: UInt64(genesis.periodSeconds)).rawValue - 1
     guard now.clock == .synchronised, ended >= genesis.firstPeriod.rawValue - 1 else { return nil }
     guard activation == nil || ended > lastClosed.rawValue else { return nil }
@@ -117,7 +121,8 @@ public struct MeterNode: ~Copyable {
     case .recovered:
       guard let period = try? reader.read(UInt64.self), let registers = try? readRegisters(&reader) else { return }
       recover(Period(period), registers)
-    case .boot, .vote, .record, .decided, .proposal, .adopted: return
+    case .peerBoot: link.restorePeerBoot(&reader)
+    case .boot, .vote, .record, .decided, .proposal, .adopted, .votingFloor: return
     }
   }
 
@@ -234,14 +239,27 @@ public struct MeterNode: ~Copyable {
   // MARK: Time and packets
 
   /// Call about ten times a second.
-  public mutating func tick(at now: Instant, via host: inout some NodeHost & ~Copyable) {
+  public mutating func tick(at now: Instant, via host: inout some NodeHost & ~Copyable) throws(PlatformError) {
     ticks += 1
     if ticks % 5 == 1 { link.greet(via: &host) }
+    if !isConfirmed, now.clock == .synchronised { try confirm(now, via: &host) }
     guard let newest = outstanding.last else { return }
     // Also behind one promise: the primary may be the one that did not hear.
     if ticks % (newest.isReceipted ? 10 : 3) == 0 { sendNewest(via: &host) }
     // Without a receipt too, though seldom: a record is refused when more is certified than this meter knows of.
     if ticks % (newest.isReceipted ? 5 : 15) == 0 { askForProof(newest.through, via: &host) }
+  }
+
+  /// Finds out whether this meter's disk is what it was. If not, a record about a period that has ended may be out there
+  /// already, and a second one would be evidence against it; the energy goes into the next.
+  private mutating func confirm(_ now: Instant, via host: inout some NodeHost & ~Copyable) throws(PlatformError) {
+    let members = UInt32(GroupLimits.maximumAggregators)
+    if let forgotten = link.sealer.forgottenBoot(below: members) {
+      let ended = now.period(ofSeconds: UInt64(genesis.periodSeconds)).rawValue - 1
+      lastClosed = max(lastClosed, Period(ended))
+      return try link.accept(forgotten: forgotten, via: &host)
+    }
+    isConfirmed = link.sealer.acknowledgedCount(below: members) > Int(genesis.context.quorum.faults)
   }
 
   /// To the set's primary and the next one from the start, unless they promised already. (DESIGN §3)
@@ -271,7 +289,7 @@ public struct MeterNode: ~Copyable {
     _ datagram: Span<UInt8>, from endpoint: Endpoint, via host: inout some NodeHost & ~Copyable
   ) throws(PlatformError) {
     var input = ByteBuffer(capacity: Sealer.maximumBodyBytes)
-    guard let (type, _) = link.open(datagram, from: endpoint, into: &input, via: &host) else { return }
+    guard let (type, _) = try link.open(datagram, from: endpoint, into: &input, via: &host) else { return }
     var reader = WireReader(input.span)
     switch type {
     case .receipt:

@@ -50,12 +50,51 @@ struct PacketLink: ~Copyable {
     send(.status, to: peer, via: &host) { out in out.write(status) }
   }
 
-  /// Announces this run to every peer that has not answered yet.
+  /// Announces this run to every peer that has not acknowledged it yet.
   mutating func greet(via host: inout some NodeHost & ~Copyable) {
     for peer in sealer.peers.indices {
       isAnswered[peer] = false
-      if sealer.peers[peer].bootCounter == 0 { sendStatus(to: peer, via: &host) }
+      if sealer.hasAcknowledged(peer) { continue }
+      let greeting = sealer.greetingBody()
+      send(.status, to: peer, via: &host) { out in out.write(greeting) }
     }
+  }
+
+  /// Takes note of a run of this node that it has forgotten. If that one's counter is above this run's, which others then
+  /// drop, this run goes on one above it, durable first.
+  mutating func accept(forgotten known: UInt64, via host: inout some NodeHost & ~Copyable) throws(PlatformError) {
+    sealer.acceptForgotten(known)
+    // A liar's claim near the end of the range would leave no counters for the future.
+    guard known >= sealer.bootCounter, known < UInt64.max >> 1 else { return }
+    let entry = BootCounter.entry(known + 1)
+    try host.append(entry.span)
+    try host.sync()
+    sealer.restart(bootCounter: known + 1)
+    greet(via: &host)
+  }
+
+  /// Puts back what an earlier run knew of a peer's boots.
+  mutating func restorePeerBoot(_ reader: inout WireReader) {
+    guard let identifier = try? reader.read(UInt32.self), let boot = try? reader.read(UInt64.self),
+      let peer = sealer.index(of: identifier)
+    else { return }
+    sealer.setMinimumBoot(boot, of: peer)
+  }
+
+  /// Notes new boots of aggregators, for later runs; durable with whatever is synced next.
+  private mutating func noteBoot(_ peer: Int, via host: inout some NodeHost & ~Copyable) throws(PlatformError) {
+    let known = sealer.peers[peer]
+    guard known.identifier < UInt32(GroupLimits.maximumAggregators), known.bootCounter > known.minimumBootCounter else {
+      return
+    }
+    var entry = ByteBuffer(capacity: 13)
+    entry.replace { out in
+      out.write(EntryKind.peerBoot.rawValue)
+      out.write(known.identifier)
+      out.write(known.bootCounter)
+    }
+    try host.append(entry.span)
+    sealer.setMinimumBoot(known.bootCounter, of: peer)
   }
 
   /// Tells a peer that still seals for an earlier run, or that we know no run of, about ours. The address is only
@@ -93,7 +132,7 @@ struct PacketLink: ~Copyable {
   mutating func open(
     _ datagram: Span<UInt8>, from endpoint: Endpoint, into input: inout ByteBuffer,
     via host: inout some NodeHost & ~Copyable
-  ) -> (type: PacketType, peer: Int)? {
+  ) throws(PlatformError) -> (type: PacketType, peer: Int)? {
     var opened: (type: PacketType, peer: Int)?
     input.replace { out in opened = sealer.open(datagram, from: endpoint, into: &out) }
     guard let opened else {
@@ -101,7 +140,9 @@ struct PacketLink: ~Copyable {
       return nil
     }
     if opened.type == .status {
-      if sealer.readStatus(input.span) { sendStatus(to: opened.peer, via: &host) }
+      let wantsAnswer = sealer.readStatus(input.span, from: opened.peer)
+      try noteBoot(opened.peer, via: &host)
+      if wantsAnswer { sendStatus(to: opened.peer, via: &host) }
       return nil
     }
     return opened
@@ -120,9 +161,14 @@ public enum EntryKind: UInt8, Sendable {
   case proposal = 8
   case recovered = 9
   case adopted = 10
+  case peerBoot = 11
+  case votingFloor = 12
 }
 
-/// The boot counter this run must use: one above the highest in the journal. Append it and sync before the first send.
+/// The boot counter this run must use. Append its ``entry`` and sync before the first send.
+///
+/// Above the highest in the journal; and not below the Unix time in seconds when the clock can be believed, so that a
+/// node whose journal is lost or old does not use a counter, and with it a nonce, twice.
 public struct BootCounter: Sendable {
   public private(set) var last: UInt64 = 0
   public init() {}
@@ -135,10 +181,16 @@ public struct BootCounter: Sendable {
     last = max(last, value)
   }
 
-  public var next: UInt64 { last + 1 }
-  public var entry: [UInt8] {
-    var bytes: [UInt8] = [EntryKind.boot.rawValue]
-    for index in 0..<8 { bytes.append(UInt8(truncatingIfNeeded: next >> UInt64(8 * index))) }
-    return bytes
+  /// Nil while the journal is empty and the clock is not synchronised: then nothing tells this run from an earlier one.
+  public func next(at now: Instant) -> UInt64? {
+    guard now.clock == .synchronised else { return last == 0 ? nil : last + 1 }
+    return max(last + 1, now.wall.nanoseconds / 1_000_000_000)
+  }
+
+  public static func entry(_ counter: UInt64) -> [UInt8] {
+    [UInt8](capacity: 9) { out in
+      out.write(EntryKind.boot.rawValue)
+      out.write(counter)
+    }
   }
 }

@@ -19,6 +19,14 @@ public struct Peer: Sendable {
   public var endpoint: Endpoint?
   /// Its highest boot counter seen under the seal; 0 before the first STATUS.
   public internal(set) var bootCounter: UInt64 = 0
+  /// Its highest boot counter seen by earlier runs of this node, from the journal: a lower one is an old image of it.
+  public var minimumBootCounter: UInt64 = 0
+  /// Its boot counter before that one, as far as this node knows.
+  var previousBootCounter: UInt64 = 0
+  /// The highest boot counter of ours that it says it knows.
+  public internal(set) var claimedOwnBoot: UInt64 = 0
+  /// The one of ours it says it knew before.
+  var claimedPreviousBoot: UInt64 = 0
   var window = ReplayWindow()
   var statusWindow = ReplayWindow()
   var nextSequence: UInt64 = 0
@@ -40,18 +48,19 @@ public struct Sealer: ~Copyable {
   public static let maximumBodyBytes = maximumDatagramBytes - PacketHeader.encodedBytes - SealingKey.tagBytes
 
   public let identifier: UInt32
-  public let bootCounter: UInt64
+  public private(set) var bootCounter: UInt64
+  /// The boot counter of the run before, as this node's journal has it; 0 without one.
+  private var previousBootCounter: UInt64
   private let networkIdentifier: Digest
   private let epoch: Epoch
   private let agreementKey: AgreementKey
   public private(set) var peers: [Peer]
   private var keys: [PeerKeys]
   public private(set) var drops = InlineArray<11, UInt64>(repeating: 0)
-  /// Who sent the packet that was last dropped as ``DropReason/unknownBoot``, and from where: a peer that has not heard
-  /// of this run yet. Nothing of it is authenticated.
+  /// Who sent the packet that was last dropped as ``DropReason/unknownBoot``, or the STATUS as ``DropReason/staleBoot``,
+  /// and from where: a peer that has not heard of this run, or that should learn of its own later one. Nothing of it is
+  /// authenticated.
   public private(set) var stranger: (peer: Int, endpoint: Endpoint)?
-  /// A peer knows a higher boot counter of ours: this node runs from an old image.
-  public private(set) var learnedOfHigherOwnBoot = false
 
   /// A class because an array cannot hold noncopyable keys; one for each peer, made at start.
   private final class PeerKeys {
@@ -67,11 +76,14 @@ public struct Sealer: ~Copyable {
     }
   }
 
+  /// - Parameter previousBootCounter: the last one in the node's journal, 0 without one; nil for the number before
+  ///   `bootCounter`.
   public init(
-    identifier: UInt32, agreementKey: consuming AgreementKey, bootCounter: UInt64, networkIdentifier: Digest,
-    epoch: Epoch, peers: [Peer]
+    identifier: UInt32, agreementKey: consuming AgreementKey, bootCounter: UInt64, previousBootCounter: UInt64? = nil,
+    networkIdentifier: Digest, epoch: Epoch, peers: [Peer]
   ) {
     precondition(bootCounter > 0)
+    self.previousBootCounter = previousBootCounter ?? bootCounter - 1
     precondition(DropReason.allCases.count == 11)
     self.identifier = identifier
     self.bootCounter = bootCounter
@@ -185,7 +197,11 @@ public struct Sealer: ~Copyable {
     _ header: PacketHeader, _ peer: Int, _ sealed: Span<UInt8>, _ nonce: FixedBytes<12>, _ clear: Span<UInt8>,
     _ endpoint: Endpoint, _ output: inout OutputSpan<UInt8>
   ) -> (type: PacketType, peer: Int)? {
-    guard header.bootCounter >= peers[peer].bootCounter, header.bootCounter > 0 else { return drop(.staleBoot) }
+    guard header.bootCounter >= max(peers[peer].bootCounter, peers[peer].minimumBootCounter), header.bootCounter > 0
+    else {
+      stranger = (peer, endpoint)
+      return drop(.staleBoot)
+    }
     let isNewBoot = header.bootCounter > peers[peer].bootCounter
     guard isNewBoot || peers[peer].statusWindow.isFresh(header.packetSequence) else { return drop(.replayed) }
     // The sender's boot counter is in the header, which the seal covers; the key depends on it as well.
@@ -196,6 +212,8 @@ public struct Sealer: ~Copyable {
     // was dropped above; before we know any, it can at worst make us derive keys that its sender no longer uses, until
     // the sender's next STATUS.
     if isNewBoot {
+      let known = max(peers[peer].bootCounter, peers[peer].minimumBootCounter)
+      if known < header.bootCounter { peers[peer].previousBootCounter = known }
       peers[peer].bootCounter = header.bootCounter
       peers[peer].window = ReplayWindow()
       peers[peer].statusWindow = ReplayWindow()
@@ -208,26 +226,83 @@ public struct Sealer: ~Copyable {
     return (.status, peer)
   }
 
-  /// The body of a STATUS to this peer: what we know of its boots.
+  /// The body of a STATUS to this peer: its boot counters that we know, the one before and the highest.
   public func statusBody(to peer: Int) -> FixedBytes<16> {
+    Self.statusBody(
+      peers[peer].previousBootCounter, max(peers[peer].bootCounter, peers[peer].minimumBootCounter))
+  }
+
+  /// The body of a STATUS that asks for an answer: it owns to knowing nothing.
+  public func greetingBody() -> FixedBytes<16> { Self.statusBody(0, 0) }
+
+  private static func statusBody(_ previous: UInt64, _ known: UInt64) -> FixedBytes<16> {
     var body = FixedBytes<16>()
     for index in 0..<8 {
-      body.storage[index] = UInt8(truncatingIfNeeded: bootCounter >> UInt64(8 * index))
-      body.storage[8 + index] = UInt8(truncatingIfNeeded: peers[peer].bootCounter >> UInt64(8 * index))
+      body.storage[index] = UInt8(truncatingIfNeeded: previous >> UInt64(8 * index))
+      body.storage[8 + index] = UInt8(truncatingIfNeeded: known >> UInt64(8 * index))
     }
     return body
   }
 
-  /// Reads a STATUS body. True when the peer does not know our boot counter yet and should be told.
-  public mutating func readStatus(_ body: Span<UInt8>) -> Bool {
+  /// Reads the STATUS body of a peer. True when it does not know our boot counter yet and should be told.
+  public mutating func readStatus(_ body: Span<UInt8>, from peer: Int) -> Bool {
     var reader = WireReader(body)
-    guard let _ = try? reader.read(UInt64.self), let known = try? reader.read(UInt64.self), reader.remaining == 0
+    guard let previous = try? reader.read(UInt64.self), let known = try? reader.read(UInt64.self),
+      reader.remaining == 0
     else {
       count(.malformedBody)
       return false
     }
-    if known > bootCounter { learnedOfHigherOwnBoot = true }
+    peers[peer].claimedOwnBoot = max(peers[peer].claimedOwnBoot, known)
+    peers[peer].claimedPreviousBoot = max(peers[peer].claimedPreviousBoot, previous)
     return known < bootCounter
+  }
+
+  public mutating func setMinimumBoot(_ counter: UInt64, of peer: Int) {
+    peers[peer].minimumBootCounter = max(peers[peer].minimumBootCounter, counter)
+  }
+
+  /// True once the peer has said that it knows of this very run.
+  public func hasAcknowledged(_ peer: Int) -> Bool { peers[peer].claimedOwnBoot == bootCounter }
+
+  /// How many of the peers with identifiers below `limit` know of this very run.
+  public func acknowledgedCount(below limit: UInt32) -> Int {
+    var count = 0
+    for index in peers.indices where peers[index].identifier < limit && hasAcknowledged(index) { count += 1 }
+    return count
+  }
+
+  /// The highest boot counter of ours that a peer with an identifier below `limit` says it knows, if it is above this
+  /// run's, or between this run's and that of the run before: then this node runs from an old image, or has lost its
+  /// disk; or the peer lies.
+  public func forgottenBoot(below limit: UInt32) -> UInt64? {
+    var highest = previousBootCounter
+    for index in peers.indices where peers[index].identifier < limit {
+      highest = max(highest, peers[index].claimedPreviousBoot)
+      if peers[index].claimedOwnBoot != bootCounter { highest = max(highest, peers[index].claimedOwnBoot) }
+    }
+    return highest > previousBootCounter ? highest : nil
+  }
+
+  /// What ``forgottenBoot(below:)`` told is taken care of.
+  public mutating func acceptForgotten(_ counter: UInt64) { previousBootCounter = max(previousBootCounter, counter) }
+
+  /// Goes on as a later run. Every key depends on the counter, so no nonce is used twice.
+  /// - Precondition: the new counter is above the old one and durable.
+  public mutating func restart(bootCounter newCounter: UInt64) {
+    precondition(newCounter > bootCounter)
+    previousBootCounter = newCounter - 1
+    bootCounter = newCounter
+    for index in peers.indices {
+      let other = peers[index].identifier
+      peers[index].nextSequence = 0
+      peers[index].window = ReplayWindow()
+      let known = peers[index].bootCounter
+      keys[index] = PeerKeys(
+        key(index, from: identifier, to: other, newCounter, known),
+        key(index, from: other, to: identifier, known, newCounter),
+        status: key(index, from: identifier, to: other, newCounter, 0))
+    }
   }
 
   /// ``stranger``, once.

@@ -22,6 +22,14 @@ public final class MemoryDisk {
 
   public init() {}
 
+  /// The image of the card, as somebody may copy it and put it back.
+  public func image() -> MemoryDisk {
+    let copy = MemoryDisk()
+    copy.stored = Array(stored[..<syncedCount])
+    copy.syncedCount = syncedCount
+    return copy
+  }
+
   public var byteCount: Int {
     var total = 0
     for entry in stored { total += Self.frameHeadBytes + entry.bytes.count }

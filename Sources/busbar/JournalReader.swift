@@ -100,6 +100,15 @@ private struct EntryText {
     case .certified:
       kind = "certified"
       if let hash = try? reader.read(Digest.self) { add("record", "\"\(hash)\"") }
+    case .peerBoot:
+      kind = "peerBoot"
+      if let node = try? reader.read(UInt32.self), let counter = try? reader.read(UInt64.self) {
+        add("node", "\(node)")
+        add("counter", "\(counter)")
+      }
+    case .votingFloor:
+      kind = "votingFloor"
+      if let period = try? reader.read(UInt64.self) { add("period", "\(period)") }
     case .proposal:
       kind = "proposal"
       guard let header = try? Header(decoding: &reader) else { return }

@@ -64,16 +64,18 @@ func run(_ node: LoadedNode) throws(Failure) {
     var boot = BootCounter()
     for entry in entries { boot.visit(entry.span) }
     // Durable before the first send: no nonce is ever used twice. (DESIGN §5)
-    let bootEntry = boot.entry
+    let clock = LinuxClock(trustingWallClock: configuration.trustsClock)
+    guard let counter = bootCounter(boot, clock) else { return }
+    let bootEntry = BootCounter.entry(counter)
     try journal.append(bootEntry.span)
     try journal.sync()
     var host = LinuxHost(
       socket: try UDPSocket(bindingTo: configuration.listen), journal: journal, published: configuration.published)
     let sealer = Sealer(
       identifier: identifier(configuration).rawValue, agreementKey: AgreementKey(seed: identity.agreementSeed),
-      bootCounter: boot.next, networkIdentifier: genesis.networkIdentifier, epoch: genesis.epoch,
+      bootCounter: counter, previousBootCounter: boot.last, networkIdentifier: genesis.networkIdentifier,
+      epoch: genesis.epoch,
       peers: peers(configuration, genesis))
-    let clock = LinuxClock(trustingWallClock: configuration.trustsClock)
     let signer = SigningKey(seed: identity.signingSeed)
     switch configuration.role {
     case .aggregator:
@@ -112,7 +114,7 @@ func run(_ node: LoadedNode) throws(Failure) {
         if let period = node.needsClosing(at: now), let registers = reader.read() {
           try node.close(period, registers, via: &host)
         }
-        node.tick(at: now, via: &host)
+        try node.tick(at: now, via: &host)
         let newState = describe(node)
         if newState != state {
           state = newState
@@ -122,6 +124,18 @@ func run(_ node: LoadedNode) throws(Failure) {
       }
     }
   } catch { throw Failure("\(configuration.data): \(error)") }
+}
+
+/// This run's boot counter; waits for a synchronised clock if need be. Nil on SIGTERM.
+private func bootCounter(_ boot: BootCounter, _ clock: LinuxClock) -> UInt64? {
+  var isTold = false
+  while !ThisProcess.isTerminated {
+    if let counter = boot.next(at: now(clock)) { return counter }
+    if !isTold { printDiagnostic("waiting for the clock to be synchronised: the journal is empty") }
+    isTold = true
+    clock.sleep(until: clock.monotonic().adding(milliseconds: 200))
+  }
+  return nil
 }
 
 /// activation, certified and newest registers: six numbers in milliwatt-hours, import before export; then the

@@ -46,6 +46,7 @@ struct TestHost: ~Copyable, NodeHost {
   /// What the journal held at the start, and this run's boot counter.
   let entries: [[UInt8]]
   let boot: UInt64
+  let previousBoot: UInt64
 
   mutating func send(_ datagram: Span<UInt8>, to endpoint: Endpoint) {
     if fuse.burn() { try? socket.send(datagram, to: endpoint) }
@@ -110,6 +111,7 @@ final class AggregatorProcess {
   }
 
   // `#expect` takes no noncopyable values apart.
+  var isConfirmed: Bool { node.isConfirmed }
   func drops(_ reason: DropReason) -> UInt64 { node.drops(reason) }
   func refusals(_ refusal: RecordRefusal) -> UInt64 { node.refusals(refusal) }
   func refusals(_ refusal: HeaderRefusal) -> UInt64 { node.refusals(refusal) }
@@ -224,16 +226,17 @@ final class Group {
     try! journal.replay { entry in entries.append(Array(copying: entry)) }
     var boot = BootCounter()
     for entry in entries { boot.visit(entry.span) }
-    let bootEntry = boot.entry
+    let counter = boot.next(at: now)!
+    let bootEntry = BootCounter.entry(counter)
     try! journal.append(bootEntry.span)
     try! journal.sync()
     return TestHost(
       socket: network.attach(Self.endpoint(identifier)), journal: journal,
-      random: SeededGenerator(seed: options.seed &* 31 &+ UInt64(identifier.rawValue) &+ boot.next &* 1_000_003),
-      published: published, fuse: fuse, entries: entries, boot: boot.next)
+      random: SeededGenerator(seed: options.seed &* 31 &+ UInt64(identifier.rawValue) &+ counter &* 1_000_003),
+      published: published, fuse: fuse, entries: entries, boot: counter, previousBoot: boot.last)
   }
 
-  func sealer(_ identifier: NodeIdentifier, _ seeds: PartySeeds, boot: UInt64) -> Sealer {
+  func sealer(_ identifier: NodeIdentifier, _ seeds: PartySeeds, boot: UInt64, previousBoot: UInt64) -> Sealer {
     var peers: [Peer] = []
     func add(_ other: NodeIdentifier, _ keys: PartyKeys, known: Bool) {
       guard other != identifier else { return }
@@ -254,6 +257,7 @@ final class Group {
     }
     return Sealer(
       identifier: identifier.rawValue, agreementKey: seeds.agreementKey(), bootCounter: boot,
+      previousBootCounter: previousBoot,
       networkIdentifier: genesis.networkIdentifier, epoch: genesis.epoch, peers: peers)
   }
 
@@ -267,7 +271,7 @@ final class Group {
     let host = makeHost(name)
     var node = AggregatorNode(
       genesis: genesis, key: key, index: ReplicaIndex(UInt16(index)), signer: aggregatorSeeds[index].signer(),
-      sealer: sealer(name, aggregatorSeeds[index], boot: host.boot))
+      sealer: sealer(name, aggregatorSeeds[index], boot: host.boot, previousBoot: host.previousBoot))
     for entry in host.entries { node.restore(entry.span) }
     aggregators[index] = AggregatorProcess(node, host)
   }
@@ -279,7 +283,8 @@ final class Group {
     var node = MeterNode(
       genesis: genesis, encryptor: Encryptor(key, using: &host.random), owner: ReplicaIndex(UInt16(owner)),
       index: MeterIndex(UInt16(index)), signer: seeds.signer(),
-      closingKey: SelfSealingKey(PartySeeds.secret(seeds.closing)), sealer: sealer(name, seeds, boot: host.boot))
+      closingKey: SelfSealingKey(PartySeeds.secret(seeds.closing)),
+      sealer: sealer(name, seeds, boot: host.boot, previousBoot: host.previousBoot))
     for entry in host.entries { node.restore(entry.span) }
     meters[owner][index] = MeterProcess(node, host)
   }
@@ -288,7 +293,8 @@ final class Group {
     let host = makeHost(.bookkeeper)
     var node = BookkeeperNode(
       genesis: genesis, key: try! PrivateKey(decoding: Self.keyFile.span, allowingSmallForTests: true),
-      signer: bookkeeperSeeds.signer(), sealer: sealer(.bookkeeper, bookkeeperSeeds, boot: host.boot))
+      signer: bookkeeperSeeds.signer(),
+      sealer: sealer(.bookkeeper, bookkeeperSeeds, boot: host.boot, previousBoot: host.previousBoot))
     for entry in host.entries { node.restore(entry.span) }
     bookkeeper = BookkeeperProcess(node, host)
   }
@@ -345,7 +351,7 @@ final class Group {
             self.answers[owner][index].append(registers)
             try process.node.close(period, registers, via: &process.host)
           }
-          process.node.tick(at: self.now, via: &process.host)
+          try process.node.tick(at: self.now, via: &process.host)
         }
       }
     }

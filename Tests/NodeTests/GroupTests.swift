@@ -169,4 +169,90 @@ struct GroupTests {
     #expect(group.run(untilAtMost: 4) { group.isSettled(through: 1004) })
     #expect(group.reckon() == [])
   }
+
+  @Test("an aggregator whose disk is lost signs nothing it may have signed before, then goes on (consensus rule 40)")
+  func aggregatorLosesItsDisk() {
+    let group = Group()
+    group.run(toEndOf: 1002, plus: 400)
+    group.killAggregator(1)
+    group.disks[Group.aggregatorName(1).rawValue] = nil
+    group.startAggregator(1)
+    group.run(milliseconds: 3000)
+    #expect(group.aggregators[1]!.isConfirmed)
+    #expect(group.aggregators[1]!.node.votingFloor == Period(1005))
+    let signed = (0..<4).flatMap { owner in (UInt64(1001)...1004).map { group.aggregators[1]!.hasSigned(owner, $0) } }
+    #expect(!signed.contains(true))
+    group.run(toEndOf: 1008, plus: 3800)
+    #expect((0..<4).contains { owner in (UInt64(1005)...1008).contains { group.aggregators[1]!.hasSigned(owner, $0) } })
+    for owner in 0..<Group.members {
+      let owner = ReplicaIndex(UInt16(owner))
+      #expect(group.aggregators[1]!.node.head(of: owner) == group.aggregators[0]!.node.head(of: owner))
+    }
+    #expect(group.run(untilAtMost: 4) { group.isSettled(through: 1006) })
+    #expect(group.reckon() == [])
+    for process in group.aggregators { #expect(process!.node.evidenceCount == 0) }
+  }
+
+  @Test("an aggregator set back to an old image does not contradict what it forgot (consensus rule 40)")
+  func aggregatorOldImage() {
+    let group = Group()
+    group.run(toEndOf: 1001, plus: 3000)
+    group.killAggregator(1)
+    group.startAggregator(1)
+    let image = group.disks[Group.aggregatorName(1).rawValue]!.image()
+    group.run(milliseconds: 500)
+    group.killAggregator(1)
+    group.startAggregator(1)
+    group.run(toEndOf: 1003, plus: 400)
+    group.killAggregator(1)
+    group.disks[Group.aggregatorName(1).rawValue] = image
+    group.startAggregator(1)
+    group.run(milliseconds: 2000)
+    #expect(group.aggregators[1]!.node.votingFloor == Period(1006))
+    #expect(group.run(untilAtMost: 6) { group.isSettled(through: 1006) })
+    #expect(group.reckon() == [])
+    for process in group.aggregators { #expect(process!.node.evidenceCount == 0) }
+  }
+
+  @Test("a meter set back to an old image makes no second record for a period (coverage rule 6)")
+  func meterOldImage() {
+    let group = Group()
+    group.run(toEndOf: 1001, plus: 3000)
+    let name = Group.meterName(3, 0)
+    group.killMeter(3, 0)
+    group.startMeter(3, 0)
+    let image = group.disks[name.rawValue]!.image()
+    group.run(milliseconds: 500)
+    group.killMeter(3, 0)
+    group.startMeter(3, 0)
+    group.run(toEndOf: 1003, plus: 300)
+    group.killMeter(3, 0)
+    group.disks[name.rawValue] = image
+    group.startMeter(3, 0)
+    #expect(group.run(untilAtMost: 6) { group.isSettled(through: 1005) })
+    #expect(group.reckon() == [])
+    for process in group.aggregators {
+      #expect(process!.node.evidenceCount == 0)
+      #expect(process!.refusals(RecordRefusal.conflicting) == 0)
+    }
+  }
+
+  @Test("one liar that claims a later run costs a node two periods, once (consensus rule 44)")
+  func liarClaimsLaterRun() {
+    let group = Group()
+    let rogue = Rogue.aggregator(3, of: group)
+    rogue.claimedBoot = 2_000_000
+    group.killAggregator(0)
+    group.startAggregator(0)
+    rogue.greet()
+    group.run(milliseconds: 2000)
+    rogue.listen()
+    #expect(group.aggregators[0]!.isConfirmed)
+    let floor = group.aggregators[0]!.node.votingFloor
+    rogue.claimedBoot = 3_000_000
+    rogue.greet()
+    rogue.listen()
+    group.run(milliseconds: 1000)
+    #expect(group.aggregators[0]!.node.votingFloor == floor)
+  }
 }

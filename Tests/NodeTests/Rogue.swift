@@ -16,14 +16,16 @@ final class Rogue {
   let seeds: PartySeeds
   private var sealer: Sealer
   private var socket: SimulatedSocket
+  /// What it says it knows of its peers' boot counters; nil for the truth.
+  var claimedBoot: UInt64?
   /// Bodies it was sent, by type.
   var heard: [(type: PacketType, body: [UInt8])] = []
 
-  init(_ group: Group, _ name: NodeIdentifier, _ seeds: PartySeeds, boot: UInt64 = 1000) {
+  init(_ group: Group, _ name: NodeIdentifier, _ seeds: PartySeeds, boot: UInt64 = 1_000_000) {
     self.group = group
     self.name = name
     self.seeds = seeds
-    sealer = group.sealer(name, seeds, boot: boot)
+    sealer = group.sealer(name, seeds, boot: boot, previousBoot: boot - 1)
     socket = group.network.attach(Group.endpoint(name))
   }
 
@@ -41,12 +43,19 @@ final class Rogue {
     return Rogue(group, .bookkeeper, group.bookkeeperSeeds)
   }
 
+  private func status(_ peer: Int) -> [UInt8] {
+    var body = Array(copying: sealer.statusBody(to: peer).span)
+    if let claimedBoot {
+      for place in 0..<8 { body[8 + place] = UInt8(truncatingIfNeeded: claimedBoot >> (8 * place)) }
+    }
+    return body
+  }
+
   /// Announces itself to every peer until all have answered.
   func greet() {
     for _ in 0..<10 {
       for peer in sealer.peers.indices where sealer.peers[peer].endpoint != nil && sealer.peers[peer].bootCounter == 0 {
-        let body = Array(copying: sealer.statusBody(to: peer).span)
-        post(seal(.status, body, to: peer), to: sealer.peers[peer].endpoint!)
+        post(seal(.status, status(peer), to: peer), to: sealer.peers[peer].endpoint!)
       }
       group.step()
       listen()
@@ -64,15 +73,14 @@ final class Rogue {
       body.replace { out in opened = sealer.open(datagram.span, from: sender, into: &out) }
       guard let opened else {
         if let (peer, endpoint) = sealer.takeStranger() {
-          post(seal(.status, Array(copying: sealer.statusBody(to: peer).span), to: peer), to: endpoint)
+          post(seal(.status, status(peer), to: peer), to: endpoint)
         }
         continue
       }
       let bytes = Array(copying: body.span)
       if opened.type == .status {
-        if sealer.readStatus(bytes.span) {
-          let answer = Array(copying: sealer.statusBody(to: opened.peer).span)
-          post(seal(.status, answer, to: opened.peer), to: sender)
+        if sealer.readStatus(bytes.span, from: opened.peer) {
+          post(seal(.status, status(opened.peer), to: opened.peer), to: sender)
         }
       } else {
         heard.append((opened.type, bytes))

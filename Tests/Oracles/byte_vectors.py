@@ -161,8 +161,8 @@ def packets(out):
     out("keyFromSecond", packet_key(2, 1, 7, 9))
     out("statusKeyFromFirst", packet_key(1, 2, 9, 0))
     # A STATUS that knows nothing, its answer, then traffic both ways.
-    out("firstStatus", packet(STATUS, struct.pack("<QQ", 9, 0), 1, 2, 0))
-    out("answerStatus", packet(STATUS, struct.pack("<QQ", 7, 9), 2, 1, 0))
+    out("firstStatus", packet(STATUS, struct.pack("<QQ", 0, 0), 1, 2, 0))
+    out("answerStatus", packet(STATUS, struct.pack("<QQ", 0, 9), 2, 1, 0))
     out("wantPacket", packet(WANT, want, 1, 2, 1))
     out("emptyPacket", packet(RECORD, b"", 2, 1, 1))
     full = packet(RECORD, pattern(0, 1232 - 40 - 16, 7), 1, 2, 2)

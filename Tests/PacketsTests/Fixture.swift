@@ -77,7 +77,7 @@ extension Sealer {
   /// Takes a STATUS as a role does: true when it must be answered; nil when it was dropped.
   mutating func hear(_ status: [UInt8], from source: Endpoint = Fixture.home) -> Bool? {
     guard let body = body(of: status, from: source) else { return nil }
-    return readStatus(body.span)
+    return readStatus(body.span, from: 0)
   }
 
   func dropCount(_ reason: DropReason) -> UInt64 { drops[Int(reason.rawValue)] }

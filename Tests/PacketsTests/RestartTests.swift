@@ -133,7 +133,7 @@ struct RestartTests {
     var first = Fixture.sealer(1, 2, boot: 9)
     var second = Fixture.sealer(2, 1, boot: 7)
     exchange(&first, &second)
-    let before = [first.learnedOfHigherOwnBoot, second.learnedOfHigherOwnBoot]
+    let before = [first.forgottenBoot(below: .max) != nil, second.forgottenBoot(below: .max) != nil]
     #expect(before == [false, false])
     var restored = Fixture.sealer(2, 1, boot: 3)
     let refused = first.body(of: restored.status())
@@ -142,7 +142,7 @@ struct RestartTests {
     #expect(known == 7)
     let mustAnswer = restored.hear(first.status())
     #expect(mustAnswer == false)
-    let learned = restored.learnedOfHigherOwnBoot
+    let learned = restored.forgottenBoot(below: .max) != nil
     #expect(learned)
   }
 
@@ -156,7 +156,7 @@ struct RestartTests {
     }
     let malformed = second.dropCount(.malformedBody)
     #expect(malformed == 39)
-    let learned = second.learnedOfHigherOwnBoot
+    let learned = second.forgottenBoot(below: .max) != nil
     #expect(!learned)
   }
 }

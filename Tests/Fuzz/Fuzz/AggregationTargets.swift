@@ -14,6 +14,13 @@ func aggregationTargets() -> [FuzzTarget] {
   let receipt = bytes { out in Fixture.receipt().encode(into: &out) }
   let headerBytes = bytes { out in header.encode(into: &out) }
   let certificate = bytes { out in Fixture.certificate().encode(into: &out) }
+  // Signed though no honest member would: a count and its bits are hard to change together by chance.
+  let lonely = bytes { out in
+    Fixture.certificate(Fixture.header(contributors: Fixture.contributors([1]))).encode(into: &out)
+  }
+  let stranger = bytes { out in
+    Fixture.certificate(Fixture.header(contributors: Fixture.contributors([0, 1, 9]))).encode(into: &out)
+  }
   let null = bytes { out in Fixture.certificate(nil).encode(into: &out) }
   let sum = bytes { out in Fixture.sum().encode(into: &out) }
   let table = Fixture.coverage()
@@ -24,7 +31,8 @@ func aggregationTargets() -> [FuzzTarget] {
     FuzzTarget("header", maximumBytes: 512, seeds: [headerBytes], run: fuzzHeader),
     FuzzTarget("genesis", maximumBytes: 4096, seeds: [genesis], run: fuzzGenesis),
     FuzzTarget(
-      "certificate", maximumBytes: 1024, seeds: [[0] + certificate, [1] + certificate, [0] + null, [1] + null],
+      "certificate", maximumBytes: 1024,
+      seeds: [[0] + certificate, [1] + certificate, [0] + null, [1] + null, [1] + lonely, [1] + stranger],
       run: fuzzCertificate),
     FuzzTarget("published-sum", maximumBytes: 512, seeds: [[0] + sum, [1] + sum], run: fuzzSum),
     FuzzTarget("coverage-table", maximumBytes: 64, seeds: [tableBytes], run: fuzzCoverage),
@@ -100,6 +108,9 @@ private func fuzzCertificate(_ input: [UInt8]) {
   require(certificate.quorum.statement.digest == certificate.header?.digest ?? Digest(), "another header was voted for")
   if let header = certificate.header {
     require(header.count >= Fixture.genesis.minimumContributors, "a certificate of too few meters holds")
+    let meters = Fixture.genesis.meterCount(of: certificate.owner)
+    require(header.contributors.isWithin(meterCount: meters), "a certificate of unknown meters holds")
+    require(header.owner == certificate.owner && header.period == certificate.period, "a header of another instance")
   }
 }
 
