@@ -15,9 +15,10 @@ extension DeviceMap {
     let title = try reader.text("device", "title")
     let kind: Kind = try reader.choice("device", "kind", of: ["meter", "inverter"]) == "meter" ? .meter : .inverter
     let order = try reader.order()
-    let maximum = UInt16(try reader.integer("device", "maximumRegisters", in: 1...Int64(ModbusRequest.maximumRegisters)))
+    let maximum = UInt16(
+      try reader.integer("device", "maximumRegisters", in: 1...Int64(ModbusRequest.maximumRegisters)))
     let gap = UInt64(try reader.integer("device", "gapMilliseconds", in: 0...10_000))
-    let baud = UInt32(try reader.integer("device", "baud", in: 300...115_200))
+    let baud = UInt32(try reader.integer("device", "baud", in: 1200...115_200))
     let parity = try reader.choice("device", "parity", of: ["none", "even", "odd"])
     let counter = try reader.counterRule()
     let ranges = try reader.ranges()

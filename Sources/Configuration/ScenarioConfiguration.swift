@@ -54,7 +54,9 @@ public struct ScenarioConfiguration: Sendable {
     var sections = ["world"]
     for head in ini.sections where head.name.hasPrefix("port ") && !sections.contains(head.name) {
       sections.append(head.name)
-      guard ports.count < Self.maximumPorts else { throw reader.wrongLine(head.line, "more than \(Self.maximumPorts) ports") }
+      guard ports.count < Self.maximumPorts else {
+        throw reader.wrongLine(head.line, "more than \(Self.maximumPorts) ports")
+      }
       ports.append(try Self.port(&reader, head.name))
     }
     for head in ini.sections where head.name.hasPrefix("device ") && !sections.contains(head.name) {
@@ -73,12 +75,22 @@ public struct ScenarioConfiguration: Sendable {
     let line: Line
     switch try reader.choice(section, "kind", of: ["pty", "tcp", "rtu-tcp"]) {
     case "pty": line = .pseudoterminal(link: try reader.optionalText(section, "link"))
-    case "tcp": line = .tcp(try reader.endpoint(section, "listen"))
-    default: line = .rtuOverTCP(try reader.endpoint(section, "listen"))
+    case "tcp": line = .tcp(try listen(&reader, section))
+    default: line = .rtuOverTCP(try listen(&reader, section))
     }
     return Port(
       name: String(section.dropFirst(5)), line: line,
       replugSeconds: try reader.integer(section, "replugSeconds", in: 0...86_400, default: 0))
+  }
+
+  /// ADDRESS:PORT, where port 0 takes one that is free.
+  private static func listen(
+    _ reader: inout SectionReader, _ section: String
+  ) throws(ConfigurationError) -> Endpoint {
+    guard let entry = reader.entry(section, "listen"), entry.value.hasSuffix(":0"),
+      let any = Endpoint(entry.value.dropLast(1) + "1")
+    else { return try reader.endpoint(section, "listen") }
+    return Endpoint(address: any.address, port: 0)
   }
 
   private static func device(

@@ -2,7 +2,7 @@ import HAL
 import Metering
 import Wire
 
-/// What a port did, as a capture file keeps it. (docs/PROTOCOL.md, Capture)
+/// What a port did, as a capture file keeps it. (docs/PROTOCOL.md, CaptureRecord)
 public struct CaptureRecord: Equatable, Sendable {
   public enum Kind: UInt8, Sendable, CaseIterable {
     /// Bytes that were written to the port.
@@ -24,14 +24,20 @@ public struct CaptureRecord: Equatable, Sendable {
   public static let maximumBytes = 1024
 
   public var kind: Kind
-  public var stamp: Stamp
+  public var state: ClockState
+  public var monotonic: MonotonicTime
+  public var wall: WallTime
   public var bytes: [UInt8]
 
   public init(kind: Kind, stamp: Stamp, bytes: [UInt8]) {
     self.kind = kind
-    self.stamp = stamp
+    state = stamp.state
+    monotonic = stamp.monotonic
+    wall = stamp.wall
     self.bytes = bytes
   }
+
+  public var stamp: Stamp { Stamp(monotonic: monotonic, wall: wall, state: state) }
 
   /// Appends fixed part, bytes and checksum. Allocates nothing.
   static func encode(_ kind: Kind, _ stamp: Stamp, _ bytes: Span<UInt8>, into output: inout OutputSpan<UInt8>) {

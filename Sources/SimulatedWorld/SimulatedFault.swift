@@ -43,7 +43,8 @@ public enum SimulatedFault: Equatable, Sendable {
 
   public static var names: [String] {
     [
-      "none", "silence", "crc", "wrongUnit", "exception", "busy", "truncated", "echo", "stuck", "reset", "reboot", "wrap",
+      "none", "silence", "crc", "wrongUnit", "exception", "busy", "truncated", "echo", "stuck", "reset", "reboot",
+      "wrap",
     ]
   }
 }

@@ -28,7 +28,7 @@ struct DevicePort {
     if let file { text = "replay:" + file } else { text = try arguments.required("port") }
     place = try Self.place(text)
     unit = UInt8(try arguments.integer("unit", default: map.layout == .sunSpec ? 126 : 1, in: 1...247))
-    baud = UInt32(try arguments.integer("baud", default: Int64(map.baud), in: 300...115_200))
+    baud = UInt32(try arguments.integer("baud", default: Int64(map.baud), in: 1200...115_200))
     let name = try arguments.choice("parity", default: map.parity, of: ["none", "even", "odd"])
     parity = SerialPort.Parity(name: name) ?? .none
   }

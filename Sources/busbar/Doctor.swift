@@ -28,7 +28,7 @@ private let leastFreeBytes: Int64 = 64 << 20
 func examine(_ arguments: Arguments) throws(Failure) -> Int32 {
   var findings = [clock()]
   if let path = arguments.text("port") {
-    let baud = UInt32(try arguments.integer("baud", default: 9600, in: 300...115_200))
+    let baud = UInt32(try arguments.integer("baud", default: 9600, in: 1200...115_200))
     let parity = try arguments.choice("parity", default: "none", of: ["none", "even", "odd"])
     findings += port(path, baud, parity)
   }
@@ -52,7 +52,8 @@ func examine(_ arguments: Arguments) throws(Failure) -> Int32 {
 private func clock() -> Finding {
   let isGood = LinuxClock().state() == .synchronised
   return Finding(
-    check: "clock", isGood: isGood, detail: isGood ? "synchronised" : "not synchronised: nodes neither sign nor propose",
+    check: "clock", isGood: isGood,
+    detail: isGood ? "synchronised" : "not synchronised: nodes neither sign nor propose",
     remedy: isGood ? "" : "timedatectl set-ntp true, or install chrony; on the bench: clock = trusted in node.ini")
 }
 
@@ -78,7 +79,8 @@ private func port(_ path: String, _ baud: UInt32, _ parity: String) -> [Finding]
       good,
       Finding(
         check: "mode", isGood: !differs,
-        detail: "\(path): \(mode) \(differs ? "was not taken" : "was read back")\(isPseudo ? " (a pseudoterminal)" : "")",
+        detail:
+          "\(path): \(mode) \(differs ? "was not taken" : "was read back")\(isPseudo ? " (a pseudoterminal)" : "")",
         remedy: differs ? "a pseudoterminal has no parity; use --parity none on it" : ""),
     ]
   } catch {
@@ -97,11 +99,13 @@ private func disk(_ path: String) -> Finding {
   let free = busbar_free_bytes(path)
   guard free >= 0 else {
     return Finding(
-      check: "disk", isGood: false, detail: "\(path): cannot be looked at (\(-free))", remedy: "make the folder: mkdir -p")
+      check: "disk", isGood: false, detail: "\(path): cannot be looked at (\(-free))",
+      remedy: "make the folder: mkdir -p")
   }
   let isGood = free >= leastFreeBytes && busbar_may_use(path) == 1
   return Finding(
-    check: "disk", isGood: isGood, detail: "\(path): \(free >> 20) MiB free\(busbar_may_use(path) == 1 ? "" : ", read-only")",
+    check: "disk", isGood: isGood,
+    detail: "\(path): \(free >> 20) MiB free\(busbar_may_use(path) == 1 ? "" : ", read-only")",
     remedy: isGood ? "" : "free some space, or give the folder to the service's user")
 }
 

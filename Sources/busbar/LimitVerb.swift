@@ -128,7 +128,8 @@ struct LimitRun: PortUser {
           + "\"measuredMilliwatts\":\(measured),\"appliedMilliwatts\":\(applied)}")
     } else {
       printLine(
-        "\(padded("\(limiter.state)", 11))limit \(limiter.limitMilliwatts) mW, applied \(applied) mW, measured \(measured) mW")
+        "\(padded("\(limiter.state)", 11))limit \(limiter.limitMilliwatts) mW, applied \(applied) mW, measured \(measured) mW"
+      )
     }
   }
 }

@@ -202,7 +202,9 @@ func hexadecimal(_ value: UInt16) -> String {
 }
 
 extension Int64 {
-  fileprivate func clamped(to range: ClosedRange<Int64>) -> Int64 { Swift.min(Swift.max(self, range.lowerBound), range.upperBound) }
+  fileprivate func clamped(to range: ClosedRange<Int64>) -> Int64 {
+    Swift.min(Swift.max(self, range.lowerBound), range.upperBound)
+  }
 }
 
 /// Looks for devices at every address.
@@ -235,7 +237,9 @@ struct ScanRun: PortUser {
       report(error, port, json: json)
       return 1
     }
-    if found == 0 { printDiagnostic("busbar: \(port.text): nobody answered from \(units.lowerBound) to \(units.upperBound)") }
+    if found == 0 {
+      printDiagnostic("busbar: \(port.text): nobody answered from \(units.lowerBound) to \(units.upperBound)")
+    }
     return found > 0 ? 0 : 1
   }
 

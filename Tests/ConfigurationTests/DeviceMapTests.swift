@@ -60,7 +60,8 @@ struct DeviceMapTests {
           quantity: .voltage, phase: 1, address: 0, type: .int32, factor: DecimalFactor(significand: 1, exponent: 2),
           minimum: 0, maximum: 300_000, sentinel: 0x7FFF_FFFF),
         MapPoint(
-          quantity: .activePower, phase: 0, address: 4, type: .int16, factor: DecimalFactor(significand: 1, exponent: 3),
+          quantity: .activePower, phase: 0, address: 4, type: .int16,
+          factor: DecimalFactor(significand: 1, exponent: 3),
           minimum: -5_000_000, maximum: 5_000_000, isInverted: true),
         MapPoint(
           quantity: .activeEnergyImport, phase: 0, address: 18, type: .accumulator32,
@@ -72,7 +73,8 @@ struct DeviceMapTests {
     "each mistake is an error with its line",
     arguments: [
       ("name = a-meter", "name = A Meter", 2), ("function = 4", "function = 6", 5), ("order = cdab", "order = abdc", 6),
-      ("maximumRegisters = 20", "maximumRegisters = 126", 7), ("baud = 9600", "", 1), ("parity = even", "parity = mark", 10),
+      ("maximumRegisters = 20", "maximumRegisters = 126", 7), ("baud = 9600", "", 1),
+      ("parity = even", "parity = mark", 10),
       ("ratedPowerWatts = 1000", "ratedPowerWatts = 0", 12), ("0x000B = u16", "0x1000B = u16", 15),
       ("70...79 holding", "79...70 holding", 15), ("70...79 holding", "70...79 coils", 15),
       ("voltage = 0...300 V", "voltage = 0...300 A", 17), ("voltage = 0...300 V", "voltage = 0..300 V", 17),
@@ -146,7 +148,8 @@ struct DeviceMapTests {
     ]
     let plan = ReadPlan(map, models: found)
     #expect(plan.blocks.map { [$0.address, $0.count] } == [[40072, 25], [40132, 111]])
-    #expect(Set(map.models.map(\.identifier)) == [101, 102, 103, 111, 112, 113, 201, 202, 203, 204, 211, 212, 213, 214, 701])
+    #expect(
+      Set(map.models.map(\.identifier)) == [101, 102, 103, 111, 112, 113, 201, 202, 203, 204, 211, 212, 213, 214, 701])
     // A device whose model is shorter than the specification's gives what it has.
     let short = ReadPlan(map, models: [FoundModel(identifier: 103, address: 2, length: 20)])
     #expect(short.points.allSatisfy { $0.quantity != .activeEnergyExport } && !short.points.isEmpty)

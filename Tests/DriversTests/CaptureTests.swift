@@ -18,7 +18,7 @@ struct MemorySink: ~Copyable, ByteSink {
   }
 }
 
-@Suite("Captures and their replay (docs/PROTOCOL.md, Capture)")
+@Suite("Captures and their replay (docs/PROTOCOL.md, CaptureRecord)")
 struct CaptureTests {
   /// Reads `rounds` times and gives what came of each: samples, or the error's name.
   static func read<P: Port & ~Copyable, C: HAL.Clock>(

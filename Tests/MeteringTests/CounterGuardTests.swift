@@ -97,7 +97,8 @@ struct CounterGuardTests {
     var counter = CounterGuard(
       ratedPowerMilliwatts: 3_600_000, quantum: MilliwattHours(1), modulus: MilliwattHours(1_000_000))
     _ = counter.accept(MilliwattHours(999_990), monotonicNanoseconds: 0)
-    #expect(counter.accept(MilliwattHours(5), monotonicNanoseconds: 60_000_000_000) == .advanced(by: MilliwattHours(15)))
+    #expect(
+      counter.accept(MilliwattHours(5), monotonicNanoseconds: 60_000_000_000) == .advanced(by: MilliwattHours(15)))
     // The other way round it would be nearly the whole counter.
     #expect(
       counter.accept(MilliwattHours(3), monotonicNanoseconds: 61_000_000_000)

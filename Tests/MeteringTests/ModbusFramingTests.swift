@@ -16,7 +16,8 @@ struct ModbusFramingTests {
   /// Recorded against an independent slave: a SunSpec inverter, unit 126, model 123 at 40182.
   static let writes = [
     Exchange(
-      request: "7e069cfb01f4 ddb3", reply: "7e069cfb01f4 ddb3", function: .writeRegister, address: 0x9CFB, values: [500]),
+      request: "7e069cfb01f4 ddb3", reply: "7e069cfb01f4 ddb3", function: .writeRegister, address: 0x9CFB, values: [500]
+    ),
     Exchange(
       request: "7e069cfd0002 bc64", reply: "7e069cfd0002 bc64", function: .writeRegister, address: 0x9CFD, values: [2]),
     Exchange(
@@ -87,7 +88,8 @@ struct ModbusFramingTests {
     #expect(isComplete)
   }
 
-  @Test("a confirmation of another value or address is refused", arguments: [.rtu, .tcp(transaction: 9)] as [ModbusFraming])
+  @Test(
+    "a confirmation of another value or address is refused", arguments: [.rtu, .tcp(transaction: 9)] as [ModbusFraming])
   func wrongConfirmation(framing: ModbusFraming) throws {
     let request = try Self.request(Self.writes[0])
     let other = Base.sealed([0x7E, 6, 0x9C, 0xFB, 1, 0xF5])
@@ -141,10 +143,12 @@ struct ModbusFramingTests {
     #expect(isComplete && register == 0xC49A && dropped == 1)
   }
 
-  @Test("a stream that is not Modbus is refused at its header", arguments: [
-    [0x12, 0x34, 0, 1, 0, 5, 1, 4], [0x12, 0x34, 0, 0, 0, 2, 1, 4], [0x12, 0x34, 0, 0, 0, 255, 1, 4],
-    [0x12, 0x34, 0, 0, 1, 0, 1, 4],
-  ] as [[UInt8]])
+  @Test(
+    "a stream that is not Modbus is refused at its header",
+    arguments: [
+      [0x12, 0x34, 0, 1, 0, 5, 1, 4], [0x12, 0x34, 0, 0, 0, 2, 1, 4], [0x12, 0x34, 0, 0, 0, 255, 1, 4],
+      [0x12, 0x34, 0, 0, 1, 0, 1, 4],
+    ] as [[UInt8]])
   func notModbus(bytes: [UInt8]) throws {
     let request = try Base.request(Base.exchanges[0])
     #expect(throws: ModbusError.notModbus) { try Self.progress(request, bytes, .tcp(transaction: 0x1234)) }

@@ -44,8 +44,7 @@ struct ModbusTests {
   ]
 
   static func checksum(_ bytes: [UInt8]) -> UInt16 { ModbusChecksum(of: bytes.span).value }
-  static func progress(_ request: ModbusRequest, _ bytes: [UInt8]) throws(ModbusError) -> ModbusRequest.Progress
-  {
+  static func progress(_ request: ModbusRequest, _ bytes: [UInt8]) throws(ModbusError) -> ModbusRequest.Progress {
     try request.progress(of: bytes.span, .rtu)
   }
   static func encoded(_ request: ModbusRequest, _ framing: ModbusFraming = .rtu) -> [UInt8] {

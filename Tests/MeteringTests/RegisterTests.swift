@@ -15,9 +15,11 @@ struct RegisterTests {
     #expect(try Self.value([0xCFC7, 0xFFFF], .int32, .cdab, "0.1", exponent: 3) == -1_234_500)
   }
 
-  @Test("the four byte orders of one number", arguments: [
-    (.abcd, [0x1234, 0x5678]), (.cdab, [0x5678, 0x1234]), (.badc, [0x3412, 0x7856]), (.dcba, [0x7856, 0x3412]),
-  ] as [(WordOrder, [UInt16])])
+  @Test(
+    "the four byte orders of one number",
+    arguments: [
+      (.abcd, [0x1234, 0x5678]), (.cdab, [0x5678, 0x1234]), (.badc, [0x3412, 0x7856]), (.dcba, [0x7856, 0x3412]),
+    ] as [(WordOrder, [UInt16])])
   func orders(order: WordOrder, words: [UInt16]) throws {
     #expect(try Self.value(words, .uint32, order, "1") == 0x1234_5678)
   }
@@ -34,9 +36,11 @@ struct RegisterTests {
     #expect(try Self.value([0x8000], .uint16, .abcd, "1") == 32_768)
   }
 
-  @Test("decimal factors are read exactly, and nothing else is read", arguments: [
-    ("1", 1, 0), ("0.1", 1, -1), ("0.001", 1, -3), ("12.5", 125, -1), ("10", 10, 0), ("1.0", 10, -1),
-  ] as [(String, UInt32, Int32)])
+  @Test(
+    "decimal factors are read exactly, and nothing else is read",
+    arguments: [
+      ("1", 1, 0), ("0.1", 1, -1), ("0.001", 1, -3), ("12.5", 125, -1), ("10", 10, 0), ("1.0", 10, -1),
+    ] as [(String, UInt32, Int32)])
   func factors(text: String, significand: UInt32, exponent: Int32) {
     #expect(DecimalFactor(text) == DecimalFactor(significand: significand, exponent: exponent))
   }
