@@ -9,7 +9,8 @@ public enum Role: String, Sendable {
 public enum MeterSource: Equatable, Sendable {
   case modbus(map: String, port: String, unit: UInt8, baud: UInt32, parity: String)
   /// hwmon device of this name below a root folder.
-  case sysfs(root: String, device: String)
+  /// ratedPowerWatts: what the sensor's circuit can carry; its counter is not believed to rise faster.
+  case sysfs(root: String, device: String, ratedPowerWatts: Int64)
 }
 
 /// `node.ini`: one node of one group. (docs/CONFIGURATION.md)
@@ -72,7 +73,8 @@ public struct NodeConfiguration: Sendable {
       } else {
         source = .sysfs(
           root: try reader.text("meter", "root", default: board?.sysfsRoot),
-          device: try reader.text("meter", "device"))
+          device: try reader.text("meter", "device"),
+          ratedPowerWatts: try reader.integer("meter", "ratedPowerWatts", in: 1...1_000_000, default: 69_000))
       }
     } else {
       source = nil

@@ -223,12 +223,14 @@ struct EnergyReader: ~Copyable {
   private let clock: LinuxClock
   private let map: DeviceMap?
   private var counters: GuardedCounters?
+  private var told = ""
 
   /// - Parameter registers: what was accepted before a restart.
   init(_ source: MeterSource?, _ clock: LinuxClock, resumingFrom registers: EnergyRegisters?) throws(PlatformError) {
     self.source = source
     self.clock = clock
-    if case .modbus(let name, _, _, _, _)? = source {
+    switch source {
+    case .modbus(let name, _, _, _, _):
       let found: DeviceMap?
       do throws(ConfigurationError) { found = try BuiltInDevices.map(named: name) } catch {
         throw PlatformError(.invalid)
@@ -236,43 +238,65 @@ struct EnergyReader: ~Copyable {
       guard let found else { throw PlatformError(.notFound) }
       map = found
       counters = GuardedCounters(found.counter)
-      if let registers {
-        counters?.resume(importEnergy: registers.activeEnergyImport, exportEnergy: registers.activeEnergyExport)
-      }
-    } else {
+    case .sysfs(_, _, let ratedPowerWatts):
+      map = nil
+      // A reading is rounded to whole mWh.
+      counters = GuardedCounters(
+        CounterRule(ratedPowerMilliwatts: ratedPowerWatts * 1_000, quantumMilliwattHours: 1))
+    case nil:
       map = nil
       counters = nil
+    }
+    if let registers {
+      counters?.resume(importEnergy: registers.activeEnergyImport, exportEnergy: registers.activeEnergyExport)
     }
   }
 
   mutating func read() -> EnergyRegisters? {
+    do throws(DriverError) {
+      let accepted = try readOnce()
+      tell(accepted == nil ? "the counters are not believed" : "")
+      return accepted
+    } catch {
+      tell("\(error)")
+      return nil
+    }
+  }
+
+  private mutating func readOnce() throws(DriverError) -> EnergyRegisters? {
     switch source {
     case .modbus(_, let path, let unit, let baud, let parity):
       guard let map, let mode = SerialPort.Parity(name: parity) else { return nil }
-      do throws(PlatformError) {
-        let port = try SerialPort(path: path, baud: baud, parity: mode)
-        do throws(DriverError) {
-          var meter = try MappedDevice(port: port, clock: clock, map: map, unit: unit)
-          if map.layout == .sunSpec { try meter.find() }
-          return try believed(&meter)
-        } catch { return nil }
-      } catch { return nil }
-    case .sysfs(let root, let device):
+      let port: SerialPort
+      do throws(PlatformError) { port = try SerialPort(path: path, baud: baud, parity: mode) } catch {
+        throw .platform(error)
+      }
+      var meter = try MappedDevice(port: port, clock: clock, map: map, unit: unit)
+      // Another device may have been plugged in since.
+      try meter.find()
+      return try believed { () throws(DriverError) in try meter.readEnergy() }
+    case .sysfs(let root, let device, _):
       var meter = SysfsMeter(tree: SysfsTree(root: root), clock: clock, name: device)
-      do throws(DriverError) { return registers(try meter.readEnergy()) } catch { return nil }
+      return try believed { () throws(DriverError) in try meter.readEnergy() }
     case nil: return nil
     }
   }
 
   /// A counter of 0, and one that fell, is believed only after several equal readings.
   private mutating func believed(
-    _ meter: inout MappedDevice<SerialPort, LinuxClock>
+    _ reading: () throws(DriverError) -> EnergyReading
   ) throws(DriverError) -> EnergyRegisters? {
     for _ in 0..<CounterGuard.readingsForReset {
-      let reading = try meter.readEnergy()
-      if let accepted = counters?.accept(reading) { return registers(accepted) }
+      if let accepted = counters?.accept(try reading()) { return registers(accepted) }
     }
     return nil
+  }
+
+  /// Says what is wrong with the meter, and that it is over; not again what was said already.
+  private mutating func tell(_ news: String) {
+    if news == told { return }
+    printDiagnostic(news.isEmpty ? "the meter answers again" : "the meter cannot be read: \(news)")
+    told = news
   }
 
   private func registers(_ reading: EnergyReading) -> EnergyRegisters {

@@ -46,17 +46,19 @@ struct PortContractTests {
     var failure: PlatformError.Kind?
   }
 
-  static func read<P: Port & ~Copyable>(_ port: inout P, capacity: Int, until deadline: MonotonicTime) -> Attempt {
+  static func read<P: HAL.Port & ~Copyable>(_ port: inout P, capacity: Int, until deadline: MonotonicTime) -> Attempt {
     var result = Attempt()
     var buffer = ByteBuffer(capacity: capacity)
     buffer.replace { output in
-      do throws(PlatformError) { try port.read(into: &output, deadline: deadline) } catch { result.failure = error.kind }
+      do throws(PlatformError) { try port.read(into: &output, deadline: deadline) } catch {
+        result.failure = error.kind
+      }
     }
     result.bytes = (0..<buffer.count).map { buffer.span[$0] }
     return result
   }
 
-  static func check<P: Port & ~Copyable, C: HAL.Clock>(_ port: inout P, _ clock: C) throws {
+  static func check<P: HAL.Port & ~Copyable, C: HAL.Clock>(_ port: inout P, _ clock: C) throws {
     // Silence: the deadline passes, nothing is appended, and not much more time either.
     let start = clock.monotonic()
     let silence = read(&port, capacity: 8, until: start.adding(milliseconds: 30))

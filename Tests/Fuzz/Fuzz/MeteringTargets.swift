@@ -22,7 +22,10 @@ func meteringTargets() -> [FuzzTarget] {
       run: fuzzChain),
     FuzzTarget(
       "capture", maximumBytes: 400,
-      seeds: [Array("BUSBAR/CAPTURE".utf8) + [1, 0], Array("BUSBAR/CAPTURE".utf8) + [1, 0, 1, 0, 1, 0] + Array(repeating: 0, count: 19)],
+      seeds: [
+        Array("BUSBAR/CAPTURE".utf8) + [1, 0],
+        Array("BUSBAR/CAPTURE".utf8) + [1, 0, 1, 0, 1, 0] + Array(repeating: 0, count: 19),
+      ],
       run: fuzzCapture),
   ]
 }
@@ -94,7 +97,8 @@ private func fuzzModbus(_ input: [UInt8]) {
       // The checksum of a frame with its own checksum behind it is 0.
       if framing == .rtu { require(ModbusChecksum(of: frame.span).value == 0, "a wrong checksum is complete") }
       require(
-        frame[head] == request.unit && frame[head + 1] == request.function.rawValue, "somebody else's reply is complete")
+        frame[head] == request.unit && frame[head + 1] == request.function.rawValue, "somebody else's reply is complete"
+      )
     }
   } catch {
     require(error != .invalidRequest, "a good request became invalid")
@@ -162,7 +166,9 @@ private func fuzzChain(_ input: [UInt8]) {
       require(count == 2 && reads <= SunSpecDiscovery.maximumModels + 5, "\(reads) reads")
       require(UInt32(address) + 2 <= 0x1_0000, "a read beyond the last register")
       let kind = choices.byte()
-      if kind == 0xEE { step = try discovery.refused() } else {
+      if kind == 0xEE {
+        step = try discovery.refused()
+      } else {
         let high = UInt16(kind) << 8 | UInt16(choices.byte())
         let low = choices.byte()
         step = try discovery.received(high, UInt16(low) << 8 | UInt16(choices.byte()))
