@@ -59,7 +59,7 @@ public struct ReplayPort: ~Copyable, Port {
   @_lifetime(output: copy output)
   public mutating func read(into output: inout OutputSpan<UInt8>, deadline: MonotonicTime) throws(PlatformError) {
     precondition(output.freeCapacity > 0)
-    try failIfRecorded()
+    try failIfRecorded(deadline)
     guard place < records.count else { throw PlatformError(.disconnected) }
     guard records[place].kind == .received else {
       pass(deadline)
@@ -89,10 +89,12 @@ public struct ReplayPort: ~Copyable, Port {
   private func pass(_ moment: MonotonicTime) { if moment > time.now { time.now = moment } }
 
   /// Throws what the captured port threw here. The failure of a write is thrown by the read that follows.
-  private mutating func failIfRecorded() throws(PlatformError) {
+  private mutating func failIfRecorded(_ deadline: MonotonicTime) throws(PlatformError) {
     guard place < records.count, records[place].kind == .failed else { return }
     let kind = PlatformError.Kind(rawValue: records[place].bytes[0]) ?? .other
     pass(records[place].stamp.monotonic)
+    // The first record may be this one; then time stood at its end already.
+    if kind == .timedOut { pass(deadline) }
     next()
     throw PlatformError(kind)
   }

@@ -1,3 +1,5 @@
+import Wire
+
 /// One device on a simulated bus, and what it does wrong.
 public struct SimulatedSlave: Sendable {
   public enum Device: Sendable {

@@ -110,7 +110,8 @@ struct PortContractTests {
       connectingTo: Endpoint(ipv4: 127, 0, 0, 1, port: listener.port),
       deadline: monotonicNow().adding(milliseconds: 1_000))
     _ = busbar_serial_wait(listener.descriptor, 0, busbar_monotonic_ns() + 1_000_000_000)
-    let connection = try #require(listener.accept())
+    let accepted = listener.accept()
+    let connection = try #require(accepted)
     let house = FarHouse(connection)
     let result = Result { try Self.check(&port, LinuxClock()) }
     house.stop()
