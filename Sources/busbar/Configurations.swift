@@ -174,7 +174,7 @@ private func warnings(_ configuration: NodeConfiguration) -> [String] {
   switch configuration.source {
   case .modbus(_, let port, _, _, _):
     Files.exists(port) ? [] : ["\(port) is not there now; the meter is read once it is"]
-  case .sysfs(let root, let device, _):
+  case .sysfs(let root, let device):
     isFolder(root) ? [] : ["\(root), where \(device) is looked for, is not there now"]
   case nil: []
   }
@@ -222,8 +222,7 @@ private func describeNode(_ path: String, _ json: Bool) throws(Failure) {
   switch configuration.source {
   case .modbus(let map, let port, let unit, let baud, let parity):
     printLine("reads \(map) unit \(unit) on \(port), \(baud) baud, parity \(parity)")
-  case .sysfs(let root, let device, let rated):
-    printLine("reads hwmon device \(device) below \(root), rated \(rated) W")
+  case .sysfs(let root, let device): printLine("reads hwmon device \(device) below \(root)")
   case nil: break
   }
 }

@@ -106,7 +106,7 @@ func run(_ node: LoadedNode) throws(Failure) {
         index: MeterIndex(configuration.index), signer: signer,
         closingKey: SelfSealingKey(SecretBytes(copying: identity.closingSeed.span)), sealer: sealer)
       for entry in entries { node.restore(entry.span) }
-      var reader = try EnergyReader(configuration.source, clock, resumingFrom: node.latest)
+      var reader = try EnergyReader(configuration, clock, resumingFrom: node.latest)
       var state = ""
       try loop(&host, clock) { (datagram, endpoint, _, host) throws(PlatformError) in
         try node.receive(datagram, from: endpoint, via: &host)
@@ -219,6 +219,9 @@ private func now(_ clock: LinuxClock) -> Instant {
 /// The energy registers of whatever meter the configuration names, as far as they can be believed. A failed or doubtful
 /// read is tried again at the next tick. The port is opened for each reading, so a plug that was pulled does not matter.
 struct EnergyReader: ~Copyable {
+  /// Three phases of 100 A.
+  private static let defaultRatedPowerWatts: Int64 = 69_000
+
   private let source: MeterSource?
   private let clock: LinuxClock
   private let map: DeviceMap?
@@ -226,8 +229,10 @@ struct EnergyReader: ~Copyable {
   private var told = ""
 
   /// - Parameter registers: what was accepted before a restart.
-  init(_ source: MeterSource?, _ clock: LinuxClock, resumingFrom registers: EnergyRegisters?) throws(PlatformError) {
-    self.source = source
+  init(
+    _ configuration: NodeConfiguration, _ clock: LinuxClock, resumingFrom registers: EnergyRegisters?
+  ) throws(PlatformError) {
+    source = configuration.source
     self.clock = clock
     switch source {
     case .modbus(let name, _, _, _, _):
@@ -237,12 +242,14 @@ struct EnergyReader: ~Copyable {
       }
       guard let found else { throw PlatformError(.notFound) }
       map = found
-      counters = GuardedCounters(found.counter)
-    case .sysfs(_, _, let ratedPowerWatts):
+      var rule = found.counter
+      if let watts = configuration.ratedPowerWatts { rule.ratedPowerMilliwatts = watts * 1_000 }
+      counters = GuardedCounters(rule)
+    case .sysfs:
       map = nil
+      let watts = configuration.ratedPowerWatts ?? Self.defaultRatedPowerWatts
       // A reading is rounded to whole mWh.
-      counters = GuardedCounters(
-        CounterRule(ratedPowerMilliwatts: ratedPowerWatts * 1_000, quantumMilliwattHours: 1))
+      counters = GuardedCounters(CounterRule(ratedPowerMilliwatts: watts * 1_000, quantumMilliwattHours: 1))
     case nil:
       map = nil
       counters = nil
@@ -275,7 +282,7 @@ struct EnergyReader: ~Copyable {
       // Another device may have been plugged in since.
       try meter.find()
       return try believed { () throws(DriverError) in try meter.readEnergy() }
-    case .sysfs(let root, let device, _):
+    case .sysfs(let root, let device):
       var meter = SysfsMeter(tree: SysfsTree(root: root), clock: clock, name: device)
       return try believed { () throws(DriverError) in try meter.readEnergy() }
     case nil: return nil

@@ -11,7 +11,8 @@ struct SimulatedBusOptions {
   var folder = "."
   var seed: UInt64 = 1
   /// Seconds of house time in a second: 450 makes a period of 4 s half an hour.
-  var clockFactor: Int64 = 450
+  static let defaultClockFactor: Int64 = 450
+  var clockFactor = Self.defaultClockFactor
   /// House time at the start, in seconds; 0 is a midnight.
   var startSeconds: Int64 = 8 * 3_600
 

@@ -647,7 +647,7 @@ class Bus(CommandLine):
             limit = subprocess.run([BUSBAR, "limit", "--json", "--port", meter["port"], "--watts", "1", "--ttl", "9",
                                     "--unit", "1"], capture_output=True, text=True)
             self.assertEqual(limit.returncode, 1)
-            self.assertEqual(json.loads(limit.stdout)["error"], "exception")
+            self.assertEqual(json.loads(limit.stdout)["error"], "notSunSpec")
         finally:
             bus.send_signal(signal.SIGTERM)
             self.assertEqual(bus.wait(10), 0)

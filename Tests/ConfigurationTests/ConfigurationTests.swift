@@ -113,7 +113,9 @@ struct NodeConfigurationTests {
     lines = edited(lines, line: 11, to: "root = /sys")
     let other = Array(edited(lines, line: 10, to: "source = sysfs").utf8)
     let sysfs = try NodeConfiguration(file: "node.ini", bytes: other.span)
-    #expect(sysfs.source == .sysfs(root: "/sys", device: "ina219", ratedPowerWatts: 69_000))
+    #expect(sysfs.source == .sysfs(root: "/sys", device: "ina219") && sysfs.ratedPowerWatts == nil)
+    let rated = Array((edited(lines, line: 10, to: "source = sysfs\nratedPowerWatts = 4600")).utf8)
+    #expect(try NodeConfiguration(file: "node.ini", bytes: rated.span).ratedPowerWatts == 4_600)
   }
 
   @Test(
@@ -263,9 +265,7 @@ struct BoardDefaultsTests {
     #expect(refusal(node: text) == "node.ini:10: [meter] port is missing")
     text = text.replacingOccurrences(
       of: "source = modbus\nmap = eastron-sdm630\nunit = 17", with: "source = sysfs\ndevice = ina219")
-    #expect(
-      try Self.read(text, with: try Self.zero()).source
-        == .sysfs(root: "/sys", device: "ina219", ratedPowerWatts: 69_000))
+    #expect(try Self.read(text, with: try Self.zero()).source == .sysfs(root: "/sys", device: "ina219"))
   }
 
   @Test("what only a value's user can judge is told with the value's line, or its section's")
