@@ -173,8 +173,15 @@ struct Verb {
     var usage = "usage: busbar \(name)"
     if !operands.isEmpty { usage += " " + operands }
     for option in options where option.isRequired { usage += " --\(option.name) \(option.value ?? "")" }
+    var width = usage.utf8.count
     for option in options where !option.isRequired {
-      usage += " [--\(option.name)\(option.value.map { " " + $0 } ?? "")]"
+      let word = " [--\(option.name)\(option.value.map { " " + $0 } ?? "")]"
+      if width + word.utf8.count > 100 {
+        usage += "\n      "
+        width = 6
+      }
+      usage += word
+      width += word.utf8.count
     }
     var text = "\(name): \(summary)\n\n\(usage)\n"
     if !options.isEmpty { text += "\n" }
