@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -271,6 +272,21 @@ int busbar_reap(int pid) {
   return WIFEXITED(status) ? WEXITSTATUS(status) : 256 + WTERMSIG(status);
 }
 int busbar_pid(void) { return getpid(); }
+volatile uint64_t *busbar_fork_mark(uint64_t value) {
+  size_t page = (size_t)sysconf(_SC_PAGESIZE);
+  void *memory = mmap(NULL, page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (memory == MAP_FAILED) return NULL;
+  if (madvise(memory, page, MADV_WIPEONFORK) != 0) {
+    munmap(memory, page);
+    return NULL;
+  }
+  volatile uint64_t *mark = memory;
+  *mark = value;
+  return mark;
+}
+uint64_t busbar_read_mark(const volatile uint64_t *mark) { return *mark; }
+void busbar_drop_mark(volatile uint64_t *mark) { munmap((void *)mark, (size_t)sysconf(_SC_PAGESIZE)); }
+void busbar_count_region(int end, int region) { syscall(0x5150, end, region); }
 static int64_t status_kilobytes(int pid, const char *format) {
   char path[64], line[256];
   snprintf(path, sizeof path, "/proc/%d/status", pid);

@@ -65,6 +65,7 @@ private func perform(_ verb: Verb, _ arguments: Arguments) throws(Failure) -> In
     return try performOnHardware(verb.name, arguments)
   case "inspect": try inspect(arguments)
   case "verify": try verify(arguments)
+  case "bench": try bench(arguments)
   default: throw unknown(verb.name)
   }
   return 0

@@ -416,6 +416,18 @@ class Configurations(CommandLine):
             self.assertEqual((checked["kind"], checked["name"]), ("board", name))
 
 
+class ConfigurationsOnBoards(Configurations):
+    """The same with the program as built for boards: Embedded Swift once read another list of sections than the source's."""
+
+    def setUp(self):
+        global BUSBAR
+        super().setUp()
+        self.addCleanup(globals().update, BUSBAR=BUSBAR)
+        root = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+        BUSBAR = f"{root}/build/embedded-x86_64/busbar"
+        self.assertTrue(os.path.exists(BUSBAR), "Toolchain/cross.sh embedded-x86_64 has to come first")
+
+
 class Inspect(CommandLine):
     def test_each_kind_is_known_by_its_tag(self):
         stem = published(DEMO)[0]

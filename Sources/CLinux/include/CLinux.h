@@ -52,6 +52,12 @@ int busbar_spawn(const char *path, char *const arguments[], int output_fd);
 int busbar_kill(int pid, int signal);
 int busbar_reap(int pid);                   // exit status, 256 + signal, or -1 while it runs
 int busbar_pid(void);
+// A number a forked child reads as 0 (Linux 4.14); NULL where there is none.
+volatile uint64_t *busbar_fork_mark(uint64_t value);
+uint64_t busbar_read_mark(const volatile uint64_t *mark);
+void busbar_drop_mark(volatile uint64_t *mark);
+// Brackets a region for Toolchain/opcount.c: a system call that does not exist, which costs a few instructions.
+void busbar_count_region(int end, int region);
 int64_t busbar_resident_kilobytes(int pid);      // now; -1 when it is gone
 int64_t busbar_peak_resident_kilobytes(int pid); // the most there was; -1 when it is gone
 void busbar_catch_termination(void);

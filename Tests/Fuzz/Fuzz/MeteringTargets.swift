@@ -48,6 +48,11 @@ private func request(_ choices: inout Choices) -> (request: ModbusRequest, frami
   return request.map { ($0, framing, mode) }
 }
 
+private func sealed(_ body: [UInt8]) -> [UInt8] {
+  let checksum = ModbusChecksum(of: body.span).value
+  return body + [UInt8(truncatingIfNeeded: checksum), UInt8(truncatingIfNeeded: checksum >> 8)]
+}
+
 /// By the first byte: the rest as received, or inside a good reply. What is needed always exceeds what is there, and
 /// what is accepted has the length of the answer and, where there is one, a good checksum.
 private func fuzzModbus(_ input: [UInt8]) {
@@ -66,8 +71,7 @@ private func fuzzModbus(_ input: [UInt8]) {
       body = [request.unit, request.function.rawValue, UInt8(2 * request.count)] + registers
     }
     if framing == .rtu {
-      let checksum = ModbusChecksum(of: body.span).value
-      received = body + [UInt8(truncatingIfNeeded: checksum), UInt8(truncatingIfNeeded: checksum >> 8)]
+      received = sealed(body)
     } else {
       received = [0, 7, 0, 0, UInt8(body.count >> 8), UInt8(body.count & 0xFF)] + body
     }
