@@ -152,7 +152,13 @@ public struct ModbusRequest: Equatable, Sendable {
     if function != .writeRegister, isEchoSoFar(received) {
       let length = byteCount(.rtu)
       if received.count < length { return .incomplete(neededBytes: length) }
-      throw .echo
+      // An answer may begin with the very bytes of its request; then its own checksum tells.
+      let answer = replyByteCount(.rtu)
+      if function.isWrite || received.count < answer || received[2] != UInt8(2 * count)
+        || ModbusChecksum(of: received.extracting(0..<answer)).value != 0
+      {
+        throw .echo
+      }
     }
     guard let length = Self.frameByteCount(of: received) else {
       if received[0] != unit { throw .wrongUnit(expected: unit, received: received[0]) }

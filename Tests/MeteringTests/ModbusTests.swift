@@ -124,6 +124,16 @@ struct ModbusTests {
     }
   }
 
+  @Test("an answer that begins with the very bytes of its request is an answer; its checksum ends with 0 then")
+  func answerLikeEcho() throws {
+    let request = try ModbusRequest(unit: 1, function: .inputRegisters, address: 0x0400, count: 2)
+    let echo: [UInt8] = [1, 4, 4, 0, 0, 2, 0x70, 0xFB]
+    #expect(Self.encoded(request) == echo)
+    #expect(Self.checksum(echo + [0]) == 0)
+    #expect(try Self.progress(request, echo + [0]) == .complete(byteCount: 9))
+    #expect(throws: ModbusError.echo) { try Self.progress(request, echo + [1]) }
+  }
+
   @Test("our own request coming back is an echo, whole or not at all")
   func echo() throws {
     let request = try ModbusRequest(unit: 1, function: .inputRegisters, address: 0x48, count: 4)
