@@ -21,7 +21,7 @@ BUSBAR = ""
 DEMO = ""
 SCRATCH = ""
 VERBS = ["demo", "provision", "keygen", "check-config", "run", "read", "scan", "dump", "limit", "capture", "replay",
-         "simulate-bus", "doctor", "inspect", "verify", "version"]
+         "simulate-bus", "doctor", "inspect", "verify", "bench", "version"]
 TOPOLOGY = """[group]
 aggregators = 4
 metersPerSet = 5
