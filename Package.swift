@@ -68,14 +68,16 @@ let package = Package(
     .executableTarget(
       name: "busbar",
       dependencies: [
-        "Aggregation", "BigInteger", "Configuration", "Consensus", "Cryptography", "Drivers", "HAL", "LinuxPlatform", "Metering",
+        "Aggregation", "BigInteger", "Configuration", "Consensus", "Cryptography", "Drivers", "HAL", "LinuxPlatform",
+        "Metering",
         "Node", "Packets", "Paillier", "SimulatedWorld", "Units", "Wire", "CLinux",
       ],
       swiftSettings: strict),
     .executableTarget(
       name: "busbar-selftest",
       dependencies: [
-        "Aggregation", "BigInteger", "CLinux", "Consensus", "Cryptography", "HAL", "Metering", "Node", "Packets", "Paillier",
+        "Aggregation", "BigInteger", "CLinux", "Consensus", "Cryptography", "HAL", "Metering", "Node", "Packets",
+        "Paillier",
         "Units",
         "Wire",
       ],
