@@ -93,10 +93,13 @@ let package = Package(
     tests("AggregationTests", ["Aggregation", "Consensus", "Cryptography", "Units", "Wire"]),
     tests("PacketsTests", ["Cryptography", "HAL", "Packets", "Units", "Wire"]),
     tests("ArchitectureTests", []),
-    tests("ConfigurationTests", ["Configuration", "HAL"]),
-    tests("MeteringTests", ["Metering", "Units"]),
+    tests("ConfigurationTests", ["Configuration", "HAL", "Metering"]),
+    tests("MeteringTests", ["Metering", "Units", "Wire"]),
     tests(
-      "DriversTests", ["CLinux", "Drivers", "HAL", "LinuxPlatform", "Metering", "SimulatedWorld", "Units", "Wire"]),
+      "DriversTests",
+      [
+        "CLinux", "Configuration", "Drivers", "HAL", "LinuxPlatform", "Metering", "SimulatedWorld", "Units", "Wire",
+      ]),
     tests("PlatformTests", ["CLinux", "HAL", "LinuxPlatform", "SimulatedPlatform", "Wire"]),
     tests(
       "NodeTests",

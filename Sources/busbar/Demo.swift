@@ -55,7 +55,8 @@ struct Demo {
     let text =
       "[group]\naggregators = \(Self.aggregators)\nmetersPerSet = \(Self.metersPerSet)\n"
       + "periodSeconds = \(periodSeconds)\n[network]\nhost = 127.0.0.1\nbasePort = \(basePort)\nclock = trusted\n"
-      + "[meter]\nbus = \(folder)/bus\n"
+      // Half an hour of energy moves in a period of some seconds.
+      + "[meter]\nbus = \(folder)/bus\nratedPowerWatts = \(69_000 * SimulatedBusOptions.defaultClockFactor)\n"
     say("making keys of \(Self.nodeNames.count) nodes in \(folder)")
     var provisioning = Provisioning(
       topology: try loadTopology("\(folder)/topology.ini", Array(text.utf8)), text: Array(text.utf8), folder: folder)
