@@ -169,7 +169,8 @@ struct PairModulusTests {
       let exponent =
         round == 0
         ? Integer()
-        : round == 1 ? Integer(1).shiftedLeft(bits).minus(Integer(1)) : Integer.random(bits: bits, using: &generator)
+        : round == 1
+          ? Integer(1).shiftedLeft(bits).minus(Integer(1)) : Integer.random(bits: bits, using: &generator)
       comb.power(
         Profile.self, Limbs(exponent, count: count), into: bench.y, entry: bench.value, bench.scratch)
       let expected = base.power(publicExponent: exponent, modulo: bench.square)
