@@ -46,7 +46,7 @@ simulation() {
 }
 model() { timeout --kill-after=10 240 Toolchain/model.sh; }
 mutants() {
-  timeout --kill-after=10 600 .build/release/busbar-sim mutants --limit 200000
+  timeout --kill-after=10 1200 .build/release/busbar-sim mutants --limit 200000
 }
 
 # Counters read a stage's log and print "PASSED FAILED".

@@ -355,7 +355,7 @@ public struct AggregatorNode: ~Copyable {
     var reader = WireReader(bytes)
     guard let record = try? Record(decoding: &reader) else { return false }
     return record.from == sets[Int(slot.instance.owner.rawValue)].coverage.coveredThrough(meter).next
-      || mutated(.staleRecordsKept)
+      || mutated(.staleRecordsKept) || mutated(.fromUnchecked)
   }
 
   /// The held records that may be proposed.
@@ -845,7 +845,10 @@ public struct AggregatorNode: ~Copyable {
     }
     guard record.owner.rawValue < genesis.members else { throw .wrongSet }
     if let meter = sender.meter, meter.owner != record.owner || meter.index != record.meter { throw .unknownMeter }
-    guard sender.meter != nil || sender.aggregatorIndex != nil else { throw .unknownMeter }
+    // A member may name any meter: bitmaps and memory end at the set's last.
+    guard sender.meter != nil || sender.aggregatorIndex != nil,
+      record.meter.rawValue < genesis.meterCount(of: record.owner)
+    else { throw .unknownMeter }
     // What another member holds may be needed for an instance that has outlived its window.
     guard isInWindow(record.through, now) || sender.meter == nil && takesPart(record.owner, record.through, now),
       let slot = slot(record.owner, record.through)

@@ -59,7 +59,10 @@
       var kill = GroupMutantKill(mutant: mutant)
       Mutant.planted = mutant
       defer { Mutant.planted = .none }
-      var campaign = GroupCampaign(members: 4...5, metersPerSet: 3, profile: nil)
+      // Records are fetched, and members fall behind, where many are busy with each other.
+      let isLarge = mutant == .fetchedRecordsNotPersisted || mutant == .neverCatchesUp
+      var campaign = GroupCampaign(
+        members: isLarge ? 6...7 : 4...5, metersPerSet: 3, profile: isLarge ? .guided : nil)
       for seed in 0..<UInt64(limit) {
         kill.schedules += 1
         guard let violation = campaign.run(seed).violation else { continue }
