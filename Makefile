@@ -3,7 +3,8 @@
 comma := ,
 targets = $(subst $(comma), ,$(TARGETS))
 
-.PHONY: all setup build cross selftest lint peers demo test mutants simulate model fuzz clean distclean
+.PHONY: all setup build cross selftest lint peers demo test test-peers mutants simulate model fuzz bench-paillier interop-paillier
+.PHONY: timing-paillier count count-check clean distclean
 all: build
 setup:
 	@Toolchain/setup.sh
@@ -35,6 +36,25 @@ mutants: build
 	@.build/release/busbar-sim mutants
 test:
 	@Toolchain/test.sh
+test-peers: build
+	@Toolchain/setup.sh peers
+	@Toolchain/cross.sh armv6 arm64
+	@Toolchain/peers.sh full
+# Against phe and pypaillier; BENCH="--rounds 5 --bits 2048" shortens it. A table, and build/bench/paillier.json.
+bench-paillier: build
+	@Toolchain/setup.sh benchmarks
+	@.build-peers/benchmarks/bin/python -B Tests/Benchmarks/paillier_bench.py .build/release/busbar-lab $(BENCH)
+# 10,000 ciphertexts each way with phe for each size of key; `make peers` has a short run.
+interop-paillier: build
+	@Toolchain/setup.sh peers
+	@.build-peers/venv/bin/python -B Tests/Peers/paillier_peer.py .build/release/busbar --count 10000
+# Welch's t of encryption times for sparse and random exponents, with the fast profile as positive control.
+timing-paillier: build
+	@.build/release/busbar-lab paillier timing
+# Instructions of one Paillier operation on armv6, armv7 and arm64, into or against the table of docs/PERFORMANCE.md.
+count count-check:
+	@PRODUCTS=busbar-selftest Toolchain/cross.sh armv6 armv7 arm64
+	@Toolchain/count.sh $(if $(filter count-check,$@),check)
 fuzz: setup
 	@Toolchain/fuzz.sh
 clean:

@@ -32,10 +32,13 @@ sdk() { # id, Swift triple, clang triple, Debian architecture, Debian multiarch,
   # A fused multiply-add rounds once where two operations round twice: without -ffp-contract=off the same C code
   # would give other digits on boards whose FPU has one.
   local c=("--target=$clang" -ffunction-sections -ffp-contract=off "$@")
+  # The pass gives each constant array of a function a numbered symbol that objects share. In Embedded Swift every module
+  # compiles the functions it uses anew, numbers them otherwise, and the linker keeps one: 6.3.1 so read one list for another.
+  local outliner='"-Xllvm", "-sil-disable-pass=object-outliner"'
   cat > "$out/$id/toolset.json" << JSON
 { "schemaVersion": "1.0",
   "swiftCompiler": { "extraCLIOptions": [
-    "-enable-experimental-feature", "Embedded", "-wmo", "-Xfrontend", "-function-sections",
+    "-enable-experimental-feature", "Embedded", "-wmo", "-Xfrontend", "-function-sections", $outliner,
     $(json_list "${link[@]}") ] },
   "cCompiler": { "extraCLIOptions": [ $(json_list "${c[@]}") ] } }
 JSON

@@ -3,6 +3,7 @@
 # Usage: setup.sh          packages to build, test and run
 #        setup.sh peers    also the other implementations the tests compare with: mbpoll, Spin, and Python packages
 #                          in .build-peers/venv
+#        setup.sh benchmarks    those that speeds are compared with, in .build-peers/benchmarks
 set -euo pipefail
 cd "$(dirname "$0")/.."
 # shellcheck source=Toolchain/environment.sh
@@ -10,8 +11,11 @@ cd "$(dirname "$0")/.."
 
 packages=(libgmp-dev libsodium-dev libinih-dev qemu-user # host build and selftest
   gcc libc6-dev make m4 xz-utils dpkg-dev)               # sysroots and GMP
-peer_packages=(python3 python3-venv mbpoll spin)
-peer_pins=(pymodbus==3.16.1 pyserial==3.5 cryptography==48.0.0)
+peer_packages=(python3 python3-venv python3-gmpy2 mbpoll libmodbus-dev spin)
+# phe runs on Debian's gmpy2, which uses the same libgmp as our programs: only then are ratios to it fair.
+peer_pins=(pymodbus==3.16.1 pyserial==3.5 cryptography==48.0.0 phe==1.5.0 click==8.1.7
+  modbus_tk==1.1.5 pysunspec2==1.3.7)
+benchmark_pins=(phe==1.5.0 pypaillier==0.8.0)
 
 as_root() {
   if [ "$(id -u)" = 0 ]; then
@@ -48,14 +52,26 @@ check_swift() {
 }
 
 install_peers() {
-  local stamp=.build-peers/stamp wanted="${peer_pins[*]}"
+  local stamp=.build-peers/stamp wanted="system-site-packages ${peer_pins[*]}"
   if [ "$(cat "$stamp" 2> /dev/null)" = "$wanted" ]; then return; fi
   echo "setup: making .build-peers/venv with $wanted" >&2
   rm -rf .build-peers
   # Debian's Python by its full path: python3-venv completes that one, whatever else PATH has.
-  /usr/bin/python3 -m venv .build-peers/venv
+  /usr/bin/python3 -m venv --system-site-packages .build-peers/venv
   # Wheels only: a source package would need compilers and headers nobody asked for.
   .build-peers/venv/bin/python -m pip install --quiet --disable-pip-version-check --only-binary :all: "${peer_pins[@]}"
+  echo "$wanted" > "$stamp"
+}
+
+# Peers of the benchmarks alone: their wheels exist for fewer machines.
+install_benchmark_peers() {
+  local stamp=.build-peers/benchmarks/stamp wanted="${benchmark_pins[*]}"
+  if [ "$(cat "$stamp" 2> /dev/null)" = "$wanted" ]; then return; fi
+  echo "setup: making .build-peers/benchmarks with $wanted" >&2
+  rm -rf .build-peers/benchmarks
+  /usr/bin/python3 -m venv --system-site-packages .build-peers/benchmarks
+  .build-peers/benchmarks/bin/python -m pip install --quiet --disable-pip-version-check --only-binary :all: \
+    "${benchmark_pins[@]}"
   echo "$wanted" > "$stamp"
 }
 
@@ -69,8 +85,13 @@ case ${1-} in
     check_swift
     install_peers
     ;;
+  benchmarks)
+    install_packages "${packages[@]}" "${peer_packages[@]}"
+    check_swift
+    install_benchmark_peers
+    ;;
   *)
-    echo "usage: setup.sh [peers]" >&2
+    echo "usage: setup.sh [peers | benchmarks]" >&2
     exit 2
     ;;
 esac

@@ -32,6 +32,29 @@ public struct Integer: ~Copyable {
     bytes.withUnsafeBufferPointer { unsafe __gmpz_import(pointer, $0.count, 1, 1, 1, 0, $0.baseAddress) }
   }
 
+  /// From decimal digits with an optional minus; nil for anything else.
+  public init?(decimal text: String) {
+    var digits = Array(text.utf8)
+    let negative = digits.first == 0x2D
+    if negative { digits.removeFirst() }
+    guard !digits.isEmpty, digits.allSatisfy({ $0 >= 0x30 && $0 <= 0x39 }) else { return nil }
+    self.init()
+    digits.append(0)
+    // `digits` ends with a zero byte and lives through the call.
+    unsafe digits.withUnsafeBytes { bytes in
+      _ = unsafe __gmpz_set_str(pointer, bytes.bindMemory(to: CChar.self).baseAddress, 10)
+    }
+    if negative { __gmpz_neg(pointer, pointer) }
+  }
+
+  public var decimal: String {
+    // Digits, sign and the closing zero, as GMP asks for.
+    let capacity = Int(__gmpz_sizeinbase(pointer, 10)) + 2
+    var bytes = [CChar](repeating: 0, count: capacity)
+    _ = __gmpz_get_str(&bytes, 10, pointer)
+    return String(decoding: bytes.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+  }
+
   deinit {
     if pointer.pointee._mp_alloc > 0, let limbs = pointer.pointee._mp_d {
       // mpn_zero is a library call: the compiler cannot drop it as a store nobody reads.
@@ -149,4 +172,10 @@ public struct Integer: ~Copyable {
     operation(result.pointer, pointer, other.pointer)
     return result
   }
+}
+
+/// The version of the GMP this program runs on.
+public var gmpVersion: String {
+  // A string constant of the library.
+  unsafe String(cString: __gmp_version)
 }

@@ -33,17 +33,22 @@ public struct SlotLayout: Equatable, Sendable {
     self.quantities = quantities
   }
 
-  /// The plaintext of one record, as an integer that may be negative.
-  public func pack(_ values: Span<Int64>) throws(PaillierError) -> Integer {
+  /// The plaintext of one record modulo n, in time that does not depend on the values.
+  func pack(_ values: Span<Int64>, modulus: borrowing Limbs, into message: borrowing Limbs) throws(PaillierError) {
     guard values.count == quantities.count else { throw .wrongSlotCount(values.count) }
-    var result = Integer()
-    for index in (0..<values.count).reversed() {
+    message.wipe()
+    var borrow: Int64 = 0
+    for index in 0..<values.count {
       guard values[index] >= -Self.valueBound, values[index] < Self.valueBound else {
+        message.wipe()
         throw .slotOutOfRange(slot: index)
       }
-      result = result.shiftedLeft(Self.slotBits).plus(Integer(signed: values[index]))
+      // A negative slot borrows from the next: the word is the value modulo 2^64.
+      let value = values[index] + borrow
+      message.setWord(index, UInt64(bitPattern: value))
+      borrow = value >> 63
     }
-    return result
+    message.extendSign(fromWord: values.count, borrow, modulus: modulus)
   }
 
   /// The slots of a sum of `contributors` plaintexts, given S in [0, n).

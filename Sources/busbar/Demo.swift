@@ -55,7 +55,8 @@ struct Demo {
     let text =
       "[group]\naggregators = \(Self.aggregators)\nmetersPerSet = \(Self.metersPerSet)\n"
       + "periodSeconds = \(periodSeconds)\n[network]\nhost = 127.0.0.1\nbasePort = \(basePort)\nclock = trusted\n"
-      + "[meter]\nbus = \(folder)/bus\n"
+      // Half an hour of energy moves in a period of some seconds.
+      + "[meter]\nbus = \(folder)/bus\nratedPowerWatts = \(69_000 * SimulatedBusOptions.defaultClockFactor)\n"
     say("making keys of \(Self.nodeNames.count) nodes in \(folder)")
     var provisioning = Provisioning(
       topology: try loadTopology("\(folder)/topology.ini", Array(text.utf8)), text: Array(text.utf8), folder: folder)
@@ -133,9 +134,10 @@ struct Demo {
   private mutating func follow(_ report: inout DemoReport) throws(Failure) {
     let period = periodSeconds * 1000
     let faultMoment = (report.faultPeriod + 1) * period - period / 2
-    // Each set's last period may need most of the next one; then the proofs travel to the meters. A meter that was away
-    // needs a record of its own for what it missed.
-    let end = (report.lastPeriod + ((options.pause ?? options.wipe) == nil ? 2 : 6)) * period
+    // Each set's last period may need most of the next one, with a view change all of it; then the proofs travel to the
+    // meters. A meter that was away needs a record of its own for what it missed.
+    let spare: UInt64 = options.pause != nil || options.wipe != nil ? 6 : options.kill != nil ? 3 : 2
+    let end = (report.lastPeriod + spare) * period
     let firstEnd = (report.firstPeriod + 1) * period
     say(
       "periods of \(periodSeconds) s; the first ends in \((max(firstEnd, wallMilliseconds) - wallMilliseconds) / 1000) s"

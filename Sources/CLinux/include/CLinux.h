@@ -40,6 +40,8 @@ int busbar_list(const char *path, void *context, void (*visit)(void *context, co
 int busbar_udp_open(const uint8_t address[16], uint16_t port);
 int busbar_udp_port(int fd);                // the port it is bound to
 int busbar_udp_send(int fd, const void *bytes, size_t count, const uint8_t address[16], uint16_t port);
+// Sends an empty datagram and waits so long for a refusal: 0 when none came, or -errno.
+int busbar_udp_probe(const uint8_t address[16], uint16_t port, int milliseconds);
 int64_t busbar_udp_receive(int fd, void *bytes, size_t capacity, uint8_t address[16], uint16_t *port);
 
 // Waits until one of count descriptors is readable or the time has come; returns a bit mask, or -errno.
@@ -50,6 +52,12 @@ int busbar_spawn(const char *path, char *const arguments[], int output_fd);
 int busbar_kill(int pid, int signal);
 int busbar_reap(int pid);                   // exit status, 256 + signal, or -1 while it runs
 int busbar_pid(void);
+// A number a forked child reads as 0 (Linux 4.14); NULL where there is none.
+volatile uint64_t *busbar_fork_mark(uint64_t value);
+uint64_t busbar_read_mark(const volatile uint64_t *mark);
+void busbar_drop_mark(volatile uint64_t *mark);
+// Brackets a region for Toolchain/opcount.c: a system call that does not exist, which costs a few instructions.
+void busbar_count_region(int end, int region);
 int64_t busbar_resident_kilobytes(int pid);      // now; -1 when it is gone
 int64_t busbar_peak_resident_kilobytes(int pid); // the most there was; -1 when it is gone
 void busbar_catch_termination(void);

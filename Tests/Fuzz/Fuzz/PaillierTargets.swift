@@ -94,6 +94,9 @@ func paillierTargets() -> [FuzzTarget] {
     FuzzTarget("paillier-ciphertext", maximumBytes: 80, seeds: [good], run: oracle.fuzzCiphertext),
     FuzzTarget("paillier-opening", maximumBytes: 80, seeds: [sum + root], run: oracle.fuzzOpening),
     FuzzTarget("paillier-key", maximumBytes: 200, seeds: [keyFile, padded], run: fuzzKey),
+    FuzzTarget("paillier-alpha-key", maximumBytes: 300, seeds: [alphaKeyFile()], run: fuzzAlphaKey),
+    FuzzTarget(
+      "paillier-decimal", maximumBytes: 100, seeds: [Array("-12345".utf8), Array("0".utf8)], run: fuzzDecimal),
   ]
 }
 
@@ -103,4 +106,29 @@ private func fuzzKey(_ input: [UInt8]) {
     require(key.encodedBytes == input.count, "a key file miscounts its bytes")
     requireIdentity(input, "key file") { out in key.encode(into: &out) }
   } catch {}
+}
+
+private func alphaKeyFile() -> [UInt8] {
+  var generator = SeededGenerator(seed: 9)
+  do throws(PaillierError) {
+    let key = try AlphaPrivateKey(generatingBits: 512, layout: layout, using: &generator, allowingSmallForTests: true)
+    return [UInt8](capacity: 512) { out in key.encode(into: &out) }
+  } catch { fatalError("\(error)") }
+}
+
+private func fuzzAlphaKey(_ input: [UInt8]) {
+  do throws(PaillierError) {
+    let key = try AlphaPrivateKey(decoding: input.span, allowingSmallForTests: true)
+    require(key.encodedBytes == input.count, "an alpha key file miscounts its bytes")
+    requireIdentity(input, "alpha key file") { out in key.encode(into: &out) }
+  } catch {}
+}
+
+/// What reads as a decimal number is written back the same, but for zeros in front and the sign of zero.
+private func fuzzDecimal(_ input: [UInt8]) {
+  let text = String(decoding: input, as: UTF8.self)
+  guard let number = Integer(decimal: text) else { return }
+  let again = number.decimal
+  guard let same = Integer(decimal: again) else { fatalError("\(again) does not read back") }
+  require(same.compared(to: number) == 0, "\(text) became \(again)")
 }

@@ -1,0 +1,5 @@
+// Counts heap allocations of the calling thread, by standing in for glibc's allocator. Host-only: tests and benchmarks.
+#pragma once
+#include <stdint.h>
+
+uint64_t heap_count_of_this_thread(void);
