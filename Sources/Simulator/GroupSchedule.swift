@@ -95,6 +95,8 @@ struct GroupSwarm {
   var leftDown = 0
   /// Members whose disk may be lost or set back; liars and they are at most f.
   var amnesiacs: [Int] = []
+  /// A member that is away until the quorum, which needs it, is healed. (scenario S11)
+  var absent: Int?
   /// Clock errors in milliseconds: of one member, and of one meter.
   var clocks: [(place: Int, offset: Int64, isSynchronised: Bool)] = []
   var firstPeriod: UInt64 = 1001
@@ -146,5 +148,16 @@ struct GroupSwarm {
         (schedule.members + 1 + random.below(meters), periods * 4000 + Int64(random.below(1000)), !maybe(3, &random)))
     }
     action = 100 + random.below(500)
+    if schedule.profile == .liveness, maybe(3, &random) {
+      absent = left[random.below(left.count)]
+      chaosTicks = 120 + random.below(120)
+      leftDown = schedule.members - quorum - faults
+      // It needs the others to go on meanwhile, all of whom but the liars are there.
+      amnesiacs = []
+      crash = 0
+      boundaryCrash = 0
+      partition = 0
+      clocks = []
+    }
   }
 }

@@ -171,7 +171,8 @@ public final class GroupWorld {
       parties[clock.place].clockOffset = clock.offset
       parties[clock.place].clockState = clock.isSynchronised ? .synchronised : .unsynchronised
     }
-    for party in parties where party.actor == nil && !party.isLeft { start(party) }
+    if let absent = swarm.absent { parties[absent].restartAt = swarm.chaosTicks }
+    for party in parties where party.actor == nil && !party.isLeft && party.place != swarm.absent { start(party) }
   }
 
   private func addParty(_ place: Int, copy: Int) {
@@ -530,7 +531,8 @@ public final class GroupWorld {
     isHealed = true
     let healedAt = tick
     var down = swarm.leftDown
-    for member in 0..<members where down > 0 && parties[member].isHonest && !swarm.amnesiacs.contains(member) {
+    for member in 0..<members
+    where down > 0 && parties[member].isHonest && !swarm.amnesiacs.contains(member) && member != swarm.absent {
       parties[member].stop()
       parties[member].isLeft = true
       down -= 1

@@ -59,10 +59,10 @@
       var kill = GroupMutantKill(mutant: mutant)
       Mutant.planted = mutant
       defer { Mutant.planted = .none }
-      // Records are fetched, and members fall behind, where many are busy with each other.
-      let isLarge = [.fetchedRecordsNotPersisted, .neverCatchesUp, .headerNotPersisted].contains(mutant)
-      var campaign = GroupCampaign(
-        members: isLarge ? 6...7 : 4...5, metersPerSet: 3, profile: isLarge ? .guided : nil)
+      // Records are fetched where many members are busy with each other; members fall behind who were away.
+      let isLarge = [.fetchedRecordsNotPersisted, .headerNotPersisted].contains(mutant)
+      let profile: Profile? = isLarge ? .guided : mutant == .neverCatchesUp ? .liveness : nil
+      var campaign = GroupCampaign(members: isLarge ? 6...7 : 4...5, metersPerSet: 3, profile: profile)
       for seed in 0..<UInt64(limit) {
         kill.schedules += 1
         guard let violation = campaign.run(seed).violation else { continue }
