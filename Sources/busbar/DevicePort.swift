@@ -5,50 +5,16 @@ import HAL
 import LinuxPlatform
 import Metering
 
-/// Where a device is and how it is spoken to: `--port`, `--unit`, `--baud`, `--parity` and `--map` of several verbs.
-struct DevicePort {
-  enum Place: Equatable {
-    case serial(String)
-    case tcp(Endpoint)
-    case rtuOverTCP(Endpoint)
-    case replay(String)
-  }
+/// A line and how it is spoken on: what a port needs to be opened.
+struct DeviceLine {
+  static let connectMilliseconds: UInt64 = 3_000
 
-  /// As it was given, for messages.
-  let text: String
-  let place: Place
-  let unit: UInt8
+  let place: PortPlace
+  /// Over TCP the gateway's, for the time that bytes take.
   let baud: UInt32
   let parity: SerialPort.Parity
-  let map: DeviceMap
-
-  /// - Parameter file: a capture that takes the place of `--port`.
-  init(_ arguments: Arguments, defaultMap: String = "eastron-sdm630", replaying file: String? = nil) throws(Failure) {
-    map = try loadMap(arguments.text("map") ?? defaultMap)
-    if let file { text = "replay:" + file } else { text = try arguments.required("port") }
-    place = try Self.place(text)
-    unit = UInt8(try arguments.integer("unit", default: map.layout == .sunSpec ? 126 : 1, in: 1...247))
-    baud = UInt32(try arguments.integer("baud", default: Int64(map.baud), in: 1200...115_200))
-    let name = try arguments.choice("parity", default: map.parity, of: ["none", "even", "odd"])
-    parity = SerialPort.Parity(name: name) ?? .none
-  }
-
-  private static func place(_ text: String) throws(Failure) -> Place {
-    if text.hasPrefix("tcp:") { return .tcp(try endpoint(text.dropFirst(4))) }
-    if text.hasPrefix("rtu-tcp:") { return .rtuOverTCP(try endpoint(text.dropFirst(8))) }
-    if text.hasPrefix("replay:") { return .replay(String(text.dropFirst(7))) }
-    return .serial(text)
-  }
-
-  private static func endpoint(_ text: Substring) throws(Failure) -> Endpoint {
-    let local = "localhost:"
-    let numeric = text.hasPrefix(local) ? "127.0.0.1:" + text.dropFirst(local.utf8.count) : String(text)
-    guard let endpoint = Endpoint(numeric) else {
-      throw Failure(
-        "\(text) is not ADDRESS:PORT with a numeric address, or localhost:PORT", exitCode: Failure.usageCode)
-    }
-    return endpoint
-  }
+  /// Silence before each request, unless Modbus/TCP.
+  let gapMilliseconds: UInt64
 
   var settings: LinkSettings {
     var isTCP = false
@@ -58,8 +24,7 @@ struct DevicePort {
     case .rtuOverTCP: usesNetwork = true
     case .serial, .replay: break
     }
-    var settings = LinkSettings(
-      transport: isTCP ? .tcp : .rtu, gapMilliseconds: isTCP ? 0 : map.gapMilliseconds)
+    var settings = LinkSettings(transport: isTCP ? .tcp : .rtu, gapMilliseconds: isTCP ? 0 : gapMilliseconds)
     // A gateway adds the network's delay and its own.
     if usesNetwork { settings.timeoutMilliseconds = 1_000 }
     // The bytes themselves: a request of 64 and an answer of 256.
@@ -67,25 +32,24 @@ struct DevicePort {
     return settings
   }
 
-  static let connectMilliseconds: UInt64 = 3_000
-
   /// Opens the port and hands it, with its clock, to `user`.
-  func open(for user: inout some PortUser) throws(DriverError) {
+  /// - Parameter clock: of live ports; a replay has its own.
+  func open(for user: inout some PortUser, clock: LinuxClock = LinuxClock()) throws(DriverError) {
     switch place {
     case .serial(let path):
       let port: SerialPort
       do throws(PlatformError) { port = try SerialPort(path: path, baud: baud, parity: parity) } catch {
         throw .platform(error)
       }
-      if port.modeDiffers { printDiagnostic("\(path): warning: it did not take the mode asked for") }
-      try user.use(port, LinuxClock(), settings)
+      if port.modeDiffers { user.warn("\(path): warning: it did not take the mode asked for") }
+      try user.use(port, clock, settings)
     case .tcp(let endpoint), .rtuOverTCP(let endpoint):
       let port: TCPPort
       do throws(PlatformError) {
         port = try TCPPort(
           connectingTo: endpoint, deadline: monotonicNow().adding(milliseconds: Self.connectMilliseconds))
       } catch { throw .platform(error) }
-      try user.use(port, LinuxClock(), settings)
+      try user.use(port, clock, settings)
     case .replay(let path):
       let port: ReplayPort
       do throws(PlatformError) {
@@ -101,11 +65,46 @@ struct DevicePort {
   }
 }
 
+/// Where a device is and how it is spoken to: `--port`, `--unit`, `--baud`, `--parity` and `--map` of several verbs.
+struct DevicePort {
+  /// As it was given, for messages.
+  let text: String
+  let line: DeviceLine
+  let unit: UInt8
+  let map: DeviceMap
+
+  /// - Parameter file: a capture that takes the place of `--port`.
+  init(_ arguments: Arguments, defaultMap: String = "eastron-sdm630", replaying file: String? = nil) throws(Failure) {
+    map = try loadMap(arguments.text("map") ?? defaultMap)
+    if let file { text = "replay:" + file } else { text = try arguments.required("port") }
+    guard let place = PortPlace(text) else {
+      throw Failure(
+        "--port is not PATH, tcp:HOST:PORT, rtu-tcp:HOST:PORT or replay:FILE, with a numeric address or localhost: \(text)",
+        exitCode: Failure.usageCode)
+    }
+    unit = UInt8(try arguments.integer("unit", default: map.layout == .sunSpec ? 126 : 1, in: 1...247))
+    let baud = UInt32(try arguments.integer("baud", default: Int64(map.baud), in: 1200...115_200))
+    let name = try arguments.choice("parity", default: map.parity, of: ["none", "even", "odd"])
+    line = DeviceLine(
+      place: place, baud: baud, parity: SerialPort.Parity(name: name) ?? .none, gapMilliseconds: map.gapMilliseconds)
+  }
+
+  var settings: LinkSettings { line.settings }
+
+  func open(for user: inout some PortUser) throws(DriverError) { try line.open(for: &user) }
+}
+
 /// What is done with an open port, whatever kind it is.
 protocol PortUser {
   mutating func use<P: Port & ~Copyable, C: Clock>(
     _ port: consuming P, _ clock: C, _ settings: LinkSettings
   ) throws(DriverError)
+  /// The port is open, but not quite as it should be.
+  mutating func warn(_ warning: String)
+}
+
+extension PortUser {
+  mutating func warn(_ warning: String) { printDiagnostic(warning) }
 }
 
 /// A built-in map by its name, or one from a file: anything with a slash or ending in ".ini".

@@ -216,6 +216,29 @@ private func now(_ clock: LinuxClock) -> Instant {
   Instant(monotonic: clock.monotonic(), wall: clock.wall(), clock: clock.state())
 }
 
+/// One reading of a meter whose port is open.
+private struct MeterReading: PortUser {
+  let map: DeviceMap
+  let unit: UInt8
+  var counters: GuardedCounters
+  /// Nil while the counters are not believed.
+  var accepted: EnergyReading?
+
+  mutating func use<P: Port & ~Copyable, C: Clock>(
+    _ port: consuming P, _ clock: C, _ settings: LinkSettings
+  ) throws(DriverError) {
+    var meter = try MappedDevice(port: port, clock: clock, map: map, unit: unit, settings: settings)
+    // Another device may have been plugged in since.
+    try meter.find()
+    for _ in 0..<CounterGuard.readingsForReset where accepted == nil {
+      accepted = counters.accept(try meter.readEnergy())
+    }
+  }
+
+  /// It would be told at each reading; `check-config` and `doctor` are for that.
+  mutating func warn(_ warning: String) {}
+}
+
 /// The energy registers of whatever meter the configuration names, as far as they can be believed. A failed or doubtful
 /// read is tried again at the next tick. The port is opened for each reading, so a plug that was pulled does not matter.
 struct EnergyReader: ~Copyable {
@@ -272,16 +295,13 @@ struct EnergyReader: ~Copyable {
 
   private mutating func readOnce() throws(DriverError) -> EnergyRegisters? {
     switch source {
-    case .modbus(_, let path, let unit, let baud, let parity):
-      guard let map, let mode = SerialPort.Parity(name: parity) else { return nil }
-      let port: SerialPort
-      do throws(PlatformError) { port = try SerialPort(path: path, baud: baud, parity: mode) } catch {
-        throw .platform(error)
-      }
-      var meter = try MappedDevice(port: port, clock: clock, map: map, unit: unit)
-      // Another device may have been plugged in since.
-      try meter.find()
-      return try believed { () throws(DriverError) in try meter.readEnergy() }
+    case .modbus(_, let place, let unit, let baud, let parity):
+      guard let map, let counters, let mode = SerialPort.Parity(name: parity) else { return nil }
+      let line = DeviceLine(place: place, baud: baud, parity: mode, gapMilliseconds: map.gapMilliseconds)
+      var reading = MeterReading(map: map, unit: unit, counters: counters)
+      defer { self.counters = reading.counters }
+      try line.open(for: &reading, clock: clock)
+      return reading.accepted.map { registers($0) }
     case .sysfs(let root, let device):
       var meter = SysfsMeter(tree: SysfsTree(root: root), clock: clock, name: device)
       return try believed { () throws(DriverError) in try meter.readEnergy() }

@@ -665,6 +665,48 @@ class Bus(CommandLine):
             self.assertEqual(bus.wait(10), 0)
             bus.stdout.close()
 
+    def test_meter_nodes_read_through_gateways(self):
+        """Two aggregators of the demo go on, and two of its meters, with empty disks, read houses over TCP."""
+        scenario = "".join(
+            f"[port {kind}]\nkind = {kind}\nlisten = 127.0.0.1:0\n[device {kind}]\nport = {kind}\nkind = house\nseed = {seed}\n"
+            for seed, kind in enumerate(["tcp", "rtu-tcp"], 5))
+        grid = self.path("grid")
+        shutil.copytree(DEMO, grid, symlinks=True)
+        processes = [subprocess.Popen([BUSBAR, "simulate-bus", self.write("bench.ini", scenario)], stdout=subprocess.PIPE,
+                                      text=True)]
+        try:
+            ports = [json.loads(processes[0].stdout.readline())["port"] for _ in range(2)]
+            self.assertEqual([port.split(":")[0] for port in ports], ["tcp", "rtu-tcp"])
+            for name in ["aggregator-1", "aggregator-2", "meter-1", "meter-2"]:
+                path = f"{grid}/{name}/node.ini"
+                text = open(path).read().replace(DEMO + "/", grid + "/")
+                if name.startswith("meter"):
+                    port = ports[int(name[-1]) - 1]
+                    text = re.sub(r"^port = .*$", f"port = {port}", text, flags=re.M)
+                    for file in ["journal", "state"]:
+                        os.remove(f"{grid}/{name}/{file}")
+                with open(path, "w") as file:
+                    file.write(text)
+                if name.startswith("meter"):
+                    self.assertIn(f"reads eastron-sdm630 unit 1 on {port}\n", self.succeeds("check-config", path))
+                processes.append(subprocess.Popen([BUSBAR, "run", "--config", path]))
+            for number, port in enumerate(ports, 1):
+                state = f"{grid}/meter-{number}/state"
+                deadline = time.monotonic() + 30
+                while not os.path.exists(state) and time.monotonic() < deadline:
+                    time.sleep(0.05)
+                with open(state) as file:
+                    activation = [int(word) for word in file.read().split()[:2]]
+                shown = json.loads(self.succeeds("read", "--port", port, "--json"))
+                values = {(sample["quantity"], sample["phase"]): sample["value"] for sample in shown["samples"]}
+                for value, quantity in zip(activation, ["activeEnergyImport", "activeEnergyExport"]):
+                    self.assertLess(abs(value - values[quantity, 0]), 1_000_000, (port, quantity))
+        finally:
+            for process in processes:
+                process.send_signal(signal.SIGTERM)
+            self.assertEqual([process.wait(10) for process in processes], [0] * len(processes))
+            processes[0].stdout.close()
+
     def test_bad_maps_and_scenarios_are_told_with_their_line(self):
         path = self.path("x.ini")
         with open(path, "w") as file:
