@@ -8,6 +8,7 @@ import Metering
 /// A line and how it is spoken on: what a port needs to be opened.
 struct DeviceLine {
   static let connectMilliseconds: UInt64 = 3_000
+  static let gatewayTimeoutMilliseconds: UInt64 = 1_000
 
   let place: PortPlace
   /// Over TCP the gateway's, for the time that bytes take.
@@ -26,15 +27,29 @@ struct DeviceLine {
     }
     var settings = LinkSettings(transport: isTCP ? .tcp : .rtu, gapMilliseconds: isTCP ? 0 : gapMilliseconds)
     // A gateway adds the network's delay and its own.
-    if usesNetwork { settings.timeoutMilliseconds = 1_000 }
+    if usesNetwork { settings.timeoutMilliseconds = Self.gatewayTimeoutMilliseconds }
     // The bytes themselves: a request of 64 and an answer of 256.
     if !isTCP { settings.timeoutMilliseconds += 320 * 11 * 1_000 / UInt64(baud) }
     return settings
   }
 
+  /// The same for a scheduler, which adds the time of the bytes by itself.
+  var timing: BusScheduler.Timing {
+    var timing = BusScheduler.Timing(baud: baud)
+    timing.bitsPerByte = parity == .none ? 10 : 11
+    switch place {
+    case .tcp: (timing.baud, timing.firstTimeoutMilliseconds) = (0, Self.gatewayTimeoutMilliseconds)
+    case .rtuOverTCP: timing.firstTimeoutMilliseconds = Self.gatewayTimeoutMilliseconds
+    case .serial, .replay: break
+    }
+    return timing
+  }
+
   /// Opens the port and hands it, with its clock, to `user`.
   /// - Parameter clock: of live ports; a replay has its own.
-  func open(for user: inout some PortUser, clock: LinuxClock = LinuxClock()) throws(DriverError) {
+  func open(
+    for user: inout some PortUser & ~Copyable, clock: LinuxClock = LinuxClock(), connectMilliseconds: UInt64 = connectMilliseconds
+  ) throws(DriverError) {
     switch place {
     case .serial(let path):
       let port: SerialPort
@@ -47,7 +62,7 @@ struct DeviceLine {
       let port: TCPPort
       do throws(PlatformError) {
         port = try TCPPort(
-          connectingTo: endpoint, deadline: monotonicNow().adding(milliseconds: Self.connectMilliseconds))
+          connectingTo: endpoint, deadline: monotonicNow().adding(milliseconds: connectMilliseconds))
       } catch { throw .platform(error) }
       try user.use(port, clock, settings)
     case .replay(let path):
@@ -95,7 +110,7 @@ struct DevicePort {
 }
 
 /// What is done with an open port, whatever kind it is.
-protocol PortUser {
+protocol PortUser: ~Copyable {
   mutating func use<P: Port & ~Copyable, C: Clock>(
     _ port: consuming P, _ clock: C, _ settings: LinkSettings
   ) throws(DriverError)
@@ -103,7 +118,7 @@ protocol PortUser {
   mutating func warn(_ warning: String)
 }
 
-extension PortUser {
+extension PortUser where Self: ~Copyable {
   mutating func warn(_ warning: String) { printDiagnostic(warning) }
 }
 

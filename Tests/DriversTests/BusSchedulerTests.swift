@@ -40,6 +40,7 @@ private final class Bench {
     }
     switch action {
     case .wait(let until): wake = max(until.nanoseconds, now + 1)
+    case .timedOut: wake = now + 1
     case .transmit:
       let request = (0..<output.count).map { output.span[$0] }
       requestBytes += request.count
@@ -74,7 +75,7 @@ private final class BusSchedulerBox {
   var value: BusScheduler
   init(_ units: [UInt8], _ map: DeviceMap, _ start: UInt64) throws {
     let time = MonotonicTime(nanoseconds: start)
-    var scheduler = try BusScheduler(transport: .rtu, baud: 9_600, start: time)
+    var scheduler = try BusScheduler(transport: .rtu, timing: BusScheduler.Timing(baud: 9_600), start: time)
     for unit in units {
       scheduler.add(unit: unit, plan: ReadPlan(map), gapMilliseconds: map.gapMilliseconds, start: time)
     }
