@@ -109,7 +109,8 @@ public struct NodeConfiguration: Sendable {
     case .tcp(let endpoint): return .tcp(endpoint)
     case .rtuOverTCP(let endpoint): return .rtuOverTCP(endpoint)
     case .replay: throw reader.wrong("meter", "port", "port is a capture: \(text)")
-    case nil: throw reader.wrong("meter", "port", "port is not a path, tcp:ADDRESS:PORT or rtu-tcp:ADDRESS:PORT: \(text)")
+    case nil:
+      throw reader.wrong("meter", "port", "port is not a path, tcp:ADDRESS:PORT or rtu-tcp:ADDRESS:PORT: \(text)")
     }
   }
 

@@ -71,6 +71,7 @@ public struct ScheduledDevice: Sendable {
   public var isComplete: Bool {
     isIdentified && (fast.isEmpty || fast.isRead) && (slow.isEmpty || slow.isRead)
   }
+  public var hasFastClass: Bool { !fast.isEmpty }
   /// Whether nothing is left to be asked of it; on demand only.
   public var isSettled: Bool { isIdentified && isUnasked }
   /// Whether there is something to ask of this class; a device is identified as if that were of the fast one.
@@ -354,22 +355,24 @@ public struct BusScheduler: ~Copyable {
   private var quietUntil: MonotonicTime
   private let silenceNanoseconds: UInt64
 
-  /// - Throws: never; the placeholder request is well-formed.
-  public init(
-    transport: LinkSettings.Transport, timing: Timing, start: MonotonicTime
-  ) throws(DriverError) {
+  public init(transport: LinkSettings.Transport, timing: Timing, start: MonotonicTime) {
     self.transport = transport
     self.timing = timing
     let baud = UInt64(timing.baud)
     byteNanoseconds = baud == 0 ? 0 : timing.bitsPerByte * 1_000_000_000 / baud
     // 3.5 characters, and 1.750 ms above 19200 baud. (Modbus over Serial Line V1.02, §2.5.1.1)
     silenceNanoseconds = baud == 0 ? 0 : baud > 19_200 ? 1_750_000 : 11 * 7 * 1_000_000_000 / (2 * baud)
-    do {
-      exchange = ModbusExchange(
-        try ModbusRequest(unit: 1, function: .holdingRegisters, address: 0, count: 1), .rtu)
-    } catch { throw .modbus(error) }
+    exchange = Self.noExchange
     stamp = Stamp(monotonic: start, wall: WallTime(nanoseconds: 0), state: .unsynchronised)
     quietUntil = start
+  }
+
+  /// Before the first request.
+  private static var noExchange: ModbusExchange {
+    guard let request = try? ModbusRequest(unit: 1, function: .holdingRegisters, address: 0, count: 1) else {
+      preconditionFailure("a well-formed request")
+    }
+    return ModbusExchange(request, .rtu)
   }
 
   /// A device that is taken for what it is said to be.
@@ -419,9 +422,7 @@ public struct BusScheduler: ~Copyable {
     if case .waiting(let device, _, _, _, _) = phase { endExchange(device, now) }
     quietUntil = now
     // Over TCP this begins with the next whole answer, not within one of the old connection.
-    if let request = try? ModbusRequest(unit: 1, function: .holdingRegisters, address: 0, count: 1) {
-      exchange = ModbusExchange(request, .rtu)
-    }
+    exchange = Self.noExchange
     for index in devices.indices { devices[index].identify() }
   }
 

@@ -24,10 +24,10 @@ public struct ScheduledMeter: ~Copyable {
   public init(
     map: DeviceMap, unit: UInt8, transport: LinkSettings.Transport, timing: BusScheduler.Timing,
     counters: GuardedCounters, start: MonotonicTime
-  ) throws(DriverError) {
+  ) {
     var timing = timing
     timing.longestBackOffMilliseconds = min(timing.longestBackOffMilliseconds, Self.longestBackOffMilliseconds)
-    scheduler = try BusScheduler(transport: transport, timing: timing, start: start)
+    scheduler = BusScheduler(transport: transport, timing: timing, start: start)
     scheduler.add(unit: unit, map: map, schedule: .onDemand, start: start)
     portBackOff = BackOff(firstMilliseconds: 1_000, longestMilliseconds: Self.longestBackOffMilliseconds)
     notBefore = start
@@ -36,7 +36,8 @@ public struct ScheduledMeter: ~Copyable {
 
   /// Whether it is time to open the port. False while the meter is left alone.
   public func isDue(_ now: MonotonicTime) -> Bool {
-    now >= notBefore && now >= portBackOff.end && (!scheduler.devices[0].isDead || now >= scheduler.devices[0].probeTime)
+    now >= notBefore && now >= portBackOff.end
+      && (!scheduler.devices[0].isDead || now >= scheduler.devices[0].probeTime)
   }
 
   /// The port could not be opened, or broke.

@@ -48,7 +48,8 @@ struct DeviceLine {
   /// Opens the port and hands it, with its clock, to `user`.
   /// - Parameter clock: of live ports; a replay has its own.
   func open(
-    for user: inout some PortUser & ~Copyable, clock: LinuxClock = LinuxClock(), connectMilliseconds: UInt64 = connectMilliseconds
+    for user: inout some PortUser & ~Copyable, clock: LinuxClock = LinuxClock(),
+    connectMilliseconds: UInt64 = connectMilliseconds
   ) throws(DriverError) {
     switch place {
     case .serial(let path):
@@ -88,8 +89,13 @@ struct DevicePort {
   let unit: UInt8
   let map: DeviceMap
 
+  static func defaultUnit(_ map: DeviceMap) -> UInt8 { map.layout == .sunSpec ? 126 : 1 }
+
   /// - Parameter file: a capture that takes the place of `--port`.
-  init(_ arguments: Arguments, defaultMap: String = "eastron-sdm630", replaying file: String? = nil) throws(Failure) {
+  /// - Parameter takesUnit: false where `--unit` says something else.
+  init(
+    _ arguments: Arguments, defaultMap: String = "eastron-sdm630", replaying file: String? = nil, takesUnit: Bool = true
+  ) throws(Failure) {
     map = try loadMap(arguments.text("map") ?? defaultMap)
     if let file { text = "replay:" + file } else { text = try arguments.required("port") }
     guard let place = PortPlace(text) else {
@@ -97,7 +103,8 @@ struct DevicePort {
         "--port is not PATH, tcp:HOST:PORT, rtu-tcp:HOST:PORT or replay:FILE, with a numeric address or localhost: \(text)",
         exitCode: Failure.usageCode)
     }
-    unit = UInt8(try arguments.integer("unit", default: map.layout == .sunSpec ? 126 : 1, in: 1...247))
+    let usual = Self.defaultUnit(map)
+    unit = takesUnit ? UInt8(try arguments.integer("unit", default: Int64(usual), in: 1...247)) : usual
     let baud = UInt32(try arguments.integer("baud", default: Int64(map.baud), in: 1200...115_200))
     let name = try arguments.choice("parity", default: map.parity, of: ["none", "even", "odd"])
     line = DeviceLine(
@@ -137,33 +144,44 @@ func loadMap(_ name: String) throws(Failure) -> DeviceMap {
 
 /// A device's failure on stderr, and as an object on stdout where JSON is wanted.
 func report(_ error: DriverError, _ port: DevicePort, unit: UInt8? = nil, json: Bool) {
-  printDiagnostic("busbar: \(port.text): \(error)")
+  printDiagnostic("busbar: \(port.text): \(unit.map { "unit \($0): " } ?? "")\(error)")
   guard json else { return }
   printLine(
     "{\"error\":\"\(error.name)\",\"message\":\"\(jsonEscaped("\(error)"))\",\"device\":\"\(jsonEscaped(port.text))\","
       + "\"unit\":\(unit ?? port.unit)}")
 }
 
-func printSamples(_ device: String, _ samples: [Sample], json: Bool) {
+/// - Parameter unit: of one of several devices.
+func printSamples(_ device: String, unit: UInt8? = nil, _ samples: [Sample], json: Bool) {
   guard json else {
+    if let unit { printLine("unit \(unit)") }
     for sample in samples {
       let phase = sample.phase == 0 ? "" : " L\(sample.phase)"
       printLine(
         padded("\(sample.quantity)\(phase)", 22) + aligned("\(sample.value)", 16) + " \(sample.quantity.unit)"
-          + (sample.quality == .good ? "" : "  \(sample.quality)"))
+          + (sample.quality == .good ? "" : "  \(sample.quality)") + age(sample, "  ", " ms"))
     }
     return
   }
-  var line = "{\"device\":\"\(jsonEscaped(device))\",\"samples\":["
+  var line = "{\"device\":\"\(jsonEscaped(device))\","
+  if let unit { line += "\"unit\":\(unit)," }
+  line += "\"samples\":["
   var separator = ""
   for sample in samples {
     line += separator
     line += "{\"quantity\":\"\(sample.quantity)\",\"phase\":\(sample.phase),\"value\":\(sample.value),"
     line += "\"unit\":\"\(sample.quantity.unit)\",\"quality\":\"\(sample.quality)\","
+    line += age(sample, "\"ageMilliseconds\":", ",")
     line += "\"monotonicNanoseconds\":\(sample.monotonicNanoseconds),"
     line += "\"wallNanoseconds\":\(sample.wallNanoseconds),\"clock\":\""
     line += sample.wallIsSynchronised ? "synchronised\"}" : "unsynchronised\"}"
     separator = ","
   }
   printLine(line + "]}")
+}
+
+/// The age of a stale value.
+private func age(_ sample: Sample, _ before: String, _ behind: String) -> String {
+  guard case .stale(let milliseconds) = sample.quality else { return "" }
+  return before + "\(milliseconds)" + behind
 }

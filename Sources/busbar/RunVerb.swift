@@ -328,13 +328,11 @@ private struct EnergyReader: ~Copyable {
       var rule = found.counter
       if let watts = configuration.ratedPowerWatts { rule.ratedPowerMilliwatts = watts * 1_000 }
       let line = DeviceLine(place: place, baud: baud, parity: mode, gapMilliseconds: found.gapMilliseconds)
-      do throws(DriverError) {
-        port = PortMeter(
-          line,
-          try ScheduledMeter(
-            map: found, unit: unit, transport: line.settings.transport, timing: line.timing,
-            counters: Self.counters(rule, registers), start: clock.monotonic()))
-      } catch { throw PlatformError(.invalid) }
+      port = PortMeter(
+        line,
+        ScheduledMeter(
+          map: found, unit: unit, transport: line.settings.transport, timing: line.timing,
+          counters: Self.counters(rule, registers), start: clock.monotonic()))
     case .sysfs(let root, let device):
       let watts = configuration.ratedPowerWatts ?? Self.defaultRatedPowerWatts
       // A reading is rounded to whole mWh.

@@ -169,6 +169,10 @@ class Usage(CommandLine):
             (["demo", "--at-period", "1"], "--at-period goes with --kill"),
             (["demo", "--targets", "mips"], "--targets knows armv6, armv7 and arm64, not mips"),
             (["read", "--port", "p", "--unit", "248"], "--unit is not a whole number in 1...247: 248"),
+            (["read", "--port", "p", "--watch", "--unit", "1,0"], "--unit is not N[:MAP],... with N in 1...247: 1,0"),
+            (["read", "--port", "p", "--watch", "--unit", "1,"], "--unit is not N[:MAP],... with N in 1...247: 1,"),
+            (["read", "--port", "p", "--watch", "--unit", "1,1:sunspec"], "--unit names 1 twice"),
+            (["read", "--port", "p", "--unit", "1,2"], "--unit is not a whole number in 1...247: 1,2"),
             (["read", "--port", "p", "--baud", "9601.5"], "--baud is not a whole number in 1200...115200: 9601.5"),
             (["read", "--port", "p", "--parity", "mark"], "--parity is mark, not one of none, even, odd"),
             (["simulate-bus", "--folder", "f", "--houses", "1025"], "--houses is not a whole number in 1...1024: 1025"),
@@ -664,6 +668,47 @@ class Bus(CommandLine):
             bus.send_signal(signal.SIGTERM)
             self.assertEqual(bus.wait(10), 0)
             bus.stdout.close()
+
+    def test_devices_of_one_bus_are_watched(self):
+        """Of four on a bus one is dead from the start, and two fall silent: a meter, and an inverter at night."""
+        link = self.path("bus")
+        scenario = (f"[port bus]\nkind = pty\nlink = {link}\n[device one]\nport = bus\nkind = house\nunit = 1\n"
+                    "[device two]\nport = bus\nkind = house\nunit = 2\nfault = silence\nfaultFirst = 14\n"
+                    "[device sun]\nport = bus\nkind = inverter\nunit = 126\navailableWatts = 0\nfault = silence\n"
+                    "faultFirst = 14\n")
+        bus = subprocess.Popen([BUSBAR, "simulate-bus", self.write("bench.ini", scenario)], stdout=subprocess.PIPE, text=True)
+        watch = None
+        try:
+            for _ in range(3):
+                bus.stdout.readline()
+            watch = subprocess.Popen(
+                [BUSBAR, "read", "--port", link, "--baud", "9600", "--unit", "1,2,126:sunspec,7", "--watch", "--json"],
+                stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+            seen, times, errors, deadline = {1: set(), 2: set(), 126: set()}, set(), {}, time.monotonic() + 40
+            while time.monotonic() < deadline and not (
+                    "stale" in seen[2] and "asleep" in seen[126] and len(times) >= 6 and 7 in errors):
+                shown = json.loads(watch.stdout.readline())
+                if "error" in shown:
+                    errors[shown["unit"]] = shown["error"]
+                    continue
+                for sample in shown["samples"]:
+                    seen[shown["unit"]].add(sample["quality"])
+                    self.assertEqual("ageMilliseconds" in sample, sample["quality"] == "stale")
+                    if sample["quality"] == "asleep":
+                        self.assertEqual(sample["value"], 0)
+                    if (shown["unit"], sample["quantity"], sample["phase"]) == (1, "activePower", 0):
+                        times.add(sample["monotonicNanoseconds"])
+            self.assertIn("stale", seen[2])
+            self.assertIn("asleep", seen[126])
+            # A 0 of the export is doubted until it was read three times.
+            self.assertLessEqual(seen[1], {"good", "suspectCounter"})
+            self.assertEqual((errors.get(7), errors.get(2), errors.get(126)), ("timeout",) * 3)
+            self.assertGreaterEqual(len(times), 6)
+        finally:
+            for process in filter(None, [watch, bus]):
+                process.send_signal(signal.SIGTERM)
+                self.assertEqual(process.wait(10), 0)
+                process.stdout.close()
 
     def test_meter_nodes_read_through_gateways(self):
         """Two aggregators of the demo go on, and two of its meters, with empty disks, read houses over TCP."""

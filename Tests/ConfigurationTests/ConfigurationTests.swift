@@ -274,7 +274,8 @@ struct BoardDefaultsTests {
     var text = Self.named
     let full = try Self.read(text, with: try Self.zero())
     #expect(
-      full.source == .modbus(map: "eastron-sdm630", port: .serial("bus/meter-3"), unit: 17, baud: 19_200, parity: "even"))
+      full.source
+        == .modbus(map: "eastron-sdm630", port: .serial("bus/meter-3"), unit: 17, baud: 19_200, parity: "even"))
     for line in ["port = bus/meter-3\n", "baud = 19200\n", "parity = even\n"] {
       text = text.replacingOccurrences(of: line, with: "")
     }

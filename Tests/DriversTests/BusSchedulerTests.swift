@@ -23,7 +23,7 @@ private final class Bench {
     self.bus = bus
     wake = start
     powers = Array(repeating: [], count: units.count)
-    scheduler = try BusSchedulerBox(units, map, start)
+    scheduler = BusSchedulerBox(units, map, start)
   }
 
   func run(at now: UInt64, _ probes: inout ProbeBudget) {
@@ -73,9 +73,9 @@ private final class Bench {
 
 private final class BusSchedulerBox {
   var value: BusScheduler
-  init(_ units: [UInt8], _ map: DeviceMap, _ start: UInt64) throws {
+  init(_ units: [UInt8], _ map: DeviceMap, _ start: UInt64) {
     let time = MonotonicTime(nanoseconds: start)
-    var scheduler = try BusScheduler(transport: .rtu, timing: BusScheduler.Timing(baud: 9_600), start: time)
+    var scheduler = BusScheduler(transport: .rtu, timing: BusScheduler.Timing(baud: 9_600), start: time)
     for unit in units {
       scheduler.add(unit: unit, plan: ReadPlan(map), gapMilliseconds: map.gapMilliseconds, start: time)
     }

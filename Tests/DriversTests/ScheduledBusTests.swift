@@ -39,7 +39,7 @@ private func scheduled(
 ) throws -> ScheduledMeter {
   let found = try map(name)
   let rule = CounterRule(ratedPowerMilliwatts: ratedWatts * 1_000, quantumMilliwattHours: 1_000)
-  return try ScheduledMeter(
+  return ScheduledMeter(
     map: found, unit: unit, transport: .rtu, timing: BusScheduler.Timing(baud: 9_600),
     counters: GuardedCounters(rule), start: time.monotonic())
 }
@@ -55,7 +55,9 @@ private func read(
 
 @Suite("A meter read by a scheduler (hal.md §7)")
 struct ScheduledMeterTests {
-  @Test("it reads what the sequential driver reads", arguments: [("eastron-sdm630", 1), ("sunspec", 126)] as [(String, UInt8)])
+  @Test(
+    "it reads what the sequential driver reads",
+    arguments: [("eastron-sdm630", 1), ("sunspec", 126)] as [(String, UInt8)])
   func agrees(name: String, unit: UInt8) throws {
     let time = VirtualTime()
     let slave =
@@ -213,8 +215,8 @@ private func watch(
 
 @Suite("A scheduler that identifies its devices (hal.md §7)")
 struct IdentifyingSchedulerTests {
-  static func scheduler(_ time: VirtualTime) throws -> BusScheduler {
-    try BusScheduler(transport: .rtu, timing: BusScheduler.Timing(baud: 9_600), start: time.monotonic())
+  static func scheduler(_ time: VirtualTime) -> BusScheduler {
+    BusScheduler(transport: .rtu, timing: BusScheduler.Timing(baud: 9_600), start: time.monotonic())
   }
 
   @Test("meters, an inverter and a dead device on one bus: the living give everything, each second")
@@ -222,7 +224,7 @@ struct IdentifyingSchedulerTests {
     let time = VirtualTime()
     let bus = SlaveBus(
       [house(1), house(2), SimulatedSlave(.inverter(SunSpecSlave(unit: 126, inverter: SimulatedInverter())))], time)
-    var scheduler = try Self.scheduler(time)
+    var scheduler = Self.scheduler(time)
     for unit in [1, 2, 3] as [UInt8] {
       scheduler.add(unit: unit, map: try map("eastron-sdm630"), start: time.monotonic())
     }
@@ -244,7 +246,7 @@ struct IdentifyingSchedulerTests {
     let time = VirtualTime()
     let inverter = SimulatedSlave(.inverter(SunSpecSlave(unit: 1, inverter: SimulatedInverter())))
     let bus = SlaveBus([inverter], time)
-    var scheduler = try Self.scheduler(time)
+    var scheduler = Self.scheduler(time)
     scheduler.add(unit: 1, map: try map("sunspec"), start: time.monotonic())
     let first = try watch(&scheduler, bus, seconds: 10)
     #expect(first.samples[0].count >= 12)
@@ -269,7 +271,7 @@ struct IdentifyingSchedulerTests {
       let (start, count) = (Int(request[3]), Int(request[5]))
       return start <= 0x4A && 0x4A < start + count ? sealedFrame([1, 0x84, 2]) : nil
     }
-    var scheduler = try Self.scheduler(time)
+    var scheduler = Self.scheduler(time)
     scheduler.add(unit: 1, map: try map("eastron-sdm630"), start: time.monotonic())
     let seen = try watch(&scheduler, bus, seconds: 45)
     #expect(seen.samples[0].count == 16 && seen.failures[0].isEmpty)
@@ -281,12 +283,13 @@ struct IdentifyingSchedulerTests {
     #expect(asked <= 2, "\(asked)")
   }
 
-  @Test("a device that refuses everything is dead, and so is one that a gateway cannot find", arguments: [2, 11] as [UInt8])
+  @Test(
+    "a device that refuses everything is dead, and so is one that a gateway cannot find", arguments: [2, 11] as [UInt8])
   func refusesAll(code: UInt8) throws {
     let time = VirtualTime()
     let bus = SlaveBus([house(1)], time)
     bus.instead = { request in sealedFrame([request[0], request[1] | 0x80, code]) }
-    var scheduler = try Self.scheduler(time)
+    var scheduler = Self.scheduler(time)
     scheduler.add(unit: 1, map: try map("eastron-sdm72"), start: time.monotonic())
     let seen = try watch(&scheduler, bus, seconds: 60)
     let allMissing = seen.samples[0].allSatisfy { $0.quality == .notImplemented }

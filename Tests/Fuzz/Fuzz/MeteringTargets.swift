@@ -86,7 +86,8 @@ private func fuzzModbus(_ input: [UInt8]) {
         // It may begin with the very bytes of the request.
         let echo = [UInt8](capacity: ModbusRequest.maximumByteCount) { output in request.encode(framing, into: &output)
         }
-        require(error == .echo && received.prefix(length).starts(with: echo), "a part of a good reply is judged at \(length) bytes")
+        let isEcho = error == .echo && received.prefix(length).starts(with: echo)
+        require(isEcho, "a part of a good reply is judged at \(length) bytes")
       }
     }
     let verdict = try? request.progress(of: received.span, framing)
