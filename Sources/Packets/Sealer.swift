@@ -53,7 +53,6 @@ public struct Sealer: ~Copyable {
   private var previousBootCounter: UInt64
   private let networkIdentifier: Digest
   private let epoch: Epoch
-  private let agreementKey: AgreementKey
   public private(set) var peers: [Peer]
   private var keys: [PeerKeys]
   public private(set) var drops = InlineArray<11, UInt64>(repeating: 0)
@@ -64,12 +63,16 @@ public struct Sealer: ~Copyable {
 
   /// A class because an array cannot hold noncopyable keys; one for each peer, made at start.
   private final class PeerKeys {
+    /// What both sides computed from their X25519 keys, once: a packet must not cost a multiplication on the curve.
+    let shared: SecretBytes
     var sending: SealingKey
     var receiving: SealingKey
-    let sendingStatus: SealingKey
+    var sendingStatus: SealingKey
     init(
-      _ sending: consuming SealingKey, _ receiving: consuming SealingKey, status sendingStatus: consuming SealingKey
+      _ shared: consuming SecretBytes, _ sending: consuming SealingKey, _ receiving: consuming SealingKey,
+      status sendingStatus: consuming SealingKey
     ) {
+      self.shared = shared
       self.sending = sending
       self.receiving = receiving
       self.sendingStatus = sendingStatus
@@ -91,14 +94,13 @@ public struct Sealer: ~Copyable {
     self.epoch = epoch
     self.peers = peers
     keys = []
-    self.agreementKey = agreementKey
     for index in peers.indices {
       let other = peers[index].identifier
-      keys.append(
-        PeerKeys(
-          key(index, from: identifier, to: other, bootCounter, 0),
-          key(index, from: other, to: identifier, 0, bootCounter),
-          status: key(index, from: identifier, to: other, bootCounter, 0)))
+      let shared = Self.shared(agreementKey, with: peers[index].agreementKey)
+      let sending = key(shared, from: identifier, to: other, bootCounter, 0)
+      let receiving = key(shared, from: other, to: identifier, 0, bootCounter)
+      let status = key(shared, from: identifier, to: other, bootCounter, 0)
+      keys.append(PeerKeys(shared, sending, receiving, status: status))
     }
   }
 
@@ -107,8 +109,25 @@ public struct Sealer: ~Copyable {
     return nil
   }
 
+  private static func shared(
+    _ agreementKey: borrowing AgreementKey, with peer: AgreementPublicKey
+  ) -> SecretBytes {
+    if let shared = agreementKey.sharedSecret(with: peer) { return shared }
+    // A key of small order would make the seal known to all. The genesis names it, so this is no packet's fault.
+    // Our key agreed with itself is a secret nobody else can compute, so under it nothing opens for anybody.
+    if let own = agreementKey.sharedSecret(with: agreementKey.publicKey) { return own }
+    preconditionFailure("a public key made from a seed is never of small order")
+  }
+
   private func key(
     _ peer: Int, from sender: UInt32, to receiver: UInt32, _ senderBoot: UInt64, _ receiverBoot: UInt64
+  ) -> SealingKey {
+    key(keys[peer].shared, from: sender, to: receiver, senderBoot, receiverBoot)
+  }
+
+  private func key(
+    _ shared: borrowing SecretBytes, from sender: UInt32, to receiver: UInt32, _ senderBoot: UInt64,
+    _ receiverBoot: UInt64
   ) -> SealingKey {
     var context = ByteBuffer(capacity: 72)
     context.replace { out in
@@ -119,14 +138,6 @@ public struct Sealer: ~Copyable {
       out.write(receiver)
       out.write(senderBoot)
       out.write(receiverBoot)
-    }
-    guard let shared = agreementKey.sharedSecret(with: peers[peer].agreementKey) else {
-      // A key of small order would make the seal known to all. The genesis names it, so this is no packet's fault.
-      // Our key agreed with itself is a secret nobody else can compute, so under it nothing opens for anybody.
-      guard let own = agreementKey.sharedSecret(with: agreementKey.publicKey) else {
-        preconditionFailure("a public key made from a seed is never of small order")
-      }
-      return SealingKey(deriveKey(from: own, context: context.span))
     }
     return SealingKey(deriveKey(from: shared, context: context.span))
   }
@@ -298,10 +309,9 @@ public struct Sealer: ~Copyable {
       peers[index].nextSequence = 0
       peers[index].window = ReplayWindow()
       let known = peers[index].bootCounter
-      keys[index] = PeerKeys(
-        key(index, from: identifier, to: other, newCounter, known),
-        key(index, from: other, to: identifier, known, newCounter),
-        status: key(index, from: identifier, to: other, newCounter, 0))
+      keys[index].sending = key(index, from: identifier, to: other, newCounter, known)
+      keys[index].receiving = key(index, from: other, to: identifier, known, newCounter)
+      keys[index].sendingStatus = key(index, from: identifier, to: other, newCounter, 0)
     }
   }
 

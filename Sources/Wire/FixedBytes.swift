@@ -2,11 +2,11 @@
 public struct FixedBytes<let count: Int>: Hashable, Sendable, CustomStringConvertible {
   public var storage: InlineArray<count, UInt8>
 
-  public init() { storage = InlineArray(repeating: 0) }
-  public init(_ storage: InlineArray<count, UInt8>) { self.storage = storage }
+  @inlinable public init() { storage = InlineArray(repeating: 0) }
+  @inlinable public init(_ storage: InlineArray<count, UInt8>) { self.storage = storage }
 
   /// - Precondition: `bytes` has exactly `count` bytes.
-  public init(copying bytes: Span<UInt8>) {
+  @inlinable public init(copying bytes: Span<UInt8>) {
     precondition(bytes.count == count)
     storage = InlineArray { bytes[$0] }
   }
@@ -16,13 +16,13 @@ public struct FixedBytes<let count: Int>: Hashable, Sendable, CustomStringConver
     @_addressableSelf @_lifetime(borrow self) borrowing get { storage.span }
   }
 
-  public var isZero: Bool {
+  @inlinable public var isZero: Bool {
     var all: UInt8 = 0
     for index in 0..<count { all |= storage[index] }
     return all == 0
   }
 
-  public static func == (left: Self, right: Self) -> Bool {
+  @inlinable public static func == (left: Self, right: Self) -> Bool {
     var difference: UInt8 = 0
     for index in 0..<count { difference |= left.storage[index] ^ right.storage[index] }
     return difference == 0
