@@ -7,10 +7,18 @@ public enum GroupViolation: String, CaseIterable, Sendable {
   case preparedInvalid, lostEnergy, doubledEnergy, wrongSum, publishedTwice, wronglyConvicted, nodeStopped
   /// A meter counts as certified what no certificate covers.
   case wronglySettled
+  /// Liars kept a meter out for longer than it takes an honest member to lead.
+  case meterStarved
   // Liveness
   case stuck
 
   public var isSafety: Bool { self != .stuck }
+}
+
+/// What is arranged instead of drawn.
+public enum GroupScenario: String, CaseIterable, Sendable {
+  /// f members, which lead one after the other, never hear the first meter of any set.
+  case ignoredMeter = "ignored-meter"
 }
 
 /// One run of a group, named by everything it depends on.
@@ -23,6 +31,7 @@ public struct GroupSchedule: Sendable {
   public var faultLimit = Int.max
   /// Faults left out, by number.
   public var withoutFaults: Set<Int> = []
+  public var scenario: GroupScenario?
 
   public init(seed: UInt64, members: Int, metersPerSet: Int = 3, profile: Profile) {
     self.seed = seed
@@ -36,6 +45,7 @@ public struct GroupSchedule: Sendable {
     var result = [
       "--seed", "\(seed)", "--members", "\(members)", "--meters", "\(metersPerSet)", "--profile", profile.rawValue,
     ]
+    if let scenario { result += ["--scenario", scenario.rawValue] }
     if faultLimit != .max { result += ["--fault-limit", "\(faultLimit)"] }
     if !withoutFaults.isEmpty {
       result += ["--without", withoutFaults.sorted().map(String.init).joined(separator: ",")]
@@ -58,6 +68,8 @@ public struct GroupOutcome: Sendable {
   public var doubledWattHours: Int64 = 0
   /// From healing until every honest meter's energy up to then was certified, in tenths of a period.
   public var healedTenths = 0
+  /// Of the meters that are ignored: the longest from a period's end to the end of the one it was certified in, in periods.
+  public var longestWait: UInt64 = 0
 }
 
 /// The parameters of one schedule, drawn from its seed. (swarm testing: each seed leaves out most kinds of faults)
@@ -105,6 +117,12 @@ struct GroupSwarm {
   init(_ schedule: GroupSchedule, _ random: inout Dice) {
     func maybe(_ chances: Int, _ random: inout Dice) -> Bool { random.below(chances) == 0 }
     let faults = (schedule.members - 1) / 3
+    if schedule.scenario == .ignoredMeter {
+      // Primaries follow each other by number.
+      for member in 0..<faults { liars.append((member, .selective)) }
+      chaosTicks = GroupWorld.ticksPerPeriod * (2 * schedule.members + 2)
+      return
+    }
     let isGuided = schedule.profile == .guided
     firstPeriod = 1001 + UInt64(random.below(7))
     var liarCount = maybe(3, &random) ? random.below(faults + 1) : faults

@@ -205,6 +205,10 @@ public final class GroupWorld {
     case .selective:
       party.ignoredMeter = liarDice.below(metersPerSet)
       party.shunned = liarDice.bits() & liarDice.bits() & ~(1 << UInt64(members))
+      if schedule.scenario == .ignoredMeter {
+        party.ignoredMeter = 0
+        party.shunned = 0
+      }
     case .actor: party.actor = Actor(self, party)
     }
   }
@@ -388,6 +392,11 @@ public final class GroupWorld {
   }
 
   private func deliver(_ flight: Flight, to party: Party) {
+    if party.ignoredMeter >= 0, let meter = NodeIdentifier(Self.identifier(flight.sender)).meter,
+      Int(meter.index.rawValue) == party.ignoredMeter
+    {
+      return
+    }
     outcome.packets += 1
     let bytes = flight.bytes
     attempt(party) { () throws(PlatformError) in
@@ -521,6 +530,7 @@ public final class GroupWorld {
     while outcome.violation == nil, tick < swarm.chaosTicks { step() }
     if outcome.violation == nil { heal() }
     if outcome.violation == nil { conclude() }
+    if outcome.violation == nil, schedule.scenario == .ignoredMeter { concludeIgnored() }
     outcome.faultNumber = faultNumber
     if outcome.violation != nil, let trace { for party in parties { trace(state(party)) } }
     return outcome
