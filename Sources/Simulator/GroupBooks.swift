@@ -139,6 +139,7 @@ extension GroupWorld {
       }
     }
     party.pendingVotes.removeAll()
+    arrange()
   }
 
   private func noteRecord(

@@ -47,9 +47,13 @@ public struct GroupCampaign {
   /// Runs what is arranged and not drawn.
   @discardableResult
   public mutating func run(_ scenario: GroupScenario, _ members: Int) -> GroupOutcome {
+    run(schedule(of: scenario, members))
+  }
+
+  func schedule(of scenario: GroupScenario, _ members: Int) -> GroupSchedule {
     var schedule = GroupSchedule(seed: 0, members: members, metersPerSet: metersPerSet, profile: .guided)
     schedule.scenario = scenario
-    return run(schedule)
+    return schedule
   }
 
   private mutating func run(_ schedule: GroupSchedule) -> GroupOutcome {

@@ -19,6 +19,9 @@ public enum GroupViolation: String, CaseIterable, Sendable {
 public enum GroupScenario: String, CaseIterable, Sendable {
   /// f members, which lead one after the other, never hear the first meter of any set.
   case ignoredMeter = "ignored-meter"
+  /// A period's commits are lost until the next one's records are there, which then carry energy that comes to be certified
+  /// without them. A liar votes for whatever is proposed.
+  case lateDecision = "late-decision"
 }
 
 /// One run of a group, named by everything it depends on.
@@ -81,6 +84,8 @@ struct GroupSwarm {
     case selective
     /// Says anything its keys allow.
     case actor
+    /// Votes for whatever anybody votes for, and against it too.
+    case echo
     case silent
   }
 
@@ -121,6 +126,12 @@ struct GroupSwarm {
       // Primaries follow each other by number.
       for member in 0..<faults { liars.append((member, .selective)) }
       chaosTicks = GroupWorld.ticksPerPeriod * (2 * schedule.members + 2)
+      return
+    }
+    if schedule.scenario == .lateDecision {
+      // Neither of the two that get set 0's records of the third period.
+      liars = [(Int(firstPeriod) % schedule.members, .echo)]
+      chaosTicks = GroupWorld.ticksPerPeriod * 5
       return
     }
     let isGuided = schedule.profile == .guided

@@ -54,6 +54,8 @@ public final class GroupWorld {
   var tick = 0
   var round = 0
   var isHealed = false
+  /// Aggregators do not hear each other.
+  var isMuted = false
   var startMilliseconds: UInt64 = 0
 
   var parties: [Party] = []
@@ -146,6 +148,7 @@ public final class GroupWorld {
     tick = 0
     round = 0
     isHealed = false
+    isMuted = false
     if genesis.firstPeriod.rawValue != swarm.firstPeriod {
       genesis = Self.makeGenesis(secrets, key, members, metersPerSet, firstPeriod: swarm.firstPeriod)
     }
@@ -210,6 +213,9 @@ public final class GroupWorld {
         party.shunned = 0
       }
     case .actor: party.actor = Actor(self, party)
+    case .echo:
+      party.actor = Actor(self, party)
+      party.actor?.isEcho = true
     }
   }
 
@@ -342,6 +348,7 @@ public final class GroupWorld {
 
   func transmit(_ datagram: Span<UInt8>, from sender: Party, to endpoint: Endpoint) {
     let identifier = Self.identifier(endpoint)
+    if isMuted, sender.name.aggregatorIndex != nil, NodeIdentifier(identifier).aggregatorIndex != nil { return }
     guard let receivers = places[identifier] else { return }
     for place in receivers {
       let receiver = parties[place]
@@ -366,7 +373,7 @@ public final class GroupWorld {
   // MARK: Time
 
   private func step() {
-    if !isHealed { chaos() }
+    if !isHealed { schedule.scenario == nil ? chaos() : arrange() }
     for party in parties where !party.isUp && !party.isLeft && tick >= party.restartAt { start(party) }
     for part in 0..<Self.roundsPerTick {
       round += 1
@@ -443,6 +450,23 @@ public final class GroupWorld {
       kill(party, ticks: 1 + dice.below(swarm.restartTicks))
     } else if let failure {
       fail(.nodeStopped, "\(party.name): \(failure)")
+    }
+  }
+
+  /// What a scenario arranges for this tick: the second period is decided after the third has ended.
+  func arrange() {
+    guard schedule.scenario == .lateDecision else { return }
+    let second = swarm.firstPeriod + 1
+    // Two ends of periods after the first one, and half a second.
+    let returns = 10 + 3 * Self.ticksPerPeriod + 5
+    let hasCommitted = books.votes.keys.contains {
+      $0.instance.period == second && $0.kind == StatementKind.commit.rawValue
+    }
+    isMuted = hasCommitted && tick < returns
+    // With a record missing, primaries wait for a quarter of a period.
+    guard tick == 2 * Self.ticksPerPeriod else { return }
+    for owner in 0..<members {
+      parties[members + 1 + owner * metersPerSet + metersPerSet - 1].pausedUntil = returns + Self.ticksPerPeriod / 2
     }
   }
 
@@ -539,6 +563,7 @@ public final class GroupWorld {
   /// Heals the network, the clocks and a quorum, and waits until all energy up to now is certified.
   private func heal() {
     isHealed = true
+    isMuted = false
     let healedAt = tick
     var down = swarm.leftDown
     for member in 0..<members

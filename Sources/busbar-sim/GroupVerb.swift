@@ -15,6 +15,7 @@ func groupsVerb(_ words: ArraySlice<String>) throws(Arguments.Failure) -> Int32 
   if from == 0 {
     for members in campaign.members {
       let outcome = campaign.run(.ignoredMeter, members)
+      campaign.run(.lateDecision, members)
       waits += (waits.isEmpty ? "" : ", ") + "\(outcome.longestWait) for n = \(members)"
     }
   }
@@ -61,7 +62,7 @@ private func json(_ campaign: GroupCampaign, _ seconds: Double) -> String {
 }
 
 extension Arguments {
-  fileprivate func scenario() throws(Failure) -> GroupScenario? {
+  func scenario() throws(Failure) -> GroupScenario? {
     guard let text = values["scenario"] else { return nil }
     guard let scenario = GroupScenario(rawValue: text) else { throw Failure(message: "unknown scenario \(text)") }
     return scenario
