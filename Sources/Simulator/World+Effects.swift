@@ -355,7 +355,9 @@ extension World {
     if let fate, !fate.passes(payloads[payload], from: sender, to: receiver.place) { return }
     if !isHealed {
       if swarm.loss > 0, dice.hits(swarm.loss), strikes() { return }
-      if swarm.duplication > 0, dice.hits(swarm.duplication), strikes() { schedule(payload, to: receiver.place, in: delay()) }
+      if swarm.duplication > 0, dice.hits(swarm.duplication), strikes() {
+        schedule(payload, to: receiver.place, in: delay())
+      }
     }
     schedule(payload, to: receiver.place, in: delay())
   }
