@@ -51,7 +51,8 @@ extension World {
     let view = statement.view.rawValue
     transcript.append(
       Signed(
-        kind: .prepare, member: Int(statement.signer.rawValue), view: view, value: value(of: statement.digest), claim: 0))
+        kind: .prepare, member: Int(statement.signer.rawValue), view: view, value: value(of: statement.digest),
+        claim: 0))
     for (member, claim) in zip(Members64(newView.signers), newView.claims) {
       transcript.append(
         Signed(

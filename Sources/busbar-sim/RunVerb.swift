@@ -2,7 +2,8 @@ import Simulator
 
 func runVerb(_ words: ArraySlice<String>) throws(Arguments.Failure) -> Int32 {
   let arguments = try Arguments(
-    words, values: ["schedules", "seeds", "from", "members", "replicas", "profile"], flags: ["real-crypto", "json", "too-many-liars"])
+    words, values: ["schedules", "seeds", "from", "members", "replicas", "profile"],
+    flags: ["real-crypto", "json", "too-many-liars"])
   let count = try arguments.integer("schedules", default: try arguments.integer("seeds", default: 10000))
   let from = UInt64(try arguments.integer("from", default: 0))
   var campaign = Campaign(
