@@ -38,6 +38,7 @@ let package = Package(
     .systemLibrary(name: "CInih"),
     .target(name: "CLinux"),
     .target(name: "CHeapCount"),
+    .target(name: "CPlainLoop"),
     // 1
     module("Units", []),
     module("Wire", ["Units"]),
@@ -69,7 +70,9 @@ let package = Package(
       name: "busbar",
       dependencies: [
         "Aggregation", "BigInteger", "Configuration", "Consensus", "Cryptography", "Drivers", "HAL", "LinuxPlatform", "Metering",
-        "Node", "Packets", "Paillier", "SimulatedWorld", "Units", "Wire", "CLinux",
+        "Node", "Packets", "Paillier", "SimulatedWorld", "Units", "Wire", "CLinux", "CPlainLoop",
+        // The boards' static programs keep the C library's own allocator.
+        .target(name: "CHeapCount", condition: .when(platforms: [.linux])),
       ],
       swiftSettings: strict),
     .executableTarget(

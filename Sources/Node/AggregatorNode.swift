@@ -634,14 +634,15 @@ public struct AggregatorNode: ~Copyable {
   public mutating func receive(
     _ datagram: Span<UInt8>, from endpoint: Endpoint, at now: Instant, via host: inout some NodeHost & ~Copyable
   ) throws(PlatformError) {
-    var input = ByteBuffer(capacity: Sealer.maximumBodyBytes)
-    guard let (type, peer) = try link.open(datagram, from: endpoint, into: &input, via: &host) else { return }
+    guard let (type, peer) = try link.open(datagram, from: endpoint, via: &host) else { return }
+    // The link keeps the body until it opens the next packet, which is after this call.
+    let input = unsafe Span(_unsafeElements: link.openedBody)
     let sender = NodeIdentifier(link.sealer.peers[peer].identifier)
     switch type {
-    case .record: try receiveRecord(input.span, sender, peer, at: now, via: &host)
-    case .vote, .proposal: try receiveVote(type, input.span, sender, peer, at: now, via: &host)
-    case .want: serve(input.span, sender, peer, via: &host)
-    case .chunk: try receiveChunk(input.span, sender, peer, at: now, via: &host)
+    case .record: try receiveRecord(input, sender, peer, at: now, via: &host)
+    case .vote, .proposal: try receiveVote(type, input, sender, peer, at: now, via: &host)
+    case .want: serve(input, sender, peer, via: &host)
+    case .chunk: try receiveChunk(input, sender, peer, at: now, via: &host)
     case .status, .receipt, .proof: link.sealer.count(.notAllowed)
     }
   }

@@ -113,13 +113,14 @@ public struct BookkeeperNode: ~Copyable {
   public mutating func receive(
     _ datagram: Span<UInt8>, from endpoint: Endpoint, via host: inout some NodeHost & ~Copyable
   ) throws(PlatformError) {
-    var input = ByteBuffer(capacity: Sealer.maximumBodyBytes)
-    guard let (type, peer) = try link.open(datagram, from: endpoint, into: &input, via: &host) else { return }
+    guard let (type, peer) = try link.open(datagram, from: endpoint, via: &host) else { return }
+    // The link keeps the body until it opens the next packet, which is after this call.
+    let input = unsafe Span(_unsafeElements: link.openedBody)
     guard type == .chunk, link.sealer.peers[peer].identifier < UInt32(GroupLimits.maximumAggregators) else {
       // A bookkeeper must never see a single record. (DESIGN §2.2)
       return link.sealer.count(.notAllowed)
     }
-    var reader = WireReader(input.span)
+    var reader = WireReader(input)
     guard let chunk = try? Chunk(decoding: &reader), let piece = try? reader.readBytes(reader.remaining),
       chunk.owner.rawValue < genesis.members
     else { return link.sealer.count(.malformedBody) }

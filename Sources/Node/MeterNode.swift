@@ -288,9 +288,10 @@ public struct MeterNode: ~Copyable {
   public mutating func receive(
     _ datagram: Span<UInt8>, from endpoint: Endpoint, via host: inout some NodeHost & ~Copyable
   ) throws(PlatformError) {
-    var input = ByteBuffer(capacity: Sealer.maximumBodyBytes)
-    guard let (type, _) = try link.open(datagram, from: endpoint, into: &input, via: &host) else { return }
-    var reader = WireReader(input.span)
+    guard let (type, _) = try link.open(datagram, from: endpoint, via: &host) else { return }
+    // The link keeps the body until it opens the next packet, which is after this call.
+    let input = unsafe Span(_unsafeElements: link.openedBody)
+    var reader = WireReader(input)
     switch type {
     case .receipt:
       guard let receipt = try? Receipt(decoding: &reader), reader.remaining == 0,

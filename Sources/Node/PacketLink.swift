@@ -9,6 +9,7 @@ struct PacketLink: ~Copyable {
   var sealer: Sealer
   private var body = ByteBuffer(capacity: Sealer.maximumBodyBytes)
   private var datagram = ByteBuffer(capacity: Sealer.maximumDatagramBytes)
+  private var input = ByteBuffer(capacity: Sealer.maximumBodyBytes)
   /// Peers whose unknown run was answered since the last ``greet(via:)``.
   private var isAnswered: [Bool]
 
@@ -128,19 +129,28 @@ struct PacketLink: ~Copyable {
     send(.want, to: peer, via: &host) { out in want.encode(into: &out) }
   }
 
-  /// Opens a datagram into `input`; answers STATUS itself and returns nil for it.
-  mutating func open(
-    _ datagram: Span<UInt8>, from endpoint: Endpoint, into input: inout ByteBuffer,
-    via host: inout some NodeHost & ~Copyable
-  ) throws(PlatformError) -> (type: PacketType, peer: Int)? {
+  /// The body of the packet that was opened last; until the next one is. The memory is the link's, for good.
+  var openedBody: UnsafeBufferPointer<UInt8> { UnsafeBufferPointer(rebasing: input.mutableBytes[..<input.count]) }
+
+  private static func open(
+    _ datagram: Span<UInt8>, from endpoint: Endpoint, by sealer: inout Sealer, into input: inout ByteBuffer
+  ) -> (type: PacketType, peer: Int)? {
     var opened: (type: PacketType, peer: Int)?
     input.replace { out in opened = sealer.open(datagram, from: endpoint, into: &out) }
-    guard let opened else {
+    return opened
+  }
+
+  /// Opens a datagram into ``openedBody``; answers STATUS itself and returns nil for it.
+  mutating func open(
+    _ datagram: Span<UInt8>, from endpoint: Endpoint, via host: inout some NodeHost & ~Copyable
+  ) throws(PlatformError) -> (type: PacketType, peer: Int)? {
+    guard let opened = Self.open(datagram, from: endpoint, by: &sealer, into: &input) else {
       answerStranger(via: &host)
       return nil
     }
     if opened.type == .status {
-      let wantsAnswer = sealer.readStatus(input.span, from: opened.peer)
+      let body = unsafe Span(_unsafeElements: openedBody)
+      let wantsAnswer = sealer.readStatus(body, from: opened.peer)
       try noteBoot(opened.peer, via: &host)
       if wantsAnswer { sendStatus(to: opened.peer, via: &host) }
       return nil

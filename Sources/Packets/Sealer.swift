@@ -56,23 +56,29 @@ public struct Sealer: ~Copyable {
   private let agreementKey: AgreementKey
   public private(set) var peers: [Peer]
   private var keys: [PeerKeys]
+  /// Opens STATUS packets: made anew for each in the same memory.
+  private var statusKey: SealingKey
+  /// Peers by identifier, ascending, and their places in ``peers``.
+  private var sortedIdentifiers: [UInt32]
+  private var sortedPlaces: [Int32]
   public private(set) var drops = InlineArray<11, UInt64>(repeating: 0)
   /// Who sent the packet that was last dropped as ``DropReason/unknownBoot``, or the STATUS as ``DropReason/staleBoot``,
   /// and from where: a peer that has not heard of this run, or that should learn of its own later one. Nothing of it is
   /// authenticated.
   public private(set) var stranger: (peer: Int, endpoint: Endpoint)?
 
-  /// A class because an array cannot hold noncopyable keys; one for each peer, made at start.
+  /// A class because an array cannot hold noncopyable keys; one for each peer, made at start. The X25519 is done here,
+  /// once: a forged STATUS costs a hash and a tag, not a scalar multiplication.
   private final class PeerKeys {
+    let shared: SecretBytes
     var sending: SealingKey
     var receiving: SealingKey
-    let sendingStatus: SealingKey
-    init(
-      _ sending: consuming SealingKey, _ receiving: consuming SealingKey, status sendingStatus: consuming SealingKey
-    ) {
-      self.sending = sending
-      self.receiving = receiving
-      self.sendingStatus = sendingStatus
+    var sendingStatus: SealingKey
+    init(_ shared: consuming SecretBytes, _ context: Span<UInt8>) {
+      sending = SealingKey(deriveKey(from: shared, context: context))
+      receiving = SealingKey(deriveKey(from: shared, context: context))
+      sendingStatus = SealingKey(deriveKey(from: shared, context: context))
+      self.shared = shared
     }
   }
 
@@ -91,27 +97,49 @@ public struct Sealer: ~Copyable {
     self.epoch = epoch
     self.peers = peers
     keys = []
+    let order = peers.indices.sorted { peers[$0].identifier < peers[$1].identifier }
+    sortedIdentifiers = order.map { peers[$0].identifier }
+    sortedPlaces = order.map { Int32($0) }
+    // Any key will do; each STATUS makes its own of it.
+    let anything = FixedBytes<72>()
+    guard let own = agreementKey.sharedSecret(with: agreementKey.publicKey) else {
+      preconditionFailure("a public key made from a seed is never of small order")
+    }
+    statusKey = SealingKey(deriveKey(from: own, context: anything.span))
     self.agreementKey = agreementKey
     for index in peers.indices {
-      let other = peers[index].identifier
-      keys.append(
-        PeerKeys(
-          key(index, from: identifier, to: other, bootCounter, 0),
-          key(index, from: other, to: identifier, 0, bootCounter),
-          status: key(index, from: identifier, to: other, bootCounter, 0)))
+      keys.append(PeerKeys(sharedSecret(with: peers[index].agreementKey), anything.span))
+      makeKeys(index)
     }
   }
 
+  /// The peer's place, if it is one.
   public func index(of identifier: UInt32) -> Int? {
-    for index in peers.indices where peers[index].identifier == identifier { return index }
-    return nil
+    var low = 0
+    var high = sortedIdentifiers.count
+    while low < high {
+      let middle = (low + high) / 2
+      if sortedIdentifiers[middle] < identifier { low = middle + 1 } else { high = middle }
+    }
+    guard low < sortedIdentifiers.count, sortedIdentifiers[low] == identifier else { return nil }
+    return Int(sortedPlaces[low])
   }
 
-  private func key(
-    _ peer: Int, from sender: UInt32, to receiver: UInt32, _ senderBoot: UInt64, _ receiverBoot: UInt64
-  ) -> SealingKey {
-    var context = ByteBuffer(capacity: 72)
-    context.replace { out in
+  private func sharedSecret(with key: AgreementPublicKey) -> SecretBytes {
+    if let shared = agreementKey.sharedSecret(with: key) { return shared }
+    // A key of small order would make the seal known to all. The genesis names it, so this is no packet's fault.
+    // Our key agreed with itself is a secret nobody else can compute, so under it nothing opens for anybody.
+    guard let own = agreementKey.sharedSecret(with: agreementKey.publicKey) else {
+      preconditionFailure("a public key made from a seed is never of small order")
+    }
+    return own
+  }
+
+  /// What a key is bound to.
+  private func context(
+    from sender: UInt32, to receiver: UInt32, _ senderBoot: UInt64, _ receiverBoot: UInt64
+  ) -> FixedBytes<72> {
+    FixedBytes { out in
       out.writeTag("BUSBARpk")
       out.write(networkIdentifier)
       out.write(epoch.rawValue)
@@ -120,15 +148,19 @@ public struct Sealer: ~Copyable {
       out.write(senderBoot)
       out.write(receiverBoot)
     }
-    guard let shared = agreementKey.sharedSecret(with: peers[peer].agreementKey) else {
-      // A key of small order would make the seal known to all. The genesis names it, so this is no packet's fault.
-      // Our key agreed with itself is a secret nobody else can compute, so under it nothing opens for anybody.
-      guard let own = agreementKey.sharedSecret(with: agreementKey.publicKey) else {
-        preconditionFailure("a public key made from a seed is never of small order")
-      }
-      return SealingKey(deriveKey(from: own, context: context.span))
-    }
-    return SealingKey(deriveKey(from: shared, context: context.span))
+  }
+
+  /// The keys of both directions for the boot counters as they are now.
+  private mutating func makeKeys(_ peer: Int) {
+    let other = peers[peer].identifier
+    let known = peers[peer].bootCounter
+    let cell = keys[peer]
+    let sending = context(from: identifier, to: other, bootCounter, known)
+    let receiving = context(from: other, to: identifier, known, bootCounter)
+    let status = context(from: identifier, to: other, bootCounter, 0)
+    cell.sending.replace(derivingFrom: cell.shared, context: sending.span)
+    cell.receiving.replace(derivingFrom: cell.shared, context: receiving.span)
+    cell.sendingStatus.replace(derivingFrom: cell.shared, context: status.span)
   }
 
   private static func nonce(_ sequence: UInt64) -> FixedBytes<12> {
@@ -148,9 +180,8 @@ public struct Sealer: ~Copyable {
       bootCounter: bootCounter, packetSequence: peers[peer].nextSequence)
     // One counter serves both keys, so no nonce repeats under either.
     peers[peer].nextSequence += 1
-    var clear = ByteBuffer(capacity: PacketHeader.encodedBytes)
-    clear.replace { out in header.encode(into: &out) }
-    output.write(clear.span)
+    let clear = FixedBytes<40> { out in header.encode(into: &out) }
+    output.write(clear)
     let nonce = Self.nonce(header.packetSequence)
     if type == .status {
       keys[peer].sendingStatus.seal(body, nonce: nonce, associatedData: clear.span, into: &output)
@@ -205,7 +236,8 @@ public struct Sealer: ~Copyable {
     let isNewBoot = header.bootCounter > peers[peer].bootCounter
     guard isNewBoot || peers[peer].statusWindow.isFresh(header.packetSequence) else { return drop(.replayed) }
     // The sender's boot counter is in the header, which the seal covers; the key depends on it as well.
-    let statusKey = key(peer, from: header.sender, to: identifier, header.bootCounter, 0)
+    let statusContext = context(from: header.sender, to: identifier, header.bootCounter, 0)
+    statusKey.replace(derivingFrom: keys[peer].shared, context: statusContext.span)
     let opened = statusKey.open(sealed, nonce: nonce, associatedData: clear, into: &output)
     guard opened else { return drop(.badSeal) }
     // Replay story: an attacker keeps a STATUS of an earlier run. Its boot counter is lower than the one we know, so it
@@ -217,9 +249,7 @@ public struct Sealer: ~Copyable {
       peers[peer].bootCounter = header.bootCounter
       peers[peer].window = ReplayWindow()
       peers[peer].statusWindow = ReplayWindow()
-      let other = peers[peer].identifier
-      keys[peer].sending = key(peer, from: identifier, to: other, bootCounter, header.bootCounter)
-      keys[peer].receiving = key(peer, from: other, to: identifier, header.bootCounter, bootCounter)
+      makeKeys(peer)
     }
     peers[peer].statusWindow.insert(header.packetSequence)
     peers[peer].endpoint = endpoint
@@ -294,14 +324,9 @@ public struct Sealer: ~Copyable {
     previousBootCounter = newCounter - 1
     bootCounter = newCounter
     for index in peers.indices {
-      let other = peers[index].identifier
       peers[index].nextSequence = 0
       peers[index].window = ReplayWindow()
-      let known = peers[index].bootCounter
-      keys[index] = PeerKeys(
-        key(index, from: identifier, to: other, newCounter, known),
-        key(index, from: other, to: identifier, known, newCounter),
-        status: key(index, from: identifier, to: other, newCounter, 0))
+      makeKeys(index)
     }
   }
 

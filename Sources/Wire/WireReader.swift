@@ -1,24 +1,29 @@
 /// Reads the canonical encoding front to back: little-endian integers, fixed bytes, nothing optional.
 public struct WireReader: ~Escapable {
-  let bytes: Span<UInt8>
-  public private(set) var offset = 0
+  @usableFromInline let bytes: Span<UInt8>
+  @usableFromInline var place = 0
+  @inlinable public var offset: Int { place }
 
+  @inlinable
   @_lifetime(copy bytes)
   public init(_ bytes: Span<UInt8>) { self.bytes = bytes }
 
-  public var remaining: Int { bytes.count - offset }
+  @inlinable
+  public var remaining: Int { bytes.count - place }
 
   /// - Throws: ``WireError/truncated(neededBytes:availableBytes:)``
+  @inlinable
   @_lifetime(self: copy self)
   public mutating func read<T: FixedWidthInteger & UnsignedInteger>(_ type: T.Type) throws(WireError) -> T {
     let size = T.bitWidth / 8
     try need(size)
     var value: T = 0
-    for index in 0..<size { value |= T(truncatingIfNeeded: bytes[offset + index]) << T(8 * index) }
-    offset += size
+    for index in 0..<size { value |= T(truncatingIfNeeded: bytes[place + index]) << T(8 * index) }
+    place += size
     return value
   }
 
+  @inlinable
   @_lifetime(self: copy self)
   public mutating func read<let count: Int>(_ type: FixedBytes<count>.Type) throws(WireError) -> FixedBytes<count> {
     FixedBytes<count>(copying: try readBytes(count))
@@ -26,38 +31,43 @@ public struct WireReader: ~Escapable {
 
   /// The next `count` bytes, still borrowed from the message.
   @_lifetime(copy self)
+  @inlinable
   @_lifetime(self: copy self)
   public mutating func readBytes(_ count: Int) throws(WireError) -> Span<UInt8> {
     try need(count)
-    let slice = bytes.extracting(offset..<(offset + count))
-    offset += count
+    let slice = bytes.extracting(place..<(place + count))
+    place += count
     return slice
   }
 
   /// Reads bytes that must all be zero.
+  @inlinable
   @_lifetime(self: copy self)
   public mutating func readZeros(_ count: Int) throws(WireError) {
     try need(count)
-    for index in 0..<count where bytes[offset + index] != 0 {
-      throw .reservedBytesNotZero(offset: offset + index)
+    for index in 0..<count where bytes[place + index] != 0 {
+      throw .reservedBytesNotZero(offset: place + index)
     }
-    offset += count
+    place += count
   }
 
   /// Reads a tag of the format; ASCII.
+  @inlinable
   @_lifetime(self: copy self)
   public mutating func readTag(_ tag: StaticString) throws(WireError) {
     try need(tag.utf8CodeUnitCount)
-    for index in 0..<tag.utf8CodeUnitCount where bytes[offset + index] != tag.utf8Start[index] { throw .wrongTag }
-    offset += tag.utf8CodeUnitCount
+    for index in 0..<tag.utf8CodeUnitCount where bytes[place + index] != tag.utf8Start[index] { throw .wrongTag }
+    place += tag.utf8CodeUnitCount
   }
 
   /// - Throws: ``WireError/trailingBytes(_:)`` unless everything was read.
+  @inlinable
   public func expectEnd() throws(WireError) {
     if remaining != 0 { throw .trailingBytes(remaining) }
   }
 
-  private func need(_ count: Int) throws(WireError) {
+  @inlinable
+  func need(_ count: Int) throws(WireError) {
     if count > remaining { throw .truncated(neededBytes: count, availableBytes: remaining) }
   }
 }

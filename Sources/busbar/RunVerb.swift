@@ -15,13 +15,23 @@ import Wire
 /// A node's machine: its socket, its journal, its generator, its published folder.
 struct LinuxHost: ~Copyable, NodeHost {
   var socket: UDPSocket
+  var outgoing: DatagramBatch
   var journal: FileJournal
   var random = SecureRandom()
   let published: String?
 
-  mutating func send(_ datagram: Span<UInt8>, to endpoint: Endpoint) { try? socket.send(datagram, to: endpoint) }
+  mutating func send(_ datagram: Span<UInt8>, to endpoint: Endpoint) {
+    if outgoing.isFull { flush() }
+    outgoing.append(to: endpoint) { out in out.write(datagram) }
+  }
+  /// Sends what waits; a socket that fails altogether fails again when it is read, which stops the node.
+  mutating func flush() { try? outgoing.flush(by: socket) }
   mutating func append(_ entry: Span<UInt8>) throws(PlatformError) { try journal.append(entry) }
-  mutating func sync() throws(PlatformError) { try journal.sync() }
+  mutating func sync() throws(PlatformError) {
+    // What was sent before does not wait for the disk.
+    flush()
+    try journal.sync()
+  }
   mutating func publish(
     _ kind: Publication, period: Period, owner: ReplicaIndex, _ bytes: Span<UInt8>
   ) throws(PlatformError) {
@@ -70,7 +80,9 @@ func run(_ node: LoadedNode) throws(Failure) {
     try journal.append(bootEntry.span)
     try journal.sync()
     var host = LinuxHost(
-      socket: try UDPSocket(bindingTo: configuration.listen), journal: journal, published: configuration.published)
+      socket: try UDPSocket(bindingTo: configuration.listen),
+      outgoing: try DatagramBatch(datagramBytes: Sealer.maximumDatagramBytes), journal: journal,
+      published: configuration.published)
     let sealer = Sealer(
       identifier: identifier(configuration).rawValue, agreementKey: AgreementKey(seed: identity.agreementSeed),
       bootCounter: counter, previousBootCounter: boot.last, networkIdentifier: genesis.networkIdentifier,
@@ -191,24 +203,26 @@ private func loop(
   receive: (Span<UInt8>, Endpoint, Instant, inout LinuxHost) throws(PlatformError) -> Void,
   tick: (Instant, inout LinuxHost) throws(PlatformError) -> Void
 ) throws(PlatformError) {
-  var buffer = ByteBuffer(capacity: Sealer.maximumDatagramBytes)
+  var incoming = try DatagramBatch(datagramBytes: Sealer.maximumDatagramBytes)
+  var events = try EventLoop()
+  try events.add(host.socket.fileDescriptor, tag: 0)
   var nextTick = clock.monotonic()
   while !ThisProcess.isTerminated {
-    waitForInput(on: [host.socket.fileDescriptor], until: nextTick)
-    // At most this many datagrams between two ticks: a flood must not stop time.
-    for _ in 0..<256 {
-      var endpoint: Endpoint?
-      var failure: PlatformError?
-      buffer.replace { out in
-        do throws(PlatformError) { endpoint = try host.socket.receive(into: &out) } catch { failure = error }
+    _ = try events.wait(until: nextTick)
+    // At most this many batches between two ticks: a flood must not stop time.
+    for _ in 0..<8 {
+      try incoming.receive(from: host.socket)
+      let moment = now(clock)
+      for place in 0..<incoming.count {
+        try receive(incoming.datagram(place), incoming.source(place), moment, &host)
       }
-      if let failure { throw failure }
-      guard let endpoint else { break }
-      try receive(buffer.span, endpoint, now(clock), &host)
+      guard incoming.count == DatagramBatch.slots else { break }
     }
-    guard clock.monotonic() >= nextTick else { continue }
-    try tick(now(clock), &host)
-    nextTick = clock.monotonic().adding(milliseconds: 100)
+    if clock.monotonic() >= nextTick {
+      try tick(now(clock), &host)
+      nextTick = clock.monotonic().adding(milliseconds: 100)
+    }
+    host.flush()
   }
 }
 

@@ -3,10 +3,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "batch.h"
 #include "serial.h"
 
 // Time, nanoseconds.
 uint64_t busbar_clock_boot(void);
+uint64_t busbar_clock_thread(void);          // CPU time of this thread
 uint64_t busbar_clock_wall(void);
 int busbar_clock_synchronised(void);
 void busbar_sleep_until(uint64_t boot_nanoseconds);
