@@ -51,7 +51,7 @@ public struct AggregatorNode: ~Copyable {
     self.key = key
     self.index = index
     self.signer = signer
-    link = PacketLink(sealer)
+    link = PacketLink(sealer, members: genesis.members)
     let context = genesis.context
     memberKeys = MemberKeys(genesis.aggregators.map { $0.verificationKey })
     assembly = Assembly(capacity: Certificate.maximumBytes(context.quorum))
@@ -219,10 +219,12 @@ public struct AggregatorNode: ~Copyable {
   /// Call about ten times a second.
   public mutating func tick(at now: Instant, via host: inout some NodeHost & ~Copyable) throws(PlatformError) {
     ticks += 1
+    poll(at: now, via: &host)
     if ticks % 5 == 1 { link.greet(via: &host) }
     guard now.clock == .synchronised else { return }
     let current = now.period(ofSeconds: UInt64(genesis.periodSeconds))
     if !isConfirmed { try confirm(current, via: &host) }
+    if ticks % 5 == 0 { askForTables(via: &host) }
     for member in 0..<genesis.members {
       let owner = ReplicaIndex(member)
       for back in UInt64(1)...Self.periodsKept where current.rawValue >= genesis.firstPeriod.rawValue + back {
@@ -271,6 +273,24 @@ public struct AggregatorNode: ~Copyable {
     if slot.instance.awaitsProposal { try lead(slot, elapsed, via: &host) }
     if let digest = slot.instance.awaitsValidation, ticks % 2 == 0 { try validate(slot, digest, via: &host) }
     try step(slot, .tick, via: &host)
+  }
+
+  /// Asks one member, in turn, for the coverage table behind each certificate that waits for it.
+  private mutating func askForTables(via host: inout some NodeHost & ~Copyable) {
+    for set in sets {
+      guard let pending = set.pending else { continue }
+      guard pending.period > set.headPeriod else {
+        set.pending = nil
+        continue
+      }
+      let turn = (UInt64(index.rawValue) + 1 + ticks / 5 % UInt64(genesis.members - 1)) % UInt64(genesis.members)
+      guard let peer = link.peer(.aggregator(ReplicaIndex(UInt16(turn)))) else { continue }
+      link.want(
+        Want(
+          object: .coverageTable, owner: set.owner, meter: MeterIndex(0), period: pending.period,
+          missing: FixedBytes()),
+        from: peer, via: &host)
+    }
   }
 
   private mutating func askOthers(
@@ -338,7 +358,7 @@ public struct AggregatorNode: ~Copyable {
   }
 
   /// Checks the accepted proposal against what is held, and fetches what is missing. Says so once it holds.
-  private mutating func validate(
+  mutating func validate(
     _ slot: InstanceSlot, _ digest: Digest, via host: inout some NodeHost & ~Copyable
   ) throws(PlatformError) {
     if digest == Instance.nullDigest { return try step(slot, .validated(digest), via: &host) }
@@ -366,13 +386,14 @@ public struct AggregatorNode: ~Copyable {
     } catch { return refuse(slot, error) }
     let missing = slot.missing(of: header.contributors)
     if missing.count > 0 {
-      guard let peer = holder(slot, header) else { return }
-      link.want(
-        Want(
-          object: .records, owner: header.owner, meter: MeterIndex(0), period: header.period, missing: missing.bytes),
-        from: peer, via: &host)
+      if let peer = holder(slot, header),
+        let holder = NodeIdentifier(link.sealer.peers[peer].identifier).aggregatorIndex
+      {
+        fetch(slot, from: holder, via: &host)
+      }
       return
     }
+    slot.fetch.end()
     multiply(slot, header.contributors)
     guard manifest.root() == header.manifestRoot else { return refuse(slot, .wrongManifestRoot) }
     guard productHash(slot) == header.productHash else {
@@ -524,6 +545,7 @@ public struct AggregatorNode: ~Copyable {
       }
       guard let verified = try? VerifiedViewChange(checking: change, in: genesis.context, by: memberKeys) else {
         justificationRefusals += 1
+        link.sealer.countBadSignature(of: peer)
         return
       }
       digest = change.prepared.digest
@@ -532,6 +554,7 @@ public struct AggregatorNode: ~Copyable {
       guard let newView = try? NewView(decoding: &reader) else { return link.sealer.count(.malformedBody) }
       guard let verified = try? VerifiedNewView(checking: newView, in: genesis.context, by: memberKeys) else {
         justificationRefusals += 1
+        link.sealer.countBadSignature(of: peer)
         return
       }
       digest = newView.prepare.statement.digest
@@ -583,6 +606,11 @@ public struct AggregatorNode: ~Copyable {
     apply(certificate)
     slot.isFinished = true
     remember(slot)
+    // Decided without the chain in hand: a member that was away can be outvoted faster than it catches up.
+    if let header = certificate.header, header.period > sets[Int(header.owner.rawValue)].headPeriod {
+      sets[Int(header.owner.rawValue)].pending = certificate
+      askForTables(via: &host)
+    }
     try host.publish(.certificate, period: certificate.period, owner: certificate.owner, certificateBytes.span)
     guard slot.instance.primary == index, let peer = link.peer(.bookkeeper) else { return }
     link.sendChunks(.certificate, certificate.owner, certificate.period, certificateBytes.span, to: peer, via: &host)
@@ -634,6 +662,7 @@ public struct AggregatorNode: ~Copyable {
   public mutating func receive(
     _ datagram: Span<UInt8>, from endpoint: Endpoint, at now: Instant, via host: inout some NodeHost & ~Copyable
   ) throws(PlatformError) {
+    link.advance(to: now.monotonic)
     guard let (type, peer) = try link.open(datagram, from: endpoint, via: &host) else { return }
     // The link keeps the body until it opens the next packet, which is after this call.
     let input = unsafe Span(_unsafeElements: link.openedBody)
@@ -660,10 +689,11 @@ public struct AggregatorNode: ~Copyable {
     let accepted: (record: Record, slot: InstanceSlot)
     do throws(RecordRefusal) { accepted = try accept(bytes, sender, now) } catch {
       recordRefusals[Int(error.rawValue)] += 1
+      if error == .badSignature { link.sealer.countBadSignature(of: peer) }
       return
     }
-    guard sender.meter != nil else { return }
     let (record, slot) = accepted
+    guard sender.meter != nil else { return try noteFetched(slot, via: &host) }
     // A record that came after the proposal was fixed gets no promise for this period. (coverage rule 6)
     if let header = slot.proposedHeader, header.author == index, !header.contributors.contains(record.meter) { return }
     if !slot.receipted.contains(record.meter) {
@@ -741,7 +771,7 @@ public struct AggregatorNode: ~Copyable {
     guard
       let authenticated = Authenticated(
         checking: vote, by: genesis.aggregators[Int(member.rawValue)].verificationKey)
-    else { return link.sealer.count(.badSignature) }
+    else { return link.sealer.countBadSignature(of: peer) }
     if type == .vote { return try step(slot, .vote(authenticated), via: &host) }
     guard body.digest == header?.digest ?? Instance.nullDigest else { return link.sealer.count(.malformedBody) }
     if slot.instance.view.rawValue == 0, slot.instance.accepted == nil, let header { slot.propose(header) }
@@ -754,6 +784,11 @@ public struct AggregatorNode: ~Copyable {
     var reader = WireReader(bytes)
     guard let want = try? Want(decoding: &reader), want.owner.rawValue < genesis.members else {
       return link.sealer.count(.malformedBody)
+    }
+    if let member = sender.aggregatorIndex {
+      link.transfers.report(
+        member, highest: want.highestSequence, received: want.receivedCount,
+        heldNanoseconds: UInt64(want.heldMicroseconds) * 1000, at: link.now)
     }
     if want.object == .proof { return serveProof(want, sender, peer, via: &host) }
     let set = sets[Int(want.owner.rawValue)]
@@ -771,13 +806,8 @@ public struct AggregatorNode: ~Copyable {
       link.sendChunks(.product, want.owner, period, product.span, to: peer, via: &host)
     case .records:
       // The bookkeeper could decrypt a single record: members only. (DESIGN §2.2)
-      guard sender.aggregatorIndex != nil else { return link.sealer.count(.notAllowed) }
-      let missing = MeterBitmap(want.missing)
-      for meter in 0..<genesis.meterCount(of: want.owner)
-      where missing.contains(MeterIndex(meter)) && slot.held.contains(MeterIndex(meter)) {
-        let record = slot.record(MeterIndex(meter))
-        link.send(.record, to: peer, via: &host) { out in out.write(unsafe Span(_unsafeElements: record)) }
-      }
+      guard let member = sender.aggregatorIndex else { return link.sealer.count(.notAllowed) }
+      owe(want, slot, to: member, via: &host)
     case .coverageTable:
       guard sender.aggregatorIndex != nil, period == set.headPeriod else { return }
       var table = ByteBuffer(capacity: 8 * Int(max(1, set.coverage.meterCount)))

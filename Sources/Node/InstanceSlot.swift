@@ -22,6 +22,8 @@ final class InstanceSlot {
   var product: [UInt8] = []
   var held = MeterBitmap()
   var receipted = MeterBitmap()
+  /// Asks other members for the proposal's records.
+  var fetch = Fetch()
   private var records: ByteBuffer
   private var hashes: [Digest]
   let recordBytes: Int
@@ -45,6 +47,7 @@ final class InstanceSlot {
     product = []
     held = MeterBitmap()
     receipted = MeterBitmap()
+    fetch.end()
   }
 
   /// Looks at another header; the earlier one is kept in case it was prepared.

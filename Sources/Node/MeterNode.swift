@@ -241,6 +241,7 @@ public struct MeterNode: ~Copyable {
   /// Call about ten times a second.
   public mutating func tick(at now: Instant, via host: inout some NodeHost & ~Copyable) throws(PlatformError) {
     ticks += 1
+    link.advance(to: now.monotonic)
     if ticks % 5 == 1 { link.greet(via: &host) }
     if !isConfirmed, now.clock == .synchronised { try confirm(now, via: &host) }
     guard let newest = outstanding.last else { return }

@@ -9,6 +9,32 @@ public enum DropReason: UInt8, CaseIterable, Sendable {
     overBudget
   /// Sealed by its sender, but a signature inside does not hold.
   case badSignature
+  /// Its sender is not listened to for a while.
+  case silenced
+  /// More arrives than this node looks at, from whomever.
+  case interfaceOverBudget
+  /// More arrives under known names from unknown addresses than this node opens.
+  case strangersOverBudget
+
+  /// In lower case with underscores, as metrics call it.
+  public var name: String {
+    switch self {
+    case .malformed: "malformed"
+    case .notForMe: "not_for_me"
+    case .unknownSender: "unknown_sender"
+    case .replayed: "replayed"
+    case .staleBoot: "stale_boot"
+    case .unknownBoot: "unknown_boot"
+    case .badSeal: "bad_seal"
+    case .malformedBody: "malformed_body"
+    case .notAllowed: "not_allowed"
+    case .overBudget: "over_budget"
+    case .badSignature: "bad_signature"
+    case .silenced: "silenced"
+    case .interfaceOverBudget: "interface_over_budget"
+    case .strangersOverBudget: "strangers_over_budget"
+    }
+  }
 }
 
 /// One party packets are exchanged with.
@@ -29,7 +55,12 @@ public struct Peer: Sendable {
   var claimedPreviousBoot: UInt64 = 0
   var window = ReplayWindow()
   var statusWindow = ReplayWindow()
-  var nextSequence: UInt64 = 0
+  public internal(set) var nextSequence: UInt64 = 0
+  /// The highest number of a packet of its present run that was opened here, how many were, and when that was.
+  public internal(set) var highestSequence: UInt64 = 0
+  public internal(set) var receivedCount: UInt64 = 0
+  public internal(set) var heardAt = MonotonicTime(nanoseconds: 0)
+  var budget = PeerBudget(IngressLimits())
 
   public init(identifier: UInt32, agreementKey: AgreementPublicKey, endpoint: Endpoint?) {
     self.identifier = identifier
@@ -61,7 +92,12 @@ public struct Sealer: ~Copyable {
   /// Peers by identifier, ascending, and their places in ``peers``.
   private var sortedIdentifiers: [UInt32]
   private var sortedPlaces: [Int32]
-  public private(set) var drops = InlineArray<11, UInt64>(repeating: 0)
+  private let limits: IngressLimits
+  private var interface: TokenBucket
+  private var strangers: TokenBucket
+  /// Nil until the caller says what time it is: then nothing is over budget.
+  private var time: MonotonicTime?
+  public private(set) var drops = InlineArray<14, UInt64>(repeating: 0)
   /// Who sent the packet that was last dropped as ``DropReason/unknownBoot``, or the STATUS as ``DropReason/staleBoot``,
   /// and from where: a peer that has not heard of this run, or that should learn of its own later one. Nothing of it is
   /// authenticated.
@@ -86,11 +122,15 @@ public struct Sealer: ~Copyable {
   ///   `bootCounter`.
   public init(
     identifier: UInt32, agreementKey: consuming AgreementKey, bootCounter: UInt64, previousBootCounter: UInt64? = nil,
-    networkIdentifier: Digest, epoch: Epoch, peers: [Peer]
+    networkIdentifier: Digest, epoch: Epoch, peers: [Peer], limits: IngressLimits = IngressLimits()
   ) {
     precondition(bootCounter > 0)
+    limits.check()
+    self.limits = limits
+    interface = TokenBucket(perSecond: limits.interfacePerSecond, burst: limits.interfaceBurst)
+    strangers = TokenBucket(perSecond: limits.strangersPerSecond, burst: limits.strangerBurst)
     self.previousBootCounter = previousBootCounter ?? bootCounter - 1
-    precondition(DropReason.allCases.count == 11)
+    precondition(DropReason.allCases.count == 14)
     self.identifier = identifier
     self.bootCounter = bootCounter
     self.networkIdentifier = networkIdentifier
@@ -108,10 +148,14 @@ public struct Sealer: ~Copyable {
     statusKey = SealingKey(deriveKey(from: own, context: anything.span))
     self.agreementKey = agreementKey
     for index in peers.indices {
+      self.peers[index].budget = PeerBudget(limits)
       keys.append(PeerKeys(sharedSecret(with: peers[index].agreementKey), anything.span))
       makeKeys(index)
     }
   }
+
+  /// What follows happens at `now`; budgets fill with time.
+  public mutating func advance(to now: MonotonicTime) { time = max(now, time ?? now) }
 
   /// The peer's place, if it is one.
   public func index(of identifier: UInt32) -> Int? {
@@ -203,7 +247,12 @@ public struct Sealer: ~Copyable {
       Int(header.bodyLength) + PacketHeader.encodedBytes + SealingKey.tagBytes == datagram.count
     else { return drop(.malformed) }
     guard header.receiver == identifier else { return drop(.notForMe) }
+    if let time, !interface.take(1, at: time) { return drop(.interfaceOverBudget) }
     guard let peer = index(of: header.sender) else { return drop(.unknownSender) }
+    if let until = peers[peer].budget.silencedUntil {
+      if let time, time < until { return drop(.silenced) }
+      peers[peer].budget.silencedUntil = nil
+    }
     let clear = datagram.extracting(0..<PacketHeader.encodedBytes)
     let sealed = datagram.extracting(PacketHeader.encodedBytes..<datagram.count)
     let nonce = Self.nonce(header.packetSequence)
@@ -216,12 +265,50 @@ public struct Sealer: ~Copyable {
       return drop(.unknownBoot)
     }
     guard peers[peer].window.isFresh(header.packetSequence) else { return drop(.replayed) }
+    guard mayTry(peer, endpoint) else { return drop(.strangersOverBudget) }
     guard keys[peer].receiving.open(sealed, nonce: nonce, associatedData: clear, into: &output) else {
       return drop(.badSeal)
     }
     peers[peer].window.insert(header.packetSequence)
     peers[peer].endpoint = endpoint
+    peers[peer].receivedCount += 1
+    if header.packetSequence >= peers[peer].highestSequence {
+      peers[peer].highestSequence = header.packetSequence
+      if let time { peers[peer].heardAt = time }
+    }
+    guard isWithinBudget(peer, header.type) else {
+      // What was opened is not handed out.
+      output.removeAll()
+      return drop(.overBudget)
+    }
     return (header.type, peer)
+  }
+
+  /// Whether a seal is worth trying. From a peer's own address it always is; under its name from elsewhere only so often, so
+  /// that a flood of forgeries costs what we grant it, and cannot spend what the peer itself may send.
+  private mutating func mayTry(_ peer: Int, _ endpoint: Endpoint) -> Bool {
+    guard let time, peers[peer].endpoint != endpoint else { return true }
+    return strangers.take(1, at: time)
+  }
+
+  /// Behind the seal: what is counted here its sender did.
+  private mutating func isWithinBudget(_ peer: Int, _ type: PacketType) -> Bool {
+    guard let time else { return true }
+    guard peers[peer].budget.packets.take(1, at: time) else { return false }
+    return type != .want || peers[peer].budget.wants.take(1, at: time)
+  }
+
+  /// A signature inside what this peer sealed does not hold: no accident, and dear to find out. Beyond its budget of them
+  /// the peer is not listened to for a while.
+  public mutating func countBadSignature(of peer: Int) {
+    count(.badSignature)
+    guard let time, !peers[peer].budget.badSignatures.take(1, at: time) else { return }
+    peers[peer].budget.silencedUntil = time.adding(milliseconds: limits.penaltyMilliseconds)
+  }
+
+  public func isSilenced(_ peer: Int) -> Bool {
+    guard let time, let until = peers[peer].budget.silencedUntil else { return false }
+    return time < until
   }
 
   private mutating func openStatus(
@@ -235,6 +322,7 @@ public struct Sealer: ~Copyable {
     }
     let isNewBoot = header.bootCounter > peers[peer].bootCounter
     guard isNewBoot || peers[peer].statusWindow.isFresh(header.packetSequence) else { return drop(.replayed) }
+    guard mayTry(peer, endpoint) else { return drop(.strangersOverBudget) }
     // The sender's boot counter is in the header, which the seal covers; the key depends on it as well.
     let statusContext = context(from: header.sender, to: identifier, header.bootCounter, 0)
     statusKey.replace(derivingFrom: keys[peer].shared, context: statusContext.span)
@@ -249,10 +337,19 @@ public struct Sealer: ~Copyable {
       peers[peer].bootCounter = header.bootCounter
       peers[peer].window = ReplayWindow()
       peers[peer].statusWindow = ReplayWindow()
+      peers[peer].highestSequence = 0
+      peers[peer].receivedCount = 0
       makeKeys(peer)
     }
     peers[peer].statusWindow.insert(header.packetSequence)
     peers[peer].endpoint = endpoint
+    peers[peer].receivedCount += 1
+    peers[peer].highestSequence = max(peers[peer].highestSequence, header.packetSequence)
+    if let time { peers[peer].heardAt = time }
+    guard isWithinBudget(peer, .status) else {
+      output.removeAll()
+      return drop(.overBudget)
+    }
     return (.status, peer)
   }
 
@@ -326,6 +423,8 @@ public struct Sealer: ~Copyable {
     for index in peers.indices {
       peers[index].nextSequence = 0
       peers[index].window = ReplayWindow()
+      peers[index].highestSequence = 0
+      peers[index].receivedCount = 0
       makeKeys(index)
     }
   }

@@ -96,6 +96,9 @@ func run(_ node: LoadedNode) throws(Failure) {
       for entry in entries { node.restore(entry.span) }
       try loop(&host, clock) { (datagram, endpoint, now, host) throws(PlatformError) in
         try node.receive(datagram, from: endpoint, at: now, via: &host)
+      } poll: { (now, host) in
+        if let due = node.nextPoll(after: now.monotonic), due <= now.monotonic { node.poll(at: now, via: &host) }
+        return node.nextPoll(after: now.monotonic)
       } tick: { (now, host) throws(PlatformError) in
         try node.tick(at: now, via: &host)
       }
@@ -201,14 +204,16 @@ private func peers(_ configuration: NodeConfiguration, _ genesis: Genesis) -> [P
 private func loop(
   _ host: inout LinuxHost, _ clock: LinuxClock,
   receive: (Span<UInt8>, Endpoint, Instant, inout LinuxHost) throws(PlatformError) -> Void,
+  poll: (Instant, inout LinuxHost) -> MonotonicTime? = { _, _ in nil },
   tick: (Instant, inout LinuxHost) throws(PlatformError) -> Void
 ) throws(PlatformError) {
   var incoming = try DatagramBatch(datagramBytes: Sealer.maximumDatagramBytes)
   var events = try EventLoop()
   try events.add(host.socket.fileDescriptor, tag: 0)
   var nextTick = clock.monotonic()
+  var nextPoll: MonotonicTime?
   while !ThisProcess.isTerminated {
-    _ = try events.wait(until: nextTick)
+    _ = try events.wait(until: min(nextTick, nextPoll ?? nextTick))
     // At most this many batches between two ticks: a flood must not stop time.
     for _ in 0..<8 {
       try incoming.receive(from: host.socket)
@@ -222,6 +227,7 @@ private func loop(
       try tick(now(clock), &host)
       nextTick = clock.monotonic().adding(milliseconds: 100)
     }
+    nextPoll = poll(now(clock), &host)
     host.flush()
   }
 }
