@@ -20,6 +20,8 @@ public struct DatagramBatch: ~Copyable {
   /// Received datagrams longer than ``datagramBytes``, dropped whole.
   public private(set) var oversizedCount: UInt64 = 0
   public private(set) var systemCallCount: UInt64 = 0
+  /// The most that one system call moved.
+  public private(set) var highWater = 0
 
   /// - Throws: ``PlatformError/Kind/full`` when memory is short.
   public init(datagramBytes: Int) throws(PlatformError) {
@@ -58,6 +60,7 @@ public struct DatagramBatch: ~Copyable {
   /// Sends what waits, in order. What the network loses is counted, not thrown.
   public mutating func flush(by socket: borrowing UDPSocket) throws(PlatformError) {
     guard count > 0 else { return }
+    highWater = max(highWater, count)
     let calls = busbar_batch_send(base, socket.fileDescriptor, Int32(count), &lostCount, &unsendableCount)
     count = 0
     systemCallCount += UInt64(try check(calls))
@@ -75,6 +78,7 @@ public struct DatagramBatch: ~Copyable {
     count = 0
     count = try check(Int64(busbar_batch_receive(base, socket.fileDescriptor)))
     systemCallCount += 1
+    highWater = max(highWater, count)
     for place in 0..<count where busbar_batch_length(base, Int32(place)) < 0 { oversizedCount += 1 }
   }
 

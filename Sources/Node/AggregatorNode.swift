@@ -41,6 +41,12 @@ public struct AggregatorNode: ~Copyable {
   public internal(set) var votingFloor = Period(0)
   public internal(set) var evidenceCount: UInt64 = 0
   public internal(set) var recordsAccepted: UInt64 = 0
+  public internal(set) var decidedValues: UInt64 = 0
+  public internal(set) var decidedNulls: UInt64 = 0
+  /// From the end of a period to the decision about a set, as this node came to know it.
+  public internal(set) var decisionLatency = LatencyHistogram()
+  /// When this node was last called.
+  var instant: Instant?
 
   public init(
     genesis: Genesis, key: PublicKey, index: ReplicaIndex, signer: consuming SigningKey, sealer: consuming Sealer
@@ -219,6 +225,7 @@ public struct AggregatorNode: ~Copyable {
   /// Call about ten times a second.
   public mutating func tick(at now: Instant, via host: inout some NodeHost & ~Copyable) throws(PlatformError) {
     ticks += 1
+    instant = now
     poll(at: now, via: &host)
     if ticks % 5 == 1 { link.greet(via: &host) }
     guard now.clock == .synchronised else { return }
@@ -605,6 +612,7 @@ public struct AggregatorNode: ~Copyable {
     try host.sync()
     apply(certificate)
     slot.isFinished = true
+    noteDecision(certificate)
     remember(slot)
     // Decided without the chain in hand: a member that was away can be outvoted faster than it catches up.
     if let header = certificate.header, header.period > sets[Int(header.owner.rawValue)].headPeriod {
@@ -617,6 +625,14 @@ public struct AggregatorNode: ~Copyable {
     if slot.product.count > 0 {
       link.sendChunks(.product, certificate.owner, certificate.period, productBytes.span, to: peer, via: &host)
     }
+  }
+
+  private mutating func noteDecision(_ certificate: Certificate) {
+    if certificate.header == nil { decidedNulls += 1 } else { decidedValues += 1 }
+    guard let instant,
+      let latency = instant.milliseconds(sinceEndOf: certificate.period, ofSeconds: UInt64(genesis.periodSeconds))
+    else { return }
+    decisionLatency.add(milliseconds: latency)
   }
 
   private func productHash(_ slot: InstanceSlot) -> Digest {
@@ -663,6 +679,7 @@ public struct AggregatorNode: ~Copyable {
     _ datagram: Span<UInt8>, from endpoint: Endpoint, at now: Instant, via host: inout some NodeHost & ~Copyable
   ) throws(PlatformError) {
     link.advance(to: now.monotonic)
+    instant = now
     guard let (type, peer) = try link.open(datagram, from: endpoint, via: &host) else { return }
     // The link keeps the body until it opens the next packet, which is after this call.
     let input = unsafe Span(_unsafeElements: link.openedBody)

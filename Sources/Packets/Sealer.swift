@@ -78,6 +78,10 @@ public struct Sealer: ~Copyable {
   public static let maximumDatagramBytes = 1232
   public static let maximumBodyBytes = maximumDatagramBytes - PacketHeader.encodedBytes - SealingKey.tagBytes
 
+  /// What one peer takes from the heap: itself, an entry of the sorted table, and an object with four keys of 32 bytes, each
+  /// with what an allocation costs beside its bytes.
+  public static let peerBytes = MemoryLayout<Peer>.stride + 12 + 4 * (32 + 16) + 96
+
   public let identifier: UInt32
   public private(set) var bootCounter: UInt64
   /// The boot counter of the run before, as this node's journal has it; 0 without one.

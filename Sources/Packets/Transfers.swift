@@ -65,6 +65,9 @@ public struct Transfers: ~Copyable {
   /// Records that were asked for more often than ``repetitions`` allow.
   public private(set) var refusedCount: UInt64 = 0
   public private(set) var sentCount: UInt64 = 0
+  /// Records owed now, and the most there ever were.
+  private var owed: UInt64 = 0
+  public private(set) var owedHighWater: UInt64 = 0
   /// Records sent another time.
   public private(set) var repeatedCount: UInt64 = 0
 
@@ -145,6 +148,7 @@ public struct Transfers: ~Copyable {
     if objects[place].isUsed, objects[place].owner == owner, objects[place].period == period {
       guard now.milliseconds(since: objects[place].askedAt) >= Self.answerMilliseconds else { return .tooSoon }
     } else {
+      for word in 0..<8 { owed -= UInt64(objects[place].wanted[word].nonzeroBitCount) }
       objects[place] = Object(owner: owner, period: period, isUsed: true)
       for meter in 0..<Self.meters { sequences[place * Self.meters + meter] = Self.never }
     }
@@ -173,8 +177,11 @@ public struct Transfers: ~Copyable {
         }
         wanted |= 1 << UInt64(bit)
       }
+      owed -= UInt64(objects[place].wanted[word].nonzeroBitCount)
+      owed += UInt64(wanted.nonzeroBitCount)
       objects[place].wanted[word] = wanted
     }
+    owedHighWater = max(owedHighWater, owed)
     return .taken
   }
 
@@ -212,6 +219,7 @@ public struct Transfers: ~Copyable {
     for word in 0..<8 where objects[place].wanted[word] != 0 {
       let bit = objects[place].wanted[word].trailingZeroBitCount
       objects[place].wanted[word] &= objects[place].wanted[word] - 1
+      owed -= 1
       return MeterIndex(UInt16(64 * word + bit))
     }
     preconditionFailure("an object that is not idle owes a record")

@@ -26,7 +26,7 @@ struct Verb {
 
   static var all: [Verb] {
     [
-      demo, provision, keygen, checkConfig, run, read, simulateBus, inspect, verify, bench,
+      demo, provision, keygen, checkConfig, run, read, simulateBus, inspect, verify, bench, status,
       Verb(
         name: "version", summary: "print the version", options: [.json], examples: ["busbar version"],
         exitCodes: ["0  done", "2  usage"]),

@@ -67,3 +67,8 @@ const char *busbar_environment(const char *name); // NULL when it is not set
 void busbar_exit(int status);
 
 enum { BUSBAR_SIGTERM = 15, BUSBAR_SIGKILL = 9, BUSBAR_EAGAIN = 11 };
+
+// A stream socket in a folder, for this user's programs. The folder's path may be longer than an address holds.
+int busbar_local_listen(const char *folder, const char *name);  // replaces what an earlier run left there
+int busbar_local_connect(const char *folder, const char *name);
+int busbar_local_accept(int fd);            // does not wait: -EAGAIN when nobody is there
