@@ -3,6 +3,7 @@ import Consensus
 import Cryptography
 import HAL
 import Packets
+import Paillier
 import Units
 import Wire
 

@@ -3,6 +3,7 @@ import Consensus
 import HAL
 import Packets
 import Units
+import Wire
 
 /// How often durations fell below each of some bounds. Fixed, so that every node's files can be added up.
 public struct LatencyHistogram: Sendable {
