@@ -3,7 +3,7 @@
 comma := ,
 targets = $(subst $(comma), ,$(TARGETS))
 
-.PHONY: all setup build cross selftest lint peers demo test fuzz bench-paillier interop-paillier timing-paillier count count-check clean distclean
+.PHONY: all setup build cross selftest lint peers demo test test-peers fuzz bench-paillier interop-paillier timing-paillier count count-check clean distclean
 all: build
 setup:
 	@Toolchain/setup.sh
@@ -22,6 +22,10 @@ demo: build
 	@Toolchain/demo.sh "$(TARGETS)" $(ARGS)
 test:
 	@Toolchain/test.sh
+test-peers: build
+	@Toolchain/setup.sh peers
+	@Toolchain/cross.sh armv6 arm64
+	@Toolchain/peers.sh full
 # Against phe and pypaillier; BENCH="--rounds 5 --bits 2048" shortens it. A table, and build/bench/paillier.json.
 bench-paillier: build
 	@Toolchain/setup.sh benchmarks

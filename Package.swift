@@ -69,15 +69,17 @@ let package = Package(
     .executableTarget(
       name: "busbar",
       dependencies: [
-        "Aggregation", "BigInteger", "Configuration", "Consensus", "Cryptography", "Drivers", "HAL", "LinuxPlatform", "Metering",
-        "Node", "Packets", "Paillier", "SimulatedWorld", "Units", "Wire", "CLinux", "CPlainLoop",
-        "CHeapCount",
+        "Aggregation", "BigInteger", "Configuration", "Consensus", "Cryptography", "Drivers", "HAL", "LinuxPlatform",
+        "Metering",
+        "Node", "Packets", "Paillier", "SimulatedWorld", "Units", "Wire", "CLinux",
+        "CHeapCount", "CPlainLoop",
       ],
       swiftSettings: strict),
     .executableTarget(
       name: "busbar-selftest",
       dependencies: [
-        "Aggregation", "BigInteger", "CLinux", "Consensus", "Cryptography", "HAL", "Metering", "Node", "Packets", "Paillier",
+        "Aggregation", "BigInteger", "CLinux", "Consensus", "Cryptography", "HAL", "Metering", "Node", "Packets",
+        "Paillier",
         "Units",
         "Wire",
       ],
@@ -93,10 +95,13 @@ let package = Package(
     tests("AggregationTests", ["Aggregation", "Consensus", "Cryptography", "Units", "Wire"]),
     tests("PacketsTests", ["Cryptography", "HAL", "Packets", "SimulatedPlatform", "Units", "Wire"]),
     tests("ArchitectureTests", []),
-    tests("ConfigurationTests", ["Configuration", "HAL"]),
-    tests("MeteringTests", ["Metering", "Units"]),
+    tests("ConfigurationTests", ["Configuration", "HAL", "Metering"]),
+    tests("MeteringTests", ["Metering", "Units", "Wire"]),
     tests(
-      "DriversTests", ["CLinux", "Drivers", "HAL", "LinuxPlatform", "Metering", "SimulatedWorld", "Units", "Wire"]),
+      "DriversTests",
+      [
+        "CLinux", "Configuration", "Drivers", "HAL", "LinuxPlatform", "Metering", "SimulatedWorld", "Units", "Wire",
+      ]),
     tests("PlatformTests", ["CLinux", "HAL", "LinuxPlatform", "SimulatedPlatform", "Wire"]),
     tests(
       "NodeTests",

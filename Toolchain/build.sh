@@ -4,4 +4,5 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 # shellcheck source=Toolchain/environment.sh
 . Toolchain/environment.sh
+Toolchain/embed-devices.sh
 exec swift build -c release

@@ -22,6 +22,7 @@ settings() { # sets sdk, triple and scratch
 for target in "$@"; do settings "$target"; done
 
 Toolchain/make-all.sh
+Toolchain/embed-devices.sh
 # SwiftPM does not see that a library inside an SDK changed, so what an earlier bundle was linked into goes.
 stamp=Toolchain/generated/pi.artifactbundle/stamp
 for scratch in .build-arm .build-embedded; do

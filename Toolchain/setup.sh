@@ -11,9 +11,10 @@ cd "$(dirname "$0")/.."
 
 packages=(libgmp-dev libsodium-dev libinih-dev qemu-user # host build and selftest
   gcc libc6-dev make m4 xz-utils dpkg-dev)               # sysroots and GMP
-peer_packages=(python3 python3-venv python3-gmpy2 mbpoll prometheus)
+peer_packages=(python3 python3-venv python3-gmpy2 mbpoll libmodbus-dev prometheus)
 # phe runs on Debian's gmpy2, which uses the same libgmp as our programs: only then are ratios to it fair.
-peer_pins=(pymodbus==3.16.1 pyserial==3.5 cryptography==48.0.0 phe==1.5.0 click==8.1.7)
+peer_pins=(pymodbus==3.16.1 pyserial==3.5 cryptography==48.0.0 phe==1.5.0 click==8.1.7
+  modbus_tk==1.1.5 pysunspec2==1.3.7)
 benchmark_pins=(phe==1.5.0 pypaillier==0.8.0)
 
 as_root() {

@@ -93,7 +93,8 @@ public struct Limbs: ~Copyable {
       }
       for place in 0..<end {
         let shift = UInt(8 * (end - 1 - place))
-        unsafe start.storeBytes(of: UInt8(truncatingIfNeeded: base[index] >> shift), toByteOffset: place, as: UInt8.self)
+        unsafe start.storeBytes(
+          of: UInt8(truncatingIfNeeded: base[index] >> shift), toByteOffset: place, as: UInt8.self)
       }
       initializedCount += byteCount
     }

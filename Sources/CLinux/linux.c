@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -15,6 +16,7 @@
 #include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/timex.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -108,6 +110,53 @@ int busbar_udp_open(const uint8_t address[16], uint16_t port) {
   int no_ipv6 = fd == -EAFNOSUPPORT || fd == -EADDRNOTAVAIL;
   return no_ipv6 && is_for_ipv4(address) ? open_datagrams(AF_INET, address, port) : fd;
 }
+// Connects within the deadline; the socket stays non-blocking.
+static int finish_connecting(int fd, uint64_t deadline) {
+  if (errno != EINPROGRESS) return -errno;
+  int ready = busbar_serial_wait(fd, 1, deadline);
+  if (ready <= 0) return ready == 0 ? -ETIMEDOUT : ready;
+  int error = 0;
+  socklen_t size = sizeof error;
+  if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size) < 0) return -errno;
+  return -error;
+}
+int busbar_tcp_connect(const uint8_t address[16], uint16_t port, uint64_t deadline) {
+  int family = memcmp(address, mapped_prefix, 12) == 0 ? AF_INET : AF_INET6;
+  int fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  if (fd < 0) return -errno;
+  int yes = 1;
+  setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
+  union socket_address a;
+  socklen_t size = set_address(&a, family, address, port);
+  int result = connect(fd, &a.any, size) == 0 ? 0 : finish_connecting(fd, deadline);
+  if (result < 0) close(fd);
+  return result < 0 ? result : fd;
+}
+int busbar_tcp_listen(const uint8_t address[16], uint16_t port) {
+  int family = memcmp(address, mapped_prefix, 12) == 0 ? AF_INET : AF_INET6;
+  int fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  if (fd < 0) return -errno;
+  int yes = 1;
+  setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
+  union socket_address a;
+  socklen_t size = set_address(&a, family, address, port);
+  int result = bind(fd, &a.any, size) == 0 && listen(fd, 16) == 0 ? fd : -errno;
+  if (result < 0) close(fd);
+  return result;
+}
+int busbar_tcp_accept(int fd) {
+  int accepted = accept4(fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+  if (accepted < 0) return -errno;
+  int yes = 1;
+  setsockopt(accepted, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
+  return accepted;
+}
+int64_t busbar_free_bytes(const char *path) {
+  struct statvfs s;
+  return statvfs(path, &s) < 0 ? -errno : (int64_t)s.f_bavail * (int64_t)s.f_frsize;
+}
+int busbar_may_use(const char *path) { return access(path, R_OK | W_OK) == 0 ? 1 : -errno; }
+
 int busbar_udp_port(int fd) {
   union socket_address a;
   socklen_t size = sizeof a;
@@ -120,6 +169,23 @@ int busbar_udp_send(int fd, const void *bytes, size_t count, const uint8_t addre
   union socket_address a;
   socklen_t size = set_address(&a, family, address, port);
   return RESULT((int)sendto(fd, bytes, count, 0, &a.any, size));
+}
+int busbar_udp_probe(const uint8_t address[16], uint16_t port, int milliseconds) {
+  int family = memcmp(address, mapped_prefix, 12) == 0 ? AF_INET : AF_INET6;
+  int fd = socket(family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  if (fd < 0) return -errno;
+  union socket_address a;
+  socklen_t size = set_address(&a, family, address, port);
+  int result = connect(fd, &a.any, size) < 0 || send(fd, "", 0, 0) < 0 ? -errno : 0;
+  struct pollfd item = {.fd = fd, .events = POLLIN};
+  if (result == 0 && poll(&item, 1, milliseconds) > 0) {
+    int error = 0;
+    size = sizeof error;
+    getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size);
+    result = -error;
+  }
+  close(fd);
+  return result;
 }
 int64_t busbar_udp_receive(int fd, void *bytes, size_t capacity, uint8_t address[16], uint16_t *port) {
   union socket_address a = {0};

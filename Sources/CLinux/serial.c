@@ -95,6 +95,15 @@ int busbar_serial_open(const char *path, uint32_t baud, int parity, int *taken, 
   return fd;
 }
 
+int busbar_serial_is_tty(const char *path, int *pseudo) {
+  int fd = open(path, O_RDWR | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
+  if (fd < 0) return -errno;
+  *pseudo = is_pseudo(fd);
+  int result = isatty(fd);
+  close(fd);
+  return result;
+}
+
 void busbar_serial_close(int fd) {
   if (!is_pseudo(fd)) ioctl(fd, TIOCNXCL);
   close(fd);

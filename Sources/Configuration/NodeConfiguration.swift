@@ -26,6 +26,9 @@ public struct NodeConfiguration: Sendable {
   public let listen: Endpoint
   public let trustsClock: Bool
   public let source: MeterSource?
+  /// What the connection can carry, of a meter: its counters are not believed to rise faster. Nil: what the map says, or
+  /// 69 kW where there is none.
+  public let ratedPowerWatts: Int64?
   public let peers: [(name: String, endpoint: Endpoint)]
   /// Path of the board's file, which the caller reads; nil without one.
   public let board: String?
@@ -62,7 +65,7 @@ public struct NodeConfiguration: Sendable {
       if try reader.choice("meter", "source", of: ["modbus", "sysfs"]) == "modbus" {
         source = .modbus(
           map: try reader.choice(
-            "meter", "map", of: ["eastron-sdm630", "eastron-sdm230", "eastron-sdm120", "eastron-sdm72"]),
+            "meter", "map", of: BuiltInDevices.names),
           port: try reader.text("meter", "port", default: board?.serialPort),
           unit: UInt8(try reader.integer("meter", "unit", in: 1...247)),
           baud: UInt32(
@@ -74,8 +77,11 @@ public struct NodeConfiguration: Sendable {
           root: try reader.text("meter", "root", default: board?.sysfsRoot),
           device: try reader.text("meter", "device"))
       }
+      let watts = try reader.integer("meter", "ratedPowerWatts", in: 0...1_000_000_000, default: 0)
+      ratedPowerWatts = watts == 0 ? nil : watts
     } else {
       source = nil
+      ratedPowerWatts = nil
     }
     var peers: [(name: String, endpoint: Endpoint)] = []
     for entry in reader.all("peers") {
@@ -111,6 +117,8 @@ public struct TopologyConfiguration: Sendable {
   public let host: String
   public let basePort: UInt16
   public let busFolder: String
+  /// For every meter's file; nil where it says nothing.
+  public let ratedPowerWatts: Int64?
   public let trustsClock: Bool
 
   public init(file: String, bytes: Span<UInt8>) throws(ConfigurationError) {
@@ -129,6 +137,8 @@ public struct TopologyConfiguration: Sendable {
     host = try reader.text("network", "host")
     basePort = UInt16(try reader.integer("network", "basePort", in: 1024...60000))
     busFolder = try reader.text("meter", "bus")
+    let watts = try reader.integer("meter", "ratedPowerWatts", in: 0...1_000_000_000, default: 0)
+    ratedPowerWatts = watts == 0 ? nil : watts
     trustsClock =
       try reader.choice("network", "clock", of: ["synchronised", "trusted"], default: "synchronised") == "trusted"
     guard modulusBits % 16 == 0 else {

@@ -86,6 +86,10 @@ struct SectionReader: ~Copyable {
     ConfigurationError(file: ini.file, line: entry.line, message: message)
   }
 
+  func wrongLine(_ line: Int, _ message: String) -> ConfigurationError {
+    ConfigurationError(file: ini.file, line: line, message: message)
+  }
+
   /// At the key's line, or where it would stand.
   func wrong(_ section: String, _ key: String, _ message: String) -> ConfigurationError {
     if let entry = ini.entries.first(where: { $0.section == section && $0.key == key }) {

@@ -24,8 +24,27 @@ public enum ClockState: UInt8, Sendable {
   case unsynchronised
 }
 
+/// One instant by both clocks, and whether the second could be believed then.
+public struct Stamp: Hashable, Sendable {
+  public var monotonic: MonotonicTime
+  public var wall: WallTime
+  public var state: ClockState
+
+  public init(monotonic: MonotonicTime, wall: WallTime, state: ClockState) {
+    self.monotonic = monotonic
+    self.wall = wall
+    self.state = state
+  }
+}
+
 public protocol Clock {
   func monotonic() -> MonotonicTime
   func wall() -> WallTime
   func state() -> ClockState
+  /// When the bytes that a port read last had arrived: now, unless the clock belongs to a port that notes it.
+  func stampOfInput() -> Stamp
+}
+
+extension Clock {
+  public func stampOfInput() -> Stamp { Stamp(monotonic: monotonic(), wall: wall(), state: state()) }
 }

@@ -54,35 +54,12 @@ public struct SerialPort: ~Copyable, Port {
   deinit { busbar_serial_close(descriptor) }
 
   public mutating func write(_ bytes: Span<UInt8>, deadline: MonotonicTime) throws(PlatformError) {
-    var offset = 0
-    while offset < bytes.count {
-      try wait(forWriting: true, deadline)
-      let descriptor = descriptor
-      // The pointer lives for the call only; offset < count.
-      let put = bytes.withUnsafeBufferPointer {
-        unsafe busbar_serial_write(descriptor, $0.baseAddress! + offset, $0.count - offset)
-      }
-      if put < 0 && put != -11 { throw .serial(Int(put)) }
-      offset += max(0, Int(put))
-    }
+    try DescriptorIO.write(descriptor, bytes, deadline)
   }
 
   @_lifetime(output: copy output)
   public mutating func read(into output: inout OutputSpan<UInt8>, deadline: MonotonicTime) throws(PlatformError) {
-    precondition(output.freeCapacity > 0)
-    while true {
-      try wait(forWriting: false, deadline)
-      let descriptor = descriptor
-      let got = output.withUnsafeMutableBufferPointer { buffer, count in
-        // read() initialises what it returns, behind the `count` bytes that are there.
-        let got = unsafe busbar_serial_read(descriptor, buffer.baseAddress! + count, buffer.count - count)
-        if got > 0 { count += Int(got) }
-        return got
-      }
-      if got > 0 { return }
-      if got == 0 { throw PlatformError(.disconnected) }
-      if got != -11 { throw .serial(Int(got)) }
-    }
+    try DescriptorIO.read(descriptor, into: &output, deadline)
   }
 
   public mutating func discardInput() throws(PlatformError) {
@@ -91,14 +68,4 @@ public struct SerialPort: ~Copyable, Port {
   }
 
   public mutating func wait(until time: MonotonicTime) { busbar_serial_sleep_until(time.nanoseconds) }
-
-  private func wait(forWriting: Bool, _ deadline: MonotonicTime) throws(PlatformError) {
-    let result = busbar_serial_wait(descriptor, forWriting ? 1 : 0, deadline.nanoseconds)
-    switch result {
-    case 1: return
-    case 0: throw PlatformError(.timedOut)
-    case 2: throw PlatformError(.disconnected)
-    default: throw .serial(Int(result))
-    }
-  }
 }

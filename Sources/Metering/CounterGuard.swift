@@ -29,15 +29,19 @@ public struct CounterGuard: Sendable {
   public let ratedPowerMilliwatts: Int64
   /// One step of the counter as the device sends it.
   public let quantum: MilliwattHours
+  /// Where the device's register starts again at 0; nil when it never does. Only the map knows.
+  public let modulus: MilliwattHours?
   public private(set) var last: MilliwattHours?
   private var lastNanoseconds: UInt64 = 0
   private var candidate = MilliwattHours(0)
   /// Invariant: < readingsForReset
   private var repeats: UInt8 = 0
 
-  public init(ratedPowerMilliwatts: Int64, quantum: MilliwattHours) {
+  public init(ratedPowerMilliwatts: Int64, quantum: MilliwattHours, modulus: MilliwattHours? = nil) {
     precondition(ratedPowerMilliwatts > 0)
     precondition(quantum.value >= 0)
+    precondition(modulus?.value ?? 1 > 0)
+    self.modulus = modulus
     self.ratedPowerMilliwatts = ratedPowerMilliwatts
     self.quantum = quantum
   }
@@ -58,13 +62,25 @@ public struct CounterGuard: Sendable {
     guard let last else {
       return value.value == 0 ? judgeFall(value, monotonicNanoseconds) : settle(value, monotonicNanoseconds)
     }
-    if value < last { return judgeFall(value, monotonicNanoseconds) }
+    if value < last {
+      if let moved = wrapped(from: last, to: value), moved <= allowance(until: monotonicNanoseconds) {
+        _ = settle(value, monotonicNanoseconds)
+        return .advanced(by: moved)
+      }
+      return judgeFall(value, monotonicNanoseconds)
+    }
     repeats = 0
     let allowed = allowance(until: monotonicNanoseconds)
     let moved = value.value - last.value
     if moved > allowed.value { return .suspect(.jumped(to: value, allowed: allowed)) }
     _ = settle(value, monotonicNanoseconds)
     return .advanced(by: MilliwattHours(moved))
+  }
+
+  /// What a counter moved that passed its modulus once.
+  private func wrapped(from old: MilliwattHours, to new: MilliwattHours) -> MilliwattHours? {
+    guard let modulus, old < modulus, new < modulus else { return nil }
+    return MilliwattHours(modulus.value - old.value + new.value)
   }
 
   /// ratedPower × elapsed × 1.2 + quantum since the last accepted reading.

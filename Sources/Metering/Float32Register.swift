@@ -12,28 +12,12 @@ public enum RegisterError: Error, Equatable, Sendable, CustomStringConvertible {
   }
 }
 
-/// The order in which two registers, each high byte first, make up 32 bits.
-public enum WordOrder: UInt8, Sendable {
-  /// High word first.
-  case abcd
-  /// Low word first.
-  case cdab
-}
-
 /// An IEEE 754 binary32 in two registers, turned into a scaled integer without floating point: boards without a
 /// floating-point unit and hosts agree to the last digit.
 public struct Float32Register: Equatable, Sendable {
   public let bits: UInt32
 
   public init(bits: UInt32) { self.bits = bits }
-
-  public init(first: UInt16, second: UInt16, order: WordOrder) {
-    bits =
-      switch order {
-      case .abcd: UInt32(first) << 16 | UInt32(second)
-      case .cdab: UInt32(second) << 16 | UInt32(first)
-      }
-  }
 
   /// value × factor, rounded half to even; -0.0 gives 0.
   /// - Precondition: 0 < factor <= 2^39, so that the product with a 24-bit significand is exact.

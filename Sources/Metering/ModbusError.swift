@@ -5,12 +5,19 @@ public enum ModbusError: Error, Equatable, Sendable, CustomStringConvertible {
   case wrongUnit(expected: UInt8, received: UInt8)
   case wrongFunction(expected: UInt8, received: UInt8)
   case wrongByteCount(expected: UInt8, received: UInt8)
-  /// Our own request came back, as from adapters with local echo: drop its 8 bytes and read on.
+  /// TCP only: the answer to an earlier request. Drop it and read on.
+  case wrongTransaction(expected: UInt16, received: UInt16)
+  /// TCP only: the stream does not hold Modbus frames here, or lost its place. Only a new connection helps.
+  case notModbus
+  /// A write was confirmed for other registers, or another value, than were sent.
+  case wrongConfirmation
+  /// Our own request came back, as from adapters with local echo: drop it and read on.
   case echo
   /// The slave refused: 1 function, 2 address, 3 value, 4 device failure, 5 acknowledge, 6 busy, 8 memory parity,
   /// 10 gateway path, 11 gateway target silent.
   case exception(UInt8)
-  /// Units are 1...247; 1...125 registers from an address whose end is below 65536.
+  /// Units are 1...247, and 255 for a TCP device itself; 1...125 registers read and 1...16 written, from an address
+  /// whose end is below 65536.
   case invalidRequest
 
   public var description: String {
@@ -19,9 +26,28 @@ public enum ModbusError: Error, Equatable, Sendable, CustomStringConvertible {
     case .wrongUnit(let expected, let received): "unit \(received) answered instead of \(expected)"
     case .wrongFunction(let expected, let received): "function \(received) came back for \(expected)"
     case .wrongByteCount(let expected, let received): "\(received) data bytes came back, expected \(expected)"
+    case .wrongTransaction(let expected, let received): "transaction \(received) came back for \(expected)"
+    case .notModbus: "not a Modbus/TCP frame"
+    case .wrongConfirmation: "another write was confirmed"
     case .echo: "the request came back"
     case .exception(let code): "exception \(code)"
     case .invalidRequest: "invalid request"
+    }
+  }
+
+  /// One word for statistics and JSON.
+  public var name: String {
+    switch self {
+    case .checksum: "crc"
+    case .wrongUnit: "wrongUnit"
+    case .wrongFunction: "wrongFunction"
+    case .wrongByteCount: "shortFrame"
+    case .wrongTransaction: "wrongTransaction"
+    case .notModbus: "notModbus"
+    case .wrongConfirmation: "wrongConfirmation"
+    case .echo: "echo"
+    case .exception: "exception"
+    case .invalidRequest: "invalidRequest"
     }
   }
 }

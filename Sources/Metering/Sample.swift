@@ -1,33 +1,56 @@
-/// What a sample measures; its unit follows from it. Import from the grid is positive.
+/// What a sample measures; its unit follows from it.
+///
+/// Signs: at the grid import is positive and export negative; an inverter's production is positive, and what it produced
+/// is counted as export. Devices that see it otherwise are turned round by their map (`invert`).
 public enum Quantity: UInt8, Sendable, CaseIterable, CustomStringConvertible {
-  case activePower
-  case importEnergy
-  case exportEnergy
   case voltage
   case current
+  case activePower
+  case reactivePower
+  case apparentPower
+  case powerFactor
   case frequency
+  case activeEnergyImport
+  case activeEnergyExport
 
   public var description: String {
     switch self {
-    case .activePower: "activePower"
-    case .importEnergy: "importEnergy"
-    case .exportEnergy: "exportEnergy"
     case .voltage: "voltage"
     case .current: "current"
+    case .activePower: "activePower"
+    case .reactivePower: "reactivePower"
+    case .apparentPower: "apparentPower"
+    case .powerFactor: "powerFactor"
     case .frequency: "frequency"
+    case .activeEnergyImport: "activeEnergyImport"
+    case .activeEnergyExport: "activeEnergyExport"
     }
+  }
+
+  public init?(name: String) {
+    for quantity in Self.allCases where quantity.description == name {
+      self = quantity
+      return
+    }
+    return nil
   }
 
   /// The unit of ``Sample/value``.
   public var unit: String {
     switch self {
-    case .activePower: "mW"
-    case .importEnergy, .exportEnergy: "mWh"
     case .voltage: "mV"
     case .current: "mA"
+    case .activePower: "mW"
+    case .reactivePower: "mvar"
+    case .apparentPower: "mVA"
+    case .powerFactor: "ppm"
     case .frequency: "mHz"
+    case .activeEnergyImport, .activeEnergyExport: "mWh"
     }
   }
+
+  /// Counters grow; everything else is a momentary value.
+  public var isCounter: Bool { self == .activeEnergyImport || self == .activeEnergyExport }
 }
 
 /// How far a sample can be believed. An old value never carries a fresh time stamp. (`reference/hal.md` §7)

@@ -77,10 +77,11 @@ public struct AggregatorNode: ~Copyable {
     }
   }
 
-  /// Ticks of a tenth of a second. View 0 lasts until its primary must have proposed, be it NULL, and a second more.
+  /// Ticks of a tenth of a second. View 0 lasts until its primary must have proposed, be it NULL, and half a second more:
+  /// a later view should still end before the meters read again, so that they know what to build on.
   static func timing(_ genesis: Genesis) -> Timing {
     Timing(
-      firstViewTicks: max(20, genesis.periodSeconds * 5 + 10), viewTicks: 20, collectTicks: 5, retransmitTicks: 3)
+      firstViewTicks: max(20, genesis.periodSeconds * 5 + 5), viewTicks: 20, collectTicks: 5, retransmitTicks: 3)
   }
 
   var periodMilliseconds: UInt64 { UInt64(genesis.periodSeconds) * 1000 }
@@ -210,11 +211,15 @@ public struct AggregatorNode: ~Copyable {
       ciphertextHash: RecordStatement.ciphertextHash(ciphertext))
   }
 
-  /// Moves the set's chain on to a decided value that builds on its head.
+  /// Moves the set's chain on to a decided value that builds on its head; one that does not shows that this replica is
+  /// behind.
   private func apply(_ certificate: Certificate) {
     guard let header = certificate.header else { return }
     let set = sets[Int(certificate.owner.rawValue)]
-    guard header.previous == set.head else { return }
+    guard header.previous == set.head else {
+      set.latestPeriod = max(set.latestPeriod, header.period)
+      return
+    }
     set.coverage.advance(header.contributors, to: header.period)
     set.head = header.digest
     set.headPeriod = header.period
@@ -231,9 +236,11 @@ public struct AggregatorNode: ~Copyable {
     guard now.clock == .synchronised else { return }
     let current = now.period(ofSeconds: UInt64(genesis.periodSeconds))
     if !isConfirmed { try confirm(current, via: &host) }
-    if ticks % 5 == 0 { askForTables(via: &host) }
     for member in 0..<genesis.members {
       let owner = ReplicaIndex(member)
+      let set = sets[Int(member)]
+      // The table of the newest certificate is the way back; it may be newer by the time that the table is asked for.
+      if set.latestPeriod > set.headPeriod, ticks % 3 == 0 { ask(.certificate, owner, Period(0), via: &host) }
       for back in UInt64(1)...Self.periodsKept where current.rawValue >= genesis.firstPeriod.rawValue + back {
         let period = Period(current.rawValue - back)
         // Older instances go on only where this replica has signed: somebody may need its vote.
@@ -274,7 +281,7 @@ public struct AggregatorNode: ~Copyable {
   ) throws(PlatformError) {
     if slot.instance.decided != nil {
       // Decided by votes without the value in hand: fetch the certificate.
-      if ticks % 3 == 0 { askOthers(.certificate, slot, via: &host) }
+      if ticks % 3 == 0 { ask(.certificate, slot.instance.owner, slot.instance.period, via: &host) }
       return
     }
     if slot.instance.awaitsProposal { try lead(slot, elapsed, via: &host) }
@@ -282,34 +289,15 @@ public struct AggregatorNode: ~Copyable {
     try step(slot, .tick, via: &host)
   }
 
-  /// Asks one member, in turn, for the coverage table behind each certificate that waits for it.
-  private mutating func askForTables(via host: inout some NodeHost & ~Copyable) {
-    for set in sets {
-      guard let pending = set.pending else { continue }
-      guard pending.period > set.headPeriod else {
-        set.pending = nil
-        continue
-      }
-      let turn = (UInt64(index.rawValue) + 1 + ticks / 5 % UInt64(genesis.members - 1)) % UInt64(genesis.members)
-      guard let peer = link.peer(.aggregator(ReplicaIndex(UInt16(turn)))) else { continue }
-      link.want(
-        Want(
-          object: .coverageTable, owner: set.owner, meter: MeterIndex(0), period: pending.period,
-          missing: FixedBytes()),
-        from: peer, via: &host)
-    }
-  }
-
-  private mutating func askOthers(
-    _ object: ObjectKind, _ slot: InstanceSlot, via host: inout some NodeHost & ~Copyable
+  /// Asks the others in turn.
+  private mutating func ask(
+    _ object: ObjectKind, _ owner: ReplicaIndex, _ period: Period, via host: inout some NodeHost & ~Copyable
   ) {
     let other = ReplicaIndex(
       UInt16((UInt64(index.rawValue) + 1 + ticks / 3 % UInt64(genesis.members - 1)) % UInt64(genesis.members)))
     guard let peer = link.peer(.aggregator(other)) else { return }
     link.want(
-      Want(
-        object: object, owner: slot.instance.owner, meter: MeterIndex(0), period: slot.instance.period,
-        missing: FixedBytes()),
+      Want(object: object, owner: owner, meter: MeterIndex(0), period: period, missing: FixedBytes()),
       from: peer, via: &host)
   }
 
@@ -614,11 +602,6 @@ public struct AggregatorNode: ~Copyable {
     slot.isFinished = true
     noteDecision(certificate)
     remember(slot)
-    // Decided without the chain in hand: a member that was away can be outvoted faster than it catches up.
-    if let header = certificate.header, header.period > sets[Int(header.owner.rawValue)].headPeriod {
-      sets[Int(header.owner.rawValue)].pending = certificate
-      askForTables(via: &host)
-    }
     try host.publish(.certificate, period: certificate.period, owner: certificate.owner, certificateBytes.span)
     guard slot.instance.primary == index, let peer = link.peer(.bookkeeper) else { return }
     link.sendChunks(.certificate, certificate.owner, certificate.period, certificateBytes.span, to: peer, via: &host)
@@ -896,7 +879,10 @@ public struct AggregatorNode: ~Copyable {
     _ certificate: Certificate, from peer: Int, via host: inout some NodeHost & ~Copyable
   ) throws(PlatformError) {
     let set = sets[Int(certificate.owner.rawValue)]
-    if let header = certificate.header, header.previous != set.head {
+    // One that was finished while the set was behind is not applied again: the table makes it durable with its chain.
+    if let header = certificate.header,
+      header.previous != set.head || existingSlot(header.owner, header.period)?.isFinished == true
+    {
       guard header.period > set.headPeriod else { return }
       set.pending = certificate
       link.want(

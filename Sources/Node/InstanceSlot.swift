@@ -100,6 +100,8 @@ final class SetState {
   var head: Digest
   /// Period of the last decided header; 0 before the first.
   var headPeriod = Period(0)
+  /// The latest period known to have a value; later than `headPeriod` while this replica is behind.
+  var latestPeriod = Period(0)
   /// A newer certificate that waits for its coverage table.
   var pending: Certificate?
   let inclusions: InclusionStore

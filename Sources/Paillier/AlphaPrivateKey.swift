@@ -53,7 +53,8 @@ public struct ProfiledAlphaPrivateKey<Profile: ArithmeticProfile>: ~Copyable {
   }
 
   /// Whether h^alpha is −1 modulo the prime and h itself is not: its order is then 2·alpha.
-  private static func generates(_ h: borrowing Integer, _ alpha: borrowing Integer, _ prime: borrowing Integer) -> Bool {
+  private static func generates(_ h: borrowing Integer, _ alpha: borrowing Integer, _ prime: borrowing Integer) -> Bool
+  {
     let minusOne = prime.minus(Integer(1))
     let residue = h.modulo(prime)
     return residue.sign > 0 && residue.compared(to: minusOne) != 0

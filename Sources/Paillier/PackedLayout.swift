@@ -60,7 +60,9 @@ public struct PackedLayout: Equatable, Sendable {
   public func width(_ slot: Int) -> Int { slots[slot].valueBits + guardBits + 1 }
 
   /// Appends the plaintext of one record under `key`, for ``ProfiledEncryptor/encrypt(plaintext:using:into:)``.
-  public func pack(_ values: Span<Int64>, for key: PublicKey, into output: inout OutputSpan<UInt8>) throws(PaillierError) {
+  public func pack(
+    _ values: Span<Int64>, for key: PublicKey, into output: inout OutputSpan<UInt8>
+  ) throws(PaillierError) {
     guard values.count == slots.count else { throw .wrongSlotCount(values.count) }
     var result = Integer()
     for index in slots.indices.reversed() {

@@ -75,7 +75,10 @@ public struct EastronSlave: Sendable {
 
   /// What the register pair says; addresses without a parameter read 0.
   static func value(atAddress address: Int, _ house: SimulatedHouse) -> Float {
-    let volts: Int64 = 228_000 + Int64(SimulatedHouse.hash(house.seed ^ 0xE0, UInt64(house.seconds / 60)) % 4_001)
+    let volts: Int64 =
+      house.feederMillivolts > 0
+      ? house.feederMillivolts
+      : 228_000 + Int64(SimulatedHouse.hash(house.seed ^ 0xE0, UInt64(house.seconds / 60)) % 4_001)
     let watts = Float(house.powerWatts)
     switch address {
     case 0x0000: return Float(volts) / 1_000  // 30001 phase 1 voltage

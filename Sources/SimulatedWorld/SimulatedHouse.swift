@@ -14,6 +14,8 @@ public struct SimulatedHouse: Sendable {
   public private(set) var seconds: Int64
   /// Positive is import from the grid.
   public private(set) var powerWatts: Int64 = 0
+  /// What the feeder gives here; 0 leaves it to the meter to make one up.
+  public var feederMillivolts: Int64 = 0
   private var importWattSeconds: Int64
   private var exportWattSeconds: Int64
 
@@ -33,6 +35,12 @@ public struct SimulatedHouse: Sendable {
   /// Register readings: whole watt-hours, never falling.
   public var importWattHours: Int64 { importWattSeconds / Self.wattSecondsPerWattHour }
   public var exportWattHours: Int64 { exportWattSeconds / Self.wattSecondsPerWattHour }
+
+  /// Both registers, as after a reset or just before the end of the display.
+  public mutating func setCounters(wattHours: Int64) {
+    importWattSeconds = wattHours * Self.wattSecondsPerWattHour
+    exportWattSeconds = wattHours * Self.wattSecondsPerWattHour
+  }
 
   /// Lives on until `target`; nothing when that is past. Many short calls and one long one end alike.
   public mutating func advance(to target: Int64) {

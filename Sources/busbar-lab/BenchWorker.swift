@@ -151,7 +151,9 @@ private final class BenchOperations {
         sum.replace { sum in root.replace { root in try? key.prove(ciphertext.span, sum: &sum, root: &root) } }
       }
     case "verifyProof":
-      repeated(count) { try? key.publicKey.verify(ciphertext: ciphertext.span, sum: provenSum.span, root: provenRoot.span) }
+      repeated(count) {
+        try? key.publicKey.verify(ciphertext: ciphertext.span, sum: provenSum.span, root: provenRoot.span)
+      }
     case "mpz-aggregate": repeated(count) { accumulator = accumulator.times(factor).modulo(square) }
     case "mpz-powm": repeated(count) { accumulator = base.power(publicExponent: n, modulo: square) }
     default: return nil

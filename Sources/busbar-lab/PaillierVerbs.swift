@@ -175,7 +175,9 @@ func batch(_ path: String) throws(LabError) {
     case "given":
       guard words.count == 3, let r = Integer(decimal: words[1]) else { throw .usage }
       out.replace { out in
-        do throws(PaillierError) { try publicKey.encryptPlain(message.span, r: r, into: &out) } catch { failure = error }
+        do throws(PaillierError) {
+          try publicKey.encryptPlain(message.span, r: r, into: &out)
+        } catch { failure = error }
       }
       print(decimal(array(out.span)))
     default: throw .usage

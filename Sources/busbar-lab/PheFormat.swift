@@ -20,8 +20,11 @@ func readJSON(_ path: String) throws(LabError) -> [String: Any] {
 
 /// Writes a new file of mode 0600 when `secret`, never over another one; a public file may be replaced.
 func writeFile(_ text: String, to path: String, secret: Bool) throws(LabError) {
-  let descriptor = open(path, secret ? O_WRONLY | O_CREAT | O_EXCL : O_WRONLY | O_CREAT | O_TRUNC, secret ? 0o600 : 0o644)
-  guard descriptor >= 0 else { throw .file(path, errno == EEXIST ? "exists; a key is never overwritten" : "cannot be written") }
+  let flags = O_WRONLY | O_CREAT | (secret ? O_EXCL : O_TRUNC)
+  let descriptor = open(path, flags, secret ? 0o600 : 0o644)
+  guard descriptor >= 0 else {
+    throw .file(path, errno == EEXIST ? "exists; a key is never overwritten" : "cannot be written")
+  }
   let handle = FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
   do { try handle.write(contentsOf: Data((text + "\n").utf8)) } catch { throw .file(path, "cannot be written") }
 }
@@ -83,7 +86,8 @@ func readPrimes(_ path: String) throws(LabError) -> (p: [UInt8], q: [UInt8]) {
 
 func publicJSON(_ key: PublicKey) -> String {
   let n = [UInt8](capacity: key.modulusBytes) { out in key.writeModulus(into: &out) }
-  return #"{"kty": "DAJ", "alg": "PAI-GN1", "key_ops": ["encrypt"], "n": "\#(base64URL(n))", "kid": "busbar \#(key.keyIdentifier)"}"#
+  return #"{"kty": "DAJ", "alg": "PAI-GN1", "key_ops": ["encrypt"], "n": "\#(base64URL(n))", "#
+    + #""kid": "busbar \#(key.keyIdentifier)"}"#
 }
 
 func privateJSON(_ key: borrowing PrivateKey) -> String {
@@ -95,7 +99,8 @@ func privateJSON(_ key: borrowing PrivateKey) -> String {
   first.replace { p in second.replace { q in key.writePrimes(p: &p, q: &q) } }
   p = array(first.span)
   q = array(second.span)
-  return #"{"kty": "DAJ", "key_ops": ["decrypt"], "p": "\#(base64URL(p))", "q": "\#(base64URL(q))", "pub": \#(publicJSON(key.publicKey)), "kid": "busbar \#(key.publicKey.keyIdentifier)"}"#
+  return #"{"kty": "DAJ", "key_ops": ["decrypt"], "p": "\#(base64URL(p))", "q": "\#(base64URL(q))", "#
+    + #""pub": \#(publicJSON(key.publicKey)), "kid": "busbar \#(key.publicKey.keyIdentifier)"}"#
 }
 
 /// A ciphertext file.

@@ -29,7 +29,8 @@ func timingTest(samples: Int) throws(LabError) {
   print("profile    samples  worst |t| over the percentiles 50, 75, 90, 99, 100")
   print("hardened  \(samples)  \(hardened)")
   print("fast      \(samples)  \(fast)   (positive control)")
-  print("dudect calls |t| > 10 a leak for sure and below 5 no evidence of one; noise of a shared machine hides small ones")
+  print(
+    "dudect calls |t| > 10 a leak for sure and below 5 no evidence of one; noise of a shared machine hides small ones")
 }
 
 private func welch<Profile: ArithmeticProfile>(

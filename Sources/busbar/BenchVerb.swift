@@ -249,7 +249,9 @@ private func benchPool(_ encryptor: consuming FastEncryptor, _ watch: Stopwatch)
   }
 }
 
-private func benchDecryption(_ key: borrowing PrivateKey, _ ciphertext: [UInt8], _ watch: Stopwatch) throws(PaillierError) {
+private func benchDecryption(
+  _ key: borrowing PrivateKey, _ ciphertext: [UInt8], _ watch: Stopwatch
+) throws(PaillierError) {
   let publicKey = key.publicKey
   var out = ByteBuffer(capacity: publicKey.modulusBytes)
   var root = ByteBuffer(capacity: publicKey.modulusBytes)

@@ -55,7 +55,8 @@ struct Demo {
     let text =
       "[group]\naggregators = \(Self.aggregators)\nmetersPerSet = \(Self.metersPerSet)\n"
       + "periodSeconds = \(periodSeconds)\n[network]\nhost = 127.0.0.1\nbasePort = \(basePort)\nclock = trusted\n"
-      + "[meter]\nbus = \(folder)/bus\n"
+      // Half an hour of energy moves in a period of some seconds.
+      + "[meter]\nbus = \(folder)/bus\nratedPowerWatts = \(69_000 * SimulatedBusOptions.defaultClockFactor)\n"
     say("making keys of \(Self.nodeNames.count) nodes in \(folder)")
     var provisioning = Provisioning(
       topology: try loadTopology("\(folder)/topology.ini", Array(text.utf8)), text: Array(text.utf8), folder: folder)
@@ -133,8 +134,9 @@ struct Demo {
   private mutating func follow(_ report: inout DemoReport) throws(Failure) {
     let period = periodSeconds * 1000
     let killMoment = (report.killPeriod + 1) * period - period / 2
-    // Each set's last period may need most of the next one; then the proofs travel to the meters.
-    let end = (report.lastPeriod + 2) * period
+    // Each set's last period may need most of the next one, with a view change all of it; then the proofs travel to the
+    // meters.
+    let end = (report.lastPeriod + (options.kill == nil ? 2 : 3)) * period
     let firstEnd = (report.firstPeriod + 1) * period
     say(
       "periods of \(periodSeconds) s; the first ends in \((max(firstEnd, wallMilliseconds) - wallMilliseconds) / 1000) s"

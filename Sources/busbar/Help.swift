@@ -26,7 +26,8 @@ struct Verb {
 
   static var all: [Verb] {
     [
-      demo, provision, keygen, checkConfig, run, read, simulateBus, inspect, verify, bench, status,
+      demo, provision, keygen, checkConfig, run, read, scan, dump, limit, capture, replay, simulateBus, doctor, inspect,
+      verify, bench, status,
       Verb(
         name: "version", summary: "print the version", options: [.json], examples: ["busbar version"],
         exitCodes: ["0  done", "2  usage"]),
@@ -115,37 +116,6 @@ struct Verb {
       ])
   }
 
-  private static var read: Verb {
-    Verb(
-      name: "read", summary: "read a Modbus meter once",
-      options: [
-        Option(name: "port", value: "PATH", text: "serial device, such as /dev/ttyUSB0", isRequired: true),
-        Option(
-          name: "map", value: "NAME", text: "eastron-sdm120, -sdm230, -sdm72 or -sdm630 (eastron-sdm630)"),
-        Option(name: "unit", value: "N", text: "Modbus address, 1...247 (1)"),
-        Option(name: "baud", value: "N", text: "bits a second, 1200...115200 (9600)"),
-        Option(name: "parity", value: "NAME", text: "none, even or odd (none)"),
-        .json,
-      ],
-      examples: ["busbar read --port /dev/ttyUSB0 --map eastron-sdm120 --unit 3"],
-      exitCodes: ["0  done", "1  the meter cannot be read", "2  usage"])
-  }
-
-  private static var simulateBus: Verb {
-    Verb(
-      name: "simulate-bus", summary: "houses behind Modbus slaves on pseudoterminals, until SIGTERM",
-      options: [
-        Option(
-          name: "folder", value: "FOLDER", text: "where bus/meter-K and truth/meter-K.txt go, K from 0",
-          isRequired: true),
-        Option(name: "houses", value: "N", text: "1...1024 (1)"),
-        Option(name: "seed", value: "N", text: "the same seed makes the same houses (1)"),
-        .json,
-      ],
-      notes: ["Prints one JSON object a line for each device, with or without --json."],
-      examples: ["busbar simulate-bus --houses 2 --folder /tmp/houses &", "busbar read --port /tmp/houses/bus/meter-0"])
-  }
-
   private static var inspect: Verb {
     Verb(
       name: "inspect", operands: "[KIND] FILE", words: 1...2, summary: "say what a file is, and what it says in public",
@@ -203,8 +173,15 @@ struct Verb {
     var usage = "usage: busbar \(name)"
     if !operands.isEmpty { usage += " " + operands }
     for option in options where option.isRequired { usage += " --\(option.name) \(option.value ?? "")" }
+    var width = usage.utf8.count
     for option in options where !option.isRequired {
-      usage += " [--\(option.name)\(option.value.map { " " + $0 } ?? "")]"
+      let word = " [--\(option.name)\(option.value.map { " " + $0 } ?? "")]"
+      if width + word.utf8.count > 100 {
+        usage += "\n      "
+        width = 6
+      }
+      usage += word
+      width += word.utf8.count
     }
     var text = "\(name): \(summary)\n\n\(usage)\n"
     if !options.isEmpty { text += "\n" }

@@ -61,11 +61,8 @@ private func perform(_ verb: Verb, _ arguments: Arguments) throws(Failure) -> In
   case "keygen": try keygen(try arguments.required("out"), json: json)
   case "check-config": try checkConfiguration(arguments.words[0], json: json)
   case "run": try run(try loadNode(try arguments.required("config")))
-  case "read":
-    let code = runRead(try ReadOptions(arguments), clock: LinuxClock())
-    if code != 0, json { printLine("{\"error\":\"the meter cannot be read\"}") }
-    return code
-  case "simulate-bus": return runSimulatedBus(try SimulatedBusOptions(arguments))
+  case "read", "scan", "dump", "limit", "capture", "replay", "doctor", "simulate-bus":
+    return try performOnHardware(verb.name, arguments)
   case "inspect": try inspect(arguments)
   case "verify": try verify(arguments)
   case "bench": try bench(arguments)

@@ -124,7 +124,8 @@ struct Provisioning: ~Copyable {
           try node(
             "meter", meterName(owner, index), bookkeeperPort + 1 + place,
             "owner = \(owner)\nindex = \(index)\n\n[meter]\nsource = modbus\nmap = eastron-sdm630\n"
-              + "port = \(topology.busFolder)/meter-\(place)\nunit = 1\nbaud = 9600\nparity = none\n" + aggregators))
+              + "port = \(topology.busFolder)/meter-\(place)\nunit = 1\nbaud = 9600\nparity = none\n"
+              + (topology.ratedPowerWatts.map { "ratedPowerWatts = \($0)\n" } ?? "") + aggregators))
       }
     }
     return result

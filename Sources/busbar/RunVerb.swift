@@ -137,7 +137,7 @@ func run(_ node: LoadedNode) throws(Failure) {
         index: MeterIndex(configuration.index), signer: signer,
         closingKey: SelfSealingKey(SecretBytes(copying: identity.closingSeed.span)), sealer: sealer)
       for entry in entries { node.restore(entry.span) }
-      var reader = try EnergyReader(configuration.source, clock)
+      var reader = try EnergyReader(configuration, clock, resumingFrom: node.latest)
       var state = ""
       var readAt: MonotonicTime?
       var deviceFailures: UInt64 = 0
@@ -318,30 +318,94 @@ private func now(_ clock: LinuxClock) -> Instant {
   Instant(monotonic: clock.monotonic(), wall: clock.wall(), clock: clock.state())
 }
 
-/// The energy registers of whatever meter the configuration names. A failed read is tried again at the next tick.
+/// The energy registers of whatever meter the configuration names, as far as they can be believed. A failed or doubtful
+/// read is tried again at the next tick. The port is opened for each reading, so a plug that was pulled does not matter.
 struct EnergyReader: ~Copyable {
+  /// Three phases of 100 A.
+  private static let defaultRatedPowerWatts: Int64 = 69_000
+
   private let source: MeterSource?
   private let clock: LinuxClock
+  private let map: DeviceMap?
+  private var counters: GuardedCounters?
+  private var told = ""
 
-  init(_ source: MeterSource?, _ clock: LinuxClock) throws(PlatformError) {
-    self.source = source
+  /// - Parameter registers: what was accepted before a restart.
+  init(
+    _ configuration: NodeConfiguration, _ clock: LinuxClock, resumingFrom registers: EnergyRegisters?
+  ) throws(PlatformError) {
+    source = configuration.source
     self.clock = clock
+    switch source {
+    case .modbus(let name, _, _, _, _):
+      let found: DeviceMap?
+      do throws(ConfigurationError) { found = try BuiltInDevices.map(named: name) } catch {
+        throw PlatformError(.invalid)
+      }
+      guard let found else { throw PlatformError(.notFound) }
+      map = found
+      var rule = found.counter
+      if let watts = configuration.ratedPowerWatts { rule.ratedPowerMilliwatts = watts * 1_000 }
+      counters = GuardedCounters(rule)
+    case .sysfs:
+      map = nil
+      let watts = configuration.ratedPowerWatts ?? Self.defaultRatedPowerWatts
+      // A reading is rounded to whole mWh.
+      counters = GuardedCounters(CounterRule(ratedPowerMilliwatts: watts * 1_000, quantumMilliwattHours: 1))
+    case nil:
+      map = nil
+      counters = nil
+    }
+    if let registers {
+      counters?.resume(importEnergy: registers.activeEnergyImport, exportEnergy: registers.activeEnergyExport)
+    }
   }
 
   mutating func read() -> EnergyRegisters? {
+    do throws(DriverError) {
+      let accepted = try readOnce()
+      tell(accepted == nil ? "the counters are not believed" : "")
+      return accepted
+    } catch {
+      tell("\(error)")
+      return nil
+    }
+  }
+
+  private mutating func readOnce() throws(DriverError) -> EnergyRegisters? {
     switch source {
-    case .modbus(let map, let path, let unit, let baud, let parity):
-      guard let model = EastronModel(name: map), let mode = SerialPort.Parity(name: parity) else { return nil }
-      do throws(PlatformError) {
-        let port = try SerialPort(path: path, baud: baud, parity: mode)
-        var meter = EastronMeter(port: port, clock: clock, settings: EastronSettings(unit: unit, model: model))
-        do throws(DriverError) { return registers(try meter.readEnergy()) } catch { return nil }
-      } catch { return nil }
+    case .modbus(_, let path, let unit, let baud, let parity):
+      guard let map, let mode = SerialPort.Parity(name: parity) else { return nil }
+      let port: SerialPort
+      do throws(PlatformError) { port = try SerialPort(path: path, baud: baud, parity: mode) } catch {
+        throw .platform(error)
+      }
+      var meter = try MappedDevice(port: port, clock: clock, map: map, unit: unit)
+      // Another device may have been plugged in since.
+      try meter.find()
+      return try believed { () throws(DriverError) in try meter.readEnergy() }
     case .sysfs(let root, let device):
       var meter = SysfsMeter(tree: SysfsTree(root: root), clock: clock, name: device)
-      do throws(DriverError) { return registers(try meter.readEnergy()) } catch { return nil }
+      return try believed { () throws(DriverError) in try meter.readEnergy() }
     case nil: return nil
     }
+  }
+
+  /// A counter of 0, and one that fell, is believed only after several equal readings.
+  private mutating func believed(
+    _ reading: () throws(DriverError) -> EnergyReading
+  ) throws(DriverError) -> EnergyRegisters? {
+    for _ in 0..<CounterGuard.readingsForReset {
+      if let accepted = counters?.accept(try reading()) { return registers(accepted) }
+    }
+    return nil
+  }
+
+  /// Says what is wrong with the meter, and that it is over; not again what was said already.
+  private mutating func tell(_ news: String) {
+    if news == told { return }
+    printDiagnostic(news.isEmpty ? "the meter answers again" : "the meter cannot be read: \(news)")
+    told = news
   }
 
   private func registers(_ reading: EnergyReading) -> EnergyRegisters {

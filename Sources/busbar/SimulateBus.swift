@@ -11,19 +11,23 @@ struct SimulatedBusOptions {
   var folder = "."
   var seed: UInt64 = 1
   /// Seconds of house time in a second: 450 makes a period of 4 s half an hour.
-  var clockFactor: Int64 = 450
+  static let defaultClockFactor: Int64 = 450
+  var clockFactor = Self.defaultClockFactor
   /// House time at the start, in seconds; 0 is a midnight.
   var startSeconds: Int64 = 8 * 3_600
 
   init(_ arguments: Arguments) throws(Failure) {
     houses = Int(try arguments.integer("houses", default: Int64(houses), in: 1...1024))
-    folder = try arguments.required("folder")
+    guard let folder = arguments.text("folder") else {
+      throw Failure("--houses and --seed need --folder", exitCode: Failure.usageCode)
+    }
+    self.folder = folder
     seed = UInt64(try arguments.integer("seed", default: Int64(seed), in: 0...Int64.max))
   }
 }
 
 /// One house at the far end of one pseudoterminal, and its truth file.
-private final class SimulatedLine {
+private final class HouseLine {
   static let unit: UInt8 = 1
   static let capacity = 512
 
@@ -115,11 +119,11 @@ func runSimulatedBus(_ options: SimulatedBusOptions) -> Int32 {
   }
 }
 
-private func openLines(_ options: SimulatedBusOptions) throws(PlatformError) -> [SimulatedLine] {
+private func openLines(_ options: SimulatedBusOptions) throws(PlatformError) -> [HouseLine] {
   for folder in [options.folder, "\(options.folder)/bus", "\(options.folder)/truth"] {
     _ = try checked(busbar_pty_make_folder(folder))
   }
-  var lines: [SimulatedLine] = []
+  var lines: [HouseLine] = []
   for index in 0..<options.houses {
     let terminal = try Pseudoterminal()
     let port = "\(options.folder)/bus/meter-\(index)"
@@ -128,13 +132,13 @@ private func openLines(_ options: SimulatedBusOptions) throws(PlatformError) -> 
     // Golden ratio steps keep neighbours' seeds far apart.
     let seed = options.seed &+ UInt64(index) &* 0x9E37_79B9_7F4A_7C15
     lines.append(
-      SimulatedLine(terminal, house: SimulatedHouse(seed: seed, startSeconds: options.startSeconds), truth: truth))
-    print("{\"port\":\"\(jsonEscaped(port))\",\"unit\":\(SimulatedLine.unit),\"map\":\"eastron-sdm630\"}")
+      HouseLine(terminal, house: SimulatedHouse(seed: seed, startSeconds: options.startSeconds), truth: truth))
+    print("{\"port\":\"\(jsonEscaped(port))\",\"unit\":\(HouseLine.unit),\"map\":\"eastron-sdm630\"}")
   }
   return lines
 }
 
-private func serve(_ lines: [SimulatedLine], _ options: SimulatedBusOptions) throws(PlatformError) {
+private func serve(_ lines: [HouseLine], _ options: SimulatedBusOptions) throws(PlatformError) {
   var descriptors: [Int32] = []
   for line in lines { descriptors.append(line.descriptor) }
   var ready = [UInt8](repeating: 0, count: lines.count)

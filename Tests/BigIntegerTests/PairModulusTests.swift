@@ -168,7 +168,9 @@ struct PairModulusTests {
     for round in 0..<6 {
       let exponent =
         round == 0
-        ? Integer() : round == 1 ? Integer(1).shiftedLeft(bits).minus(Integer(1)) : Integer.random(bits: bits, using: &generator)
+        ? Integer()
+        : round == 1
+          ? Integer(1).shiftedLeft(bits).minus(Integer(1)) : Integer.random(bits: bits, using: &generator)
       comb.power(
         Profile.self, Limbs(exponent, count: count), into: bench.y, entry: bench.value, bench.scratch)
       let expected = base.power(publicExponent: exponent, modulo: bench.square)
@@ -237,7 +239,9 @@ struct PairModulusTests {
     #expect(failures == 0)
   }
 
-  @Test("limbs read, write and draw the numbers that Integer reads, writes and draws", arguments: [1, 7, 8, 9, 64, 65, 130, 2040])
+  @Test(
+    "limbs read, write and draw the numbers that Integer reads, writes and draws",
+    arguments: [1, 7, 8, 9, 64, 65, 130, 2040])
   func bytes(bits: Int) {
     let count = (bits + Limbs.bits - 1) / Limbs.bits
     let limbs = Limbs(count: count)

@@ -21,7 +21,8 @@ import unittest
 BUSBAR = ""
 DEMO = ""
 SCRATCH = ""
-VERBS = ["demo", "provision", "keygen", "check-config", "run", "read", "simulate-bus", "inspect", "verify", "bench", "status", "version"]
+VERBS = ["demo", "provision", "keygen", "check-config", "run", "read", "scan", "dump", "limit", "capture", "replay",
+         "simulate-bus", "doctor", "inspect", "verify", "bench", "status", "version"]
 TOPOLOGY = """[group]
 aggregators = 4
 metersPerSet = 5
@@ -110,7 +111,9 @@ class Help(CommandLine):
                 self.assertRegex(text, rf"(?m)^  {option} .*\S", f"{verb} {option}")
 
     def test_what_reports_has_json(self):
-        for verb in ["demo", "provision", "keygen", "check-config", "read", "inspect", "verify", "version"]:
+        for verb in VERBS:
+            if verb in ("run",):
+                continue
             self.assertIn("--json", self.succeeds(verb, "--help"), verb)
 
 
@@ -143,8 +146,8 @@ class Usage(CommandLine):
 
     def test_a_required_option_is_missing(self):
         for verb, option in [
-            ("keygen", "--out FILE"), ("run", "--config FILE"), ("read", "--port PATH"),
-            ("provision", "--topology FILE"), ("simulate-bus", "--folder FOLDER"),
+            ("keygen", "--out FILE"), ("run", "--config FILE"), ("read", "--port PORT"), ("limit", "--port PORT"), ("scan", "--port PORT"),
+            ("provision", "--topology FILE"), ("capture", "--out FILE"),
         ]:
             self.assertEqual(self.fails(2, verb), f"busbar: {option} is required; see busbar {verb} --help")
         self.assertIn("--genesis is required", self.fails(2, "verify", "certificate"))
@@ -172,7 +175,7 @@ class Usage(CommandLine):
             (["simulate-bus", "--folder", "f", "--houses", "1025"], "--houses is not a whole number in 1...1024: 1025"),
         ]:
             self.assertEqual(self.fails(2, *arguments, cwd=self.folder), "busbar: " + line)
-        self.assertIn("--map is eastron, not one of eastron-sdm120",
+        self.assertIn("--map is eastron, neither a file nor one of carlo-gavazzi-em24",
                       self.fails(2, "read", "--port", "p", "--map", "eastron"))
         self.assertEqual(os.listdir(self.folder), [])
 
@@ -650,17 +653,58 @@ class Bus(CommandLine):
             device = json.loads(bus.stdout.readline())
             shown = json.loads(self.succeeds("read", "--port", device["port"], "--json"))
             self.assertEqual(shown["device"], device["port"])
-            self.assertIn("importEnergy", {sample["quantity"] for sample in shown["samples"]})
-            self.assertIn("importEnergy ", self.succeeds("read", "--port", device["port"]))
+            self.assertIn("activeEnergyImport", {sample["quantity"] for sample in shown["samples"]})
+            self.assertIn("activeEnergyImport ", self.succeeds("read", "--port", device["port"]))
         finally:
             bus.send_signal(signal.SIGTERM)
             self.assertEqual(bus.wait(10), 0)
             bus.stdout.close()
 
+    def test_a_bench_without_a_scenario(self):
+        bus = subprocess.Popen([BUSBAR, "simulate-bus"], stdout=subprocess.PIPE, text=True)
+        try:
+            meter, inverter = (json.loads(bus.stdout.readline()) for _ in range(2))
+            self.assertEqual((meter["unit"], meter["map"]), (1, "eastron-sdm630"))
+            self.assertEqual((inverter["unit"], inverter["map"]), (126, "sunspec"))
+            found = json.loads(self.succeeds("scan", "--json", "--port", inverter["port"], "--first", "126", "--last", "126"))
+            self.assertEqual(found["map"], "sunspec")
+            self.assertIn("model 123 at 40182, length 24", self.succeeds("dump", "--map", "sunspec", "--port", inverter["port"]))
+            self.assertIn("0x5375", self.succeeds(
+                "dump", "--map", "sunspec", "--port", inverter["port"], "--address", "40000", "--registers", "1"))
+            capture = self.path("a.capture")
+            read = self.succeeds("capture", "--json", "--port", meter["port"], "--out", capture, "--count", "2")
+            again = self.succeeds("replay", "--json", capture)
+            self.assertEqual(read.replace(meter["port"], f"replay:{capture}"), again)
+            limit = subprocess.run([BUSBAR, "limit", "--json", "--port", meter["port"], "--watts", "1", "--ttl", "9",
+                                    "--unit", "1"], capture_output=True, text=True)
+            self.assertEqual(limit.returncode, 1)
+            self.assertEqual(json.loads(limit.stdout)["error"], "notSunSpec")
+        finally:
+            bus.send_signal(signal.SIGTERM)
+            self.assertEqual(bus.wait(10), 0)
+            bus.stdout.close()
+
+    def test_bad_maps_and_scenarios_are_told_with_their_line(self):
+        path = self.path("x.ini")
+        with open(path, "w") as file:
+            file.write("[device]\nname = x\ntitle = X\nkind = toaster\nfunction = 3\n")
+        self.assertEqual(self.fails(78, "read", "--port", "p", "--map", path), f"{path}:4: kind is toaster, not one of meter, inverter")
+        with open(path, "w") as file:
+            file.write("[port a]\nkind = pty\n[device b]\nport = c\n")
+        self.assertEqual(self.fails(78, "simulate-bus", path), f"{path}:4: there is no [port c]")
+
+    def test_the_doctor_names_a_remedy(self):
+        result = busbar("doctor", "--json", "--port", self.path("none"))
+        self.assertEqual(result.returncode, 1)
+        findings = {finding["check"]: finding for finding in map(json.loads, result.stdout.splitlines())}
+        self.assertEqual(set(findings), {"clock", "rights", "disk"})
+        self.assertFalse(findings["rights"]["ok"])
+        self.assertIn("/dev/serial/by-id", findings["rights"]["remedy"])
+
     def test_a_meter_that_is_not_there(self):
         result = busbar("read", "--port", self.path("none"), "--json")
         self.assertEqual(result.returncode, 1)
-        self.assertEqual(list(json.loads(result.stdout)), ["error"])
+        self.assertEqual(json.loads(result.stdout)["error"], "notFound")
         self.assertIn(self.path("none"), result.stderr)
 
 

@@ -113,7 +113,9 @@ struct NodeConfigurationTests {
     lines = edited(lines, line: 11, to: "root = /sys")
     let other = Array(edited(lines, line: 10, to: "source = sysfs").utf8)
     let sysfs = try NodeConfiguration(file: "node.ini", bytes: other.span)
-    #expect(sysfs.source == .sysfs(root: "/sys", device: "ina219"))
+    #expect(sysfs.source == .sysfs(root: "/sys", device: "ina219") && sysfs.ratedPowerWatts == nil)
+    let rated = Array((edited(lines, line: 10, to: "source = sysfs\nratedPowerWatts = 4600")).utf8)
+    #expect(try NodeConfiguration(file: "node.ini", bytes: rated.span).ratedPowerWatts == 4_600)
   }
 
   @Test(

@@ -1,8 +1,10 @@
 import CLinux
+import Configuration
 import Drivers
 import Foundation
 import HAL
 import LinuxPlatform
+import Metering
 import SimulatedWorld
 import Testing
 import Units
@@ -38,9 +40,10 @@ struct SerialPortTests {
     let port = try SerialPort(path: terminal.slavePath, baud: 9_600, parity: .none)
     let (pseudo, differs) = (port.isPseudoterminal, port.modeDiffers)
     #expect(pseudo && !differs)
-    var settings = EastronSettings()
+    var settings = LinkSettings()
     settings.timeoutMilliseconds = 2_000
-    var meter = EastronMeter(port: port, clock: BoardClock(), settings: settings)
+    var meter = try MappedDevice(
+      port: port, clock: BoardClock(), map: map("eastron-sdm630"), unit: 1, settings: settings)
     let reading = try meter.readEnergy()
     #expect(abs(reading.importEnergy.value - house.importWattHours * 1_000) <= 500)
     _ = consume terminal
@@ -191,4 +194,168 @@ struct SysfsMeterTests {
     }(&meter)
     #expect(failure == .malformedAttribute)
   }
+}
+
+/// A bench on a thread of its own: serves pseudoterminals behind one link until it is told to stop.
+private final class PluggedBench: @unchecked Sendable {
+  let link: String
+  private let lock = NSLock()
+  private var house = SimulatedHouse(seed: 11)
+  private var isRunning = true
+  private var unplugs = 0
+  private let cycles: Int
+  private let done = DispatchSemaphore(value: 0)
+
+  init(cycles: Int) {
+    self.cycles = cycles
+    link = NSTemporaryDirectory() + "bench-" + UUID().uuidString
+    Thread { self.run() }.start()
+  }
+
+  var finished: Bool { lock.withLock { unplugs >= cycles } }
+  var truth: Int64 { lock.withLock { house.importWattHours } }
+  func stop() {
+    lock.withLock { isRunning = false }
+    done.wait()
+  }
+
+  /// Each cycle serves a few requests, then the plug is pulled, at times in the middle of an answer.
+  private func run() {
+    var bus = SimulatedBus(slaves: [SimulatedSlave(.house(EastronSlave(unit: 1), house))])
+    var seconds: Int64 = 0
+    for cycle in 0..<cycles where lock.withLock({ isRunning }) {
+      guard var terminal = try? Pseudoterminal() else { break }
+      _ = busbar_pty_link(terminal.slavePath, link)
+      var buffer = ByteBuffer(capacity: 512)
+      let end = busbar_monotonic_ns() + 30_000_000
+      while busbar_monotonic_ns() < end {
+        guard busbar_serial_wait(terminal.descriptor, 0, busbar_monotonic_ns() + 5_000_000) == 1 else { continue }
+        buffer.removeAll()
+        buffer.append { output in try? terminal.read(into: &output) }
+        seconds += 60
+        for answer in bus.receive([UInt8](copying: buffer.span), at: 0) {
+          bus.slaves[0].advance(to: seconds)
+          let cut = cycle % 3 == 2 ? answer.bytes.count / 2 : answer.bytes.count
+          let bytes = Array(answer.bytes.prefix(cut))
+          _ = try? terminal.write(bytes.span)
+        }
+        if case .house(_, let now) = bus.slaves[0].device { lock.withLock { house = now } }
+      }
+      bus.hangUp()
+      lock.withLock { unplugs += 1 }
+      _ = consume terminal
+    }
+    done.signal()
+  }
+}
+
+@Suite("Unplugging (hal.md §7, Reconnect)", .serialized)
+struct ReplugTests {
+  @Test("100 unplug and replug cycles lose no process and make no bad step of the counter")
+  func cycles() throws {
+    let bench = PluggedBench(cycles: 100)
+    defer { bench.stop() }
+    let map = try map("eastron-sdm630")
+    // The house lives 60 s a request.
+    var counters = GuardedCounters(
+      CounterRule(ratedPowerMilliwatts: 60 * 60 * 69_000_000, quantumMilliwattHours: 2_000))
+    var settings = LinkSettings(gapMilliseconds: 1)
+    settings.timeoutMilliseconds = 20
+    settings.attempts = 1
+    var last: Int64 = 0
+    var (readings, failures) = (0, 0)
+    while !bench.finished {
+      do {
+        let port = try SerialPort(path: bench.link, baud: 9_600, parity: .none)
+        var meter = try MappedDevice(port: port, clock: BoardClock(), map: map, unit: 1, settings: settings)
+        while !bench.finished {
+          guard let accepted = counters.accept(try meter.readEnergy()) else { continue }
+          #expect(accepted.importEnergy.value >= last)
+          #expect(abs(accepted.importEnergy.value - bench.truth * 1_000) <= 10_000_000)
+          last = accepted.importEnergy.value
+          readings += 1
+        }
+      } catch {
+        failures += 1
+        busbar_serial_sleep_until(busbar_monotonic_ns() + 1_000_000)
+      }
+    }
+    #expect(readings > 100 && failures >= 50, "\(readings) readings, \(failures) failures")
+    #expect(counters.resets == 0)
+    print("replug: 100 cycles, \(readings) readings, \(failures) failures, 0 bad steps")
+  }
+}
+
+@Suite("Modbus over TCP sockets", .serialized)
+struct TCPPortTests {
+  /// Answers everything that comes over one connection.
+  static func serve(_ listener: borrowing TCPListener, _ framing: FarEnd.Framing, requests: Int) {
+    let deadline = busbar_monotonic_ns() + 5_000_000_000
+    guard busbar_serial_wait(listener.descriptor, 0, deadline) == 1, let connection = listener.accept() else { return }
+    var bus = SimulatedBus(
+      framing, slaves: [SimulatedSlave(.house(EastronSlave(unit: 1), SimulatedHouse(seed: 4)))])
+    var answered = 0
+    var bytes = [UInt8](repeating: 0, count: 256)
+    while answered < requests, busbar_serial_wait(connection, 0, deadline) == 1 {
+      let got = busbar_serial_read(connection, &bytes, 256)
+      if got <= 0 { break }
+      for answer in bus.receive(bytes.prefix(Int(got)), at: 0) {
+        // In two pieces, as a network may.
+        _ = busbar_serial_write(connection, answer.bytes, 5)
+        let rest = Array(answer.bytes.dropFirst(5))
+        _ = busbar_serial_write(connection, rest, rest.count)
+        answered += 1
+      }
+    }
+    busbar_close(connection)
+  }
+
+  @Test("a meter is read over Modbus/TCP and over RTU-over-TCP", arguments: [FarEnd.Framing.tcp, .rtu])
+  func reads(framing: FarEnd.Framing) throws {
+    let listener = try TCPListener(Endpoint(ipv4: 127, 0, 0, 1, port: 0))
+    let port = listener.port
+    let reader = Thread {
+      guard
+        let socket = try? TCPPort(
+          connectingTo: Endpoint(ipv4: 127, 0, 0, 1, port: port),
+          deadline: monotonicNow().adding(milliseconds: 2_000)),
+        let map = try? BuiltInDevices.map(named: "eastron-sdm630"),
+        var meter = try? MappedDevice(
+          port: socket, clock: BoardClock(), map: map, unit: 1,
+          settings: LinkSettings(transport: framing == .tcp ? .tcp : .rtu, gapMilliseconds: 0))
+      else { return }
+      for _ in 0..<3 {
+        let reading = try? meter.readEnergy()
+        Self.box.withLock { $0.append(reading?.importEnergy.value ?? -1) }
+      }
+    }
+    _ = reader
+    Self.box.withLock { $0 = [] }
+    reader.start()
+    Self.serve(listener, framing, requests: 3)
+    while !reader.isFinished { usleep(1000) }
+    let truth = SimulatedHouse(seed: 4).importWattHours * 1_000
+    let values = Self.box.withLock { $0 }
+    #expect(values.count == 3 && values.allSatisfy { abs($0 - truth) <= 500 })
+  }
+
+  static let box = Box()
+
+  @Test("nobody listening is disconnected, and nobody answering times out")
+  func failures() throws {
+    let listener = try TCPListener(Endpoint(ipv4: 127, 0, 0, 1, port: 0))
+    let free = Endpoint(ipv4: 127, 0, 0, 1, port: listener.port)
+    _ = consume listener
+    var kind: PlatformError.Kind?
+    do throws(PlatformError) {
+      _ = try TCPPort(connectingTo: free, deadline: monotonicNow().adding(milliseconds: 500))
+    } catch { kind = error.kind }
+    #expect(kind == .disconnected)
+  }
+}
+
+final class Box: @unchecked Sendable {
+  private let lock = NSLock()
+  private var values: [Int64] = []
+  func withLock<R>(_ body: (inout [Int64]) -> R) -> R { lock.withLock { body(&values) } }
 }

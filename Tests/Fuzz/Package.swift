@@ -48,8 +48,8 @@ let package = Package(
     .executableTarget(
       name: "fuzz",
       dependencies: [
-        "Aggregation", "BigInteger", "CFuzzer", "Configuration", "Consensus", "Cryptography", "HAL", "LinuxPlatform",
-        "Metering", "Node", "Packets", "Paillier", "SimulatedPlatform", "Units", "Wire",
+        "Aggregation", "BigInteger", "CFuzzer", "Configuration", "Consensus", "Cryptography", "Drivers", "HAL",
+        "LinuxPlatform", "Metering", "Node", "Packets", "Paillier", "SimulatedPlatform", "Units", "Wire",
       ],
       path: "Fuzz", swiftSettings: instrumented + [.unsafeFlags(["-parse-as-library"])],
       linkerSettings: [.unsafeFlags(["-sanitize=fuzzer", "-use-ld=lld"])]),

@@ -91,4 +91,22 @@ struct CounterGuardTests {
     #expect(counter.allowance(until: 0) == MilliwattHours(1_000))
     #expect(counter.allowance(until: .max).value > 0)
   }
+
+  @Test("a counter wraps only at the map's modulus, and only by what the power allows")
+  func wrap() {
+    var counter = CounterGuard(
+      ratedPowerMilliwatts: 3_600_000, quantum: MilliwattHours(1), modulus: MilliwattHours(1_000_000))
+    _ = counter.accept(MilliwattHours(999_990), monotonicNanoseconds: 0)
+    #expect(
+      counter.accept(MilliwattHours(5), monotonicNanoseconds: 60_000_000_000) == .advanced(by: MilliwattHours(15)))
+    // The other way round it would be nearly the whole counter.
+    #expect(
+      counter.accept(MilliwattHours(3), monotonicNanoseconds: 61_000_000_000)
+        == .suspect(.fell(to: MilliwattHours(3), repeats: 1)))
+    var endless = CounterGuard(ratedPowerMilliwatts: 3_600_000, quantum: MilliwattHours(1))
+    _ = endless.accept(MilliwattHours(999_990), monotonicNanoseconds: 0)
+    #expect(
+      endless.accept(MilliwattHours(5), monotonicNanoseconds: 60_000_000_000)
+        == .suspect(.fell(to: MilliwattHours(5), repeats: 1)))
+  }
 }

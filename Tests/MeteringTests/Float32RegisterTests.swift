@@ -32,8 +32,11 @@ struct Float32RegisterTests {
       (0x8000, 0, 0),
     ] as [(UInt16, UInt16, Int64)])
   func recorded(first: UInt16, second: UInt16, value: Int64) throws {
-    #expect(try Float32Register(first: first, second: second, order: .abcd).scaled(by: 1_000) == value)
-    #expect(try Float32Register(first: second, second: first, order: .cdab).scaled(by: 1_000) == value)
+    let words = [first, second]
+    let high = RegisterBits(type: .float32, order: .abcd) { words[Int($0)] }
+    let low = RegisterBits(type: .float32, order: .cdab) { words[1 - Int($0)] }
+    #expect(try high.scaled(by: DecimalFactor(significand: 1_000, exponent: 0)) == value)
+    #expect(try low.scaled(by: DecimalFactor(significand: 1, exponent: 3)) == value)
   }
 
   @Test("ties go to the even neighbour", arguments: [(0.5, 0), (1.5, 2), (2.5, 2), (-0.5, 0), (-1.5, -2), (-2.5, -2)])

@@ -33,7 +33,8 @@ struct PoolTests {
     for i in 0..<4 {
       for j in 0..<i {
         let (first, second) = (ciphertexts[i], ciphertexts[j])
-        let same = Integer(bigEndian: first.span).modulo(key.publicKey.n)
+        let same =
+          Integer(bigEndian: first.span).modulo(key.publicKey.n)
           .compared(to: Integer(bigEndian: second.span).modulo(key.publicKey.n)) == 0
         #expect(!same)
       }

@@ -87,7 +87,8 @@ struct VectorTests {
       var one = TestGenerator(state: UInt64(seed))
       var other = TestGenerator(state: UInt64(seed))
       let first = Encryptor(hardened.publicKey, exponentLength: length, using: &one)
-      let second = FastEncryptor(fast.publicKey, exponentLength: length, shape: CombShape(rows: 3, blocks: 2), using: &other)
+      let second = FastEncryptor(
+        fast.publicKey, exponentLength: length, shape: CombShape(rows: 3, blocks: 2), using: &other)
       for values in [[0, 0], [-1, 1], [SlotLayout.valueBound - 1, -SlotLayout.valueBound]] as [[Int64]] {
         let ciphertext = try Support.encrypted(values, first, seed: 9)
         let same = try Support.encrypted(values, second, seed: 9)

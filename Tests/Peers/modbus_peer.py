@@ -80,7 +80,7 @@ def our_master_reads_slave(busbar):
     expected_import = round(struct.unpack(">f", struct.pack(">f", 12345.678))[0] * 1e6)
     expected = {
         ("voltage", 1): 230250, ("current", 1): 5500, ("activePower", 1): 1234500, ("activePower", 0): -1234500,
-        ("frequency", 0): 50000, ("importEnergy", 0): expected_import, ("exportEnergy", 0): 1000,
+        ("frequency", 0): 50000, ("activeEnergyImport", 0): expected_import, ("activeEnergyExport", 0): 1000,
     }
     for key, value in expected.items():
         assert samples[key]["value"] == value and samples[key]["quality"] == "good", (key, samples[key])

@@ -162,6 +162,8 @@ def command_line(lab, folder):
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("busbar")
+    # Every script is told so by `make test-peers`; here --count says how much.
+    parser.add_argument("full", nargs="?", choices=["full"])
     parser.add_argument("--count", type=int, default=150)
     arguments = parser.parse_args()
     program = os.path.join(os.path.dirname(arguments.busbar), "busbar-lab")

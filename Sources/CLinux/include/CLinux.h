@@ -42,6 +42,8 @@ int busbar_list(const char *path, void *context, void (*visit)(void *context, co
 int busbar_udp_open(const uint8_t address[16], uint16_t port);
 int busbar_udp_port(int fd);                // the port it is bound to
 int busbar_udp_send(int fd, const void *bytes, size_t count, const uint8_t address[16], uint16_t port);
+// Sends an empty datagram and waits so long for a refusal: 0 when none came, or -errno.
+int busbar_udp_probe(const uint8_t address[16], uint16_t port, int milliseconds);
 int64_t busbar_udp_receive(int fd, void *bytes, size_t capacity, uint8_t address[16], uint16_t *port);
 
 // Waits until one of count descriptors is readable or the time has come; returns a bit mask, or -errno.

@@ -41,3 +41,16 @@ void busbar_pty_print_error(const char *message);
 long busbar_serial_read_file(const char *path, void *bytes, size_t capacity);
 /// Names in a folder, each ended by a zero byte; bytes written, -ERANGE when they do not fit.
 long busbar_serial_list_folder(const char *path, char *names, size_t capacity);
+
+/// A connected, non-blocking TCP socket without Nagle's delay. Addresses as in busbar_udp_open.
+int busbar_tcp_connect(const uint8_t address[16], uint16_t port, uint64_t deadline_ns);
+/// A listening, non-blocking TCP socket; port 0 takes one that is free, told by busbar_udp_port.
+int busbar_tcp_listen(const uint8_t address[16], uint16_t port);
+/// The next connection, or -EAGAIN.
+int busbar_tcp_accept(int fd);
+/// 1 when the path is a tty, 0 when it is something else, or -errno; *pseudo as in busbar_serial_open.
+int busbar_serial_is_tty(const char *path, int *pseudo);
+/// Free bytes of the file system that holds path, or -errno.
+int64_t busbar_free_bytes(const char *path);
+/// 1 when this process may read and write the path, or -errno.
+int busbar_may_use(const char *path);

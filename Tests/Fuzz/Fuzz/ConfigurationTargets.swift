@@ -1,5 +1,6 @@
 import Configuration
 import HAL
+import Metering
 import Units
 import Wire
 
@@ -44,11 +45,50 @@ private let topology = """
   bus = /b
   """
 
+private let device = """
+  [device]
+  name = a-meter
+  title = A meter
+  kind = meter
+  function = 4
+  order = cdab
+  maximumRegisters = 20
+  gapMilliseconds = 5
+  baud = 9600
+  parity = even
+  [counter]
+  ratedPowerWatts = 1000
+  quantumMilliwattHours = 100
+  [check]
+  0x000B = u16 70...79 holding
+  [ranges]
+  voltage = 0...300 V
+  activeEnergyImport = 0...100 kWh
+  [readable]
+  registers = 0x0000-0x0003
+  [points]
+  voltage.1 = 0x0000 i32 V x0.1 sentinel=0x7FFFFFFF invert
+  activeEnergyImport.0 = 18 acc32 Wh
+  """
+private let scenario = """
+  [world]
+  clockFactor = 60
+  [port a]
+  kind = tcp
+  listen = 127.0.0.1:0
+  [device a]
+  port = a
+  kind = inverter
+  fault = crc
+  """
+
 func configurationTargets() -> [FuzzTarget] {
   let texts = [node, board, topology].map { Array($0.utf8) }
   return [
     FuzzTarget("ini-file", maximumBytes: 600, seeds: texts, run: fuzzIni),
     FuzzTarget("configuration", maximumBytes: 600, seeds: texts, run: fuzzConfiguration),
+    FuzzTarget("device-map", maximumBytes: 900, seeds: [Array(device.utf8)], run: fuzzDevice),
+    FuzzTarget("scenario", maximumBytes: 600, seeds: [Array(scenario.utf8)], run: fuzzScenario),
     FuzzTarget(
       "endpoint", maximumBytes: 60,
       seeds: ["127.0.0.1:4000", "[::1]:80", "[2001:db8::7]:65535", "[::ffff:1.2.3.4]:1"].map { Array($0.utf8) },
@@ -99,6 +139,31 @@ private func fuzzConfiguration(_ input: [UInt8]) {
     require(group.aggregators >= 4 && group.aggregators <= 64, "a group out of range")
     require(group.minimumContributors <= group.metersPerSet, "a group that never reaches its minimum")
     require(Int(group.basePort) + Int(group.aggregators) * (1 + Int(group.metersPerSet)) < 65535, "too few ports")
+  } catch { judge(error, input) }
+}
+
+/// What is accepted can be planned, within the device's own limits.
+private func fuzzDevice(_ input: [UInt8]) {
+  do throws(ConfigurationError) {
+    let map = try DeviceMap(file: "f", bytes: input.span)
+    let plan = ReadPlan(map)
+    for block in plan.blocks {
+      require(block.count >= 1 && block.count <= map.maximumRegisters, "a block of \(block.count) registers")
+      for index in block.points {
+        let point = plan.points[index]
+        require(point.minimum <= point.maximum, "an empty range")
+        require(
+          point.address >= block.address && UInt32(point.lastAddress) < UInt32(block.address) + UInt32(block.count),
+          "a point outside its block")
+      }
+    }
+  } catch { judge(error, input) }
+}
+
+private func fuzzScenario(_ input: [UInt8]) {
+  do throws(ConfigurationError) {
+    let bench = try ScenarioConfiguration(file: "f", bytes: input.span, faults: ["none", "crc"])
+    require(bench.devices.allSatisfy { bench.ports.indices.contains($0.port) && $0.unit >= 1 }, "a device nowhere")
   } catch { judge(error, input) }
 }
 

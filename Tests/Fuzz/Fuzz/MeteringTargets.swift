@@ -1,3 +1,5 @@
+import Drivers
+import HAL
 import Metering
 import Wire
 
@@ -7,59 +9,199 @@ func meteringTargets() -> [FuzzTarget] {
       "modbus-reply", maximumBytes: 300,
       seeds: [
         [0, 1, 0, 72, 2, 1, 4, 4, 0, 1, 2, 3, 0, 0], [1, 1, 0, 72, 2, 9, 9, 9, 9], [0, 1, 0, 72, 2, 1, 0x84, 2],
+        [4, 1, 0, 72, 2, 0, 7, 0, 0, 0, 7, 1, 4, 4, 1, 2, 3, 4], [8, 1, 0, 72, 2, 1, 16, 0, 72, 0, 2],
       ],
       run: fuzzModbus),
+    FuzzTarget(
+      "modbus-exchange", maximumBytes: 700,
+      seeds: [[0, 1, 0, 72, 2, 9, 4, 2, 1, 1, 5, 5], [4, 1, 0, 72, 2, 0, 6, 0, 0, 0, 3, 1, 0x84, 2]], run: fuzzExchange),
     FuzzTarget("register", maximumBytes: 12, seeds: [[0, 0, 128, 63, 64, 66, 15]], run: fuzzRegister),
+    FuzzTarget("map-point", maximumBytes: 24, seeds: [[0, 0, 3, 0, 255, 255, 1, 2, 3, 4]], run: fuzzPoint),
+    FuzzTarget(
+      "sunspec-chain", maximumBytes: 200, seeds: [[0x53, 0x75, 0x6E, 0x53, 0, 1, 0, 66, 255, 255, 0, 0]],
+      run: fuzzChain),
+    FuzzTarget(
+      "capture", maximumBytes: 400,
+      seeds: [
+        Array("BUSBAR/CAPTURE".utf8) + [1, 0],
+        Array("BUSBAR/CAPTURE".utf8) + [1, 0, 1, 0, 1, 0] + Array(repeating: 0, count: 19),
+      ],
+      run: fuzzCapture),
   ]
 }
 
-/// By the first byte: the rest as received, or inside a good reply. What is needed always exceeds what is there, and
-/// what is accepted has a good checksum.
-private func fuzzModbus(_ input: [UInt8]) {
-  var choices = Choices(input)
+private func request(_ choices: inout Choices) -> (request: ModbusRequest, framing: ModbusFraming, mode: UInt8)? {
   let mode = choices.byte()
   let unit = choices.byte()
   let high = choices.byte()
   let address = UInt16(high) << 8 | UInt16(choices.byte())
   let count = UInt16(choices.byte())
-  let function: ModbusReadRequest.Function = mode & 2 == 0 ? .inputRegisters : .holdingRegisters
-  guard let request = try? ModbusReadRequest(unit: unit, function: function, address: address, count: count) else {
-    return
+  let framing: ModbusFraming = mode & 4 == 0 ? .rtu : .tcp(transaction: 7)
+  if mode & 8 != 0 {
+    let values = (0..<count).map { $0 &* 257 }
+    let request = try? ModbusRequest(
+      unit: unit, function: mode & 2 == 0 ? .writeRegisters : .writeRegister, address: address, writing: values.span)
+    return request.map { ($0, framing, mode) }
   }
+  let function: ModbusRequest.Function = mode & 2 == 0 ? .inputRegisters : .holdingRegisters
+  let request = try? ModbusRequest(unit: unit, function: function, address: address, count: count)
+  return request.map { ($0, framing, mode) }
+}
+
+private func sealed(_ body: [UInt8]) -> [UInt8] {
+  let checksum = ModbusChecksum(of: body.span).value
+  return body + [UInt8(truncatingIfNeeded: checksum), UInt8(truncatingIfNeeded: checksum >> 8)]
+}
+
+/// By the first byte: the rest as received, or inside a good reply. What is needed always exceeds what is there, and
+/// what is accepted has the length of the answer and, where there is one, a good checksum.
+private func fuzzModbus(_ input: [UInt8]) {
+  var choices = Choices(input)
+  guard let (request, framing, mode) = request(&choices) else { return }
   var received = choices.rest()
+  let head = framing == .rtu ? 0 : ModbusRequest.tcpHeaderByteCount
   if mode & 1 == 1 {
-    let registers = (0..<(2 * Int(count))).map { received.isEmpty ? 0 : received[$0 % received.count] }
-    received = [unit, function.rawValue, UInt8(2 * count)] + registers
-    let checksum = ModbusChecksum(of: received.span).value
-    received += [UInt8(truncatingIfNeeded: checksum), UInt8(truncatingIfNeeded: checksum >> 8)]
+    let body: [UInt8]
+    if request.function.isWrite {
+      var encoded = [UInt8](capacity: ModbusRequest.maximumByteCount) { output in request.encode(.rtu, into: &output) }
+      encoded.removeLast(encoded.count - 6)
+      body = encoded
+    } else {
+      let registers = (0..<(2 * Int(request.count))).map { received.isEmpty ? 0 : received[$0 % received.count] }
+      body = [request.unit, request.function.rawValue, UInt8(2 * request.count)] + registers
+    }
+    if framing == .rtu {
+      received = sealed(body)
+    } else {
+      received = [0, 7, 0, 0, UInt8(body.count >> 8), UInt8(body.count & 0xFF)] + body
+    }
     for length in 0..<received.count {
       let part = Array(received.prefix(length))
-      guard case .incomplete(let needed)? = try? request.progress(of: part.span) else {
-        fatalError("a part of a good reply is judged at \(length) bytes")
+      do throws(ModbusError) {
+        guard case .incomplete(let needed) = try request.progress(of: part.span, framing) else {
+          fatalError("a part of a good reply is complete at \(length) bytes")
+        }
+        require(needed > length, "a part of a good reply needs \(needed) bytes at \(length)")
+      } catch {
+        // It may begin with the very bytes of the request.
+        let echo = [UInt8](capacity: ModbusRequest.maximumByteCount) { output in request.encode(framing, into: &output)
+        }
+        require(error == .echo && part.starts(with: echo), "a part of a good reply is judged at \(length) bytes")
       }
-      require(needed > length && needed <= received.count, "a part of a good reply needs \(needed) bytes at \(length)")
     }
-    let verdict = try? request.progress(of: received.span)
+    let verdict = try? request.progress(of: received.span, framing)
     require(verdict == .complete(byteCount: received.count), "a good reply is refused")
-    for index in 0..<Int(count) {
-      let expected = UInt16(registers[2 * index]) << 8 | UInt16(registers[2 * index + 1])
-      require(request.register(index, of: received.span) == expected, "a register is read wrongly")
+    if request.function.isWrite { return }
+    for index in 0..<Int(request.count) {
+      let expected = UInt16(body[3 + 2 * index]) << 8 | UInt16(body[4 + 2 * index])
+      require(request.register(index, of: received.span, framing) == expected, "a register is read wrongly")
     }
     return
   }
   do throws(ModbusError) {
-    switch try request.progress(of: received.span) {
+    switch try request.progress(of: received.span, framing) {
     case .incomplete(let needed): require(needed > received.count && needed <= 260, "waits for \(needed) bytes")
     case .complete(let length):
-      require(length == request.replyByteCount && length <= received.count, "a reply of another length is complete")
+      require(length == request.replyByteCount(framing) && length <= received.count, "another length is complete")
       let frame = Array(received.prefix(length))
       // The checksum of a frame with its own checksum behind it is 0.
-      require(ModbusChecksum(of: frame.span).value == 0, "a reply with a wrong checksum is complete")
-      require(frame[0] == unit && frame[1] == function.rawValue, "somebody else's reply is complete")
+      if framing == .rtu { require(ModbusChecksum(of: frame.span).value == 0, "a wrong checksum is complete") }
+      require(
+        frame[head] == request.unit && frame[head + 1] == request.function.rawValue, "somebody else's reply is complete"
+      )
     }
   } catch {
     require(error != .invalidRequest, "a good request became invalid")
     if error == .echo { require(received.count >= 8, "an echo of less than a request") }
+  }
+}
+
+/// Bytes that come in pieces are judged as the same bytes at once, and never more than the buffer holds is kept.
+private func fuzzExchange(_ input: [UInt8]) {
+  var choices = Choices(input)
+  guard let (request, framing, mode) = request(&choices) else { return }
+  let received = choices.rest()
+  func outcome(_ step: Int) -> String {
+    var exchange = ModbusExchange(request, framing)
+    var place = 0
+    while place < received.count {
+      let part = Array(received[place..<min(received.count, place + step)])
+      exchange.append(part.span)
+      place += step
+      require(exchange.receivedByteCount <= ModbusExchange.capacity, "more than the buffer")
+      do throws(ModbusError) {
+        if try exchange.isComplete() { return "complete" }
+      } catch { return "\(error)" }
+    }
+    return "incomplete"
+  }
+  // Noise that ends an exchange may end it sooner in one piece; an answer is an answer however it comes.
+  if received.count <= ModbusExchange.capacity, outcome(1) == "complete" {
+    require(outcome(received.count) == "complete" && outcome(1 + Int(mode)) == "complete", "the pieces matter")
+  }
+}
+
+/// A decoded value lies within the point's limits, or is 0 and not good.
+private func fuzzPoint(_ input: [UInt8]) {
+  var choices = Choices(input)
+  let types = RegisterType.allCases
+  let type = types[Int(choices.byte()) % types.count]
+  let order = WordOrder.allCases[Int(choices.byte()) % 4]
+  let flags = choices.byte()
+  let significand = UInt32(choices.byte()) + 1
+  let exponent = Int32(Int8(bitPattern: choices.byte())) % 10
+  let point = MapPoint(
+    quantity: .activePower, phase: 0, address: 0, type: type,
+    factor: DecimalFactor(significand: significand, exponent: exponent),
+    scaleAddress: flags & 1 == 0 || type == .float32 ? nil : 4, minimum: -1_000_000, maximum: 5_000_000,
+    isInverted: flags & 2 != 0, sentinel: flags & 4 == 0 ? nil : type.sunSpecSentinel)
+  let words = choices.rest()
+  let decoded = point.decode(order: order) { address in
+    let place = 2 * Int(address)
+    return place + 1 < words.count ? UInt16(words[place]) << 8 | UInt16(words[place + 1]) : 0
+  }
+  require(decoded.value >= point.minimum && decoded.value <= point.maximum, "\(decoded.value) is out of range")
+  require(decoded.quality == .good || decoded.value == 0, "a value that is not good is there")
+}
+
+/// A chain ends after a bounded number of reads, with models that follow each other.
+private func fuzzChain(_ input: [UInt8]) {
+  var choices = Choices(input)
+  var discovery = SunSpecDiscovery(bases: [40000, 0, 50000])
+  var step = discovery.first
+  var reads = 0
+  do throws(SunSpecError) {
+    while case .read(let address, let count) = step {
+      reads += 1
+      require(count == 2 && reads <= SunSpecDiscovery.maximumModels + 5, "\(reads) reads")
+      require(UInt32(address) + 2 <= 0x1_0000, "a read beyond the last register")
+      let kind = choices.byte()
+      if kind == 0xEE {
+        step = try discovery.refused()
+      } else {
+        let high = UInt16(kind) << 8 | UInt16(choices.byte())
+        let low = choices.byte()
+        step = try discovery.received(high, UInt16(low) << 8 | UInt16(choices.byte()))
+      }
+    }
+  } catch { return }
+  for (model, next) in zip(discovery.models, discovery.models.dropFirst()) {
+    require(next.address == model.address + model.length + 2, "models that do not follow each other")
+  }
+}
+
+/// Records written down again are read as the same records.
+private func fuzzCapture(_ input: [UInt8]) {
+  guard let capture = try? CaptureRecord.all(of: input.span) else { return }
+  let kept = capture.records.reduce(CaptureRecord.headerByteCount) { $0 + 22 + $1.bytes.count }
+  require(kept <= input.count, "more records than bytes")
+  guard var port = try? ReplayPort(file: input.span) else { fatalError("a capture does not replay") }
+  var buffer = ByteBuffer(capacity: 64)
+  for _ in 0..<(capture.records.count + 2) {
+    buffer.replace { output in
+      try? port.read(into: &output, deadline: MonotonicTime(nanoseconds: .max))
+    }
+    try? port.discardInput()
   }
 }
 

@@ -95,7 +95,8 @@ func paillierTargets() -> [FuzzTarget] {
     FuzzTarget("paillier-opening", maximumBytes: 80, seeds: [sum + root], run: oracle.fuzzOpening),
     FuzzTarget("paillier-key", maximumBytes: 200, seeds: [keyFile, padded], run: fuzzKey),
     FuzzTarget("paillier-alpha-key", maximumBytes: 300, seeds: [alphaKeyFile()], run: fuzzAlphaKey),
-    FuzzTarget("paillier-decimal", maximumBytes: 100, seeds: [Array("-12345".utf8), Array("0".utf8)], run: fuzzDecimal),
+    FuzzTarget(
+      "paillier-decimal", maximumBytes: 100, seeds: [Array("-12345".utf8), Array("0".utf8)], run: fuzzDecimal),
   ]
 }
 

@@ -1,0 +1,197 @@
+import HAL
+import Metering
+import Units
+
+/// A device that a map describes, over a port that it owns.
+///
+/// `find()` first; then readings cost one request a block and allocate nothing.
+public struct MappedDevice<P: Port & ~Copyable, C: Clock>: ~Copyable {
+  public var link: ModbusLink<P, C>
+  public let map: DeviceMap
+  public let unit: UInt8
+  /// What the device was found to have; empty unless it speaks SunSpec.
+  public private(set) var models: [FoundModel] = []
+  public private(set) var plan: ReadPlan
+  /// Points that the device refused alone.
+  private var refused: [Bool]
+  private var refusedBlocks: [Bool]
+  private var refusal = DriverError.deviceNotFound
+
+  public init(
+    port: consuming P, clock: C, map: DeviceMap, unit: UInt8, settings: LinkSettings? = nil
+  ) throws(DriverError) {
+    link = try ModbusLink(
+      port: port, clock: clock, settings: settings ?? LinkSettings(gapMilliseconds: map.gapMilliseconds))
+    self.map = map
+    self.unit = unit
+    plan = ReadPlan(map)
+    refused = Array(repeating: false, count: plan.points.count)
+    refusedBlocks = Array(repeating: false, count: plan.blocks.count)
+  }
+
+  /// Asks the device whether it is one: its checks, or its chain of models.
+  /// - Parameter model: read this SunSpec model; nil takes the first in the chain that the map knows.
+  public mutating func find(model: UInt16? = nil) throws(DriverError) {
+    switch map.layout {
+    case .registers:
+      _ = try link.holds(map, unit: unit, throwing: true)
+    case .sunSpec:
+      models = try link.discover(map, unit: unit)
+      let wanted = models.first { found in
+        map.models.contains { $0.identifier == found.identifier } && (model == nil || model == found.identifier)
+      }
+      guard let wanted else { throw .deviceNotFound }
+      plan = ReadPlan(map, models: [wanted])
+      refused = Array(repeating: false, count: plan.points.count)
+      refusedBlocks = Array(repeating: false, count: plan.blocks.count)
+    }
+  }
+
+  /// Visits every value the map knows, block by block.
+  /// - Parameter update: only values of this class; nil for all.
+  /// - Throws: at the first block that fails; samples visited before stay good.
+  public mutating func readSamples(
+    _ update: UpdateClass? = nil, _ visit: (Sample) -> Void
+  ) throws(DriverError) {
+    var hasAnswer = false
+    for index in plan.blocks.indices where update == nil || plan.blocks[index].update == update {
+      if try read(index, visit) { hasAnswer = true }
+    }
+    if !hasAnswer { throw forgetRefusals() }
+  }
+
+  /// A device that refused everything is asked for everything again the next time.
+  private mutating func forgetRefusals() -> DriverError {
+    for index in refused.indices { refused[index] = false }
+    for index in refusedBlocks.indices { refusedBlocks[index] = false }
+    return refusal
+  }
+
+  /// Both total counters; one that the map does not have is 0.
+  /// - Throws: `.unusable` when a counter's value is not good.
+  public mutating func readEnergy() throws(DriverError) -> EnergyReading {
+    var reading = EnergyReading(
+      importEnergy: MilliwattHours(0), exportEnergy: MilliwattHours(0), monotonic: link.clock.monotonic(),
+      wall: link.clock.wall(), clockState: link.clock.state())
+    var bad: (Quantity, Quality)?
+    var found = false
+    for index in plan.blocks.indices where hasTotalCounter(plan.blocks[index]) {
+      let hasAnswer = try read(index) { sample in
+        guard sample.quantity.isCounter, sample.phase == 0 else { return }
+        if sample.quality != .good { bad = (sample.quantity, sample.quality) }
+        if sample.quantity == .activeEnergyImport {
+          reading.importEnergy = MilliwattHours(sample.value)
+        } else {
+          reading.exportEnergy = MilliwattHours(sample.value)
+        }
+        found = true
+      }
+      if !hasAnswer { throw forgetRefusals() }
+      reading.monotonic = link.stamp.monotonic
+      reading.wall = link.stamp.wall
+      reading.clockState = link.stamp.state
+    }
+    guard found else { throw .deviceNotFound }
+    if let bad { throw .unusable(bad.0, bad.1) }
+    return reading
+  }
+
+  private func hasTotalCounter(_ block: ReadBlock) -> Bool {
+    for index in block.points where plan.points[index].quantity.isCounter && plan.points[index].phase == 0 {
+      return true
+    }
+    return false
+  }
+
+  /// One request; where the device refuses it, one a point, and what is refused is `notImplemented` from then on.
+  /// - Returns: false when the device gave nothing of it.
+  private mutating func read(_ index: Int, _ visit: (Sample) -> Void) throws(DriverError) -> Bool {
+    let block = plan.blocks[index]
+    if refusedBlocks[index] { return try readSingly(block, visit) }
+    do throws(DriverError) {
+      try link.read(unit: unit, plan.function, block.address, count: block.count)
+    } catch {
+      guard error.isRefusalOfRegisters else { throw error }
+      refusal = error
+      refusedBlocks[index] = true
+      if block.points.count == 1 { refused[block.points.lowerBound] = true }
+      return try readSingly(block, visit)
+    }
+    for point in block.points { visit(sample(plan.points[point], from: block.address)) }
+    return true
+  }
+
+  private mutating func readSingly(_ block: ReadBlock, _ visit: (Sample) -> Void) throws(DriverError) -> Bool {
+    var hasAnswer = false
+    for index in block.points {
+      let point = plan.points[index]
+      let first = point.firstAddress
+      if !refused[index] {
+        do throws(DriverError) {
+          try link.read(unit: unit, plan.function, first, count: point.lastAddress - first + 1)
+        } catch {
+          guard error.isRefusalOfRegisters else { throw error }
+          refusal = error
+          refused[index] = true
+        }
+      }
+      hasAnswer = hasAnswer || !refused[index]
+      visit(refused[index] ? missing(point) : sample(point, from: first))
+    }
+    return hasAnswer
+  }
+
+  private func missing(_ point: MapPoint) -> Sample {
+    Sample(quantity: point.quantity, phase: point.phase, DecodedValue(0, .notImplemented), link.clock.stampOfInput())
+  }
+
+  private func sample(_ point: MapPoint, from address: UInt16) -> Sample {
+    let decoded = point.decode(order: plan.order) { register in link.register(Int(register - address)) }
+    return Sample(quantity: point.quantity, phase: point.phase, decoded, link.stamp)
+  }
+}
+
+extension ModbusLink where P: ~Copyable {
+  /// Whether the registers that tell what a device is hold what the map says.
+  /// - Parameter throwing: `.notTheDevice`, with the register, instead of false.
+  public mutating func holds(_ map: DeviceMap, unit: UInt8, throwing: Bool = false) throws(DriverError) -> Bool {
+    for check in map.checks {
+      try read(unit: unit, check.function, check.address, count: check.type.registerCount)
+      if holds(check, map.order) { continue }
+      if throwing { throw .notTheDevice(register: check.address) }
+      return false
+    }
+    return true
+  }
+
+  private func holds(_ check: MapCheck, _ order: WordOrder) -> Bool {
+    check.holds(order: order) { address in register(Int(address - check.address)) }
+  }
+
+  /// The chain of SunSpec models.
+  public mutating func discover(_ map: DeviceMap, unit: UInt8) throws(DriverError) -> [FoundModel] {
+    var discovery = SunSpecDiscovery(bases: map.bases)
+    var step = discovery.first
+    while case .read(let address, let count) = step {
+      var isRefused = false
+      do throws(DriverError) { try read(unit: unit, map.function, address, count: count) } catch {
+        // Some servers call an address they do not have a device failure.
+        guard error.isRefusalOfRegisters || error == .modbus(.exception(4)) else { throw error }
+        isRefused = true
+      }
+      do throws(SunSpecError) {
+        step = isRefused ? try discovery.refused() : try discovery.received(register(0), register(1))
+      } catch { throw .sunSpec(error) }
+    }
+    return discovery.models
+  }
+}
+
+extension Sample {
+  init(quantity: Quantity, phase: UInt8, _ decoded: DecodedValue, _ stamp: Stamp) {
+    self.init(
+      quantity: quantity, phase: phase, value: decoded.value, quality: decoded.quality,
+      monotonicNanoseconds: stamp.monotonic.nanoseconds, wallNanoseconds: stamp.wall.nanoseconds,
+      wallIsSynchronised: stamp.state == .synchronised)
+  }
+}

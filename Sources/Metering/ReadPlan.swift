@@ -1,0 +1,91 @@
+/// One request that reads several points at once.
+public struct ReadBlock: Equatable, Sendable {
+  public var address: UInt16
+  public var count: UInt16
+  /// Which of the plan's points it holds.
+  public var points: Range<Int>
+  public var update: UpdateClass
+}
+
+/// The requests that read a device, as few as its map allows. Made once; reading allocates nothing.
+public struct ReadPlan: Equatable, Sendable {
+  public let function: ModbusRequest.Function
+  public let order: WordOrder
+  /// With absolute addresses, block by block.
+  public private(set) var points: [MapPoint] = []
+  public private(set) var blocks: [ReadBlock] = []
+
+  /// - Parameter models: what a SunSpec device was found to have; nothing for others.
+  public init(_ map: DeviceMap, models: [FoundModel] = []) {
+    function = map.function
+    order = map.order
+    switch map.layout {
+    case .registers:
+      append(map.points, .fast, map)
+      append(map.points, .slow, map)
+      append(map.points, .counter, map)
+    case .sunSpec:
+      for found in models {
+        guard let model = map.models.first(where: { $0.identifier == found.identifier }) else { continue }
+        append(model, found)
+      }
+    }
+  }
+
+  /// Merges neighbours, and what lies in one readable stretch, up to the device's limit.
+  private mutating func append(_ all: [MapPoint], _ update: UpdateClass, _ map: DeviceMap) {
+    var sorted: [MapPoint] = []
+    for point in all where point.update == update {
+      let place = sorted.firstIndex { $0.address > point.address } ?? sorted.count
+      sorted.insert(point, at: place)
+    }
+    for point in sorted {
+      let end = UInt32(point.address) + UInt32(point.type.registerCount)
+      if let last = blocks.last, last.update == update {
+        let start = UInt32(last.address)
+        let joins =
+          end - start <= UInt32(map.maximumRegisters)
+          && Self.isReadable(from: start + UInt32(last.count), to: UInt32(point.address), map.readable)
+        if joins {
+          points.append(point)
+          blocks[blocks.count - 1].count = max(last.count, UInt16(end - start))
+          blocks[blocks.count - 1].points = last.points.lowerBound..<points.count
+          continue
+        }
+      }
+      points.append(point)
+      blocks.append(
+        ReadBlock(
+          address: point.address, count: point.type.registerCount, points: (points.count - 1)..<points.count,
+          update: update))
+    }
+  }
+
+  /// Whether the registers start..<end may be read without being wanted.
+  private static func isReadable(from start: UInt32, to end: UInt32, _ ranges: [RegisterRange]) -> Bool {
+    if start >= end { return true }
+    for range in ranges where UInt32(range.first) <= start && end <= UInt32(range.last) + 1 { return true }
+    return false
+  }
+
+  /// One request a model: a value and its scale factor must come from one answer, or a change of the factor between
+  /// two shows as a spike of a power of ten. (ha-sunspec #14, #40)
+  private mutating func append(_ model: ModelMap, _ found: FoundModel) {
+    let first = points.count
+    var low = UInt16.max
+    var high: UInt16 = 0
+    for point in model.points where point.lastAddress < found.length + 2 {
+      low = min(low, point.firstAddress)
+      high = max(high, point.lastAddress)
+      var moved = point
+      moved.address += found.address
+      if let scale = point.scaleAddress { moved.scaleAddress = scale + found.address }
+      points.append(moved)
+    }
+    if points.count == first { return }
+    precondition(high - low < ModbusRequest.maximumRegisters)
+    blocks.append(
+      ReadBlock(
+        address: found.address + low, count: high - low + 1, points: first..<points.count, update: .fast))
+  }
+}

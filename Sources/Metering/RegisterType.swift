@@ -1,0 +1,116 @@
+/// The order in which registers, each high byte first on the wire, make up a number of more bytes. Named after 32 bits.
+public enum WordOrder: UInt8, Sendable, CaseIterable {
+  /// High word first.
+  case abcd
+  /// Low word first.
+  case cdab
+  /// High word first, bytes of each swapped.
+  case badc
+  /// Low word first, bytes of each swapped: the whole number backwards.
+  case dcba
+
+  var isLowWordFirst: Bool { self == .cdab || self == .dcba }
+  var swapsBytes: Bool { self == .badc || self == .dcba }
+}
+
+/// How a number lies in its registers.
+public enum RegisterType: UInt8, Sendable, CaseIterable {
+  case uint16, int16, uint32, int32, uint64, int64
+  /// Unsigned counters that wrap to 0; in SunSpec 0 also says "no such counter".
+  case accumulator32, accumulator64
+  case float32
+
+  /// The word a map's file says.
+  public var name: String {
+    switch self {
+    case .uint16: "u16"
+    case .int16: "i16"
+    case .uint32: "u32"
+    case .int32: "i32"
+    case .uint64: "u64"
+    case .int64: "i64"
+    case .accumulator32: "acc32"
+    case .accumulator64: "acc64"
+    case .float32: "f32"
+    }
+  }
+
+  public init?(name: String) {
+    for type in Self.allCases where type.name == name {
+      self = type
+      return
+    }
+    return nil
+  }
+
+  public var registerCount: UInt16 {
+    switch self {
+    case .uint16, .int16: 1
+    case .uint32, .int32, .accumulator32, .float32: 2
+    case .uint64, .int64, .accumulator64: 4
+    }
+  }
+
+  var isSigned: Bool { self == .int16 || self == .int32 || self == .int64 }
+
+  /// What SunSpec devices send for "not implemented". (SunSpec Device Information Model Specification, table 1)
+  public var sunSpecSentinel: UInt64 {
+    switch self {
+    case .uint16: 0xFFFF
+    case .int16: 0x8000
+    case .uint32: 0xFFFF_FFFF
+    case .int32: 0x8000_0000
+    case .uint64: .max
+    case .int64: 0x8000_0000_0000_0000
+    case .accumulator32, .accumulator64: 0
+    case .float32: 0x7FC0_0000
+    }
+  }
+}
+
+/// The bits of a number, put together from its registers, and what they mean.
+public struct RegisterBits: Equatable, Sendable {
+  public let type: RegisterType
+  /// Zero-extended.
+  public let bits: UInt64
+
+  public init(type: RegisterType, bits: UInt64) {
+    self.type = type
+    self.bits = bits
+  }
+
+  /// - Parameter word: the `index`-th register, counted from the number's first.
+  public init(type: RegisterType, order: WordOrder, word: (UInt16) -> UInt16) {
+    let count = type.registerCount
+    var bits: UInt64 = 0
+    for place in 0..<count {
+      let register = word(order.isLowWordFirst ? count - 1 - place : place)
+      bits = bits << 16 | UInt64(order.swapsBytes ? register.byteSwapped : register)
+    }
+    self.type = type
+    self.bits = bits
+  }
+
+  /// Sign and magnitude of an integer type.
+  var integer: (isNegative: Bool, magnitude: UInt64) {
+    guard type.isSigned else { return (false, bits) }
+    let width = 16 * UInt64(type.registerCount)
+    let sign: UInt64 = 1 << (width - 1)
+    guard bits & sign != 0 else { return (false, bits) }
+    let all: UInt64 = width == 64 ? .max : (1 << width) - 1
+    return (true, (~bits & all) &+ 1)
+  }
+
+  /// bits × factor × 10^exponent, rounded half to even.
+  /// - Throws: ``RegisterError``
+  public func scaled(by factor: DecimalFactor, exponent: Int32 = 0) throws(RegisterError) -> Int64 {
+    let low = UInt32(truncatingIfNeeded: bits)
+    if type == .float32 {
+      guard let whole = factor.integer(exponent: exponent) else { throw .tooLarge(bits: low) }
+      return try Float32Register(bits: low).scaled(by: whole)
+    }
+    let (isNegative, magnitude) = integer
+    guard let scaled = factor.applied(to: magnitude, exponent: exponent) else { throw .tooLarge(bits: low) }
+    return isNegative ? -scaled : scaled
+  }
+}

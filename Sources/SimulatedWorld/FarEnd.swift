@@ -1,0 +1,106 @@
+import Wire
+
+/// Modbus framing as a slave sees it. Written apart from our master's on purpose.
+public enum FarEnd {
+  public enum Framing: UInt8, Sendable {
+    case rtu
+    case tcp
+  }
+
+  static func sealed(_ body: [UInt8]) -> [UInt8] {
+    var sum: UInt16 = 0xFFFF
+    for byte in body { sum = EastronSlave.crc(sum, byte) }
+    return body + [UInt8(truncatingIfNeeded: sum), UInt8(truncatingIfNeeded: sum >> 8)]
+  }
+
+  static func isSealed(_ frame: ArraySlice<UInt8>) -> Bool {
+    var sum: UInt16 = 0xFFFF
+    for byte in frame { sum = EastronSlave.crc(sum, byte) }
+    return sum == 0
+  }
+
+  /// Takes the first whole request from the front of `received`, as an RTU frame, with the TCP transaction it came in.
+  /// Noise is dropped byte by byte. Nil while no request is whole.
+  public static func next(
+    _ received: inout [UInt8], _ framing: Framing
+  ) -> (request: [UInt8], transaction: [UInt8])? {
+    switch framing {
+    case .rtu:
+      while received.count >= 8 {
+        let length = (received[1] == 15 || received[1] == 16) ? 9 + Int(received[6]) : 8
+        if length <= 256, received.count < length { return nil }
+        if length <= 256, isSealed(received[0..<length]) {
+          let request = Array(received[0..<length])
+          received.removeFirst(length)
+          return (request, [])
+        }
+        received.removeFirst(1)
+      }
+      return nil
+    case .tcp:
+      while received.count >= 8 {
+        let length = Int(received[4]) << 8 | Int(received[5])
+        guard received[2] == 0, received[3] == 0, length >= 6, length <= 254 else {
+          received.removeFirst(1)
+          continue
+        }
+        if received.count < 6 + length { return nil }
+        let request = sealed(Array(received[6..<(6 + length)]))
+        let transaction = Array(received[0..<2])
+        received.removeFirst(6 + length)
+        return (request, transaction)
+      }
+      return nil
+    }
+  }
+
+  /// An RTU reply as it travels: without its checksum and behind a header over TCP.
+  public static func framed(_ reply: [UInt8], _ transaction: [UInt8], _ framing: Framing) -> [UInt8] {
+    if framing == .rtu || reply.count < 4 { return reply }
+    let body = reply.dropLast(2)
+    return transaction + [0, 0, 0, UInt8(body.count)] + body
+  }
+}
+
+/// Several devices at one line. Bytes in, bytes out; time is the caller's.
+public struct SimulatedBus: Sendable {
+  public static let maximumPendingBytes = 1024
+
+  public let framing: FarEnd.Framing
+  public var slaves: [SimulatedSlave]
+  private var received: [UInt8] = []
+
+  public init(_ framing: FarEnd.Framing = .rtu, slaves: [SimulatedSlave]) {
+    self.framing = framing
+    self.slaves = slaves
+  }
+
+  /// An answer and when its first byte leaves.
+  public struct Answer: Sendable {
+    public var bytes: [UInt8]
+    public var latencyMilliseconds: Int64
+    /// Of the device that gave it.
+    public var slave: Int
+  }
+
+  /// Takes what was written to the line.
+  public mutating func receive(_ bytes: some Sequence<UInt8>, at milliseconds: Int64) -> [Answer] {
+    received += bytes
+    if received.count > Self.maximumPendingBytes { received.removeFirst(received.count - Self.maximumPendingBytes) }
+    var answers: [Answer] = []
+    while let (request, transaction) = FarEnd.next(&received, framing) {
+      for index in slaves.indices where slaves[index].unit == request[0] {
+        let reply = slaves[index].answer(request, at: milliseconds)
+        if reply.isEmpty { continue }
+        answers.append(
+          Answer(
+            bytes: FarEnd.framed(reply, transaction, framing), latencyMilliseconds: slaves[index].latencyMilliseconds,
+            slave: index))
+      }
+    }
+    return answers
+  }
+
+  /// The line was cut: half a request is forgotten.
+  public mutating func hangUp() { received.removeAll() }
+}

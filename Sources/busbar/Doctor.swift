@@ -1,0 +1,136 @@
+import CLinux
+import Configuration
+import HAL
+import LinuxPlatform
+
+/// One thing that was looked at.
+private struct Finding {
+  let check: String
+  let isGood: Bool
+  let detail: String
+  /// What to do about it; empty when it is good.
+  var remedy = ""
+
+  func tell(json: Bool) {
+    if json {
+      printLine(
+        "{\"check\":\"\(check)\",\"ok\":\(isGood),\"detail\":\"\(jsonEscaped(detail))\","
+          + "\"remedy\":\"\(jsonEscaped(remedy))\"}")
+    } else {
+      printLine("\(isGood ? "good" : "BAD ")  \(padded(check, 10))\(detail)")
+      if !remedy.isEmpty { printLine("                -> \(remedy)") }
+    }
+  }
+}
+
+private let leastFreeBytes: Int64 = 64 << 20
+
+func examine(_ arguments: Arguments) throws(Failure) -> Int32 {
+  var findings = [clock()]
+  if let path = arguments.text("port") {
+    let baud = UInt32(try arguments.integer("baud", default: 9600, in: 1200...115_200))
+    let parity = try arguments.choice("parity", default: "none", of: ["none", "even", "odd"])
+    findings += port(path, baud, parity)
+  }
+  if let file = arguments.text("config") {
+    let node = try loadNode(file).configuration
+    if case .modbus(_, let path, _, let baud, let parity)? = node.source { findings += port(path, baud, parity) }
+    findings.append(disk(node.data))
+    findings.append(keyFile(node.key))
+    for peer in node.peers { findings.append(reach(peer.name, peer.endpoint)) }
+  } else {
+    findings.append(disk("."))
+  }
+  var isWell = true
+  for finding in findings {
+    finding.tell(json: arguments.wantsJSON)
+    isWell = isWell && finding.isGood
+  }
+  return isWell ? 0 : 1
+}
+
+private func clock() -> Finding {
+  let isGood = LinuxClock().state() == .synchronised
+  return Finding(
+    check: "clock", isGood: isGood,
+    detail: isGood ? "synchronised" : "not synchronised: nodes neither sign nor propose",
+    remedy: isGood ? "" : "timedatectl set-ntp true, or install chrony; on the bench: clock = trusted in node.ini")
+}
+
+private func port(_ path: String, _ baud: UInt32, _ parity: String) -> [Finding] {
+  let rights = busbar_may_use(path)
+  guard rights == 1 else {
+    let isMissing = rights == -2
+    return [
+      Finding(
+        check: "rights", isGood: false, detail: "\(path): \(isMissing ? "there is no such port" : "may not be used")",
+        remedy: isMissing
+          ? "plug the adapter in; ls /dev/serial/by-id tells its name"
+          : "sudo usermod -aG dialout $USER, and log in again")
+    ]
+  }
+  let good = Finding(check: "rights", isGood: true, detail: "\(path): may be read and written")
+  do throws(PlatformError) {
+    let opened = try SerialPort(path: path, baud: baud, parity: SerialPort.Parity(name: parity) ?? .none)
+    let isPseudo = opened.isPseudoterminal
+    let differs = opened.modeDiffers
+    let mode = "\(baud) baud, 8 bits, parity \(parity)"
+    return [
+      good,
+      Finding(
+        check: "mode", isGood: !differs,
+        detail:
+          "\(path): \(mode) \(differs ? "was not taken" : "was read back")\(isPseudo ? " (a pseudoterminal)" : "")",
+        remedy: differs ? "a pseudoterminal has no parity; use --parity none on it" : ""),
+    ]
+  } catch {
+    let remedy =
+      switch error.kind {
+      case .busy: "somebody else holds it: fuser \(path); tell ModemManager off with ENV{ID_MM_DEVICE_IGNORE}=\"1\""
+      case .modeMismatch: "this port cannot do that mode; the Pi's mini UART (ttyS0) has no parity, use ttyAMA0"
+      case .invalid: "it is no serial port, or has no such speed"
+      default: "see dmesg for what the kernel says of it"
+      }
+    return [good, Finding(check: "mode", isGood: false, detail: "\(path): \(error)", remedy: remedy)]
+  }
+}
+
+private func disk(_ path: String) -> Finding {
+  let free = busbar_free_bytes(path)
+  guard free >= 0 else {
+    return Finding(
+      check: "disk", isGood: false, detail: "\(path): cannot be looked at (\(-free))",
+      remedy: "make the folder: mkdir -p")
+  }
+  let isGood = free >= leastFreeBytes && busbar_may_use(path) == 1
+  return Finding(
+    check: "disk", isGood: isGood,
+    detail: "\(path): \(free >> 20) MiB free\(busbar_may_use(path) == 1 ? "" : ", read-only")",
+    remedy: isGood ? "" : "free some space, or give the folder to the service's user")
+}
+
+private func keyFile(_ path: String) -> Finding {
+  do throws(PlatformError) {
+    _ = try Files.readSecret(path, limit: 1 << 16)
+    return Finding(check: "key", isGood: true, detail: "\(path): readable by its owner alone")
+  } catch {
+    let isWide = error.kind == .notPermitted
+    return Finding(
+      check: "key", isGood: false, detail: "\(path): \(isWide ? "others may read it, or it is not yours" : "\(error)")",
+      remedy: isWide ? "chown it to the service's user and chmod 600 it" : "busbar provision makes it")
+  }
+}
+
+private func reach(_ name: String, _ endpoint: Endpoint) -> Finding {
+  let result = withUnsafeBytes(of: endpoint.address) {
+    // The address lives for the call only.
+    unsafe busbar_udp_probe($0.bindMemory(to: UInt8.self).baseAddress!, endpoint.port, 200)
+  }
+  let isRefused = result == -111
+  return Finding(
+    check: "peer", isGood: result == 0,
+    detail:
+      "\(name) at \(endpoint): \(result == 0 ? "nothing refuses packets" : isRefused ? "nobody listens" : "no way there")",
+    remedy: result == 0
+      ? "" : isRefused ? "start it, or correct its address in [peers]" : "see ip route and the network's cable")
+}

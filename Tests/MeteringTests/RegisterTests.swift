@@ -1,0 +1,181 @@
+import Metering
+import Testing
+
+@Suite("Registers into scaled integers (hal.md §2.2–2.4)")
+struct RegisterTests {
+  static func value(
+    _ words: [UInt16], _ type: RegisterType, _ order: WordOrder, _ factor: String, exponent: Int32 = 0
+  ) throws -> Int64 {
+    let bits = RegisterBits(type: type, order: order) { words[Int($0)] }
+    return try bits.scaled(by: try #require(DecimalFactor(factor)), exponent: exponent)
+  }
+
+  @Test("the recorded Carlo Gavazzi power, low word first, is -1234.5 W")
+  func gavazzi() throws {
+    #expect(try Self.value([0xCFC7, 0xFFFF], .int32, .cdab, "0.1", exponent: 3) == -1_234_500)
+  }
+
+  @Test(
+    "the four byte orders of one number",
+    arguments: [
+      (.abcd, [0x1234, 0x5678]), (.cdab, [0x5678, 0x1234]), (.badc, [0x3412, 0x7856]), (.dcba, [0x7856, 0x3412]),
+    ] as [(WordOrder, [UInt16])])
+  func orders(order: WordOrder, words: [UInt16]) throws {
+    #expect(try Self.value(words, .uint32, order, "1") == 0x1234_5678)
+  }
+
+  @Test("64 bits, both signs and both ends")
+  func wide() throws {
+    #expect(try Self.value([0, 0, 1, 0], .uint64, .abcd, "1") == 65_536)
+    #expect(try Self.value([0, 1, 0, 0], .uint64, .cdab, "1") == 65_536)
+    #expect(try Self.value([0xFFFF, 0xFFFF, 0xFFFF, 0xFFFE], .int64, .abcd, "10") == -20)
+    #expect(throws: RegisterError.self) { try Self.value([0xFFFF, 0, 0, 0], .uint64, .abcd, "1") }
+    #expect(throws: RegisterError.self) { try Self.value([0x7FFF, 0xFFFF, 0xFFFF, 0xFFFF], .int64, .abcd, "10") }
+    #expect(try Self.value([0x8000, 0], .int32, .abcd, "1") == Int64(Int32.min))
+    #expect(try Self.value([0x8000], .int16, .abcd, "1") == -32_768)
+    #expect(try Self.value([0x8000], .uint16, .abcd, "1") == 32_768)
+  }
+
+  @Test(
+    "decimal factors are read exactly, and nothing else is read",
+    arguments: [
+      ("1", 1, 0), ("0.1", 1, -1), ("0.001", 1, -3), ("12.5", 125, -1), ("10", 10, 0), ("1.0", 10, -1),
+    ] as [(String, UInt32, Int32)])
+  func factors(text: String, significand: UInt32, exponent: Int32) {
+    #expect(DecimalFactor(text) == DecimalFactor(significand: significand, exponent: exponent))
+  }
+
+  @Test("no factor", arguments: ["", "0", "0.0", "-1", "+1", ".5", "5.", "1e3", "1 ", "1.2.3", "1234567890", "0x1"])
+  func noFactor(text: String) { #expect(DecimalFactor(text) == nil) }
+
+  @Test("scaling agrees with long arithmetic of another kind", arguments: 0..<200 as Range<UInt64>)
+  func scaling(seed: UInt64) throws {
+    var state = seed &* 0x9E37_79B9_7F4A_7C15 &+ 1
+    func next() -> UInt64 {
+      state ^= state << 13
+      state ^= state >> 7
+      state ^= state << 17
+      return state
+    }
+    for _ in 0..<50 {
+      let raw = Int32(truncatingIfNeeded: next())
+      let significand = UInt32(next() % 1_000 + 1)
+      let exponent = Int32(next() % 13) - 8
+      let words = [UInt16(truncatingIfNeeded: raw >> 16), UInt16(truncatingIfNeeded: raw)]
+      let bits = RegisterBits(type: .int32, order: .abcd) { words[Int($0)] }
+      let got = try? bits.scaled(by: DecimalFactor(significand: significand, exponent: exponent))
+      // Decimal digit by digit, on Int128.
+      var product = Int128(raw) * Int128(significand)
+      if exponent >= 0 {
+        for _ in 0..<exponent { product *= 10 }
+      } else {
+        var divisor: Int128 = 1
+        for _ in 0..<(-exponent) { divisor *= 10 }
+        let magnitude = product.magnitude
+        var quotient = magnitude / divisor.magnitude
+        let twice = magnitude % divisor.magnitude * 2
+        if twice > divisor.magnitude || (twice == divisor.magnitude && quotient % 2 == 1) { quotient += 1 }
+        product = product < 0 ? -Int128(quotient) : Int128(quotient)
+      }
+      #expect(got.map { Int128($0) } == (product.magnitude <= Int128(Int64.max).magnitude ? product : nil))
+    }
+  }
+
+  static func point(_ type: RegisterType, scale: UInt16? = nil, sentinel: UInt64? = nil) -> MapPoint {
+    MapPoint(
+      quantity: .activePower, phase: 0, address: 100, type: type, factor: DecimalFactor(significand: 1, exponent: 3),
+      scaleAddress: scale, minimum: -5_000_000, maximum: 5_000_000, sentinel: sentinel)
+  }
+
+  static func decode(_ point: MapPoint, _ words: [UInt16: UInt16]) -> DecodedValue {
+    point.decode(order: .abcd) { words[$0] ?? 0 }
+  }
+
+  @Test("a value is good, absent or out of range, and never anything else")
+  func qualities() {
+    let plain = Self.point(.int16, sentinel: 0x8000)
+    #expect(Self.decode(plain, [100: 1234]) == DecodedValue(1_234_000, .good))
+    #expect(Self.decode(plain, [100: 0x8000]) == DecodedValue(0, .notImplemented))
+    #expect(Self.decode(plain, [100: 5_000]) == DecodedValue(5_000_000, .good))
+    #expect(Self.decode(plain, [100: 5_001]) == DecodedValue(0, .outOfRange))
+    var inverted = plain
+    inverted.isInverted = true
+    #expect(Self.decode(inverted, [100: 7]) == DecodedValue(-7_000, .good))
+    let scaled = Self.point(.int16, scale: 101, sentinel: 0x8000)
+    #expect(Self.decode(scaled, [100: 1234, 101: 0xFFFF]) == DecodedValue(123_400, .good))
+    #expect(Self.decode(scaled, [100: 1234, 101: 1]) == DecodedValue(0, .outOfRange))
+    #expect(Self.decode(scaled, [100: 123, 101: 1]) == DecodedValue(1_230_000, .good))
+    #expect(Self.decode(scaled, [100: 1, 101: 0x8000]) == DecodedValue(0, .notImplemented))
+    #expect(Self.decode(scaled, [100: 1, 101: 11]) == DecodedValue(0, .outOfRange))
+    #expect(Self.decode(scaled, [100: 1, 101: 0xFFF5]) == DecodedValue(0, .outOfRange))
+    let float = Self.point(.float32)
+    #expect(Self.decode(float, [100: 0x7FC0, 101: 0]) == DecodedValue(0, .notImplemented))
+    #expect(Self.decode(float, [100: 0x7F80, 101: 0]) == DecodedValue(0, .notImplemented))
+    #expect(Self.decode(float, [100: 0x7F00, 101: 0]) == DecodedValue(0, .outOfRange))
+    #expect(Self.decode(float, [100: 0xC49A, 101: 0x5000]) == DecodedValue(-1_234_500, .good))
+  }
+}
+
+@Suite("SunSpec discovery (SunSpec Device Information Model Specification, §4)")
+struct SunSpecDiscoveryTests {
+  /// Walks a device made of registers; an address without one is refused, as a device does.
+  static func walk(_ registers: [UInt16: UInt16], bases: [UInt16] = [40000, 0, 50000]) throws(SunSpecError)
+    -> (models: [FoundModel], reads: [UInt16])
+  {
+    var discovery = SunSpecDiscovery(bases: bases)
+    var reads: [UInt16] = []
+    var step = discovery.first
+    while case .read(let address, let count) = step {
+      precondition(count == 2 && reads.count < 200)
+      reads.append(address)
+      if let high = registers[address], let low = registers[address &+ 1] {
+        step = try discovery.received(high, low)
+      } else {
+        step = try discovery.refused()
+      }
+    }
+    return (discovery.models, reads)
+  }
+
+  static func device(at base: UInt16, _ models: [(UInt16, UInt16)]) -> [UInt16: UInt16] {
+    var registers: [UInt16: UInt16] = [base: 0x5375, base + 1: 0x6E53]
+    var next = base + 2
+    for (identifier, length) in models {
+      registers[next] = identifier
+      registers[next + 1] = length
+      next += 2 + length
+    }
+    registers[next] = 0xFFFF
+    registers[next + 1] = 0
+    return registers
+  }
+
+  @Test("finds the chain at any of the three places", arguments: [40000, 0, 50000] as [UInt16])
+  func bases(base: UInt16) throws {
+    let found = try Self.walk(Self.device(at: base, [(1, 66), (103, 50), (120, 26), (121, 30), (123, 24)]))
+    #expect(found.models.map(\.identifier) == [1, 103, 120, 121, 123])
+    #expect(found.models.map { $0.address - base } == [2, 70, 122, 150, 182])
+    #expect(found.models.last == FoundModel(identifier: 123, address: base + 182, length: 24))
+  }
+
+  @Test("nothing anywhere is not SunSpec, after three reads")
+  func nothing() {
+    #expect(throws: SunSpecError.notSunSpec) { try Self.walk([:]) }
+    #expect(throws: SunSpecError.notSunSpec) { try Self.walk([40000: 0x5375, 40001: 0x6E54]) }
+  }
+
+  @Test("a chain that breaks off, has a model of no length, runs out of registers or never ends is broken")
+  func broken() {
+    var cut = Self.device(at: 40000, [(1, 66), (103, 50)])
+    cut[40070] = nil
+    #expect(throws: SunSpecError.self) { try Self.walk(cut) }
+    #expect(throws: SunSpecError.chainBroken(model: 103, length: 0)) {
+      try Self.walk(Self.device(at: 40000, [(1, 66), (103, 0), (103, 50)]))
+    }
+    #expect(throws: SunSpecError.chainBroken(model: 9, length: 60000)) {
+      try Self.walk([40000: 0x5375, 40001: 0x6E53, 40002: 9, 40003: 60000])
+    }
+    let endless = Self.device(at: 0, Array(repeating: (7, 1), count: 70))
+    #expect(throws: SunSpecError.chainBroken(model: 7, length: 1)) { try Self.walk(endless, bases: [0]) }
+  }
+}
