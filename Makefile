@@ -3,7 +3,8 @@
 comma := ,
 targets = $(subst $(comma), ,$(TARGETS))
 
-.PHONY: all setup build cross selftest lint peers demo test test-peers fuzz bench-paillier interop-paillier timing-paillier count count-check clean distclean
+.PHONY: all setup build cross selftest lint peers demo test test-peers mutants simulate model fuzz bench-paillier interop-paillier
+.PHONY: timing-paillier count count-check clean distclean
 all: build
 setup:
 	@Toolchain/setup.sh
@@ -20,6 +21,19 @@ peers: build
 	@Toolchain/peers.sh
 demo: build
 	@Toolchain/demo.sh "$(TARGETS)" $(ARGS)
+# SCHEDULES=10000000 runs more of the consensus core's, GROUPS_OF_NODES=5000 more of whole groups.
+simulate: build
+	@.build/release/busbar-sim run --schedules $(or $(SCHEDULES),200000)
+	@.build/release/busbar-sim groups --schedules $(or $(GROUPS_OF_NODES),1000)
+	@.build/release/busbar-sim crashes
+	@.build/release/busbar-sim twins
+# The protocol itself, by Spin. VIEWS=3 takes hours and much memory.
+model:
+	@Toolchain/setup.sh peers
+	@Toolchain/model.sh $(VIEWS)
+# Which schedule first shows each planted violation.
+mutants: build
+	@.build/release/busbar-sim mutants
 test:
 	@Toolchain/test.sh
 test-peers: build

@@ -20,6 +20,18 @@ func module(_ name: String, _ dependencies: [Target.Dependency], linking: [Strin
     linkerSettings: linking.map { .linkedLibrary($0) })
 }
 
+// What only a workstation runs; never part of a board's build. The copies stand under the names of what they are copies
+// of, so that their sources say the same imports.
+let mutants: [SwiftSetting] =
+  strict + [
+    .define("BUSBAR_MUTANTS"),
+    .unsafeFlags(["Consensus", "Aggregation", "Node"].flatMap { ["-module-alias", "\($0)=Mutant\($0)"] }),
+  ]
+
+func mutantCopy(of name: String, _ dependencies: [Target.Dependency]) -> Target {
+  .target(name: "Mutant" + name, dependencies: dependencies, swiftSettings: mutants)
+}
+
 func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
   .testTarget(
     name: name, dependencies: dependencies, swiftSettings: [.enableExperimentalFeature("Lifetimes")])
@@ -30,6 +42,7 @@ let package = Package(
   products: [
     .executable(name: "busbar", targets: ["busbar"]),
     .executable(name: "busbar-selftest", targets: ["busbar-selftest"]),
+    .executable(name: "busbar-sim", targets: ["busbar-sim"]),
   ],
   targets: [
     // 0: C libraries, no logic
@@ -65,6 +78,28 @@ let package = Package(
         "Aggregation", "Consensus", "Cryptography", "Drivers", "HAL", "Metering", "Packets", "Paillier", "Units",
         "Wire",
       ]),
+    // 7
+    module(
+      "Simulator",
+      [
+        "Aggregation", "Consensus", "Cryptography", "HAL", "Node", "Packets", "Paillier", "SimulatedPlatform", "Units",
+        "Wire",
+      ]),
+    // The same sources once more, with violations planted in them that `busbar-sim mutants` must find.
+    mutantCopy(of: "Consensus", ["Cryptography", "HAL", "Units", "Wire"]),
+    mutantCopy(of: "Aggregation", ["MutantConsensus", "Cryptography", "HAL", "Paillier", "Units", "Wire"]),
+    mutantCopy(
+      of: "Node",
+      [
+        "MutantAggregation", "MutantConsensus", "Cryptography", "Drivers", "HAL", "Metering", "Packets", "Paillier",
+        "Units", "Wire",
+      ]),
+    mutantCopy(
+      of: "Simulator",
+      [
+        "MutantAggregation", "MutantConsensus", "MutantNode", "Cryptography", "HAL", "Packets", "Paillier",
+        "SimulatedPlatform", "Units", "Wire",
+      ]),
     // 8
     .executableTarget(
       name: "busbar",
@@ -88,6 +123,10 @@ let package = Package(
     .executableTarget(
       name: "busbar-lab", dependencies: ["BigInteger", "CHeapCount", "Cryptography", "Paillier", "Wire"],
       swiftSettings: hostOnly),
+    .executableTarget(
+      name: "busbar-sim",
+      dependencies: ["CLinux", "LinuxPlatform", "MutantConsensus", "MutantSimulator", "Simulator"],
+      swiftSettings: strict),
     tests("WireTests", ["Units", "Wire"]),
     tests("BigIntegerTests", ["BigInteger", "Wire"]),
     tests("PaillierTests", ["BigInteger", "CHeapCount", "Cryptography", "Paillier", "Wire"]),

@@ -30,6 +30,25 @@ command_line() {
     sed 's/^/commands: /'
 }
 
+# Guided, uniform and liveness schedules over n = 4…7, some of them with real signatures, then what can be enumerated;
+# beside it on the other core, whole groups of the real nodes.
+simulation() {
+  local groups=build/test/groups.txt status=0
+  timeout --kill-after=10 1200 .build/release/busbar-sim groups --schedules 1000 > "$groups" 2>&1 &
+  local beside=$!
+  timeout --kill-after=10 900 .build/release/busbar-sim run --schedules 200000 || status=1
+  timeout --kill-after=10 300 .build/release/busbar-sim run --schedules 1000 --real-crypto || status=1
+  timeout --kill-after=10 300 .build/release/busbar-sim crashes || status=1
+  timeout --kill-after=10 600 .build/release/busbar-sim twins || status=1
+  wait "$beside" || status=1
+  cat "$groups"
+  return "$status"
+}
+model() { timeout --kill-after=10 240 Toolchain/model.sh; }
+mutants() {
+  timeout --kill-after=10 1200 .build/release/busbar-sim mutants --limit 200000
+}
+
 # Counters read a stage's log and print "PASSED FAILED".
 count_nothing() { echo 0 0; }
 count_unit_tests() {
@@ -43,6 +62,13 @@ count_summaries() { # the last "N passed, N failed" of each program, whose lines
   sed -nE 's/^([^:]+): ([0-9]+) passed, ([0-9]+) failed$/\1 \2 \3/p' "$1" |
     awk '{ passed[$1] = $2; failed[$1] = $3 }
       END { for (name in passed) { p += passed[name]; f += failed[name] } print p + 0, f + 0 }'
+}
+count_schedules() { # "N schedules, ...: N unsafe, N stuck, N wrongly convicted"
+  sed -nE 's/^([0-9]+) schedules,.*: ([0-9]+) unsafe, ([0-9]+) stuck, ([0-9]+) wrongly.*/\1 \2 \3 \4/p' "$1" |
+    awk '{ bad = $2 + $3 + $4; p += $1 - bad; f += bad } END { print p + 0, f + 0 }'
+}
+count_mutants() {
+  sed -nE 's/^([0-9]+) mutants, ([0-9]+) killed, ([0-9]+) alive.*/\2 \3/p' "$1" | awk '{ print; n++ } END { if (!n) print 0, 1 }'
 }
 count_one() { if [ "$status" = 0 ]; then echo 1 0; else echo 0 1; fi; }
 
@@ -70,6 +96,9 @@ stage setup count_nothing Toolchain/setup.sh peers || finish
 stage build count_nothing Toolchain/build.sh || finish
 stage lint count_nothing Toolchain/lint.sh || true
 stage unit count_unit_tests unit_tests || true
+stage simulation count_schedules simulation || true
+stage mutants count_mutants mutants || true
+stage model count_summaries model || true
 if stage cross count_nothing Toolchain/cross.sh; then
   stage selftest count_summaries Toolchain/selftest.sh || true
 else

@@ -80,7 +80,8 @@ public final class Genesis: Sendable {
   }
   public var context: GroupContext {
     GroupContext(
-      networkIdentifier: networkIdentifier, epoch: epoch, group: group, members: members, rotates: rotates)
+      networkIdentifier: networkIdentifier, epoch: epoch, group: group, members: members,
+      rotates: rotates && !mutated(.ownerAlwaysLeads))
   }
   public var aggregatorKeys: [VerificationKey] { aggregators.map { $0.verificationKey } }
 

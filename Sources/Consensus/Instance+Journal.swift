@@ -57,7 +57,8 @@ extension Instance {
     case .prePrepare, .newView: preconditionFailure("not signed by members of an instance")
     }
     try proof.expectEnd()
-    if !mutated(.noResendAfterRestart) { sinceSent = timing.retransmitTicks - 1 }
+    sinceSent = timing.retransmitTicks - 1
+    if mutated(.noResendAfterRestart) { closing = Timing.closingRetransmissions }
   }
 
   private mutating func restoreView(_ vote: Vote) {

@@ -39,6 +39,7 @@ extension Instance {
       return effects.append(.refused(.conflicting))
     }
     accepted = vote
+    if mutated(.secondProposalAccepted) { hasAskedToValidate = false }
     guard ownPrepare == nil || mutated(.secondProposalAccepted) else { return commitIfPrepared(signer, &effects) }
     if mutated(.decidesNullOnProposal), statement.digest == Self.nullDigest {
       decided = statement.digest

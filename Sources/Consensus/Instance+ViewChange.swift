@@ -117,6 +117,9 @@ extension Instance {
     // its own view change for that view would have to leave the certificate out.
     if prepared.view > view { enter(prepared.view) }
     lock = prepared
+    if mutated(.certificateOfFPlusOne) {
+      while lock.signatures.count < Int(context.quorum.size) { lock.signatures.append(Signature()) }
+    }
   }
 
   // MARK: Leading a later view
@@ -219,7 +222,7 @@ extension Instance {
 
   /// Lost messages and restarted members: whatever was last said is said again. (consensus rule 23)
   private mutating func sendAgain(_ effects: inout Effects) {
-    guard isEngaged, !mutated(.noRetransmission) else { return }
+    guard isEngaged, !mutated(.noRetransmission), closing == 0 || !mutated(.noResendAfterRestart) else { return }
     sinceSent += 1
     guard sinceSent >= timing.retransmitTicks else { return }
     sinceSent = 0

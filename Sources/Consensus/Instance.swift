@@ -110,7 +110,7 @@ public struct Instance: ~Copyable {
 
   /// True when this member is to propose a value of its choice, or NULL.
   public var awaitsProposal: Bool {
-    guard decided == nil, replica == primary, boundTo == nil else { return false }
+    guard decided == nil, replica == primary, boundTo == nil || mutated(.proposesAgainAtRestart) else { return false }
     return view.rawValue == 0 || canLead && !lock.exists
   }
 
@@ -120,7 +120,7 @@ public struct Instance: ~Copyable {
   /// A value that this member is to vote for once it holds it. The host looks for it until it can say
   /// ``Input/validated(_:)``.
   public var awaitsValidation: Digest? {
-    guard decided == nil, boundTo == nil else { return nil }
+    guard decided == nil, boundTo == nil || mutated(.secondProposalAccepted) else { return nil }
     if let accepted { return accepted.statement.digest }
     return canLead && lock.exists ? lock.digest : nil
   }
@@ -155,6 +155,25 @@ public struct Instance: ~Copyable {
     var statement = statement(.commit, decided, signer: ReplicaIndex(0))
     statement.view = decidedView
     return QuorumCertificate(statement: statement, signers: signers, signatures: signatures)
+  }
+
+  /// True when these very bytes were counted before: their signature need not be checked again.
+  public func hasCounted(_ vote: Vote) -> Bool {
+    let statement = vote.statement
+    guard statement.owner == owner, statement.period == period,
+      statement.signer.rawValue < context.quorum.members
+    else { return false }
+    let ballots =
+      switch statement.kind {
+      case .prepare: prepares
+      case .commit: commits
+      case .viewChange: viewChanges
+      case .prePrepare, .newView: nil as Ballots?
+      }
+    guard let ballots, ballots.has(statement.signer) else { return false }
+    let known = ballots[statement.signer]
+    return known.view == statement.view && known.digest == statement.digest
+      && known.sequenceNumber == statement.sequenceNumber && known.signature == vote.signature
   }
 
   /// This member's view change for ``view``, to be sent; nil when it has not asked for it.

@@ -1,7 +1,7 @@
 /// True when this build plants that violation of a rule. Always false, and gone after optimisation, except in the
 /// copy of this module that only `busbar-sim` links.
-@inline(__always)
-func mutated(_ mutant: Mutant) -> Bool {
+@inlinable @inline(__always)
+public func mutated(_ mutant: Mutant) -> Bool {
   #if BUSBAR_MUTANTS
     return Mutant.planted == mutant
   #else
@@ -30,11 +30,22 @@ public enum Mutant: UInt8, CaseIterable, Sendable {
   case amnesia, forgetsViewAtRestart, forgetsLockAtRestart, forgetsPrepareAtRestart, proposesAgainAtRestart
   case prepareQuorumTakenForCertificate, fPlusOneCommitsTakenForCertificate, certificateSignaturesUnchecked
   case evidenceAcrossViews, evidenceNeverTold, nullBeforeCollecting
+  // Of Aggregation and Node; whole groups show them.
+  case fromUnchecked, coverageRootUnchecked, minimumUnchecked, authorUnchecked, previousUnchecked, manifestUnchecked
+  case productUnchecked, receiptBeforeDurable, receiptAfterProposal, recordNotPersisted, anyCertificateSettles
+  case receiptSettles, closingIgnored, ownerAlwaysLeads, neverCatchesUp, fetchedRecordsNotPersisted
+  case oldInstancesRefused, oldInstancesNotDriven, decisionsNotPersisted, decisionsNotServed, votesBeforeConfirmed
+  case signedInstancesSkipped, otherRecordNeverTaken, staleRecordsKept
 }
 
 #if BUSBAR_MUTANTS
   extension Mutant {
     /// The one violation in force. Set between schedules, by one thread.
     nonisolated(unsafe) public static var planted = Mutant.none
+
+    public var isOfGroups: Bool { rawValue >= Mutant.fromUnchecked.rawValue }
+
+    /// Who leads the first views, where an enumeration chooses that; then leadership rotates as always.
+    nonisolated(unsafe) public static var leaders: [UInt16] = []
   }
 #endif

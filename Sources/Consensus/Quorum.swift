@@ -40,6 +40,9 @@ public struct GroupContext: Equatable, Sendable {
 
   /// primary(view) = (owner + rotation + view) mod m, rotation = period. (DESIGN §3)
   public func primary(owner: ReplicaIndex, period: Period, view: View) -> ReplicaIndex {
+    #if BUSBAR_MUTANTS
+      if view.rawValue < Mutant.leaders.count { return ReplicaIndex(Mutant.leaders[Int(view.rawValue)]) }
+    #endif
     let members = UInt64(quorum.members)
     let rotation = rotates ? period.rawValue % members : 0
     return ReplicaIndex(

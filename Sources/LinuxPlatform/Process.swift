@@ -34,6 +34,9 @@ public struct ChildProcess: Sendable {
 
   public func terminate() { busbar_kill(identifier, Int32(BUSBAR_SIGTERM)) }
   public func kill() { busbar_kill(identifier, Int32(BUSBAR_SIGKILL)) }
+  /// It stands still, as a board does whose card stalls; ``resume()`` lets it go on.
+  public func pause() { busbar_kill(identifier, Int32(BUSBAR_SIGSTOP)) }
+  public func resume() { busbar_kill(identifier, Int32(BUSBAR_SIGCONT)) }
   /// Kilobytes resident now; -1 when it is gone.
   public func residentKilobytes() -> Int64 { busbar_resident_kilobytes(identifier) }
   /// The most kilobytes that were ever resident; -1 when it is gone.

@@ -28,7 +28,7 @@ public struct AggregatorNode: ~Copyable {
   let memberKeys: MemberKeys
   var ticks: UInt64 = 0
   public internal(set) var recordRefusals = InlineArray<10, UInt64>(repeating: 0)
-  public internal(set) var headerRefusals = InlineArray<10, UInt64>(repeating: 0)
+  public internal(set) var headerRefusals = InlineArray<11, UInt64>(repeating: 0)
   public internal(set) var voteRefusals = InlineArray<11, UInt64>(repeating: 0)
   /// View changes and new views whose signatures or certificates do not hold.
   public internal(set) var justificationRefusals: UInt64 = 0
@@ -40,6 +40,8 @@ public struct AggregatorNode: ~Copyable {
   /// The first period this node may vote about; above those in which it may have signed what it forgot.
   public internal(set) var votingFloor = Period(0)
   public internal(set) var evidenceCount: UInt64 = 0
+  /// The oldest are kept. Invariant: at most one for a party and kind of statement.
+  var evidence: [Evidence] = []
   public internal(set) var recordsAccepted: UInt64 = 0
   public internal(set) var decidedValues: UInt64 = 0
   public internal(set) var decidedNulls: UInt64 = 0
@@ -51,7 +53,7 @@ public struct AggregatorNode: ~Copyable {
   public init(
     genesis: Genesis, key: PublicKey, index: ReplicaIndex, signer: consuming SigningKey, sealer: consuming Sealer
   ) {
-    precondition(RecordRefusal.allCases.count == 10 && HeaderRefusal.allCases.count == 10)
+    precondition(RecordRefusal.allCases.count == 10 && HeaderRefusal.allCases.count == 11)
     precondition(Refusal.allCases.count == 11)
     self.genesis = genesis
     self.key = key
@@ -93,11 +95,16 @@ public struct AggregatorNode: ~Copyable {
     let slot = slots[Int(UInt64(owner.rawValue) * Self.periodsKept + period.rawValue % Self.periodsKept)]
     if slot.instance.period == period { return slot }
     guard slot.instance.period < period,
-      slot.isFinished || !slot.instance.hasSigned
-        || slot.instance.period <= sets[Int(owner.rawValue)].headPeriod
+      slot.isFinished || slot.instance.period <= sets[Int(owner.rawValue)].headPeriod
+        || !slot.instance.hasSigned && !(slot.instance.isEngaged && wasHeardOf(slot))
     else { return nil }
     slot.reset(owner: owner, period: period)
     return slot
+  }
+
+  /// Whether others were working on this instance within the last two periods.
+  private func wasHeardOf(_ slot: InstanceSlot) -> Bool {
+    slot.isReopened && ticks < slot.heardAt + 20 * UInt64(genesis.periodSeconds)
   }
 
   /// The slot of (owner, period) if it is there already.
@@ -128,7 +135,7 @@ public struct AggregatorNode: ~Copyable {
       else { return }
       let hash = statement(record, bytes.extracting(Record.fixedBytes..<bytes.count)).recordHash
       slot.store(record.meter, bytes, hash: hash)
-      slot.receipted.insert(record.meter)
+      slot.journaled.insert(record.meter)
     case .decided:
       guard let length = try? reader.read(UInt16.self), let bytes = try? reader.readBytes(Int(length)),
         let certificate = try? Certificate(checking: bytes, against: genesis)
@@ -184,14 +191,14 @@ public struct AggregatorNode: ~Copyable {
     guard let header = slot.header, slot.missing(of: header.contributors).count == 0 else { return }
     manifest.removeAll()
     for meter in 0..<genesis.meterCount(of: header.owner) where header.contributors.contains(MeterIndex(meter)) {
-      manifest.append(MeterIndex(meter), slot.hash(of: MeterIndex(meter)))
+      manifest.append(MeterIndex(meter), slot.chosenHash(of: MeterIndex(meter)))
     }
     guard manifest.count > 0, manifest.root() == header.manifestRoot else { return }
     let inclusions = sets[Int(header.owner.rawValue)].inclusions
     var leaf = 0
     for meter in 0..<genesis.meterCount(of: header.owner) where header.contributors.contains(MeterIndex(meter)) {
       // The record's memory belongs to the slot, which outlives this call.
-      let bytes = unsafe Span(_unsafeElements: slot.record(MeterIndex(meter)))
+      let bytes = unsafe Span(_unsafeElements: slot.chosenRecord(MeterIndex(meter)))
       var reader = WireReader(bytes)
       if let record = try? Record(decoding: &reader), let ciphertext = try? reader.readBytes(reader.remaining) {
         inclusions.store(
@@ -241,11 +248,18 @@ public struct AggregatorNode: ~Copyable {
       let set = sets[Int(member)]
       // The table of the newest certificate is the way back; it may be newer by the time that the table is asked for.
       if set.latestPeriod > set.headPeriod, ticks % 3 == 0 { ask(.certificate, owner, Period(0), via: &host) }
-      for back in UInt64(1)...Self.periodsKept where current.rawValue >= genesis.firstPeriod.rawValue + back {
-        let period = Period(current.rawValue - back)
-        // Older instances go on only where this replica has signed: somebody may need its vote.
-        guard let slot = back <= 2 ? slot(owner, period) : existingSlot(owner, period), !slot.isFinished,
-          back <= 2 || slot.instance.isEngaged
+      for back in UInt64(1)...2 where current.rawValue >= genesis.firstPeriod.rawValue + back {
+        _ = slot(owner, Period(current.rawValue - back))
+      }
+      let first = Int(UInt64(member) * Self.periodsKept)
+      for place in first..<(first + Int(Self.periodsKept)) {
+        let slot = slots[place]
+        let period = slot.instance.period
+        // Older instances go on, however old, where this replica has signed or another showed that it did: somebody needs
+        // its vote.
+        guard !slot.isFinished, period >= genesis.firstPeriod, period < current,
+          period.rawValue + 2 >= current.rawValue
+            || (slot.instance.isEngaged || slot.isReopened) && !mutated(.oldInstancesNotDriven)
         else { continue }
         try advance(
           slot, sinceEnd: now.milliseconds(sinceEndOf: period, ofSeconds: UInt64(genesis.periodSeconds)) ?? 0,
@@ -274,7 +288,9 @@ public struct AggregatorNode: ~Copyable {
     isConfirmed = link.sealer.acknowledgedCount(below: members) + 1 >= Int(genesis.context.quorum.size)
   }
 
-  private func mayVote(in period: Period) -> Bool { mayVote && isConfirmed && period >= votingFloor }
+  private func mayVote(in period: Period) -> Bool {
+    mayVote && (isConfirmed && period >= votingFloor || mutated(.votesBeforeConfirmed))
+  }
 
   private mutating func advance(
     _ slot: InstanceSlot, sinceEnd elapsed: UInt64, via host: inout some NodeHost & ~Copyable
@@ -307,7 +323,7 @@ public struct AggregatorNode: ~Copyable {
     guard slot.instance.period > set.headPeriod else { return false }
     for other in slots
     where other.instance.owner == slot.instance.owner && other !== slot && other.instance.period > set.headPeriod
-      && other.instance.hasSigned && !other.isFinished
+      && other.instance.hasSigned && !other.isFinished && !mutated(.signedInstancesSkipped)
     {
       return false
     }
@@ -322,21 +338,43 @@ public struct AggregatorNode: ~Copyable {
     let isFirst = slot.instance.view.rawValue == 0
     // Behind: the next primary may not be. Later primaries have no such hope.
     guard mayExtend(slot) || !isFirst, everyone || elapsed >= periodMilliseconds / 4 else { return }
-    guard mayExtend(slot), slot.held.count >= genesis.minimumContributors else {
+    let contributors = followingRecords(slot)
+    guard mayExtend(slot), contributors.count >= genesis.minimumContributors else {
       if isFirst ? elapsed >= periodMilliseconds / 2 : slot.instance.mayProposeNull {
         try step(slot, .propose(Instance.nullDigest), via: &host)
       }
       return
     }
     let set = sets[Int(owner.rawValue)]
-    multiply(slot, slot.held)
+    multiply(slot, contributors)
     let header = Header(
       networkIdentifier: genesis.networkIdentifier, epoch: genesis.epoch, group: genesis.group, owner: owner,
       author: index, period: slot.instance.period, keyIdentifier: genesis.keyIdentifier, previous: set.head,
-      coverageRoot: set.coverage.root(advancing: slot.held, to: slot.instance.period), manifestRoot: manifest.root(),
-      productHash: productHash(slot), contributors: slot.held)
+      coverageRoot: set.coverage.root(advancing: contributors, to: slot.instance.period), manifestRoot: manifest.root(),
+      productHash: productHash(slot), contributors: contributors)
     slot.propose(header)
     try step(slot, .propose(header.digest), via: &host)
+  }
+
+  /// Whether a record carries on where the set's chain stands now. It was checked when it came, but an earlier instance may
+  /// have been decided since, with a shorter record of the same meter: its energy would count twice. (coverage rule 2)
+  private func follows(_ slot: InstanceSlot, _ meter: MeterIndex) -> Bool {
+    let bytes = unsafe Span(_unsafeElements: slot.chosenRecord(meter))
+    var reader = WireReader(bytes)
+    guard let record = try? Record(decoding: &reader) else { return false }
+    return record.from == sets[Int(slot.instance.owner.rawValue)].coverage.coveredThrough(meter).next
+      || mutated(.staleRecordsKept) || mutated(.fromUnchecked)
+  }
+
+  /// The held records that may be proposed.
+  private func followingRecords(_ slot: InstanceSlot) -> MeterBitmap {
+    slot.chosenAlternates = 0
+    var result = MeterBitmap()
+    for meter in 0..<genesis.meterCount(of: slot.instance.owner)
+    where slot.held.contains(MeterIndex(meter)) && follows(slot, MeterIndex(meter)) {
+      result.insert(MeterIndex(meter))
+    }
+    return result
   }
 
   /// Fills the manifest and the slot's product from the contributors' records.
@@ -344,9 +382,9 @@ public struct AggregatorNode: ~Copyable {
     var product = CiphertextProduct(key)
     manifest.removeAll()
     for meter in 0..<genesis.meterCount(of: slot.instance.owner) where contributors.contains(MeterIndex(meter)) {
-      manifest.append(MeterIndex(meter), slot.hash(of: MeterIndex(meter)))
+      manifest.append(MeterIndex(meter), slot.chosenHash(of: MeterIndex(meter)))
       // The record's memory belongs to the slot, which outlives this call.
-      let record = unsafe Span(_unsafeElements: slot.record(MeterIndex(meter)))
+      let record = unsafe Span(_unsafeElements: slot.chosenRecord(MeterIndex(meter)))
       product.multiply(by: record.extracting(Record.fixedBytes..<record.count))
     }
     slot.product = Array(capacity: key.ciphertextBytes) { out in product.write(into: &out) }
@@ -359,7 +397,7 @@ public struct AggregatorNode: ~Copyable {
     if digest == Instance.nullDigest { return try step(slot, .validated(digest), via: &host) }
     guard slot.select(digest), let header = slot.proposedHeader, slot.proposalRefusal == nil else { return }
     let set = sets[Int(slot.instance.owner.rawValue)]
-    guard mayExtend(slot), header.previous == set.head else {
+    guard mayExtend(slot), header.previous == set.head || mutated(.previousUnchecked) else {
       // Perhaps this replica is behind: the proposer has the certificate it lacks. So this refusal is not for good.
       if header.previous != set.head, !slot.isAheadOfHead {
         slot.isAheadOfHead = true
@@ -389,12 +427,45 @@ public struct AggregatorNode: ~Copyable {
       return
     }
     slot.fetch.end()
-    multiply(slot, header.contributors)
-    guard manifest.root() == header.manifestRoot else { return refuse(slot, .wrongManifestRoot) }
-    guard productHash(slot) == header.productHash else {
+    guard fits(slot, header) || mutated(.manifestUnchecked) else {
+      // A meter that contradicts itself is held differently here and there, and the manifest says which record counts.
+      if !slot.isManifestStrange {
+        slot.isManifestStrange = true
+        headerRefusals[Int(HeaderRefusal.wrongManifestRoot.rawValue)] += 1
+      }
+      if let peer = holder(slot, header) {
+        link.want(
+          Want(
+            object: .records, owner: header.owner, meter: MeterIndex(0), period: header.period,
+            missing: header.contributors.bytes),
+          from: peer, via: &host)
+      }
+      return
+    }
+    for meter in 0..<genesis.meterCount(of: header.owner) where header.contributors.contains(MeterIndex(meter)) {
+      guard follows(slot, MeterIndex(meter)) else { return refuse(slot, .staleRecord) }
+    }
+    guard productHash(slot) == header.productHash || mutated(.productUnchecked) else {
       return refuse(slot, .wrongProduct)
     }
     try step(slot, .validated(digest), via: &host)
+  }
+
+  /// Multiplies the records a header stands for: those held, or for meters that contradicted themselves the other ones.
+  /// Cost: 2^alternates manifests at most, in the presence of liars alone.
+  private mutating func fits(_ slot: InstanceSlot, _ header: Header) -> Bool {
+    for choice in 0..<UInt64(1) << UInt64(slot.alternates.count) {
+      slot.chosenAlternates = choice
+      manifest.removeAll()
+      for meter in 0..<genesis.meterCount(of: header.owner) where header.contributors.contains(MeterIndex(meter)) {
+        manifest.append(MeterIndex(meter), slot.chosenHash(of: MeterIndex(meter)))
+      }
+      guard manifest.root() == header.manifestRoot else { continue }
+      multiply(slot, header.contributors)
+      return true
+    }
+    slot.chosenAlternates = 0
+    return false
   }
 
   /// Whom to ask about a proposal: its author; in a later view, when the author may be gone, everybody in turn.
@@ -422,6 +493,13 @@ public struct AggregatorNode: ~Copyable {
     var mustSync = false
     for place in 0..<effects.count {
       guard case .persist(let vote) = effects[place] else { continue }
+      // A prepare says that its signer holds the records, so they must outlive this process: when q have said so, others may
+      // fetch them from any of these. (reference/consensus.md §2.3)
+      if vote.statement.kind == .prepare, let header = slot.proposedHeader, header.digest == vote.statement.digest,
+        !mutated(.fetchedRecordsNotPersisted)
+      {
+        try keepRecords(of: header, slot, via: &host)
+      }
       // With its proposal, so that a restarted primary repeats the value and not the bare vote.
       if vote.statement.kind == .prepare, slot.instance.primary == index, let header = slot.proposedHeader,
         header.digest == vote.statement.digest
@@ -452,10 +530,41 @@ public struct AggregatorNode: ~Copyable {
       case .validate(let digest): try validate(slot, digest, via: &host)
       case .decided: try finish(slot, via: &host)
       case .lateVote: continue  // answered where the packet is received, with the certificate
-      case .evidence: evidenceCount += 1
+      case .evidence(let first, let second):
+        evidenceCount += 1
+        accuse(
+          Evidence(
+            accused: .aggregator(first.statement.signer), kind: .vote(first.statement.kind),
+            owner: first.statement.owner, period: first.statement.period, view: first.statement.view,
+            first: first.statement.digest, second: second.statement.digest))
       case .refused(let reason): voteRefusals[Int(reason.rawValue)] += 1
       }
     }
+  }
+
+  /// Appends those of a header's records that are not in the journal yet.
+  private mutating func keepRecords(
+    of header: Header, _ slot: InstanceSlot, via host: inout some NodeHost & ~Copyable
+  ) throws(PlatformError) {
+    for meter in 0..<genesis.meterCount(of: header.owner) {
+      let meter = MeterIndex(meter)
+      guard header.contributors.contains(meter), slot.held.contains(meter), !slot.journaled.contains(meter) else {
+        continue
+      }
+      try append(record: unsafe Span(_unsafeElements: slot.record(meter)), via: &host)
+      slot.journaled.insert(meter)
+    }
+  }
+
+  private mutating func append(
+    record bytes: Span<UInt8>, via host: inout some NodeHost & ~Copyable
+  ) throws(PlatformError) {
+    var entry = ByteBuffer(capacity: 1 + bytes.count)
+    entry.replace { out in
+      out.write(EntryKind.record.rawValue)
+      out.write(bytes)
+    }
+    try host.append(entry.span)
   }
 
   private mutating func broadcast(_ vote: Vote, via host: inout some NodeHost & ~Copyable) {
@@ -528,9 +637,9 @@ public struct AggregatorNode: ~Copyable {
     let bytes = Array(copying: cell.assembly.span)
     cell.assembly.removeAll()
     if let slot = existingSlot(owner, period), slot.isFinished { return sendCertificate(slot, to: peer, via: &host) }
-    guard isInWindow(period, now) || existingSlot(owner, period)?.instance.isEngaged == true,
-      let slot = slot(owner, period)
-    else { return link.sealer.count(.notAllowed) }
+    guard takesPart(owner, period, now), let slot = slot(owner, period) else {
+      return link.sealer.count(.notAllowed)
+    }
     var reader = WireReader(bytes.span)
     let input: Input
     let digest: Digest
@@ -538,6 +647,7 @@ public struct AggregatorNode: ~Copyable {
       guard let change = try? ViewChange(decoding: &reader), change.vote.statement.signer == member else {
         return link.sealer.count(.malformedBody)
       }
+      if slot.instance.hasCounted(change.vote) { return slot.noteHeard(at: ticks) }
       guard let verified = try? VerifiedViewChange(checking: change, in: genesis.context, by: memberKeys) else {
         justificationRefusals += 1
         link.sealer.countBadSignature(of: peer)
@@ -547,6 +657,7 @@ public struct AggregatorNode: ~Copyable {
       input = .viewChange(verified)
     } else {
       guard let newView = try? NewView(decoding: &reader) else { return link.sealer.count(.malformedBody) }
+      if let known = slot.instance.newView, known.prepare == newView.prepare { return slot.noteHeard(at: ticks) }
       guard let verified = try? VerifiedNewView(checking: newView, in: genesis.context, by: memberKeys) else {
         justificationRefusals += 1
         link.sealer.countBadSignature(of: peer)
@@ -561,6 +672,7 @@ public struct AggregatorNode: ~Copyable {
       }
       slot.keep(header)
     }
+    slot.noteHeard(at: ticks)
     try step(slot, input, via: &host)
   }
 
@@ -582,8 +694,11 @@ public struct AggregatorNode: ~Copyable {
     }
     slot.header = certificate.header
     if let header = certificate.header {
-      if slot.missing(of: header.contributors).count == 0 { multiply(slot, header.contributors) }
-      if productHash(slot) != header.productHash { slot.product = [] }
+      if slot.missing(of: header.contributors).count > 0 || !fits(slot, header)
+        || productHash(slot) != header.productHash
+      {
+        slot.product = []
+      }
     } else {
       slot.product = []
     }
@@ -596,8 +711,10 @@ public struct AggregatorNode: ~Copyable {
       out.write(certificateBytes.span)
       out.write(productBytes.span)
     }
-    try host.append(entry.span)
-    try host.sync()
+    if !mutated(.decisionsNotPersisted) {
+      try host.append(entry.span)
+      try host.sync()
+    }
     apply(certificate)
     slot.isFinished = true
     noteDecision(certificate)
@@ -631,8 +748,17 @@ public struct AggregatorNode: ~Copyable {
       .certificate, slot.instance.owner, slot.instance.period, certificate.span, to: peer, via: &host)
   }
 
+  private mutating func accuse(_ found: Evidence) {
+    guard evidence.count < Evidence.maximumKept,
+      !evidence.contains(where: { $0.accused == found.accused && $0.kind == found.kind })
+    else { return }
+    evidence.append(found)
+  }
+
   // MARK: What tests and reports look at
 
+  public var evidenceKept: Int { evidence.count }
+  public func evidence(_ place: Int) -> Evidence { evidence[place] }
   public func drops(_ reason: DropReason) -> UInt64 { link.sealer.drops[Int(reason.rawValue)] }
   public func refusals(_ refusal: RecordRefusal) -> UInt64 { recordRefusals[Int(refusal.rawValue)] }
   public func refusals(_ refusal: HeaderRefusal) -> UInt64 { headerRefusals[Int(refusal.rawValue)] }
@@ -650,6 +776,16 @@ public struct AggregatorNode: ~Copyable {
   /// True once this replica signed a vote about this set in this period.
   public func hasSigned(_ owner: ReplicaIndex, _ period: Period) -> Bool {
     existingSlot(owner, period)?.instance.hasSigned ?? false
+  }
+  /// Where an undecided instance stands: its view, the value that waits to be found valid, and how many of that value's
+  /// records are missing. Nil when it is decided or unknown.
+  public func undecided(_ owner: ReplicaIndex, _ period: Period) -> (view: View, awaited: Digest?, missing: UInt16)? {
+    guard let slot = existingSlot(owner, period), !slot.isFinished else { return nil }
+    let awaited = slot.instance.awaitsValidation
+    guard let awaited, let header = slot.proposedHeader, header.digest == awaited else {
+      return (slot.instance.view, awaited, 0)
+    }
+    return (slot.instance.view, awaited, slot.missing(of: header.contributors).count)
   }
   /// The certificate file; empty while there is none.
   public func certificate(_ owner: ReplicaIndex, _ period: Period) -> [UInt8] {
@@ -676,6 +812,17 @@ public struct AggregatorNode: ~Copyable {
     }
   }
 
+  /// Whether messages about an instance are looked at. Beyond the window there are those this replica signed in, and those
+  /// behind which the set's chain has not gone on: a member that signed there waits for a decision before it signs anything
+  /// later, and a quorum may need the ones that came too late. (coverage rule 1)
+  private func takesPart(_ owner: ReplicaIndex, _ period: Period, _ now: Instant) -> Bool {
+    if isInWindow(period, now) || existingSlot(owner, period)?.instance.isEngaged == true { return true }
+    if mutated(.oldInstancesRefused) { return false }
+    let current = now.period(ofSeconds: UInt64(genesis.periodSeconds))
+    return now.clock == .synchronised && period < current && period.rawValue + Self.periodsKept > current.rawValue
+      && period >= genesis.firstPeriod && period > sets[Int(owner.rawValue)].headPeriod
+  }
+
   private func isInWindow(_ period: Period, _ now: Instant) -> Bool {
     let current = now.period(ofSeconds: UInt64(genesis.periodSeconds))
     return now.clock == .synchronised && period <= current && period.rawValue + 2 >= current.rawValue
@@ -695,16 +842,15 @@ public struct AggregatorNode: ~Copyable {
     let (record, slot) = accepted
     guard sender.meter != nil else { return try noteFetched(slot, via: &host) }
     // A record that came after the proposal was fixed gets no promise for this period. (coverage rule 6)
-    if let header = slot.proposedHeader, header.author == index, !header.contributors.contains(record.meter) { return }
-    if !slot.receipted.contains(record.meter) {
-      var entry = ByteBuffer(capacity: 1 + bytes.count)
-      entry.replace { out in
-        out.write(EntryKind.record.rawValue)
-        out.write(bytes)
-      }
-      try host.append(entry.span)
+    if let header = slot.proposedHeader, header.author == index, !header.contributors.contains(record.meter),
+      !mutated(.receiptAfterProposal)
+    {
+      return
+    }
+    if !slot.journaled.contains(record.meter), !mutated(.receiptBeforeDurable) {
+      try append(record: bytes, via: &host)
       try host.sync()
-      slot.receipted.insert(record.meter)
+      slot.journaled.insert(record.meter)
     }
     var receipt = Receipt(
       networkIdentifier: genesis.networkIdentifier, epoch: genesis.epoch, group: genesis.group, owner: record.owner,
@@ -723,8 +869,14 @@ public struct AggregatorNode: ~Copyable {
     }
     guard record.owner.rawValue < genesis.members else { throw .wrongSet }
     if let meter = sender.meter, meter.owner != record.owner || meter.index != record.meter { throw .unknownMeter }
-    guard sender.meter != nil || sender.aggregatorIndex != nil else { throw .unknownMeter }
-    guard isInWindow(record.through, now), let slot = slot(record.owner, record.through) else { throw .wrongThrough }
+    // A member may name any meter: bitmaps and memory end at the set's last.
+    guard sender.meter != nil || sender.aggregatorIndex != nil,
+      record.meter.rawValue < genesis.meterCount(of: record.owner)
+    else { throw .unknownMeter }
+    // What another member holds may be needed for an instance that has outlived its window.
+    guard isInWindow(record.through, now) || sender.meter == nil && takesPart(record.owner, record.through, now),
+      let slot = slot(record.owner, record.through)
+    else { throw .wrongThrough }
     if slot.held.contains(record.meter) {
       let held = unsafe Span(_unsafeElements: slot.record(record.meter))
       var same = held.count == bytes.count
@@ -737,6 +889,13 @@ public struct AggregatorNode: ~Copyable {
     guard !slot.held.contains(record.meter) else {
       // Both signatures hold and the records differ: the meter lied, or lost its disk.
       evidenceCount += 1
+      accuse(
+        Evidence(
+          accused: .meter(record.meter, of: record.owner), kind: .record, owner: record.owner, period: record.through,
+          view: View(0), first: slot.hash(of: record.meter), second: hash))
+      if sender.aggregatorIndex != nil, slot.isManifestStrange, !mutated(.otherRecordNeverTaken) {
+        slot.keepAlternate(record.meter, bytes, hash: hash)
+      }
       throw .conflicting
     }
     do throws(PaillierError) { try key.validate(ciphertext) } catch { throw .badCiphertext }
@@ -764,14 +923,22 @@ public struct AggregatorNode: ~Copyable {
       // Whoever still votes there missed the decision. (consensus rule 27)
       return sendCertificate(slot, to: peer, via: &host)
     }
-    guard isInWindow(body.period, now) || existingSlot(body.owner, body.period)?.instance.isEngaged == true,
-      let slot = slot(body.owner, body.period)
-    else { return link.sealer.count(.notAllowed) }
+    guard takesPart(body.owner, body.period, now), let slot = slot(body.owner, body.period) else {
+      return link.sealer.count(.notAllowed)
+    }
     let vote = Vote(statement: body.statement(in: genesis.context, signer: member), signature: body.signature)
+    // Members repeat what they said last; a signature is the dearest thing to check. A proposal may bring what its vote
+    // lacked.
+    if type == .vote, slot.instance.hasCounted(vote) {
+      voteRefusals[Int(Refusal.duplicate.rawValue)] += 1
+      slot.noteHeard(at: ticks)
+      return
+    }
     guard
       let authenticated = Authenticated(
         checking: vote, by: genesis.aggregators[Int(member.rawValue)].verificationKey)
     else { return link.sealer.countBadSignature(of: peer) }
+    slot.noteHeard(at: ticks)
     if type == .vote { return try step(slot, .vote(authenticated), via: &host) }
     guard body.digest == header?.digest ?? Instance.nullDigest else { return link.sealer.count(.malformedBody) }
     if slot.instance.view.rawValue == 0, slot.instance.accepted == nil, let header { slot.propose(header) }
@@ -792,6 +959,7 @@ public struct AggregatorNode: ~Copyable {
     }
     if want.object == .proof { return serveProof(want, sender, peer, via: &host) }
     let set = sets[Int(want.owner.rawValue)]
+    if mutated(.decisionsNotServed), want.object == .certificate || want.object == .product { return }
     let period = want.object == .certificate && want.period.rawValue == 0 ? set.headPeriod : want.period
     guard let slot = existingSlot(want.owner, period) else { return }
     switch want.object {
@@ -841,7 +1009,8 @@ public struct AggregatorNode: ~Copyable {
     else { return link.sealer.count(.malformedBody) }
     switch chunk.object {
     case .certificate:
-      guard assembly.add(chunk, piece) else { return }
+      // Members repeat themselves; q signatures are checked once.
+      guard !isSettled(chunk.owner, chunk.period), assembly.add(chunk, piece) else { return }
       guard let certificate = try? Certificate(checking: assembly.span, against: genesis) else {
         return link.sealer.count(.malformedBody)
       }
@@ -874,6 +1043,12 @@ public struct AggregatorNode: ~Copyable {
     }
   }
 
+  /// Whether a certificate of this instance would say nothing new: it is here, and the set's chain goes on from it.
+  private func isSettled(_ owner: ReplicaIndex, _ period: Period) -> Bool {
+    guard let slot = existingSlot(owner, period), slot.isFinished else { return false }
+    return slot.header == nil || period <= sets[Int(owner.rawValue)].headPeriod
+  }
+
   /// Takes over a decision somebody else proved.
   private mutating func adopt(
     _ certificate: Certificate, from peer: Int, via host: inout some NodeHost & ~Copyable
@@ -885,6 +1060,7 @@ public struct AggregatorNode: ~Copyable {
     {
       guard header.period > set.headPeriod else { return }
       set.pending = certificate
+      if mutated(.neverCatchesUp) { return }
       link.want(
         Want(
           object: .coverageTable, owner: header.owner, meter: MeterIndex(0), period: header.period,

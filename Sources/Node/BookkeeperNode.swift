@@ -127,7 +127,7 @@ public struct BookkeeperNode: ~Copyable {
     else { return link.sealer.count(.malformedBody) }
     switch chunk.object {
     case .certificate:
-      guard assembly.add(chunk, piece) else { return }
+      guard place(chunk.owner, chunk.period) == nil, assembly.add(chunk, piece) else { return }
       guard let certificate = try? Certificate(checking: assembly.span, against: genesis) else {
         return link.sealer.count(.malformedBody)
       }

@@ -21,12 +21,25 @@ final class InstanceSlot {
   /// Empty unless this replica held every contributor's record.
   var product: [UInt8] = []
   var held = MeterBitmap()
-  var receipted = MeterBitmap()
+  /// Records that are in the journal, so that a receipt or a vote may stand on them.
+  var journaled = MeterBitmap()
+  /// Somebody sent a vote about this instance that holds; it is seen through however old it is.
+  private(set) var isReopened = false
+  /// When, in ticks of the node.
+  private(set) var heardAt: UInt64 = 0
+  /// The records held do not hash to the proposal's manifest.
+  var isManifestStrange = false
+  /// Other records of meters that contradicted themselves, as members hold them that were asked.
+  private(set) var alternates: [(meter: MeterIndex, bytes: ByteCell, hash: Digest)] = []
+  /// Bit i: alternate i stands in for what is held.
+  var chosenAlternates: UInt64 = 0
   /// Asks other members for the proposal's records.
   var fetch = Fetch()
   private var records: ByteBuffer
   private var hashes: [Digest]
   let recordBytes: Int
+  /// Meters of one set and period that may contradict themselves before the set goes without them.
+  static let maximumAlternates = 6
 
   init(_ instance: consuming Instance, meterCount: UInt16, ciphertextBytes: Int) {
     recordBytes = Record.fixedBytes + ciphertextBytes
@@ -46,7 +59,11 @@ final class InstanceSlot {
     isFinished = false
     product = []
     held = MeterBitmap()
-    receipted = MeterBitmap()
+    journaled = MeterBitmap()
+    isReopened = false
+    isManifestStrange = false
+    alternates.removeAll()
+    chosenAlternates = 0
     fetch.end()
   }
 
@@ -72,7 +89,34 @@ final class InstanceSlot {
     return true
   }
 
+  func noteHeard(at ticks: UInt64) {
+    isReopened = true
+    heardAt = ticks
+  }
+
   func hash(of meter: MeterIndex) -> Digest { hashes[Int(meter.rawValue)] }
+
+  /// Keeps what another member holds of a meter. The record that came first stays what this one vouches for.
+  func keepAlternate(_ meter: MeterIndex, _ bytes: Span<UInt8>, hash: Digest) {
+    guard !alternates.contains(where: { $0.meter == meter && $0.hash == hash }) else { return }
+    // One other of each meter is enough: whoever is asked next may hold a third.
+    alternates.removeAll { $0.meter == meter }
+    guard alternates.count < Self.maximumAlternates else { return }
+    alternates.append((meter, ByteCell(bytes), hash))
+  }
+
+  private func alternate(_ meter: MeterIndex) -> Int? {
+    for place in alternates.indices
+    where alternates[place].meter == meter && chosenAlternates >> UInt64(place) & 1 == 1 {
+      return place
+    }
+    return nil
+  }
+  func chosenHash(of meter: MeterIndex) -> Digest { alternate(meter).map { alternates[$0].hash } ?? hash(of: meter) }
+  func chosenRecord(_ meter: MeterIndex) -> UnsafeBufferPointer<UInt8> {
+    guard let place = alternate(meter) else { return record(meter) }
+    return UnsafeBufferPointer(alternates[place].bytes.buffer.mutableBytes)
+  }
 
   func store(_ meter: MeterIndex, _ bytes: Span<UInt8>, hash: Digest) {
     let start = Int(meter.rawValue) * recordBytes
@@ -118,4 +162,10 @@ final class SetState {
 final class AssemblyCell {
   var assembly: Assembly
   init(capacity: Int) { assembly = Assembly(capacity: capacity) }
+}
+
+/// A class, so that an array can hold what has one owner.
+final class ByteCell {
+  var buffer: ByteBuffer
+  init(_ bytes: Span<UInt8>) { buffer = ByteBuffer(copying: bytes) }
 }

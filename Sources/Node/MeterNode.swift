@@ -157,7 +157,7 @@ public struct MeterNode: ~Copyable {
   /// A record of ours that this disk knows nothing of is certified: its closing registers are the base again.
   private mutating func recover(_ through: Period, _ registers: EnergyRegisters) {
     coveredThrough = through
-    certifiedRegisters = registers
+    certifiedRegisters = mutated(.closingIgnored) ? latest ?? registers : registers
     outstanding.removeAll { $0.from != through.next }
   }
 
@@ -219,8 +219,10 @@ public struct MeterNode: ~Copyable {
       Self.write(closing, into: &out)
       out.write(bytes.span)
     }
-    try host.append(entry.span)
-    try host.sync()
+    if !mutated(.recordNotPersisted) {
+      try host.append(entry.span)
+      try host.sync()
+    }
     keep(record, ciphertext.span, closing, bytes)
     sendNewest(via: &host)
   }
@@ -303,15 +305,18 @@ public struct MeterNode: ~Copyable {
       else { return link.sealer.count(.malformedBody) }
       outstanding[place].receiptedBy |= 1 << UInt64(receipt.signer.rawValue)
       receiptCount += 1
+      if mutated(.receiptSettles) { settle(receipt.recordHash) }
     case .chunk:
       guard let chunk = try? Chunk(decoding: &reader), chunk.object == .certificate, chunk.owner == owner,
         let piece = try? reader.readBytes(reader.remaining)
       else { return link.sealer.count(.malformedBody) }
-      guard assembly.add(chunk, piece) else { return }
+      // One that was checked is not checked again: it comes with every proof.
+      guard certificate?.period != chunk.period, assembly.add(chunk, piece) else { return }
       guard let checked = try? Certificate(checking: assembly.span, against: genesis) else {
         return link.sealer.count(.malformedBody)
       }
       certificate = checked
+      if mutated(.anyCertificateSettles), let newest = outstanding.last { settle(newest.recordHash) }
     case .proof: try receiveProof(&reader, via: &host)
     case .status, .record, .proposal, .vote, .want: link.sealer.count(.notAllowed)
     }
@@ -371,4 +376,8 @@ public struct MeterNode: ~Copyable {
   public func drops(_ reason: DropReason) -> UInt64 { link.sealer.drops[Int(reason.rawValue)] }
   /// The records that wait for a certificate, as they are sent, oldest first.
   public var outstandingRecords: [[UInt8]] { outstanding.map { $0.bytes } }
+  /// Whether this aggregator gave a receipt for the outstanding record of a period.
+  public func isPromised(for period: Period, by aggregator: ReplicaIndex) -> Bool {
+    outstanding.contains { $0.through == period && $0.receiptedBy >> UInt64(aggregator.rawValue) & 1 == 1 }
+  }
 }

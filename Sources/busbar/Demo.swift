@@ -133,22 +133,34 @@ struct Demo {
   /// Waits for the periods to pass, telling of each decision as it is published, and kills who is to be killed.
   private mutating func follow(_ report: inout DemoReport) throws(Failure) {
     let period = periodSeconds * 1000
-    let killMoment = (report.killPeriod + 1) * period - period / 2
+    let faultMoment = (report.faultPeriod + 1) * period - period / 2
     // Each set's last period may need most of the next one, with a view change all of it; then the proofs travel to the
-    // meters.
-    let end = (report.lastPeriod + (options.kill == nil ? 2 : 3)) * period
+    // meters. A meter that was away needs a record of its own for what it missed.
+    let spare: UInt64 = options.pause != nil || options.wipe != nil ? 6 : options.kill != nil ? 3 : 2
+    let end = (report.lastPeriod + spare) * period
     let firstEnd = (report.firstPeriod + 1) * period
     say(
       "periods of \(periodSeconds) s; the first ends in \((max(firstEnd, wallMilliseconds) - wallMilliseconds) / 1000) s"
     )
     var killed: String?
+    var returns: UInt64?
     var nextLook = clock.monotonic()
     while wallMilliseconds < end {
       try checkProcesses(but: killed)
-      if let name = options.kill, killed == nil, wallMilliseconds >= killMoment {
+      if let name = options.kill, killed == nil, wallMilliseconds >= faultMoment {
         killed = name
         for (other, process) in processes where other == name { process.kill() }
-        say("period \(report.killPeriod)  killed \(name)")
+        say("period \(report.faultPeriod)  killed \(name)")
+      }
+      if let name = options.pause ?? options.wipe, returns == nil, wallMilliseconds >= faultMoment {
+        returns = wallMilliseconds + (options.pause != nil ? period * 3 / 2 : period / 2)
+        try strike(name, &report)
+      }
+      if let name = options.pause ?? options.wipe, let moment = returns, wallMilliseconds >= moment {
+        returns = .max
+        if options.wipe != nil { try startNode(name) }
+        for (other, process) in processes where other == name { process.resume() }
+        say("\(name) goes on")
       }
       try report.look(at: wallMilliseconds, periodMilliseconds: period)
       if report.isComplete, clock.monotonic() >= nextLook {
@@ -157,5 +169,23 @@ struct Demo {
       }
       clock.sleep(until: clock.monotonic().adding(milliseconds: 20))
     }
+  }
+
+  /// Pauses a node, or kills it and takes its journal away.
+  private mutating func strike(_ name: String, _ report: inout DemoReport) throws(Failure) {
+    if options.pause != nil {
+      for (other, process) in processes where other == name { process.pause() }
+      return say("period \(report.faultPeriod)  paused \(name)")
+    }
+    if name.hasPrefix("meter-"), let house = Int(name.dropFirst(6)) { try report.noteActivation(of: house - 1) }
+    for place in processes.indices where processes[place].name == name {
+      processes[place].process.kill()
+      while processes[place].process.isRunning() { clock.sleep(until: clock.monotonic().adding(milliseconds: 5)) }
+    }
+    processes.removeAll { $0.name == name }
+    do throws(PlatformError) {
+      try Files.remove("\(options.folder)/\(name)/journal")
+    } catch { throw Failure(name, error) }
+    say("period \(report.faultPeriod)  wiped \(name)")
   }
 }

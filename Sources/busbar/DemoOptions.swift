@@ -5,9 +5,13 @@ struct DemoOptions {
   var folder: String
   var periods: UInt64
   var json: Bool
-  /// The node to kill in the middle of ``killPeriod``, counted from 1.
+  /// The node to kill in the middle of ``faultPeriod``, counted from 1.
   var kill: String?
-  var killPeriod: UInt64
+  /// The node that stands still from then on for one and a half periods.
+  var pause: String?
+  /// The node that is killed then, loses its journal, and comes back half a period later.
+  var wipe: String?
+  var faultPeriod: UInt64
   /// Of armv6, armv7, arm64: meters 1–4 run as the first 32-bit one, aggregator-1 as arm64, under qemu.
   var targets: [String]
 
@@ -18,14 +22,27 @@ struct DemoOptions {
     periods = UInt64(try arguments.integer("periods", default: 5, in: 1...1000))
     json = arguments.wantsJSON
     kill = arguments.text("kill")
-    killPeriod = UInt64(try arguments.integer("at-period", default: 1, in: 1...Int64(periods)))
-    if let kill, !Demo.nodeNames.contains(kill) {
+    pause = arguments.text("pause")
+    wipe = arguments.text("wipe")
+    faultPeriod = UInt64(try arguments.integer("at-period", default: 1, in: 1...Int64(periods)))
+    for (option, node) in [("kill", kill), ("pause", pause), ("wipe", wipe)] {
+      guard let node, !Demo.nodeNames.contains(node) else { continue }
       throw Failure(
-        "--kill: there is no node \(kill): aggregator-1 ... aggregator-\(Demo.aggregators), meter-1 ... "
+        "--\(option): there is no node \(node): aggregator-1 ... aggregator-\(Demo.aggregators), meter-1 ... "
           + "meter-\(Demo.meters) and bookkeeper-1 are", exitCode: Failure.usageCode)
     }
-    guard kill != nil || !arguments.has("at-period") else {
-      throw Failure("--at-period goes with --kill", exitCode: Failure.usageCode)
+    let faults = [kill, pause, wipe].compactMap { $0 }
+    guard faults.count > 0 || !arguments.has("at-period") else {
+      throw Failure("--at-period goes with --kill, --pause or --wipe", exitCode: Failure.usageCode)
+    }
+    guard faults.count <= 1 else {
+      throw Failure("--kill, --pause and --wipe exclude each other", exitCode: Failure.usageCode)
+    }
+    // What a meter counted before its first certificate is known to nobody but its own disk.
+    guard wipe?.hasPrefix("meter-") != true || faultPeriod >= 3 else {
+      throw Failure(
+        "--wipe of a meter needs --at-period 3 or later: its first record must be certified",
+        exitCode: Failure.usageCode)
     }
     targets = (arguments.text("targets") ?? "").split(separator: ",").map { String($0) }
     for target in targets where !["armv6", "armv7", "arm64"].contains(target) {

@@ -9,12 +9,16 @@ import Wire
 struct DemoReport {
   let firstPeriod: UInt64
   let lastPeriod: UInt64
-  /// The period in which a node is killed, if one is.
-  let killPeriod: UInt64
+  /// The period in which a node is killed, paused or wiped, if one is.
+  let faultPeriod: UInt64
+  /// A wiped meter's registers at activation, which its new journal knows nothing of.
+  var lostActivation: [Int64]?
   private let options: DemoOptions
   private let genesis: Genesis
   private let published: String
   private var instances: [DemoInstance] = []
+  /// The last period that is counted, set by set.
+  private var countedThrough: [UInt64] = []
 
   init(_ options: DemoOptions, _ genesis: Genesis) {
     self.options = options
@@ -22,7 +26,8 @@ struct DemoReport {
     published = "\(options.folder)/published"
     firstPeriod = genesis.firstPeriod.rawValue
     lastPeriod = firstPeriod + options.periods - 1
-    killPeriod = firstPeriod + options.killPeriod - 1
+    countedThrough = Array(repeating: lastPeriod, count: Int(genesis.members))
+    faultPeriod = firstPeriod + options.faultPeriod - 1
     for period in firstPeriod...lastPeriod {
       for owner in 0..<genesis.members { instances.append(DemoInstance(period: period, owner: owner)) }
     }
@@ -70,19 +75,34 @@ struct DemoReport {
   /// True when every decision was told.
   var isComplete: Bool { instances.allSatisfy { $0.isTold } }
 
-  /// True when every meter holds its part of its set's last value as certified.
-  func metersAreSettled() throws(Failure) -> Bool {
-    for house in 0..<Demo.meters where "meter-\(house + 1)" != options.kill {
-      guard let last = instances.last(where: { Int($0.owner) == house / Demo.metersPerSet && $0.isValue }) else {
-        continue
+  /// True when every meter holds its part of its set's last value as certified. A meter that was away may get there in a
+  /// later period than the others; its set is then counted through the period in which all of them stand at one point.
+  mutating func metersAreSettled() throws(Failure) -> Bool {
+    let isLater = options.pause != nil || options.wipe != nil
+    for set in 0..<Int(genesis.members) {
+      guard let last = instances.last(where: { Int($0.owner) == set && $0.isValue }) else { continue }
+      var common: UInt64?
+      for house in (set * Demo.metersPerSet)..<((set + 1) * Demo.metersPerSet)
+      where "meter-\(house + 1)" != options.kill {
+        guard let state = try meterState(house, through: isLater ? .max : lastPeriod),
+          state.coveredThrough >= last.period, !isLater || common == nil || common == state.coveredThrough
+        else { return false }
+        common = state.coveredThrough
       }
-      guard let state = try meterState(house), state.coveredThrough >= last.period else { return false }
+      guard isLater, let common, common > lastPeriod else { continue }
+      guard Files.exists("\(published)/\(common)-\(set).sum") else { return false }
+      countedThrough[set] = common
     }
     return true
   }
 
-  private func meterState(_ house: Int) throws(Failure) -> MeterState? {
-    try MeterState("\(options.folder)/meter-\(house + 1)/journal", genesis, lastPeriod: lastPeriod)
+  private func meterState(_ house: Int, through period: UInt64) throws(Failure) -> MeterState? {
+    try MeterState("\(options.folder)/meter-\(house + 1)/journal", genesis, lastPeriod: period)
+  }
+
+  /// Remembers what a meter's journal is about to lose.
+  mutating func noteActivation(of house: Int) throws(Failure) {
+    lostActivation = try meterState(house, through: .max)?.activation
   }
 
   // MARK: The reckoning
@@ -90,9 +110,9 @@ struct DemoReport {
   /// Opens every sum, prints the table, and compares what was published with what the houses answered.
   /// - Returns: whether all of it agrees.
   func conclude(_ memory: [(name: String, kilobytes: Int64)]) throws(Failure) -> Bool {
-    // The nodes go on until they are stopped; what is counted ends with the last period.
+    // The nodes go on until they are stopped.
     var decisions = try verifyFolder(options.folder, allowingUnpublishedSums: true)
-    decisions.removeAll { $0.period > lastPeriod }
+    decisions.removeAll { $0.period > countedThrough[Int($0.owner)] }
     printTable(decisions)
     var agrees = explainMissing(decisions)
     let houses = try reckonHouses()
@@ -170,7 +190,7 @@ struct DemoReport {
 
   private func reason(_ instance: DemoInstance, _ decisions: [VerifiedDecision]) -> String? {
     // What was voted on when the node was killed is the period before.
-    guard let killed = options.kill, instance.period + 1 >= killPeriod else { return nil }
+    guard let killed = options.kill, instance.period + 1 >= faultPeriod else { return nil }
     if isBookkeeperKilled { return "\(killed), which decrypts, was killed" }
     return nil
   }
@@ -182,13 +202,14 @@ struct DemoReport {
     var result = HouseReckoning(sets: Int(genesis.members))
     for house in 0..<Demo.meters {
       let name = "meter-\(house + 1)"
-      guard let state = try meterState(house) else {
+      guard let state = try meterState(house, through: countedThrough[house / Demo.metersPerSet]) else {
         result.agree = false
         note("\(name): no registers")
         continue
       }
       let answers = try numbers("\(options.folder)/truth/meter-\(house).txt")
-      let opening = answers.first { Array($0.dropFirst()) == state.activation }
+      let activation = name == options.wipe ? lostActivation ?? state.activation : state.activation
+      let opening = answers.first { Array($0.dropFirst()) == activation }
       let closing = answers.last { Array($0.dropFirst()) == state.latest }
       guard let opening, let closing else {
         result.agree = false
@@ -197,7 +218,7 @@ struct DemoReport {
       }
       for slot in 0..<2 {
         let consumed = closing[1 + slot] - opening[1 + slot]
-        let certified = state.certified[slot] - state.activation[slot]
+        let certified = state.certified[slot] - activation[slot]
         let pending = state.latest[slot] - state.certified[slot]
         if certified % 1000 != 0 || certified + pending != consumed || pending < 0 {
           result.agree = false

@@ -45,6 +45,10 @@ struct Verb {
           text: "a folder that does not exist yet (demo-data, or the next free demo-data-N)"),
         Option(name: "periods", value: "N", text: "reporting periods to run, 1...1000 (5)"),
         Option(name: "kill", value: "NODE", text: "kill this node, without warning, in the middle of a period"),
+        Option(
+          name: "pause", value: "NODE", text: "stop this node there, and let it go on one and a half periods later"),
+        Option(
+          name: "wipe", value: "NODE", text: "kill this node there, delete its journal, start it half a period later"),
         Option(name: "at-period", value: "P", text: "which one, 1...N (1)"),
         Option(
           name: "targets", value: "LIST", text: "of armv6, armv7, arm64: some nodes run as ARM programs under qemu"),
@@ -58,7 +62,10 @@ struct Verb {
         "--json prints {\"event\":\"period\",...} for each decision as it is published and {\"event\":\"summary\",...}\n"
           + "last. The folder stays; busbar verify FOLDER checks it again.",
       ],
-      examples: ["busbar demo --periods 3", "busbar demo --data /tmp/grid --kill aggregator-2 --at-period 2"],
+      examples: [
+        "busbar demo --periods 3", "busbar demo --data /tmp/grid --kill aggregator-2 --at-period 2",
+        "busbar demo --wipe aggregator-3 --at-period 2",
+      ],
       exitCodes: [
         "0  every house agrees, and every sum", "1  they do not, a node stopped by itself, or it was interrupted",
         "2  usage",

@@ -192,11 +192,11 @@ private func bootCounter(_ boot: BootCounter, _ clock: LinuxClock) -> UInt64? {
 /// activation, certified and newest registers: six numbers in milliwatt-hours, import before export; then the
 /// period covered and the last one closed.
 private func describe(_ node: borrowing MeterNode) -> String {
-  guard let activation = node.activation, let certified = node.certifiedRegisters, let latest = node.latest else {
-    return ""
-  }
+  guard let certified = node.certifiedRegisters, let latest = node.latest else { return "" }
+  // A meter whose disk was lost knows its certified registers again, but not where it began.
+  let activation = node.activation
   return
-    "\(activation.activeEnergyImport.value) \(activation.activeEnergyExport.value) "
+    "\(activation?.activeEnergyImport.value ?? -1) \(activation?.activeEnergyExport.value ?? -1) "
     + "\(certified.activeEnergyImport.value) \(certified.activeEnergyExport.value) "
     + "\(latest.activeEnergyImport.value) \(latest.activeEnergyExport.value) "
     + "\(node.coveredThrough.rawValue) \(node.lastClosed.rawValue)\n"

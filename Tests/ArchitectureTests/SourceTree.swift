@@ -15,7 +15,8 @@ enum SourceTree {
 
   /// Every Swift file of a module: its path below the root, and its lines.
   static func swiftFiles(of module: String) throws -> [(path: String, lines: [Substring])] {
-    let folder = root.appendingPathComponent("Sources/\(module)")
+    // The mutants' sources are links to the modules they are copies of.
+    let folder = root.appendingPathComponent("Sources/\(module)").resolvingSymlinksInPath()
     let names = FileManager.default.enumerator(atPath: folder.path)?.allObjects as? [String] ?? []
     return try names.filter { $0.hasSuffix(".swift") }.sorted().map { name in
       let path = "Sources/\(module)/\(name)"

@@ -167,7 +167,10 @@ class Usage(CommandLine):
             (["demo", "--periods", "five"], "--periods is not a whole number in 1...1000: five"),
             (["demo", "--periods", "3", "--kill", "meter-1", "--at-period", "4"],
              "--at-period is not a whole number in 1...3: 4"),
-            (["demo", "--at-period", "1"], "--at-period goes with --kill"),
+            (["demo", "--at-period", "1"], "--at-period goes with --kill, --pause or --wipe"),
+            (["demo", "--kill", "meter-1", "--wipe", "meter-2"], "--kill, --pause and --wipe exclude each other"),
+            (["demo", "--wipe", "meter-1", "--at-period", "2"],
+             "--wipe of a meter needs --at-period 3 or later: its first record must be certified"),
             (["demo", "--targets", "mips"], "--targets knows armv6, armv7 and arm64, not mips"),
             (["read", "--port", "p", "--unit", "248"], "--unit is not a whole number in 1...247: 248"),
             (["read", "--port", "p", "--baud", "9601.5"], "--baud is not a whole number in 1200...115200: 9601.5"),
@@ -181,8 +184,9 @@ class Usage(CommandLine):
 
     def test_a_wrong_node_to_kill_is_told_before_anything_starts(self):
         for name in ["aggregator-5", "aggregator-0", "meter-29", "bookkeeper-2", "bus", "meter"]:
-            line = self.fails(2, "demo", "--kill", name, "--at-period", "1", cwd=self.folder)
-            self.assertIn(f"--kill: there is no node {name}", line)
+            for option in ["--kill", "--pause", "--wipe"]:
+                line = self.fails(2, "demo", option, name, "--at-period", "1", cwd=self.folder)
+                self.assertIn(f"{option}: there is no node {name}", line)
         self.assertEqual(os.listdir(self.folder), [])
 
     def test_version(self):

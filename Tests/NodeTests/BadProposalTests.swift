@@ -147,7 +147,8 @@ struct BadProposalTests {
 
   @Test("every HeaderRefusal has a proposal here that causes it")
   func complete() {
-    #expect(Set(BadHeader.all.map { $0.refusal }) == Set(HeaderRefusal.allCases))
+    // A record turns stale by a decision in between; simulated groups meet that. (mutant staleRecordsKept)
+    #expect(Set(BadHeader.all.map { $0.refusal }) == Set(HeaderRefusal.allCases).subtracting([.staleRecord]))
   }
 
   @Test("a second proposal does not replace the first, and both votes are evidence (consensus rules 4, 49)")
@@ -306,8 +307,9 @@ struct BadVoteTests {
       certificate(group) { quorum in quorum.statement.period = Period(1002) },
     ]
     let before = group.state(1)
-    for file in files { send(rogue, file, 1001, to: Group.aggregatorName(1)) }
-    for file in files { send(rogue, file, 1001, to: .bookkeeper) }
+    // As of an instance that is not decided: where a certificate is known, another is not looked at.
+    for file in files { send(rogue, file, 1009, to: Group.aggregatorName(1)) }
+    for file in files { send(rogue, file, 1009, to: .bookkeeper) }
     group.step()
     #expect(group.aggregators[1]!.drops(.malformedBody) == UInt64(files.count))
     #expect(group.state(1) == before)

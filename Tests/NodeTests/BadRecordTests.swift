@@ -124,6 +124,25 @@ struct BadRecordTests {
     #expect(!rogue.heard.contains { $0.type == .receipt })
   }
 
+  @Test("a member that names a meter beyond every bitmap is refused, and does no harm (DESIGN §2.1)")
+  func memberNamesNoMeter() {
+    let group = Group()
+    group.run(toEndOf: 1001, plus: 3000)
+    let rogue = Rogue.aggregator(3, of: group)
+    rogue.greet()
+    let before = group.aggregators[1]!.refusals(RecordRefusal.unknownMeter)
+    for meter in [UInt16(3), 511, 512, 32769, .max] {
+      rogue.send(
+        .record,
+        group.record(0, 0, from: 1002, through: group.period) { record in record.meter = MeterIndex(meter) },
+        toAggregator: 1)
+    }
+    group.step()
+    group.step()
+    #expect(group.aggregators[1]!.refusals(RecordRefusal.unknownMeter) == before + 5)
+    #expect(group.failures == [])
+  }
+
   @Test("while the honest record is taken and receipted, also when it is sent twice (coverage rule 6)")
   func honestRecordIsTaken() {
     let (group, rogue) = prepared()

@@ -68,7 +68,7 @@ int64_t busbar_own_path(char *path, size_t capacity);
 const char *busbar_environment(const char *name); // NULL when it is not set
 void busbar_exit(int status);
 
-enum { BUSBAR_SIGTERM = 15, BUSBAR_SIGKILL = 9, BUSBAR_EAGAIN = 11 };
+enum { BUSBAR_SIGTERM = 15, BUSBAR_SIGKILL = 9, BUSBAR_SIGSTOP = 19, BUSBAR_SIGCONT = 18, BUSBAR_EAGAIN = 11 };
 
 // A stream socket in a folder, for this user's programs. The folder's path may be longer than an address holds.
 int busbar_local_listen(const char *folder, const char *name);  // replaces what an earlier run left there

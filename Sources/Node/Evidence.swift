@@ -1,0 +1,22 @@
+import Consensus
+import Units
+import Wire
+
+/// Two signed statements of one party where it may make one. Hashes only: no record leaves its group. (rule 49)
+public struct Evidence: Equatable, Sendable {
+  /// Of one node; each party and kind takes one place, so that a liar cannot crowd another out.
+  public static let maximumKept = 256
+
+  public enum Kind: Equatable, Sendable {
+    case vote(StatementKind)
+    case record
+  }
+
+  public var accused: NodeIdentifier
+  public var kind: Kind
+  public var owner: ReplicaIndex
+  public var period: Period
+  public var view: View
+  public var first: Digest
+  public var second: Digest
+}

@@ -1,0 +1,109 @@
+#if BUSBAR_MUTANTS
+  import Consensus
+  import Cryptography
+  import Units
+  import Wire
+
+  /// Small scenes for violations that dice do not reach.
+  struct Directed: Sendable {
+    let name: String
+    let mutant: Mutant
+    let isViolated: @Sendable () -> Bool
+
+    static let scenarios = [
+      // A copy of the card signs elsewhere, or the group echoes what this member signed before its disk was lost.
+      Directed(name: "own commit from outside", mutant: .ownEchoCounted) {
+        let scene = Scene()
+        for member in 1...2 { scene.receive(scene.vote(.commit, by: member)) }
+        scene.receive(scene.vote(.commit, by: 0))
+        return scene.instance.decided != nil
+      },
+      Directed(name: "f + 1 members far ahead", mutant: .neverJoins) {
+        let scene = Scene()
+        for member in 1...2 { scene.ask(for: 6, by: member) }
+        return scene.instance.view.rawValue < 6
+      },
+      Directed(name: "patience in view 10", mutant: .timerUncapped) {
+        let scene = Scene()
+        for member in 1...2 { scene.ask(for: 10, by: member) }
+        scene.pass(ticks: 8 * Int(Timing.standard.viewTicks))
+        return scene.instance.view.rawValue == 10
+      },
+      // f members are locked on A in view 0, the rest on B in view 1: the higher certificate must win everywhere.
+      Directed(name: "locks in two views", mutant: .lockRefusesOtherValue) {
+        let scene = Scene()
+        scene.ask(for: 1, by: 1, prepared: scene.prepared(view: 0, value: 1))
+        scene.lead(view: 2, prepared: scene.prepared(view: 1, value: 2))
+        return scene.instance.accepted?.statement.digest != scene.digest(2)
+      },
+    ]
+  }
+
+  /// Member 0 of four, and whatever the others sign.
+  private final class Scene {
+    let keys = KeyRing(members: 4, usesEd25519: false)
+    let context = GroupContext(
+      networkIdentifier: Digest(), epoch: Epoch(1), group: GroupIndex(0), members: 4, rotates: true)
+    var instance: Instance
+    var effects = Effects()
+
+    init() {
+      instance = Instance(context: context, replica: ReplicaIndex(0), owner: ReplicaIndex(1), period: Period(0))
+    }
+
+    func digest(_ value: UInt8) -> Digest {
+      var digest = Digest()
+      digest.storage[0] = value
+      return digest
+    }
+
+    func vote(_ kind: StatementKind, view: UInt32 = 0, value: UInt8 = 1, by member: Int, claim: UInt64 = 0) -> Vote {
+      var statement = Statement(
+        kind: kind, in: context, owner: ReplicaIndex(1), period: Period(0), view: View(view), digest: digest(value),
+        signer: ReplicaIndex(UInt16(member)))
+      statement.sequenceNumber = SequenceNumber(claim)
+      return Vote(statement: statement, signature: keys.sign(statement))
+    }
+
+    func prepared(view: UInt32, value: UInt8) -> PreparedCertificate {
+      PreparedCertificate(
+        signers: 0b1110, view: View(view), digest: digest(value),
+        signatures: (1...3).map { vote(.prepare, view: view, value: value, by: $0).signature })
+    }
+
+    private var none: PreparedCertificate {
+      PreparedCertificate(signers: 0, view: View(0), digest: Digest(), signatures: [])
+    }
+
+    func step(_ input: Input) {
+      effects.removeAll()
+      instance.step(input, signer: SimulatedSigner(keys: keys), into: &effects)
+    }
+
+    func receive(_ vote: Vote) { step(.vote(Authenticated(own: vote))) }
+
+    func pass(ticks: Int) { for _ in 0..<ticks { step(.tick) } }
+
+    func ask(for view: UInt32, by member: Int, prepared: PreparedCertificate? = nil) {
+      let change = ViewChange(
+        vote: vote(
+          .viewChange, view: view, value: prepared?.digest.storage[0] ?? 0, by: member,
+          claim: prepared.map { UInt64($0.view.rawValue) + 1 } ?? 0), prepared: prepared ?? none)
+      if let verified = try? VerifiedViewChange(checking: change, in: context, by: keys) { step(.viewChange(verified)) }
+    }
+
+    /// The new view of its primary, who cites members 1, 2 and 3.
+    func lead(view: UInt32, prepared: PreparedCertificate) {
+      let value = prepared.digest.storage[0]
+      let claim = UInt64(prepared.view.rawValue) + 1
+      let newView = NewView(
+        prepare: vote(.prepare, view: view, value: value, by: Int(1 + view) % 4), prepared: prepared, signers: 0b1110,
+        claims: (1...3).map {
+          ViewChangeClaim(
+            sequenceNumber: SequenceNumber(claim), digest: digest(value),
+            signature: vote(.viewChange, view: view, value: value, by: $0, claim: claim).signature)
+        })
+      if let verified = try? VerifiedNewView(checking: newView, in: context, by: keys) { step(.newView(verified)) }
+    }
+  }
+#endif

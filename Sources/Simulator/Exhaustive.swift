@@ -1,0 +1,138 @@
+import Consensus
+import Units
+
+/// What came of an enumeration.
+public struct EnumerationResult: Sendable {
+  public var scenarios = 0
+  public var steps = 0
+  public var unsafe = 0
+  public var stuck = 0
+  public var highestView: UInt32 = 0
+  public var firstFailure = ""
+
+  mutating func add(_ outcome: Outcome, _ name: @autoclosure () -> String) {
+    scenarios += 1
+    steps += outcome.steps
+    highestView = max(highestView, outcome.highestView)
+    guard let violation = outcome.violation else { return }
+    if violation.isSafety { unsafe += 1 } else { stuck += 1 }
+    if firstFailure.isEmpty { firstFailure = "\(violation.rawValue) \(outcome.detail): \(name())" }
+  }
+}
+
+#if BUSBAR_MUTANTS
+  /// Every way to divide five processes, of which two share a key, and to choose a leader, in each of R views. Afterwards
+  /// everybody hears everybody. (Bano et al., Twins: BFT systems made robust, 2021)
+  public struct TwinsEnumeration {
+    static let members = 4
+    /// Ways to divide five processes in two: process 0 always stands on side 0.
+    static let divisions = 16
+
+    private let world = World(members: Self.members)
+    private let rounds: Int
+    private let viewChangesCross: Bool
+
+    /// - Parameter viewChangesCross: view changes reach everybody, as if a pacemaker carried them.
+    public init(rounds: Int, viewChangesCross: Bool) {
+      self.rounds = rounds
+      self.viewChangesCross = viewChangesCross
+    }
+
+    public var count: Int {
+      var count = 1
+      for _ in 0..<rounds { count *= Self.divisions * Self.members }
+      return count
+    }
+
+    public func run() -> EnumerationResult {
+      var result = EnumerationResult()
+      for number in 0..<count { result.add(run(scenario: number), "scenario \(number)") }
+      return result
+    }
+
+    /// - Parameter trace: called with each thing that happens.
+    public func run(scenario number: Int, trace: ((String) -> Void)? = nil) -> Outcome {
+      let timing = Timing(firstViewTicks: 8, viewTicks: 8, collectTicks: 2, retransmitTicks: 2)
+      // Processes 0…2 are members 1…3; 3 and 4 are the two copies of member 0.
+      let swarm = Swarm(members: Self.members, timing: timing, twin: 0)
+      var rest = number
+      var sides: [UInt64] = []
+      var leaders: [Int] = []
+      for _ in 0..<rounds {
+        sides.append(UInt64(rest % Self.divisions) << 1)
+        rest /= Self.divisions
+        leaders.append(rest % Self.members)
+        rest /= Self.members
+      }
+      trace?("leaders \(leaders); processes on the other side: \(sides)")
+      Mutant.leaders = leaders.map(UInt16.init)
+      world.trace = trace
+      defer {
+        Mutant.leaders = []
+        world.trace = nil
+      }
+      // The sides hear each other when the views of the rounds are over; then f + 4 more may pass.
+      let healTick = 8 * ((1 << rounds) - 1)
+      let fate = Fate(sides: sides, healTick: healTick, viewChangesCross: viewChangesCross)
+      return world.run(fate, swarm, leaders: leaders, ticks: healTick + 8 * 8 * 5)
+    }
+  }
+#endif
+
+/// A crash before every doing of every process, before every pair of doings, and of everybody before the same doing, in runs with and without a view change.
+public struct CrashEnumeration {
+  /// Persists and sends of one process at which it is crashed; what follows only repeats them.
+  static let maximumDoings = 20
+
+  private let world: World
+  private let members: Int
+
+  public init(members: Int) {
+    self.members = members
+    world = World(members: members)
+  }
+
+  private static func name(_ fate: Fate) -> String {
+    "crash points \(fate.crashPoints), down \(fate.downTicks), silent \(fate.silent), lost commits \(fate.losesFirstCommits)"
+  }
+
+  public func run() -> EnumerationResult {
+    var result = EnumerationResult()
+    let timing = Timing(firstViewTicks: 8, viewTicks: 8, collectTicks: 2, retransmitTicks: 2)
+    let swarm = Swarm(members: members, timing: timing, twin: nil)
+    let ticks = 8 * 60
+    for scene in 0..<3 {
+      var fate = Fate()
+      if scene == 1 { fate.losesFirstCommits = true }
+      if scene == 2 { fate.silent = 1 }
+      // How many doings there are without a crash; more are tried, for a restarted process does more.
+      let plain = world.run(fate, swarm, leaders: [], ticks: ticks)
+      result.add(plain, Self.name(fate))
+      let doings = min(Self.maximumDoings, 4 + (world.processes.map { $0.doings }.max() ?? 0))
+      let base = fate.crashPoints
+      for down in [1, 5, 40] {
+        fate.downTicks = down
+        for first in 0..<members {
+          for point in 0...doings {
+            fate.crashPoints = base + [(first, point)]
+            result.add(world.run(fate, swarm, leaders: [], ticks: ticks), Self.name(fate))
+          }
+        }
+        // Everybody at once: the mains go and come back. (scenario S7)
+        for point in 0...doings {
+          fate.crashPoints = base + (0..<members).map { ($0, point) }
+          result.add(world.run(fate, swarm, leaders: [], ticks: ticks), Self.name(fate))
+        }
+      }
+      fate.downTicks = 5
+      for first in 0..<(members * doings) {
+        for second in (first + 1)..<(members * doings) {
+          fate.crashPoints =
+            base + [(first / doings, first % doings + 1), (second / doings, second % doings + 1)]
+          result.add(world.run(fate, swarm, leaders: [], ticks: ticks), Self.name(fate))
+        }
+      }
+    }
+    return result
+  }
+}

@@ -1,0 +1,69 @@
+/// Many schedules of whole groups in a row, and what came of them.
+public struct GroupCampaign {
+  public var members: ClosedRange<Int>
+  public var metersPerSet: Int
+  /// Nil: guided, guided, uniform and liveness in turn.
+  public var profile: Profile?
+
+  public private(set) var schedules = 0
+  public private(set) var packets = 0
+  public private(set) var faults = 0
+  public private(set) var unsafe = 0
+  public private(set) var stuck = 0
+  public private(set) var wronglyConvicted = 0
+  public private(set) var lostWattHours: Int64 = 0
+  public private(set) var doubledWattHours: Int64 = 0
+  public private(set) var certificates = 0
+  public private(set) var decidedNull = 0
+  public private(set) var decidedLater = 0
+  public private(set) var longestHealingTenths = 0
+  public private(set) var firstFailure: (schedule: GroupSchedule, outcome: GroupOutcome)?
+  private var worlds: [GroupWorld?] = Array(repeating: nil, count: 65)
+
+  public init(members: ClosedRange<Int>, metersPerSet: Int, profile: Profile?) {
+    self.members = members
+    self.metersPerSet = metersPerSet
+    self.profile = profile
+  }
+
+  public mutating func world(_ members: Int) -> GroupWorld {
+    if let world = worlds[members] { return world }
+    let world = GroupWorld(members: members, metersPerSet: metersPerSet)
+    worlds[members] = world
+    return world
+  }
+
+  /// The schedule of a seed, which is the same in every campaign of these bounds.
+  public func schedule(_ seed: UInt64) -> GroupSchedule {
+    let size = members.lowerBound + Int(seed % UInt64(members.count))
+    let turn: [Profile] = [.guided, .guided, .uniform, .liveness]
+    let chosen = profile ?? turn[Int(seed / UInt64(members.count) % 4)]
+    return GroupSchedule(seed: seed, members: size, metersPerSet: metersPerSet, profile: chosen)
+  }
+
+  @discardableResult
+  public mutating func run(_ seed: UInt64) -> GroupOutcome {
+    let schedule = schedule(seed)
+    let outcome = world(schedule.members).run(schedule)
+    schedules += 1
+    packets += outcome.packets
+    faults += outcome.faults
+    certificates += outcome.certificates
+    decidedNull += outcome.decidedNull
+    decidedLater += outcome.decidedLater
+    lostWattHours += outcome.lostWattHours
+    doubledWattHours += outcome.doubledWattHours
+    longestHealingTenths = max(longestHealingTenths, outcome.healedTenths)
+    if let violation = outcome.violation {
+      if violation == .wronglyConvicted {
+        wronglyConvicted += 1
+      } else if violation.isSafety {
+        unsafe += 1
+      } else {
+        stuck += 1
+      }
+      if firstFailure == nil { firstFailure = (schedule, outcome) }
+    }
+    return outcome
+  }
+}

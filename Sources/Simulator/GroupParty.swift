@@ -1,0 +1,184 @@
+import Aggregation
+import Consensus
+import Cryptography
+import HAL
+import Node
+import Packets
+import Paillier
+import SimulatedPlatform
+import Units
+import Wire
+
+/// One party's secrets, which survive its process and its disk.
+struct PartySecrets {
+  var signing: FixedBytes<32>
+  var agreement: FixedBytes<32>
+  var closing: FixedBytes<32>
+
+  init(_ generator: inout SeededGenerator) {
+    func draw(_ generator: inout SeededGenerator) -> FixedBytes<32> {
+      var bytes = FixedBytes<32>()
+      for index in 0..<32 { bytes.storage[index] = UInt8(truncatingIfNeeded: generator.next()) }
+      return bytes
+    }
+    signing = draw(&generator)
+    agreement = draw(&generator)
+    closing = draw(&generator)
+  }
+
+  private static func secret(_ bytes: FixedBytes<32>) -> SecretBytes {
+    var copy = bytes
+    return SecretBytes(taking: &copy)
+  }
+  func signer() -> SigningKey { SigningKey(seed: Self.secret(signing)) }
+  func agreementKey() -> AgreementKey { AgreementKey(seed: Self.secret(agreement)) }
+  func closingKey() -> SelfSealingKey { SelfSealingKey(Self.secret(closing)) }
+  func publicKeys() -> PartyKeys {
+    PartyKeys(verificationKey: signer().verificationKey, agreementKey: agreementKey().publicKey)
+  }
+}
+
+/// A datagram on its way.
+struct Flight {
+  let receiver: Int
+  let sender: Endpoint
+  let bytes: [UInt8]
+}
+
+/// What runs at a party: the role's real code and what it is given of the machine. Classes, so that a place can be empty.
+final class AggregatorCell {
+  var node: AggregatorNode
+  var host: GroupHost
+  init(_ node: consuming AggregatorNode, _ host: consuming GroupHost) {
+    self.node = node
+    self.host = host
+  }
+}
+final class MeterCell {
+  var node: MeterNode
+  var host: GroupHost
+  init(_ node: consuming MeterNode, _ host: consuming GroupHost) {
+    self.node = node
+    self.host = host
+  }
+}
+final class BookkeeperCell {
+  var node: BookkeeperNode
+  var host: GroupHost
+  init(_ node: consuming BookkeeperNode, _ host: consuming GroupHost) {
+    self.node = node
+    self.host = host
+  }
+}
+
+/// A record a meter made, as its journal has it.
+struct MadeRecord {
+  let from: UInt64
+  let through: UInt64
+  let closing: EnergyRegisters
+  let hash: [UInt8]
+}
+
+/// One copy of one party: its process, when it runs, its disk and its clock. A twin is two of them.
+final class Party {
+  let place: Int
+  let name: NodeIdentifier
+  let secrets: PartySecrets
+  let endpoint: Endpoint
+  /// 0 or 1 for the copies of a twin, else -1.
+  let copy: Int
+  var isHonest = true
+  /// Which copy of each twin this party is heard by: bit i for liar i.
+  var side: UInt64 = 0
+  var disk = MemoryDisk()
+  /// The card as it was some time ago.
+  var image: MemoryDisk?
+  /// How many runs there had been then.
+  var imagedAt: UInt64 = 0
+  var aggregator: AggregatorCell?
+  var meter: MeterCell?
+  var bookkeeper: BookkeeperCell?
+  var actor: Actor?
+  /// Set when the process crashes in the middle of its turn: what was to be done is not done.
+  var isCrashing = false
+  var isLeft = false
+  var restartAt = 0
+  var pausedUntil = 0
+  /// Of the wall clock.
+  var clockOffset: Int64 = 0
+  var clockState = ClockState.synchronised
+  var inbox: [Flight] = []
+  var starts: UInt64 = 0
+  /// Appended and not yet synced votes, then what the disk holds for good: by (kind, owner, period, view).
+  var pendingVotes: [Vote] = []
+  var ignoredMeter = -1
+  /// Bit p: nothing is sent to place p, by a selective liar.
+  var shunned: UInt64 = 0
+
+  // A meter's books, kept by the simulation.
+  var opening: EnergyRegisters?
+  var made: [MadeRecord] = []
+  /// Appended and not yet synced: nobody heard of them.
+  var pendingRecords: [MadeRecord] = []
+  var pendingHashes: [[UInt8]] = []
+
+  init(place: Int, name: NodeIdentifier, secrets: PartySecrets, endpoint: Endpoint, copy: Int = -1) {
+    self.place = place
+    self.name = name
+    self.secrets = secrets
+    self.endpoint = endpoint
+    self.copy = copy
+  }
+
+  var isUp: Bool { aggregator != nil || meter != nil || bookkeeper != nil || actor != nil }
+
+  func stop() {
+    aggregator = nil
+    meter = nil
+    bookkeeper = nil
+    inbox.removeAll()
+    isCrashing = false
+    pendingVotes.removeAll()
+    pendingRecords.removeAll()
+    pendingHashes.removeAll()
+  }
+}
+
+/// The machine under a simulated node. It may crash before each of the node's doings.
+struct GroupHost: ~Copyable, NodeHost {
+  let world: GroupWorld
+  let party: Party
+  var journal: MemoryJournal
+  var random: SeededGenerator
+
+  init(world: GroupWorld, party: Party, journal: consuming MemoryJournal, random: SeededGenerator) {
+    self.world = world
+    self.party = party
+    self.journal = journal
+    self.random = random
+  }
+
+  mutating func send(_ datagram: Span<UInt8>, to endpoint: Endpoint) {
+    guard !party.isCrashing, !world.crashesHere(party) else { return }
+    world.transmit(datagram, from: party, to: endpoint)
+  }
+
+  mutating func append(_ entry: Span<UInt8>) throws(PlatformError) {
+    guard !party.isCrashing, !world.crashesHere(party) else { throw PlatformError(.other) }
+    try journal.append(entry)
+    world.noteAppend(entry, by: party)
+  }
+
+  mutating func sync() throws(PlatformError) {
+    guard !party.isCrashing, !world.crashesHere(party) else { throw PlatformError(.other) }
+    try journal.sync()
+    world.noteSync(by: party)
+  }
+
+  mutating func publish(
+    _ kind: Publication, period: Period, owner: ReplicaIndex, _ bytes: Span<UInt8>
+  ) throws(PlatformError) {
+    guard !party.isCrashing, !world.crashesHere(party) else { throw PlatformError(.other) }
+    world.notePublication(kind, period: period, owner: owner, bytes, by: party)
+  }
+}

@@ -1,0 +1,607 @@
+import Aggregation
+import Consensus
+import Cryptography
+import HAL
+import Node
+import Packets
+import Paillier
+import SimulatedPlatform
+import Units
+import Wire
+
+/// A whole group under one seed: the real code of every role, real packets, signatures and encryption, with a simulated
+/// network, disks, clocks and liars. One thread.
+public final class GroupWorld {
+  static let periodSeconds: UInt64 = 4
+  static let tickMilliseconds: UInt64 = 100
+  /// Datagrams move in rounds, of which a tick has this many.
+  static let roundsPerTick = 4
+  static let ticksPerPeriod = Int(periodSeconds * 1000 / tickMilliseconds)
+  /// Longest delay of a datagram in rounds, and so the length of the calendar.
+  static let horizon = 512
+  static let inboxLimit = 512
+  static let minimumContributors: UInt16 = 2
+
+  /// 512 bits: small keys exist in tests and simulations only. Made once.
+  private static let keyFile: [UInt8] = {
+    var generator = SeededGenerator(seed: 77)
+    do throws(PaillierError) {
+      let key = try PrivateKey(
+        generatingBits: 512, layout: SlotLayout([.activeEnergyImport, .activeEnergyExport]), using: &generator,
+        allowingSmallForTests: true)
+      return [UInt8](capacity: key.encodedBytes) { out in key.encode(into: &out) }
+    } catch { preconditionFailure("a seeded key is always found") }
+  }()
+  static func privateKey() -> PrivateKey {
+    do throws(PaillierError) {
+      return try PrivateKey(decoding: keyFile.span, allowingSmallForTests: true)
+    } catch { preconditionFailure("the key was encoded by us") }
+  }
+
+  let members: Int
+  let metersPerSet: Int
+  let faults: Int
+  let quorum: Int
+  let key: PublicKey
+  var genesis: Genesis
+
+  var schedule: GroupSchedule
+  var swarm: GroupSwarm
+  var dice: Dice
+  var liarDice: Dice
+  var outcome = GroupOutcome()
+  var faultNumber = 0
+  var tick = 0
+  var round = 0
+  var isHealed = false
+  var startMilliseconds: UInt64 = 0
+
+  var parties: [Party] = []
+  /// Places by identifier: two for a twin.
+  var places: [UInt32: [Int]] = [:]
+  private let secrets: [PartySecrets]
+  var calendar: [[Flight]] = Array(repeating: [], count: GroupWorld.horizon)
+  /// By place: whose datagrams do not reach it.
+  var blocked: [UInt64] = []
+  private var buffer = ByteBuffer(capacity: Sealer.maximumDatagramBytes)
+  var books: GroupBooks
+  /// Called with each thing that happens, for people to read.
+  public var trace: ((String) -> Void)?
+
+  public init(members: Int, metersPerSet: Int) {
+    precondition(members * (1 + metersPerSet) + 4 <= 64, "one bit for each party")
+    self.members = members
+    self.metersPerSet = metersPerSet
+    faults = (members - 1) / 3
+    quorum = (members + faults + 2) / 2
+    let privateKey = Self.privateKey()
+    key = privateKey.publicKey
+    var generator = SeededGenerator(seed: 7)
+    secrets = (0...(members * (1 + metersPerSet))).map { _ in PartySecrets(&generator) }
+    schedule = GroupSchedule(seed: 0, members: members, metersPerSet: metersPerSet, profile: .guided)
+    var first = Dice(0)
+    swarm = GroupSwarm(schedule, &first)
+    dice = first
+    liarDice = first
+    genesis = Self.makeGenesis(secrets, key, members, metersPerSet, firstPeriod: 1001)
+    books = GroupBooks()
+  }
+
+  private static func makeGenesis(
+    _ secrets: [PartySecrets], _ key: PublicKey, _ members: Int, _ metersPerSet: Int, firstPeriod: UInt64
+  ) -> Genesis {
+    let modulus = [UInt8](capacity: key.modulusBytes) { out in key.writeModulus(into: &out) }
+    let keys = secrets.map { $0.publicKeys() }
+    return Genesis(
+      epoch: Epoch(1), group: GroupIndex(0), periodSeconds: UInt32(periodSeconds),
+      minimumContributors: minimumContributors, rotates: true, firstPeriod: Period(firstPeriod),
+      slots: [SlotQuantity.activeEnergyImport.rawValue, SlotQuantity.activeEnergyExport.rawValue], modulus: modulus,
+      bookkeeper: keys[members], aggregators: Array(keys[0..<members]),
+      meters: (0..<members).map { owner in
+        Array(keys[(members + 1 + owner * metersPerSet)..<(members + 1 + (owner + 1) * metersPerSet)])
+      })
+  }
+
+  static func endpoint(_ identifier: NodeIdentifier) -> Endpoint {
+    let raw = identifier.rawValue
+    return Endpoint(ipv4: 10, UInt8(raw >> 16 & 255), UInt8(raw >> 8 & 255), UInt8(raw & 255), port: 7000)
+  }
+  private static func identifier(_ endpoint: Endpoint) -> UInt32 {
+    UInt32(endpoint.address[13]) << 16 | UInt32(endpoint.address[14]) << 8 | UInt32(endpoint.address[15])
+  }
+
+  func fail(_ violation: GroupViolation, _ detail: @autoclosure () -> String = "") {
+    if outcome.violation == nil {
+      outcome.violation = violation
+      outcome.detail = detail()
+      if let trace { trace("\(tick) VIOLATION \(violation.rawValue) \(outcome.detail)") }
+    }
+  }
+
+  /// True when a fault may happen; every chance of one is numbered, so that shrinking can leave it out.
+  func strikes() -> Bool {
+    faultNumber += 1
+    guard faultNumber <= schedule.faultLimit, !schedule.withoutFaults.contains(faultNumber) else { return false }
+    outcome.faults += 1
+    return true
+  }
+
+  // MARK: Preparing
+
+  func name(ofPlace place: Int) -> NodeIdentifier {
+    if place < members { return .aggregator(ReplicaIndex(UInt16(place))) }
+    if place == members { return .bookkeeper }
+    let meter = place - members - 1
+    return .meter(MeterIndex(UInt16(meter % metersPerSet)), of: ReplicaIndex(UInt16(meter / metersPerSet)))
+  }
+
+  private func prepare(_ schedule: GroupSchedule) {
+    precondition(schedule.members == members && schedule.metersPerSet == metersPerSet)
+    self.schedule = schedule
+    dice = Dice(schedule.seed &* 2 &+ 1)
+    swarm = GroupSwarm(schedule, &dice)
+    liarDice = Dice(schedule.seed ^ 0x5DEE_CE66_D1CE_CAFE)
+    outcome = GroupOutcome()
+    faultNumber = 0
+    tick = 0
+    round = 0
+    isHealed = false
+    if genesis.firstPeriod.rawValue != swarm.firstPeriod {
+      genesis = Self.makeGenesis(secrets, key, members, metersPerSet, firstPeriod: swarm.firstPeriod)
+    }
+    // A little before the first period.
+    startMilliseconds = (swarm.firstPeriod * Self.periodSeconds - 1) * 1000
+    for slot in calendar.indices { calendar[slot].removeAll(keepingCapacity: true) }
+    books = GroupBooks()
+    // What runs refers back to this world.
+    for party in parties {
+      party.stop()
+      party.actor = nil
+    }
+    parties.removeAll()
+    places.removeAll()
+    for place in 0..<secrets.count { addParty(place, copy: -1) }
+    for liar in swarm.liars { makeLiar(liar.member, liar.kind) }
+    if let meter = swarm.liarMeter {
+      let place = members + 1 + meter.owner * metersPerSet + meter.index
+      makeTwin(place)
+    }
+    blocked = Array(repeating: 0, count: parties.count)
+    for clock in swarm.clocks {
+      parties[clock.place].clockOffset = clock.offset
+      parties[clock.place].clockState = clock.isSynchronised ? .synchronised : .unsynchronised
+    }
+    for party in parties where party.actor == nil && !party.isLeft { start(party) }
+  }
+
+  private func addParty(_ place: Int, copy: Int) {
+    let name = name(ofPlace: place)
+    let party = Party(
+      place: parties.count, name: name, secrets: secrets[place], endpoint: Self.endpoint(name), copy: copy)
+    places[name.rawValue, default: []].append(party.place)
+    parties.append(party)
+  }
+
+  private func makeTwin(_ place: Int) {
+    addParty(place, copy: 1)
+    let other = parties[parties.count - 1]
+    let party = Party(
+      place: place, name: parties[place].name, secrets: secrets[place], endpoint: parties[place].endpoint, copy: 0)
+    parties[place] = party
+    party.isHonest = false
+    other.isHonest = false
+    // The copies are told apart by whom they speak with.
+    let sides = liarDice.bits()
+    for party in parties where sides >> UInt64(party.place) & 1 == 1 { party.side |= 1 << UInt64(place) }
+  }
+
+  private func makeLiar(_ member: Int, _ kind: GroupSwarm.Liar) {
+    let party = parties[member]
+    party.isHonest = false
+    switch kind {
+    case .silent: party.isLeft = true
+    case .twin: makeTwin(member)
+    case .selective:
+      party.ignoredMeter = liarDice.below(metersPerSet)
+      party.shunned = liarDice.bits() & liarDice.bits() & ~(1 << UInt64(members))
+    case .actor: party.actor = Actor(self, party)
+    }
+  }
+
+  // MARK: Processes
+
+  /// The place of the party a copy belongs to.
+  func home(_ party: Party) -> Int { places[party.name.rawValue]![0] }
+
+  func sealer(_ party: Party, boot: UInt64, previousBoot: UInt64) -> Sealer {
+    var peers: [Peer] = []
+    func add(_ place: Int, _ keys: PartyKeys, known: Bool) {
+      let other = name(ofPlace: place)
+      guard other != party.name else { return }
+      peers.append(
+        Peer(
+          identifier: other.rawValue, agreementKey: keys.agreementKey, endpoint: known ? Self.endpoint(other) : nil))
+    }
+    for member in 0..<members { add(member, genesis.aggregators[member], known: true) }
+    if party.name.aggregatorIndex != nil {
+      add(members, genesis.bookkeeper, known: true)
+      for owner in 0..<members {
+        for meter in 0..<metersPerSet {
+          add(members + 1 + owner * metersPerSet + meter, genesis.meters[owner][meter], known: false)
+        }
+      }
+    }
+    return Sealer(
+      identifier: party.name.rawValue, agreementKey: party.secrets.agreementKey(), bootCounter: boot,
+      previousBootCounter: previousBoot, networkIdentifier: genesis.networkIdentifier, epoch: genesis.epoch,
+      peers: peers)
+  }
+
+  func now(_ party: Party) -> Instant {
+    let milliseconds = startMilliseconds + UInt64(tick) * Self.tickMilliseconds
+    let wall = UInt64(max(0, Int64(milliseconds) + party.clockOffset))
+    return Instant(
+      monotonic: MonotonicTime(nanoseconds: UInt64(tick) * Self.tickMilliseconds * 1_000_000),
+      wall: WallTime(nanoseconds: (party.clockState == .synchronised ? wall : 0) * 1_000_000), clock: party.clockState)
+  }
+
+  var period: UInt64 { (startMilliseconds + UInt64(tick) * Self.tickMilliseconds) / 1000 / Self.periodSeconds }
+
+  func start(_ party: Party) {
+    party.stop()
+    party.starts += 1
+    var entries: [[UInt8]] = []
+    do throws(PlatformError) {
+      var opened = try MemoryJournal(party.disk)
+      try opened.replay { entry in entries.append(Array(copying: entry)) }
+      var boot = BootCounter()
+      for entry in entries { boot.visit(entry.span) }
+      guard let counter = boot.next(at: now(party)) else {
+        // An empty disk and a clock that cannot be believed: it waits.
+        party.restartAt = tick + 10
+        return
+      }
+      let bootEntry = BootCounter.entry(counter)
+      try opened.append(bootEntry.span)
+      try opened.sync()
+      run(party, entries, opened, counter, boot.last)
+    } catch {
+      // A damaged journal does not open, and its owner gives the node an empty one.
+      if let trace { trace("\(tick) \(party.name): \(error); the disk is replaced") }
+      party.disk = MemoryDisk()
+      party.restartAt = tick + 1
+    }
+  }
+
+  private func run(
+    _ party: Party, _ entries: [[UInt8]], _ journal: consuming MemoryJournal, _ boot: UInt64, _ previousBoot: UInt64
+  ) {
+    // What the crash left of unsynced entries counts from now on.
+    for entry in entries { noteAppend(entry.span, by: party) }
+    noteSync(by: party)
+    if let trace, tick > 0 { trace("\(tick) \(party.name): starts with \(entries.count) entries, boot \(boot)") }
+    let seed = schedule.seed &* 31 &+ UInt64(party.place) &* 7919 &+ party.starts &* 1_000_003
+    var host = GroupHost(world: self, party: party, journal: journal, random: SeededGenerator(seed: seed))
+    let sealer = sealer(party, boot: boot, previousBoot: previousBoot)
+    if let index = party.name.aggregatorIndex {
+      var node = AggregatorNode(
+        genesis: genesis, key: key, index: index, signer: party.secrets.signer(), sealer: sealer)
+      for entry in entries { node.restore(entry.span) }
+      party.aggregator = AggregatorCell(node, host)
+    } else if let meter = party.name.meter {
+      var node = MeterNode(
+        genesis: genesis, encryptor: Encryptor(key, using: &host.random), owner: meter.owner, index: meter.index,
+        signer: party.secrets.signer(), closingKey: party.secrets.closingKey(), sealer: sealer)
+      for entry in entries { node.restore(entry.span) }
+      party.meter = MeterCell(node, host)
+    } else {
+      var node = BookkeeperNode(
+        genesis: genesis, key: Self.privateKey(), signer: party.secrets.signer(), sealer: sealer)
+      for entry in entries { node.restore(entry.span) }
+      party.bookkeeper = BookkeeperCell(node, host)
+    }
+  }
+
+  /// The power fails: of what was not synced, a part may stay.
+  func kill(_ party: Party, ticks: Int) {
+    if let trace { trace("\(tick) \(party.name): stops for \(ticks) ticks") }
+    party.stop()
+    let unsynced = party.disk.unsyncedCount
+    party.disk.crash(keeping: dice.below(unsynced + 1), tearingNext: dice.below(2) == 0)
+    party.restartAt = tick + ticks
+    // Somebody copies the card while the node is off. (A copy of a running node's card cannot be told from a crash.)
+    if swarm.restore > 0, !isHealed, dice.below(2) == 0 {
+      party.image = party.disk.image()
+      party.imagedAt = party.starts
+    }
+  }
+
+  /// Whether a node crashes before its next doing.
+  func crashesHere(_ party: Party) -> Bool {
+    guard !isHealed, swarm.boundaryCrash > 0, dice.below(10000) < swarm.boundaryCrash, strikes() else { return false }
+    party.isCrashing = true
+    return true
+  }
+
+  /// What a house's registers stand at: a function of time alone, so that a restarted meter reads the same house. No
+  /// two houses' sums are alike.
+  func registers(_ place: Int) -> EnergyRegisters {
+    let milliseconds = Int64(tick) * Int64(Self.tickMilliseconds)
+    let house = Int64(place + 1)
+    return EnergyRegisters(
+      activeEnergyImport: MilliwattHours(5_000_000 * house + milliseconds * (211 + 37 * house)),
+      activeEnergyExport: MilliwattHours(9_000_000 * house + milliseconds * (17 * house)))
+  }
+
+  // MARK: Network
+
+  func transmit(_ datagram: Span<UInt8>, from sender: Party, to endpoint: Endpoint) {
+    let identifier = Self.identifier(endpoint)
+    guard let receivers = places[identifier] else { return }
+    for place in receivers {
+      let receiver = parties[place]
+      if receiver.copy >= 0, Int(sender.side >> UInt64(home(receiver)) & 1) != receiver.copy { continue }
+      if sender.copy >= 0, Int(receiver.side >> UInt64(home(sender)) & 1) != sender.copy { continue }
+      if blocked[place] >> UInt64(sender.place) & 1 == 1 || sender.shunned >> UInt64(place) & 1 == 1 { continue }
+      if receiver.isLeft { continue }
+      var copies = 1
+      if !isHealed {
+        if swarm.loss > 0, dice.hits(swarm.loss), strikes() { continue }
+        if swarm.duplication > 0, dice.hits(swarm.duplication), strikes() { copies = 2 }
+      }
+      let bytes = Array(copying: datagram)
+      for _ in 0..<copies {
+        let delay = isHealed ? 1 : 1 + dice.below(swarm.maximumDelay)
+        calendar[(round + delay) % Self.horizon].append(
+          Flight(receiver: place, sender: sender.endpoint, bytes: bytes))
+      }
+    }
+  }
+
+  // MARK: Time
+
+  private func step() {
+    if !isHealed { chaos() }
+    for party in parties where !party.isUp && !party.isLeft && tick >= party.restartAt { start(party) }
+    for part in 0..<Self.roundsPerTick {
+      round += 1
+      let slot = round % Self.horizon
+      if !calendar[slot].isEmpty {
+        let due = calendar[slot]
+        calendar[slot].removeAll(keepingCapacity: true)
+        for flight in due {
+          let receiver = parties[flight.receiver]
+          if tick < receiver.pausedUntil {
+            if receiver.inbox.count < Self.inboxLimit { receiver.inbox.append(flight) }
+          } else if receiver.isUp {
+            deliver(flight, to: receiver)
+          }
+        }
+      }
+      if part == 0 {
+        for party in parties where party.isUp && tick >= party.pausedUntil { turn(party) }
+      }
+      if outcome.violation != nil { return }
+    }
+    tick += 1
+  }
+
+  private func deliver(_ flight: Flight, to party: Party) {
+    outcome.packets += 1
+    let bytes = flight.bytes
+    attempt(party) { () throws(PlatformError) in
+      if let cell = party.aggregator {
+        try cell.node.receive(bytes.span, from: flight.sender, at: self.now(party), via: &cell.host)
+      } else if let cell = party.meter {
+        try cell.node.receive(bytes.span, from: flight.sender, via: &cell.host)
+      } else if let cell = party.bookkeeper {
+        try cell.node.receive(bytes.span, from: flight.sender, via: &cell.host)
+      } else if let actor = party.actor {
+        actor.receive(bytes.span, from: flight.sender)
+      }
+    }
+  }
+
+  private func turn(_ party: Party) {
+    if !party.inbox.isEmpty {
+      let waiting = party.inbox
+      party.inbox.removeAll()
+      for flight in waiting where party.isUp { deliver(flight, to: party) }
+    }
+    attempt(party) { () throws(PlatformError) in
+      if let cell = party.aggregator {
+        try cell.node.tick(at: self.now(party), via: &cell.host)
+      } else if let cell = party.meter {
+        if let period = cell.node.needsClosing(at: self.now(party)) {
+          try cell.node.close(period, self.registers(self.home(party)), via: &cell.host)
+        }
+        try cell.node.tick(at: self.now(party), via: &cell.host)
+        self.checkReceipts(of: party)
+      } else if let cell = party.bookkeeper {
+        try cell.node.tick(at: self.now(party), via: &cell.host)
+      } else if let actor = party.actor {
+        actor.act()
+      }
+    }
+  }
+
+  /// Runs one node's turn; a crash ends its process.
+  private func attempt(_ party: Party, _ turn: () throws(PlatformError) -> Void) {
+    var failure: PlatformError?
+    do throws(PlatformError) { try turn() } catch { failure = error }
+    if party.isCrashing {
+      kill(party, ticks: 1 + dice.below(swarm.restartTicks))
+    } else if let failure {
+      fail(.nodeStopped, "\(party.name): \(failure)")
+    }
+  }
+
+  /// Faults of this tick.
+  private func chaos() {
+    if swarm.partition > 0, dice.hits(swarm.partition) {
+      let pattern = dice.bits()
+      let asymmetric = swarm.isAsymmetric && dice.below(2) == 0
+      let heals = dice.below(4) == 0
+      if strikes() { divide(pattern, asymmetric: asymmetric, heals: heals) }
+    }
+    func victim() -> Party { parties[dice.below(parties.count)] }
+    if swarm.crash > 0, dice.hits(swarm.crash) {
+      let party = victim()
+      let ticks = 1 + dice.below(swarm.restartTicks)
+      if party.isUp, party.actor == nil, strikes() { kill(party, ticks: ticks) }
+    }
+    if swarm.pause > 0, dice.hits(swarm.pause) {
+      let party = victim()
+      let ticks = 1 + dice.below(2 * Self.ticksPerPeriod)
+      if strikes() { party.pausedUntil = tick + ticks }
+    }
+    hurtDisks()
+    if dice.hits(20), let liar = swarm.liars.first(where: { $0.kind == .twin }) {
+      let sides = dice.bits()
+      if strikes() {
+        for party in parties {
+          let side = (sides >> UInt64(party.place) & 1) << UInt64(liar.member)
+          party.side = party.side & ~(1 << UInt64(liar.member)) | side
+        }
+      }
+    }
+  }
+
+  /// Who may lose its memory: the members chosen for it, any meter whose energy was certified once, the bookkeeper.
+  private func mayForget(_ party: Party) -> Bool {
+    if party.name.aggregatorIndex != nil { return swarm.amnesiacs.contains(home(party)) }
+    if party.meter != nil {
+      return party.isHonest && party.starts < 4 && !party.made.isEmpty && books.hasCertified(party)
+    }
+    return party.bookkeeper != nil
+  }
+
+  private func hurtDisks() {
+    for (chance, kind) in [(swarm.wipe, 0), (swarm.restore, 1), (swarm.rot, 2)] where chance > 0 {
+      guard dice.hits(chance) else { continue }
+      let chosen = dice.below(2 * parties.count)
+      let party =
+        chosen < parties.count
+        ? parties[chosen] : parties[swarm.amnesiacs.isEmpty ? members : swarm.amnesiacs[chosen % swarm.amnesiacs.count]]
+      let position = dice.bits()
+      guard party.isUp, party.actor == nil, mayForget(party), strikes() else { continue }
+      kill(party, ticks: 1 + dice.below(swarm.restartTicks))
+      switch kind {
+      case 0: party.disk = MemoryDisk()
+      // The card as it was before a later run.
+      case 1: if let image = party.image, party.imagedAt < party.starts { party.disk = image.image() }
+      default: if party.disk.byteCount > 0 { party.disk.damage(at: Int(position % UInt64(party.disk.byteCount))) }
+      }
+      if let trace { trace("\(tick) \(party.name): disk \(["lost", "set back", "damaged"][kind])") }
+    }
+  }
+
+  private func divide(_ pattern: UInt64, asymmetric: Bool, heals: Bool) {
+    if let trace { trace("\(tick) network: \(heals ? "whole again" : "divided")\(asymmetric ? ", one way" : "")") }
+    for place in blocked.indices {
+      let own = pattern >> UInt64(place) & 1
+      if heals {
+        blocked[place] = 0
+      } else if asymmetric {
+        // Those on side 1 hear nobody on side 0, who hear them.
+        blocked[place] = own == 1 ? ~pattern : 0
+      } else {
+        blocked[place] = own == 1 ? ~pattern : pattern
+      }
+    }
+  }
+
+  // MARK: Running
+
+  /// Runs one schedule to its end.
+  public func run(_ schedule: GroupSchedule) -> GroupOutcome {
+    prepare(schedule)
+    if let trace { trace("\(swarm)") }
+    while outcome.violation == nil, tick < swarm.chaosTicks { step() }
+    if outcome.violation == nil { heal() }
+    if outcome.violation == nil { conclude() }
+    outcome.faultNumber = faultNumber
+    if outcome.violation != nil, let trace { for party in parties { trace(state(party)) } }
+    return outcome
+  }
+
+  /// Heals the network, the clocks and a quorum, and waits until all energy up to now is certified.
+  private func heal() {
+    isHealed = true
+    let healedAt = tick
+    var down = swarm.leftDown
+    for member in 0..<members where down > 0 && parties[member].isHonest && !swarm.amnesiacs.contains(member) {
+      parties[member].stop()
+      parties[member].isLeft = true
+      down -= 1
+    }
+    for place in blocked.indices { blocked[place] = 0 }
+    for party in parties {
+      party.pausedUntil = 0
+      party.clockOffset = 0
+      party.clockState = .synchronised
+      if !party.isUp { party.restartAt = tick }
+    }
+    let target = period
+    // B(f) of the reference's G3, in periods; f + 1 more for meters that liars leave out; two more for a member that
+    // must not vote for as long, and one for the round itself.
+    var units = 3
+    for ahead in 0...(faults + 1) { units += 1 << min(ahead, 3) }
+    let bound = (units * 20 + Self.ticksPerPeriod - 1) / Self.ticksPerPeriod + faults + 1 + 2 + 1
+    while outcome.violation == nil {
+      if tick % 4 == 0, isSettled(through: target) { break }
+      if tick - healedAt > bound * Self.ticksPerPeriod {
+        fail(.stuck, unsettled(through: target))
+        break
+      }
+      step()
+    }
+    outcome.healedTenths = 10 * (tick - healedAt) / Self.ticksPerPeriod
+    books.settledThrough = target
+  }
+
+  /// What a node refused and where its sets stand, for people to read.
+  private func state(_ party: Party) -> String {
+    var text = "\(party.name)\(party.isHonest ? "" : " (liar)")\(party.isLeft ? " (left)" : "")"
+    if let cell = party.aggregator {
+      text += " confirmed \(cell.node.isConfirmed), votes from \(cell.node.votingFloor)"
+      for refusal in RecordRefusal.allCases where cell.node.refusals(refusal) > 0 {
+        text += ", \(refusal): \(cell.node.refusals(refusal))"
+      }
+      for refusal in HeaderRefusal.allCases where cell.node.refusals(refusal) > 0 {
+        text += ", \(refusal): \(cell.node.refusals(refusal))"
+      }
+      for owner in 0..<members {
+        let set = ReplicaIndex(UInt16(owner))
+        text += "; set \(owner)"
+        for meter in 0..<metersPerSet { text += " \(cell.node.coveredThrough(MeterIndex(UInt16(meter)), of: set))" }
+        for period in swarm.firstPeriod..<self.period {
+          guard let standing = cell.node.undecided(set, Period(period)) else { continue }
+          text += " [\(period) view \(standing.view)"
+          if let awaited = standing.awaited {
+            text += " waits for \(Self.short(Array(copying: awaited.span))), \(standing.missing) records missing"
+          }
+          text += cell.node.hasSigned(set, Period(period)) ? ", signed]" : "]"
+        }
+      }
+    } else if let cell = party.meter {
+      text += " covered through \(cell.node.coveredThrough), confirmed \(cell.node.isConfirmed)"
+    }
+    return text
+  }
+
+  private func isSettled(through target: UInt64) -> Bool {
+    for party in parties where party.isHonest && party.name.meter != nil {
+      guard let cell = party.meter, cell.node.coveredThrough.rawValue >= target else { return false }
+    }
+    return books.isPublished(through: target)
+  }
+
+  private func unsettled(through target: UInt64) -> String {
+    for party in parties where party.isHonest && party.name.meter != nil {
+      let covered = party.meter?.node.coveredThrough.rawValue ?? 0
+      if covered < target { return "\(party.name) is certified through \(covered), not \(target)" }
+    }
+    return "not everything through \(target) is published"
+  }
+}

@@ -1,0 +1,72 @@
+import Simulator
+
+/// Whole groups: the real nodes of every role, with real signatures, seals and encryption.
+func groupsVerb(_ words: ArraySlice<String>) throws(Arguments.Failure) -> Int32 {
+  let arguments = try Arguments(
+    words, values: ["schedules", "from", "members", "replicas", "meters", "profile"], flags: ["json", "all"])
+  let count = try arguments.integer("schedules", default: 1000)
+  let from = UInt64(try arguments.integer("from", default: 0))
+  var campaign = GroupCampaign(
+    members: try arguments.members(default: 4...7), metersPerSet: try arguments.integer("meters", default: 3),
+    profile: try arguments.profile())
+  let clock = ContinuousClock()
+  let start = clock.now
+  for seed in from..<(from + UInt64(count)) {
+    let outcome = campaign.run(seed)
+    if arguments.flags.contains("all"), let violation = outcome.violation {
+      printDiagnostic("seed \(seed): \(violation.rawValue) \(outcome.detail)")
+    }
+  }
+  let seconds = (clock.now - start).inSeconds
+  if arguments.flags.contains("json") { printLine(json(campaign, seconds)) } else { report(campaign, seconds) }
+  guard let (schedule, outcome) = campaign.firstFailure else { return 0 }
+  printDiagnostic("first failure: \(outcome.violation!.rawValue) \(outcome.detail); \(outcome.faults) faults")
+  printDiagnostic("replay with: busbar-sim replay-group \(schedule.arguments.joined(separator: " ")) --trace")
+  return 1
+}
+
+private func report(_ campaign: GroupCampaign, _ seconds: Double) {
+  printLine(
+    """
+    \(campaign.schedules) schedules, whole groups, n = \(campaign.members.lowerBound)…\(campaign.members.upperBound): \
+    \(campaign.unsafe) unsafe, \(campaign.stuck) stuck, \(campaign.wronglyConvicted) wrongly convicted
+    \(campaign.lostWattHours) Wh lost, \(campaign.doubledWattHours) Wh doubled; \(campaign.certificates) instances decided, \
+    \(campaign.decidedLater) of them after a view change, \(campaign.decidedNull) NULL
+    \(campaign.packets) datagrams, \(campaign.faults) faults; \
+    all energy certified at most \(Double(campaign.longestHealingTenths) / 10) periods after healing
+    \(Int(Double(campaign.packets) / seconds)) datagrams a second, \
+    \(Int(10 * Double(campaign.schedules) / seconds)) schedules in ten seconds
+    """)
+}
+
+private func json(_ campaign: GroupCampaign, _ seconds: Double) -> String {
+  let failure =
+    campaign.firstFailure.map { "\"\($0.schedule.arguments.joined(separator: " "))\"" } ?? "null"
+  return
+    "{\"schedules\":\(campaign.schedules),\"steps\":\(campaign.packets),\"unsafe\":\(campaign.unsafe),"
+    + "\"stuck\":\(campaign.stuck),\"lostWattHours\":\(campaign.lostWattHours),"
+    + "\"doubledWattHours\":\(campaign.doubledWattHours),\"wronglyConvicted\":\(campaign.wronglyConvicted),"
+    + "\"stepsPerSecond\":\(Int(Double(campaign.packets) / seconds)),"
+    + "\"schedulesPerSecond\":\(Int(Double(campaign.schedules) / seconds)),\"firstFailure\":\(failure)}"
+}
+
+func replayGroupVerb(_ words: ArraySlice<String>) throws(Arguments.Failure) -> Int32 {
+  let arguments = try Arguments(
+    words, values: ["seed", "members", "replicas", "meters", "profile", "fault-limit", "without", "mutant"],
+    flags: ["trace"])
+  if let name = arguments.values["mutant"] { return try replayGroupMutant(name, arguments) }
+  let (seed, members) = try arguments.seedAndMembers()
+  let meters = try arguments.integer("meters", default: 3)
+  var schedule = GroupCampaign(members: 4...7, metersPerSet: meters, profile: try arguments.profile()).schedule(seed)
+  if let members {
+    schedule = GroupSchedule(
+      seed: seed, members: members, metersPerSet: meters, profile: try arguments.profile() ?? .guided)
+  }
+  schedule.faultLimit = try arguments.integer("fault-limit", default: .max)
+  schedule.withoutFaults = try arguments.without()
+  let world = GroupWorld(members: schedule.members, metersPerSet: meters)
+  if arguments.flags.contains("trace") { world.trace = { printLine($0) } }
+  let outcome = world.run(schedule)
+  printLine(outcome.violation.map { "\($0.rawValue) \(outcome.detail)" } ?? "no violation")
+  return outcome.violation == nil ? 0 : 1
+}
