@@ -34,7 +34,7 @@ command_line() {
 # beside it on the other core, whole groups of the real nodes.
 simulation() {
   local groups=build/test/groups.txt status=0
-  timeout --kill-after=10 1200 .build/release/busbar-sim groups --schedules 1000 > "$groups" 2>&1 &
+  timeout --kill-after=10 3000 .build/release/busbar-sim groups --schedules 1000 > "$groups" 2>&1 &
   local beside=$!
   timeout --kill-after=10 900 .build/release/busbar-sim run --schedules 200000 || status=1
   timeout --kill-after=10 300 .build/release/busbar-sim run --schedules 1000 --real-crypto || status=1
@@ -44,10 +44,7 @@ simulation() {
   cat "$groups"
   return "$status"
 }
-model() { timeout --kill-after=10 240 Toolchain/model.sh; }
-mutants() {
-  timeout --kill-after=10 1200 .build/release/busbar-sim mutants --limit 200000
-}
+model() { timeout --kill-after=10 1200 Toolchain/model.sh; }
 
 # Counters read a stage's log and print "PASSED FAILED".
 count_nothing() { echo 0 0; }
@@ -66,9 +63,6 @@ count_summaries() { # the last "N passed, N failed" of each program, whose lines
 count_schedules() { # "N schedules, ...: N unsafe, N stuck, N wrongly convicted"
   sed -nE 's/^([0-9]+) schedules,.*: ([0-9]+) unsafe, ([0-9]+) stuck, ([0-9]+) wrongly.*/\1 \2 \3 \4/p' "$1" |
     awk '{ bad = $2 + $3 + $4; p += $1 - bad; f += bad } END { print p + 0, f + 0 }'
-}
-count_mutants() {
-  sed -nE 's/^([0-9]+) mutants, ([0-9]+) killed, ([0-9]+) alive.*/\2 \3/p' "$1" | awk '{ print; n++ } END { if (!n) print 0, 1 }'
 }
 count_one() { if [ "$status" = 0 ]; then echo 1 0; else echo 0 1; fi; }
 
@@ -97,7 +91,6 @@ stage build count_nothing Toolchain/build.sh || finish
 stage lint count_nothing Toolchain/lint.sh || true
 stage unit count_unit_tests unit_tests || true
 stage simulation count_schedules simulation || true
-stage mutants count_mutants mutants || true
 stage model count_summaries model || true
 if stage cross count_nothing Toolchain/cross.sh; then
   stage selftest count_summaries Toolchain/selftest.sh || true

@@ -35,7 +35,7 @@ public enum Mutant: UInt8, CaseIterable, Sendable {
   case productUnchecked, receiptBeforeDurable, receiptAfterProposal, recordNotPersisted, anyCertificateSettles
   case receiptSettles, closingIgnored, ownerAlwaysLeads, neverCatchesUp, fetchedRecordsNotPersisted
   case oldInstancesRefused, oldInstancesNotDriven, decisionsNotPersisted, decisionsNotServed, votesBeforeConfirmed
-  case signedInstancesSkipped, otherRecordNeverTaken, staleRecordsKept
+  case signedInstancesSkipped, otherRecordNeverTaken, staleRecordsKept, headerNotPersisted
 }
 
 #if BUSBAR_MUTANTS

@@ -17,61 +17,141 @@ public struct ProbeBudget: Sendable {
 /// What a scheduler knows of one device.
 public struct ScheduledDevice: Sendable {
   public let unit: UInt8
-  public let plan: ReadPlan
+  public private(set) var plan: ReadPlan
   public let gapMilliseconds: UInt64
   /// Two failures in a row, and it is only probed, at 2, 4, ... 300 s.
   public private(set) var isDead = false
   public private(set) var answers: UInt64 = 0
   public private(set) var timeouts: UInt64 = 0
-  /// Answers that were no good ones: checksums, refusals, wrong lengths.
+  /// Answers that were no good ones: checksums, refusals, wrong lengths, another device's registers.
   public private(set) var errors: UInt64 = 0
-  public private(set) var lastError: ModbusError?
+  public private(set) var lastError: DriverError?
   /// Of complete rounds of the fast class: end minus due time.
   public private(set) var worstLatenessMilliseconds: UInt64 = 0
   public private(set) var fastRounds: UInt64 = 0
+  public private(set) var slowRounds: UInt64 = 0
 
+  /// Nil for a device whose plan was given: it is taken for what it is said to be.
+  private let map: DeviceMap?
+  private let model: UInt16?
+  fileprivate let schedule: BusScheduler.Schedule
+  fileprivate var identification: DeviceIdentification?
+  /// Of the plan's blocks: the device refused its one point.
+  fileprivate var refusedBlocks: [Bool] = []
   fileprivate var fast: Round
   fileprivate var slow: Round
   fileprivate var notBefore: MonotonicTime
   fileprivate var failures: UInt32 = 0
-  fileprivate var probeAt: MonotonicTime
-  fileprivate var backOffMilliseconds = BusScheduler.firstBackOffMilliseconds
-  fileprivate var timeoutMilliseconds = BusScheduler.firstTimeoutMilliseconds
+  fileprivate var backOff: BackOff
+  fileprivate var timeoutMilliseconds: UInt64
+  private let longestTimeoutMilliseconds: UInt64
 
-  fileprivate init(unit: UInt8, plan: ReadPlan, gapMilliseconds: UInt64, start: MonotonicTime) {
+  fileprivate init(
+    unit: UInt8, map: DeviceMap?, model: UInt16?, plan: ReadPlan, schedule: BusScheduler.Schedule,
+    gapMilliseconds: UInt64, timing: BusScheduler.Timing, start: MonotonicTime
+  ) {
     self.unit = unit
+    self.map = map
+    self.model = model
     self.plan = plan
+    self.schedule = schedule
     self.gapMilliseconds = gapMilliseconds
-    fast = Round(.fast, due: start, plan)
-    slow = Round(.slow, due: start, plan)
+    let due = schedule == .onDemand ? MonotonicTime.never : start
+    fast = Round(.fast, due: due, isOnDemand: schedule == .onDemand)
+    slow = Round(.slow, due: due, isOnDemand: schedule == .onDemand)
     notBefore = start
-    probeAt = start
+    backOff = BackOff(longestMilliseconds: timing.longestBackOffMilliseconds)
+    timeoutMilliseconds = timing.firstTimeoutMilliseconds
+    longestTimeoutMilliseconds = timing.firstTimeoutMilliseconds
+    identify()
   }
 
+  public var isIdentified: Bool { identification == nil }
+  /// Whether all blocks of both classes were read since the device was identified.
+  public var isComplete: Bool {
+    isIdentified && (fast.isEmpty || fast.isRead) && (slow.isEmpty || slow.isRead)
+  }
+  public var hasFastClass: Bool { !fast.isEmpty }
+  /// Whether nothing is left to be asked of it; on demand only.
+  public var isSettled: Bool { isIdentified && isUnasked }
+  /// Whether there is something to ask of this class; a device is identified as if that were of the fast one.
+  fileprivate func wants(_ isFast: Bool) -> Bool {
+    isIdentified ? !(isFast ? fast.isEmpty : slow.isEmpty) : isFast
+  }
+  /// On demand, and nobody demanded anything.
+  fileprivate var isUnasked: Bool { schedule == .onDemand && fast.due == .never && slow.due == .never }
+  /// Of a dead device: when it is probed, if there is room.
+  public var probeTime: MonotonicTime { backOff.end }
+
+  /// Before anything else is believed: another device may be there now.
+  fileprivate mutating func identify() {
+    if let map {
+      let identification = DeviceIdentification(map, model: model)
+      if identification.next != nil {
+        self.identification = identification
+        return
+      }
+      plan = identification.plan
+    }
+    identified()
+  }
+
+  fileprivate mutating func identified() {
+    if let identification { plan = identification.plan }
+    if schedule == .onDemand { plan = plan.keeping { $0.quantity.isCounter && $0.phase == 0 } }
+    identification = nil
+    refusedBlocks = Array(repeating: false, count: plan.blocks.count)
+    fast.install(plan)
+    slow.install(plan)
+    guard schedule == .onDemand else { return }
+    if fast.isEmpty { fast.due = .never }
+    if slow.isEmpty { slow.due = .never }
+  }
+
+  fileprivate mutating func demand(_ now: MonotonicTime) {
+    // Before it is identified nobody knows which class its counters are in.
+    if !isIdentified || !fast.isEmpty { fast.demand(now) }
+    if !isIdentified || !slow.isEmpty { slow.demand(now) }
+  }
+
+  /// What it is to be asked next of a class, and when.
+  fileprivate func round(_ isFast: Bool) -> Round {
+    var round = isFast ? fast : slow
+    if !isIdentified { round.due = min(fast.due, slow.due) }
+    return round
+  }
+
+  /// It answered as the device that it is said to be.
   fileprivate mutating func succeeded(latencyMilliseconds: UInt64) {
-    answers &+= 1
+    answered(latencyMilliseconds: latencyMilliseconds)
     failures = 0
+    backOff.succeed()
+  }
+
+  /// Somebody answered; who it is has yet to be seen.
+  fileprivate mutating func answered(latencyMilliseconds: UInt64) {
+    answers &+= 1
     isDead = false
-    backOffMilliseconds = BusScheduler.firstBackOffMilliseconds
     // As Victron does: four times what was measured. Half of an old, longer time is kept, for devices that vary.
     let measured = 4 * latencyMilliseconds
     timeoutMilliseconds = min(
-      BusScheduler.firstTimeoutMilliseconds,
-      max(measured, BusScheduler.shortestTimeoutMilliseconds, timeoutMilliseconds / 2))
+      longestTimeoutMilliseconds, max(measured, BusScheduler.shortestTimeoutMilliseconds, timeoutMilliseconds / 2))
   }
 
-  fileprivate mutating func failed(_ error: ModbusError?, _ now: MonotonicTime) {
-    if let error {
-      errors &+= 1
-      lastError = error
-    } else {
+  fileprivate mutating func failed(_ error: DriverError, _ now: MonotonicTime) {
+    lastError = error
+    if error == .platform(PlatformError(.timedOut)) {
       timeouts &+= 1
-      timeoutMilliseconds = BusScheduler.firstTimeoutMilliseconds
+      timeoutMilliseconds = longestTimeoutMilliseconds
+    } else {
+      errors &+= 1
     }
     failures &+= 1
-    if isDead { backOffMilliseconds = min(2 * backOffMilliseconds, BusScheduler.longestBackOffMilliseconds) }
-    if failures >= BusScheduler.failuresUntilDead { isDead = true }
-    probeAt = now.adding(milliseconds: backOffMilliseconds)
+    if failures >= BusScheduler.failuresUntilDead {
+      isDead = true
+      backOff.fail(now)
+      identify()
+    }
     // The rest of its registers would only cost the others' time.
     fast.abandon(now)
     slow.abandon(now)
@@ -79,6 +159,7 @@ public struct ScheduledDevice: Sendable {
 
   fileprivate mutating func finished(_ update: UpdateClass, _ now: MonotonicTime) {
     if update != .fast {
+      slowRounds &+= 1
       slow.finish(now)
       return
     }
@@ -87,51 +168,100 @@ public struct ScheduledDevice: Sendable {
     fast.finish(now)
   }
 
+  /// Goes on to the next block that the device has not refused.
   fileprivate mutating func advance(_ update: UpdateClass, _ now: MonotonicTime) {
     if update == .fast {
-      if fast.advance(plan) { finished(.fast, now) }
-    } else if slow.advance(plan) {
+      if fast.advance(plan, refusedBlocks) { finished(.fast, now) }
+    } else if slow.advance(plan, refusedBlocks) {
       finished(.slow, now)
     }
   }
 
-  fileprivate mutating func refused(_ error: ModbusError) {
+  /// The device has none of a block's registers, or not all of them.
+  /// - Returns: false when it has nothing at all.
+  fileprivate mutating func refused(
+    _ block: Int, _ update: UpdateClass, _ error: ModbusError, _ now: MonotonicTime
+  ) -> Bool {
     errors &+= 1
-    lastError = error
+    lastError = .modbus(error)
+    guard case .exception(let code) = error, (1...3).contains(code) else {
+      advance(update, now)
+      return true
+    }
+    let points = plan.blocks[block].points.count
+    if points > 1 {
+      plan.split(block)
+      refusedBlocks.insert(contentsOf: Array(repeating: false, count: points - 1), at: block)
+      fast.install(plan, movedBy: points - 1, behind: block)
+      slow.install(plan, movedBy: points - 1, behind: block)
+      return true
+    }
+    refusedBlocks[block] = true
+    if refusedBlocks.allSatisfy({ $0 }) {
+      for index in refusedBlocks.indices { refusedBlocks[index] = false }
+      return false
+    }
+    advance(update, now)
+    return true
   }
+}
+
+extension MonotonicTime {
+  fileprivate static var never: Self { Self(nanoseconds: .max) }
 }
 
 /// Where a device stands in reading all its fast blocks, or all others.
 private struct Round: Sendable {
   let update: UpdateClass
   let periodMilliseconds: UInt64
-  let isEmpty: Bool
+  let isOnDemand: Bool
+  /// True until a plan is installed that has a block of this class.
+  var isEmpty = true
+  /// Since the plan was installed, all blocks were asked for once.
+  var isRead = false
   var due: MonotonicTime
   /// The next block.
-  var block: Int
-  private let first: Int
+  var block = 0
+  private var first = 0
 
-  init(_ update: UpdateClass, due: MonotonicTime, _ plan: ReadPlan) {
+  init(_ update: UpdateClass, due: MonotonicTime, isOnDemand: Bool) {
     self.update = update
     self.due = due
+    self.isOnDemand = isOnDemand
     periodMilliseconds =
       update == .fast ? BusScheduler.fastPeriodMilliseconds : BusScheduler.slowPeriodMilliseconds
-    let isFast = update == .fast
-    first = plan.blocks.firstIndex { ($0.update == .fast) == isFast } ?? 0
-    isEmpty = !plan.blocks.contains { ($0.update == .fast) == isFast }
+  }
+
+  private func holds(_ block: ReadBlock) -> Bool { (block.update == .fast) == (update == .fast) }
+
+  /// A new plan, from its beginning.
+  mutating func install(_ plan: ReadPlan) {
+    let found = plan.blocks.firstIndex(where: holds)
+    isEmpty = found == nil
+    first = found ?? 0
     block = first
+    isRead = false
+  }
+
+  /// The same plan with more blocks in the place of one.
+  mutating func install(_ plan: ReadPlan, movedBy count: Int, behind split: Int) {
+    first = plan.blocks.firstIndex(where: holds) ?? 0
+    if block > split { block += count }
   }
 
   /// - Returns: true when that was the last one.
-  mutating func advance(_ plan: ReadPlan) -> Bool {
-    block += 1
-    while block < plan.blocks.count, (plan.blocks[block].update == .fast) != (update == .fast) { block += 1 }
+  mutating func advance(_ plan: ReadPlan, _ refused: [Bool]) -> Bool {
+    repeat { block += 1 } while block < plan.blocks.count && (!holds(plan.blocks[block]) || refused[block])
     return block >= plan.blocks.count
   }
+
+  mutating func demand(_ now: MonotonicTime) { if due == .never { due = now } }
 
   /// Rounds that were missed are not made up for: only the newest values count.
   mutating func finish(_ now: MonotonicTime) {
     block = first
+    isRead = true
+    if isOnDemand { return due = .never }
     due = due.adding(milliseconds: periodMilliseconds)
     if due < now {
       let missed = now.milliseconds(since: due) / periodMilliseconds
@@ -139,8 +269,10 @@ private struct Round: Sendable {
     }
   }
 
+  /// What was demanded still is.
   mutating func abandon(_ now: MonotonicTime) {
     block = first
+    if isOnDemand { return }
     while due <= now { due = due.adding(milliseconds: periodMilliseconds) }
   }
 }
@@ -150,40 +282,66 @@ private struct Round: Sendable {
 /// Each device has its own deadlines, its own silence before requests, its own timeout and its own back-off, so that one
 /// that is dead or slow costs the others nothing but the time its request takes, at most one timeout in a back-off.
 /// Earliest deadline first; the deadline of a round is the end of its period.
+///
+/// A device with a map is identified before it is read, and again once it was dead or the port was opened anew.
 public struct BusScheduler: ~Copyable {
   public static let fastPeriodMilliseconds: UInt64 = 1_000
   public static let slowPeriodMilliseconds: UInt64 = 10_000
-  public static let firstTimeoutMilliseconds: UInt64 = 500
+  /// A request of 64 bytes at 1200 baud takes 0.6 s.
+  static let writeMilliseconds: UInt64 = 1_000
   public static let shortestTimeoutMilliseconds: UInt64 = 60
   public static let failuresUntilDead: UInt32 = 2
-  public static let firstBackOffMilliseconds: UInt64 = 2_000
-  public static let longestBackOffMilliseconds: UInt64 = 300_000
   /// A probe that found no room among the others for so long is made all the same.
   static let longestProbeDelayMilliseconds: UInt64 = 10_000
   public static let maximumDevices = 32
+
+  public struct Timing: Sendable {
+    /// Bits a second of the line; 0 where they do not matter.
+    public var baud: UInt32
+    public var bitsPerByte: UInt64 = 10
+    /// From the end of the request to the end of the answer, before the latency is known, and never more than this.
+    public var firstTimeoutMilliseconds: UInt64 = 500
+    public var longestBackOffMilliseconds: UInt64 = 300_000
+
+    public init(baud: UInt32) { self.baud = baud }
+  }
+
+  /// What is read of a device, and when.
+  public enum Schedule: Sendable {
+    /// Everything: the fast class each second, the rest every ten.
+    case periodic
+    /// Only the total counters, once after each ``demand(_:_:)``.
+    case onDemand
+  }
 
   public enum Action: Equatable, Sendable {
     /// Write what was appended to the output.
     case transmit
     /// Nothing to do until then, unless bytes arrive.
     case wait(until: MonotonicTime)
+    /// This device has not answered in time; there may be more to do now.
+    case timedOut(device: Int)
   }
 
   public enum Event: Equatable, Sendable {
+    /// A step of finding out what the device is.
+    case identifying(device: Int)
     /// The block's answer is there; see ``visitSamples(_:)``.
     case answered(device: Int, block: Int)
-    /// The device refused the block. It is alive.
+    /// The device refused the block. It is alive. Where it has no such register, ``visitSamples(_:)`` says so.
     case refused(device: Int, block: Int, ModbusError)
-    /// The device answered nonsense.
-    case failed(device: Int, ModbusError)
+    /// The device said nothing or nonsense, or is another one.
+    case failed(device: Int, DriverError)
   }
 
   private enum Phase {
     case idle
-    case waiting(device: Int, block: Int, update: UpdateClass, sent: MonotonicTime, deadline: MonotonicTime)
+    /// Block nil: to identify the device.
+    case waiting(device: Int, block: Int?, update: UpdateClass, sent: MonotonicTime, deadline: MonotonicTime)
   }
 
-  private let transport: LinkSettings.Transport
+  public let transport: LinkSettings.Transport
+  private let timing: Timing
   /// Nanoseconds of one byte on the line; 0 where that does not matter.
   private let byteNanoseconds: UInt64
   public private(set) var devices: [ScheduledDevice] = []
@@ -191,34 +349,81 @@ public struct BusScheduler: ~Copyable {
   private var transaction: UInt16 = 0
   private var phase = Phase.idle
   private var stamp: Stamp
-  private var lastAnswer: (device: Int, block: Int)?
+  /// What ``visitSamples(_:)`` tells of; refused ones have no value.
+  private var lastAnswer: (device: Int, points: Range<Int>, address: UInt16, isRefused: Bool)?
   /// Of whatever frame was last on the bus.
   private var quietUntil: MonotonicTime
   private let silenceNanoseconds: UInt64
 
-  /// - Parameter baud: of the line; 0 over TCP.
-  /// - Throws: never; the placeholder request is well-formed.
-  public init(
-    transport: LinkSettings.Transport, baud: UInt32, bitsPerByte: UInt64 = 10, start: MonotonicTime
-  ) throws(DriverError) {
+  public init(transport: LinkSettings.Transport, timing: Timing, start: MonotonicTime) {
     self.transport = transport
-    byteNanoseconds = baud == 0 ? 0 : bitsPerByte * 1_000_000_000 / UInt64(baud)
+    self.timing = timing
+    let baud = UInt64(timing.baud)
+    byteNanoseconds = baud == 0 ? 0 : timing.bitsPerByte * 1_000_000_000 / baud
     // 3.5 characters, and 1.750 ms above 19200 baud. (Modbus over Serial Line V1.02, §2.5.1.1)
-    silenceNanoseconds = baud == 0 ? 0 : baud > 19_200 ? 1_750_000 : 11 * 7 * 1_000_000_000 / (2 * UInt64(baud))
-    do {
-      exchange = ModbusExchange(
-        try ModbusRequest(unit: 1, function: .holdingRegisters, address: 0, count: 1), .rtu)
-    } catch { throw .modbus(error) }
+    silenceNanoseconds = baud == 0 ? 0 : baud > 19_200 ? 1_750_000 : 11 * 7 * 1_000_000_000 / (2 * baud)
+    exchange = Self.noExchange
     stamp = Stamp(monotonic: start, wall: WallTime(nanoseconds: 0), state: .unsynchronised)
     quietUntil = start
   }
 
+  /// Before the first request.
+  private static var noExchange: ModbusExchange {
+    guard let request = try? ModbusRequest(unit: 1, function: .holdingRegisters, address: 0, count: 1) else {
+      preconditionFailure("a well-formed request")
+    }
+    return ModbusExchange(request, .rtu)
+  }
+
+  /// A device that is taken for what it is said to be.
   /// - Precondition: fewer than ``maximumDevices`` so far; the plan has a block.
   @discardableResult
   public mutating func add(unit: UInt8, plan: ReadPlan, gapMilliseconds: UInt64, start: MonotonicTime) -> Int {
-    precondition(devices.count < Self.maximumDevices && !plan.blocks.isEmpty)
-    devices.append(ScheduledDevice(unit: unit, plan: plan, gapMilliseconds: gapMilliseconds, start: start))
+    precondition(!plan.blocks.isEmpty)
+    return append(
+      ScheduledDevice(
+        unit: unit, map: nil, model: nil, plan: plan, schedule: .periodic, gapMilliseconds: gapMilliseconds,
+        timing: timing, start: start))
+  }
+
+  /// A device that is identified first.
+  /// - Parameter model: the SunSpec model to read; nil takes the first one that the map knows.
+  /// - Precondition: fewer than ``maximumDevices`` so far.
+  @discardableResult
+  public mutating func add(
+    unit: UInt8, map: DeviceMap, model: UInt16? = nil, schedule: Schedule = .periodic, start: MonotonicTime
+  ) -> Int {
+    append(
+      ScheduledDevice(
+        unit: unit, map: map, model: model, plan: ReadPlan(map), schedule: schedule,
+        gapMilliseconds: transport == .tcp ? 0 : map.gapMilliseconds, timing: timing, start: start))
+  }
+
+  private mutating func append(_ device: ScheduledDevice) -> Int {
+    precondition(devices.count < Self.maximumDevices)
+    devices.append(device)
     return devices.count - 1
+  }
+
+  /// Whether an answer is being waited for.
+  public var isWaiting: Bool {
+    if case .waiting = phase { return true }
+    return false
+  }
+
+  /// Asks for the total counters of a device that is read on demand; no second time while the first goes on.
+  public mutating func demand(_ device: Int, _ now: MonotonicTime) {
+    precondition(devices[device].schedule == .onDemand)
+    devices[device].demand(now)
+  }
+
+  /// The port was opened, perhaps anew: no answer is on its way, and whoever is there has to be identified.
+  public mutating func portWasOpened(_ now: MonotonicTime) {
+    if case .waiting(let device, _, _, _, _) = phase { endExchange(device, now) }
+    quietUntil = now
+    // Over TCP this begins with the next whole answer, not within one of the old connection.
+    exchange = Self.noExchange
+    for index in devices.indices { devices[index].identify() }
   }
 
   /// Time passed. Ends what timed out, and says what is to be done.
@@ -227,8 +432,9 @@ public struct BusScheduler: ~Copyable {
   ) -> Action {
     if case .waiting(let device, _, _, _, let deadline) = phase {
       if now < deadline { return .wait(until: deadline) }
-      devices[device].failed(nil, now)
+      devices[device].failed(.platform(PlatformError(.timedOut)), now)
       endExchange(device, now)
+      return .timedOut(device: device)
     }
     if now < quietUntil { return .wait(until: quietUntil) }
     var wake = now.adding(milliseconds: Self.fastPeriodMilliseconds)
@@ -243,12 +449,14 @@ public struct BusScheduler: ~Copyable {
     _ now: MonotonicTime, _ probes: ProbeBudget, _ wake: inout MonotonicTime
   ) -> (device: Int, update: UpdateClass)? {
     var best: (device: Int, update: UpdateClass)?
-    var bestDeadline = MonotonicTime(nanoseconds: .max)
-    var nextFast = MonotonicTime(nanoseconds: .max)
+    var bestDeadline = MonotonicTime.never
+    var nextFast = MonotonicTime.never
     for index in devices.indices where !devices[index].isDead {
-      for round in [devices[index].fast, devices[index].slow] where !round.isEmpty {
+      for isFast in [true, false] {
+        guard devices[index].wants(isFast) else { continue }
+        let round = devices[index].round(isFast)
         let ready = max(round.due, devices[index].notBefore)
-        if round.update == .fast { nextFast = min(nextFast, max(ready, now)) }
+        if isFast { nextFast = min(nextFast, max(ready, now)) }
         guard ready <= now else {
           wake = min(wake, ready)
           continue
@@ -268,15 +476,15 @@ public struct BusScheduler: ~Copyable {
   private func probe(
     _ now: MonotonicTime, _ probes: ProbeBudget, _ nextFast: MonotonicTime, _ wake: inout MonotonicTime
   ) -> (device: Int, update: UpdateClass)? {
-    for index in devices.indices where devices[index].isDead {
-      let ready = max(devices[index].probeAt, max(devices[index].notBefore, probes.nextTime))
+    for index in devices.indices where devices[index].isDead && !devices[index].isUnasked {
+      let ready = max(devices[index].probeTime, max(devices[index].notBefore, probes.nextTime))
       guard ready <= now else {
         wake = min(wake, ready)
         continue
       }
-      let hasRoom = now.adding(milliseconds: Self.firstTimeoutMilliseconds) <= nextFast
-      let isOverdue = now.milliseconds(since: devices[index].probeAt) >= Self.longestProbeDelayMilliseconds
-      if hasRoom || isOverdue { return (index, devices[index].fast.isEmpty ? .slow : .fast) }
+      let hasRoom = now.adding(milliseconds: timing.firstTimeoutMilliseconds) <= nextFast
+      let isOverdue = now.milliseconds(since: devices[index].probeTime) >= Self.longestProbeDelayMilliseconds
+      if hasRoom || isOverdue { return (index, devices[index].wants(true) ? .fast : .slow) }
     }
     return nil
   }
@@ -284,11 +492,20 @@ public struct BusScheduler: ~Copyable {
   private mutating func send(
     _ device: Int, _ update: UpdateClass, _ now: MonotonicTime, into output: inout OutputSpan<UInt8>
   ) {
-    let block = update == .fast ? devices[device].fast.block : devices[device].slow.block
-    let plan = devices[device].plan.blocks[block]
+    let function: ModbusRequest.Function
+    let address: UInt16
+    let count: UInt16
+    var block: Int?
+    if let wanted = devices[device].identification?.next {
+      (function, address, count) = (wanted.function, wanted.address, wanted.count)
+    } else {
+      let place = update == .fast ? devices[device].fast.block : devices[device].slow.block
+      let planned = devices[device].plan.blocks[place]
+      (function, address, count) = (devices[device].plan.function, planned.address, planned.count)
+      block = place
+    }
     guard
-      let request = try? ModbusRequest(
-        unit: devices[device].unit, function: devices[device].plan.function, address: plan.address, count: plan.count)
+      let request = try? ModbusRequest(unit: devices[device].unit, function: function, address: address, count: count)
     else { preconditionFailure("a plan's blocks are requests") }
     transaction &+= 1
     exchange.start(request, transport == .rtu ? .rtu : .tcp(transaction: transaction))
@@ -310,23 +527,66 @@ public struct BusScheduler: ~Copyable {
     do throws(ModbusError) {
       guard try exchange.isComplete() else { return nil }
     } catch {
-      if case .exception(let code) = error, code != 5, code != 6 {
-        devices[device].succeeded(latencyMilliseconds: latency(since: sent, now))
-        devices[device].refused(error)
-        devices[device].advance(update, now)
-        endExchange(device, now)
-        return .refused(device: device, block: block, error)
-      }
-      devices[device].failed(error, now)
       endExchange(device, now)
-      return .failed(device: device, error)
+      // Acknowledge, busy, and a gateway that finds nobody: the device gave no answer.
+      guard case .exception(let code) = error, ![5, 6, 10, 11].contains(code) else {
+        return fail(device, .modbus(error), now)
+      }
+      self.stamp = stamp
+      return refused(device, block, update, error, latency(since: sent, now), now)
     }
     self.stamp = stamp
-    lastAnswer = (device, block)
-    devices[device].succeeded(latencyMilliseconds: latency(since: sent, now))
-    devices[device].advance(update, now)
     endExchange(device, now)
+    guard let block else { return identified(device, nil, latency(since: sent, now), now) }
+    devices[device].succeeded(latencyMilliseconds: latency(since: sent, now))
+    let planned = devices[device].plan.blocks[block]
+    lastAnswer = (device, planned.points, planned.address, false)
+    devices[device].advance(update, now)
     return .answered(device: device, block: block)
+  }
+
+  private mutating func fail(_ device: Int, _ error: DriverError, _ now: MonotonicTime) -> Event {
+    devices[device].failed(error, now)
+    return .failed(device: device, error)
+  }
+
+  /// The next step of finding out what the device is.
+  private mutating func identified(
+    _ device: Int, _ refusal: DriverError?, _ latency: UInt64, _ now: MonotonicTime
+  ) -> Event {
+    devices[device].answered(latencyMilliseconds: latency)
+    guard var identification = devices[device].identification else { return .identifying(device: device) }
+    do throws(DriverError) {
+      if let refusal {
+        try identification.refused(refusal)
+      } else {
+        try identification.received { index in exchange.register(index) }
+      }
+    } catch {
+      devices[device].identify()
+      return fail(device, error, now)
+    }
+    devices[device].identification = identification
+    if identification.next == nil {
+      devices[device].succeeded(latencyMilliseconds: latency)
+      devices[device].identified()
+    }
+    return .identifying(device: device)
+  }
+
+  private mutating func refused(
+    _ device: Int, _ block: Int?, _ update: UpdateClass, _ error: ModbusError, _ latency: UInt64, _ now: MonotonicTime
+  ) -> Event {
+    guard let block else { return identified(device, .modbus(error), latency, now) }
+    let points = devices[device].plan.blocks[block].points
+    guard devices[device].refused(block, update, error, now) else { return fail(device, .modbus(error), now) }
+    devices[device].succeeded(latencyMilliseconds: latency)
+    if points.count == 1, case .exception(let code) = error, (1...3).contains(code) {
+      lastAnswer = (device, points, 0, true)
+    } else {
+      lastAnswer = nil
+    }
+    return .refused(device: device, block: block, error)
   }
 
   /// Without the time that the bytes themselves take.
@@ -348,10 +608,12 @@ public struct BusScheduler: ~Copyable {
   public func visitSamples(_ visit: (Sample) -> Void) {
     guard let lastAnswer, case .idle = phase else { return }
     let plan = devices[lastAnswer.device].plan
-    let block = plan.blocks[lastAnswer.block]
-    for index in block.points {
+    for index in lastAnswer.points {
       let point = plan.points[index]
-      let decoded = point.decode(order: plan.order) { register in exchange.register(Int(register - block.address)) }
+      let decoded =
+        lastAnswer.isRefused
+        ? DecodedValue(0, .notImplemented)
+        : point.decode(order: plan.order) { register in exchange.register(Int(register - lastAnswer.address)) }
       visit(Sample(quantity: point.quantity, phase: point.phase, decoded, stamp))
     }
   }

@@ -76,6 +76,12 @@ public enum DriverError: Error, Equatable, Sendable, CustomStringConvertible {
     }
   }
 
+  /// Whether the device answered, though not with registers.
+  var isRefusal: Bool {
+    if case .modbus(.exception) = self { return true }
+    return false
+  }
+
   /// Whether the device said that it has no such registers, or answers not so many.
   var isRefusalOfRegisters: Bool {
     switch self {

@@ -32,19 +32,11 @@ public struct MappedDevice<P: Port & ~Copyable, C: Clock>: ~Copyable {
   /// Asks the device whether it is one: its checks, or its chain of models.
   /// - Parameter model: read this SunSpec model; nil takes the first in the chain that the map knows.
   public mutating func find(model: UInt16? = nil) throws(DriverError) {
-    switch map.layout {
-    case .registers:
-      _ = try link.holds(map, unit: unit, throwing: true)
-    case .sunSpec:
-      models = try link.discover(map, unit: unit)
-      let wanted = models.first { found in
-        map.models.contains { $0.identifier == found.identifier } && (model == nil || model == found.identifier)
-      }
-      guard let wanted else { throw .deviceNotFound }
-      plan = ReadPlan(map, models: [wanted])
-      refused = Array(repeating: false, count: plan.points.count)
-      refusedBlocks = Array(repeating: false, count: plan.blocks.count)
-    }
+    let found = try link.identify(map, unit: unit, model: model)
+    models = found.models
+    plan = found.plan
+    refused = Array(repeating: false, count: plan.points.count)
+    refusedBlocks = Array(repeating: false, count: plan.blocks.count)
   }
 
   /// Visits every value the map knows, block by block.
@@ -152,38 +144,27 @@ public struct MappedDevice<P: Port & ~Copyable, C: Clock>: ~Copyable {
 }
 
 extension ModbusLink where P: ~Copyable {
-  /// Whether the registers that tell what a device is hold what the map says.
-  /// - Parameter throwing: `.notTheDevice`, with the register, instead of false.
-  public mutating func holds(_ map: DeviceMap, unit: UInt8, throwing: Bool = false) throws(DriverError) -> Bool {
-    for check in map.checks {
-      try read(unit: unit, check.function, check.address, count: check.type.registerCount)
-      if holds(check, map.order) { continue }
-      if throwing { throw .notTheDevice(register: check.address) }
-      return false
-    }
-    return true
-  }
-
-  private func holds(_ check: MapCheck, _ order: WordOrder) -> Bool {
-    check.holds(order: order) { address in register(Int(address - check.address)) }
-  }
-
-  /// The chain of SunSpec models.
-  public mutating func discover(_ map: DeviceMap, unit: UInt8) throws(DriverError) -> [FoundModel] {
-    var discovery = SunSpecDiscovery(bases: map.bases)
-    var step = discovery.first
-    while case .read(let address, let count) = step {
-      var isRefused = false
-      do throws(DriverError) { try read(unit: unit, map.function, address, count: count) } catch {
-        // Some servers call an address they do not have a device failure.
-        guard error.isRefusalOfRegisters || error == .modbus(.exception(4)) else { throw error }
-        isRefused = true
+  /// Asks a device whether it is what a map describes: its checks, or its chain of models.
+  /// - Throws: `.notTheDevice`, `.sunSpec` or `.deviceNotFound` when it is another one.
+  public mutating func identify(
+    _ map: DeviceMap, unit: UInt8, model: UInt16? = nil
+  ) throws(DriverError) -> DeviceIdentification {
+    var identification = DeviceIdentification(map, model: model)
+    while let wanted = identification.next {
+      var refusal: DriverError?
+      do throws(DriverError) {
+        try read(unit: unit, wanted.function, wanted.address, count: wanted.count)
+      } catch {
+        guard error.isRefusal else { throw error }
+        refusal = error
       }
-      do throws(SunSpecError) {
-        step = isRefused ? try discovery.refused() : try discovery.received(register(0), register(1))
-      } catch { throw .sunSpec(error) }
+      if let refusal {
+        try identification.refused(refusal)
+      } else {
+        try identification.received { index in register(index) }
+      }
     }
-    return discovery.models
+    return identification
   }
 }
 

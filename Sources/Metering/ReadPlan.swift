@@ -68,6 +68,28 @@ public struct ReadPlan: Equatable, Sendable {
     return false
   }
 
+  /// Asks for each of a block's points by itself, for devices that refuse what lies between them.
+  public mutating func split(_ index: Int) {
+    let block = blocks.remove(at: index)
+    var place = index
+    for point in block.points {
+      let first = points[point].firstAddress
+      blocks.insert(
+        ReadBlock(
+          address: first, count: points[point].lastAddress - first + 1, points: point..<(point + 1),
+          update: block.update),
+        at: place)
+      place += 1
+    }
+  }
+
+  /// Only the blocks that have a point of this kind.
+  public func keeping(_ isWanted: (MapPoint) -> Bool) -> ReadPlan {
+    var kept = self
+    kept.blocks = blocks.filter { block in block.points.contains { isWanted(points[$0]) } }
+    return kept
+  }
+
   /// One request a model: a value and its scale factor must come from one answer, or a change of the factor between
   /// two shows as a spike of a power of ten. (ha-sunspec #14, #40)
   private mutating func append(_ model: ModelMap, _ found: FoundModel) {

@@ -500,9 +500,10 @@ public struct AggregatorNode: ~Copyable {
       {
         try keepRecords(of: header, slot, via: &host)
       }
-      // With its proposal, so that a restarted primary repeats the value and not the bare vote.
-      if vote.statement.kind == .prepare, slot.instance.primary == index, let header = slot.proposedHeader,
-        header.digest == vote.statement.digest
+      // With its header, so that a restarted primary repeats the value and not the bare vote; and a backup too: if all that
+      // prepared a value come back with its digest alone, they decide what nobody can write a certificate of.
+      if vote.statement.kind == .prepare, let header = slot.proposedHeader, header.digest == vote.statement.digest,
+        slot.instance.primary == index || !mutated(.headerNotPersisted)
       {
         var entry = ByteBuffer(capacity: 1 + Header.encodedBytes)
         entry.replace { out in

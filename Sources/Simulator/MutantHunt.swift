@@ -60,7 +60,7 @@
       Mutant.planted = mutant
       defer { Mutant.planted = .none }
       // Records are fetched, and members fall behind, where many are busy with each other.
-      let isLarge = mutant == .fetchedRecordsNotPersisted || mutant == .neverCatchesUp
+      let isLarge = [.fetchedRecordsNotPersisted, .neverCatchesUp, .headerNotPersisted].contains(mutant)
       var campaign = GroupCampaign(
         members: isLarge ? 6...7 : 4...5, metersPerSet: 3, profile: isLarge ? .guided : nil)
       for seed in 0..<UInt64(limit) {
@@ -126,7 +126,7 @@
       case .anyCertificateSettles, .receiptSettles: "C4"
       case .ownerAlwaysLeads: "D3"
       case .neverCatchesUp: "27"
-      case .fetchedRecordsNotPersisted, .decisionsNotPersisted: "39"
+      case .fetchedRecordsNotPersisted, .decisionsNotPersisted, .headerNotPersisted: "39"
       case .oldInstancesRefused, .oldInstancesNotDriven: "C1"
       case .decisionsNotServed: "C9"
       case .votesBeforeConfirmed: "41, 44"

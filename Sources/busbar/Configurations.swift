@@ -192,8 +192,9 @@ private func kibibytes(_ bytes: Int) -> Int { (bytes + 1023) / 1024 }
 
 private func warnings(_ configuration: NodeConfiguration) -> [String] {
   switch configuration.source {
-  case .modbus(_, let port, _, _, _):
-    Files.exists(port) ? [] : ["\(port) is not there now; the meter is read once it is"]
+  case .modbus(_, .serial(let path), _, _, _):
+    Files.exists(path) ? [] : ["\(path) is not there now; the meter is read once it is"]
+  case .modbus: []
   case .sysfs(let root, let device):
     isFolder(root) ? [] : ["\(root), where \(device) is looked for, is not there now"]
   case nil: []
@@ -247,8 +248,9 @@ private func describeNode(_ path: String, _ json: Bool) throws(Failure) {
     aligned("\(kibibytes(checked.memory.bytes))", 8) + " KiB  in all, and \(kibibytes(programBytes)) KiB of program"
       + (node.board.map { ", of the \($0.memoryBudgetMiB) MiB of \($0.name)" } ?? ""))
   switch configuration.source {
-  case .modbus(let map, let port, let unit, let baud, let parity):
+  case .modbus(let map, .serial(let port), let unit, let baud, let parity):
     printLine("reads \(map) unit \(unit) on \(port), \(baud) baud, parity \(parity)")
+  case .modbus(let map, let port, let unit, _, _): printLine("reads \(map) unit \(unit) on \(port)")
   case .sysfs(let root, let device): printLine("reads hwmon device \(device) below \(root)")
   case nil: break
   }

@@ -5,50 +5,17 @@ import HAL
 import LinuxPlatform
 import Metering
 
-/// Where a device is and how it is spoken to: `--port`, `--unit`, `--baud`, `--parity` and `--map` of several verbs.
-struct DevicePort {
-  enum Place: Equatable {
-    case serial(String)
-    case tcp(Endpoint)
-    case rtuOverTCP(Endpoint)
-    case replay(String)
-  }
+/// A line and how it is spoken on: what a port needs to be opened.
+struct DeviceLine {
+  static let connectMilliseconds: UInt64 = 3_000
+  static let gatewayTimeoutMilliseconds: UInt64 = 1_000
 
-  /// As it was given, for messages.
-  let text: String
-  let place: Place
-  let unit: UInt8
+  let place: PortPlace
+  /// Over TCP the gateway's, for the time that bytes take.
   let baud: UInt32
   let parity: SerialPort.Parity
-  let map: DeviceMap
-
-  /// - Parameter file: a capture that takes the place of `--port`.
-  init(_ arguments: Arguments, defaultMap: String = "eastron-sdm630", replaying file: String? = nil) throws(Failure) {
-    map = try loadMap(arguments.text("map") ?? defaultMap)
-    if let file { text = "replay:" + file } else { text = try arguments.required("port") }
-    place = try Self.place(text)
-    unit = UInt8(try arguments.integer("unit", default: map.layout == .sunSpec ? 126 : 1, in: 1...247))
-    baud = UInt32(try arguments.integer("baud", default: Int64(map.baud), in: 1200...115_200))
-    let name = try arguments.choice("parity", default: map.parity, of: ["none", "even", "odd"])
-    parity = SerialPort.Parity(name: name) ?? .none
-  }
-
-  private static func place(_ text: String) throws(Failure) -> Place {
-    if text.hasPrefix("tcp:") { return .tcp(try endpoint(text.dropFirst(4))) }
-    if text.hasPrefix("rtu-tcp:") { return .rtuOverTCP(try endpoint(text.dropFirst(8))) }
-    if text.hasPrefix("replay:") { return .replay(String(text.dropFirst(7))) }
-    return .serial(text)
-  }
-
-  private static func endpoint(_ text: Substring) throws(Failure) -> Endpoint {
-    let local = "localhost:"
-    let numeric = text.hasPrefix(local) ? "127.0.0.1:" + text.dropFirst(local.utf8.count) : String(text)
-    guard let endpoint = Endpoint(numeric) else {
-      throw Failure(
-        "\(text) is not ADDRESS:PORT with a numeric address, or localhost:PORT", exitCode: Failure.usageCode)
-    }
-    return endpoint
-  }
+  /// Silence before each request, unless Modbus/TCP.
+  let gapMilliseconds: UInt64
 
   var settings: LinkSettings {
     var isTCP = false
@@ -58,34 +25,47 @@ struct DevicePort {
     case .rtuOverTCP: usesNetwork = true
     case .serial, .replay: break
     }
-    var settings = LinkSettings(
-      transport: isTCP ? .tcp : .rtu, gapMilliseconds: isTCP ? 0 : map.gapMilliseconds)
+    var settings = LinkSettings(transport: isTCP ? .tcp : .rtu, gapMilliseconds: isTCP ? 0 : gapMilliseconds)
     // A gateway adds the network's delay and its own.
-    if usesNetwork { settings.timeoutMilliseconds = 1_000 }
+    if usesNetwork { settings.timeoutMilliseconds = Self.gatewayTimeoutMilliseconds }
     // The bytes themselves: a request of 64 and an answer of 256.
     if !isTCP { settings.timeoutMilliseconds += 320 * 11 * 1_000 / UInt64(baud) }
     return settings
   }
 
-  static let connectMilliseconds: UInt64 = 3_000
+  /// The same for a scheduler, which adds the time of the bytes by itself.
+  var timing: BusScheduler.Timing {
+    var timing = BusScheduler.Timing(baud: baud)
+    timing.bitsPerByte = parity == .none ? 10 : 11
+    switch place {
+    case .tcp: (timing.baud, timing.firstTimeoutMilliseconds) = (0, Self.gatewayTimeoutMilliseconds)
+    case .rtuOverTCP: timing.firstTimeoutMilliseconds = Self.gatewayTimeoutMilliseconds
+    case .serial, .replay: break
+    }
+    return timing
+  }
 
   /// Opens the port and hands it, with its clock, to `user`.
-  func open(for user: inout some PortUser) throws(DriverError) {
+  /// - Parameter clock: of live ports; a replay has its own.
+  func open(
+    for user: inout some PortUser & ~Copyable, clock: LinuxClock = LinuxClock(),
+    connectMilliseconds: UInt64 = connectMilliseconds
+  ) throws(DriverError) {
     switch place {
     case .serial(let path):
       let port: SerialPort
       do throws(PlatformError) { port = try SerialPort(path: path, baud: baud, parity: parity) } catch {
         throw .platform(error)
       }
-      if port.modeDiffers { printDiagnostic("\(path): warning: it did not take the mode asked for") }
-      try user.use(port, LinuxClock(), settings)
+      if port.modeDiffers { user.warn("\(path): warning: it did not take the mode asked for") }
+      try user.use(port, clock, settings)
     case .tcp(let endpoint), .rtuOverTCP(let endpoint):
       let port: TCPPort
       do throws(PlatformError) {
         port = try TCPPort(
-          connectingTo: endpoint, deadline: monotonicNow().adding(milliseconds: Self.connectMilliseconds))
+          connectingTo: endpoint, deadline: monotonicNow().adding(milliseconds: connectMilliseconds))
       } catch { throw .platform(error) }
-      try user.use(port, LinuxClock(), settings)
+      try user.use(port, clock, settings)
     case .replay(let path):
       let port: ReplayPort
       do throws(PlatformError) {
@@ -101,11 +81,52 @@ struct DevicePort {
   }
 }
 
+/// Where a device is and how it is spoken to: `--port`, `--unit`, `--baud`, `--parity` and `--map` of several verbs.
+struct DevicePort {
+  /// As it was given, for messages.
+  let text: String
+  let line: DeviceLine
+  let unit: UInt8
+  let map: DeviceMap
+
+  static func defaultUnit(_ map: DeviceMap) -> UInt8 { map.layout == .sunSpec ? 126 : 1 }
+
+  /// - Parameter file: a capture that takes the place of `--port`.
+  /// - Parameter takesUnit: false where `--unit` says something else.
+  init(
+    _ arguments: Arguments, defaultMap: String = "eastron-sdm630", replaying file: String? = nil, takesUnit: Bool = true
+  ) throws(Failure) {
+    map = try loadMap(arguments.text("map") ?? defaultMap)
+    if let file { text = "replay:" + file } else { text = try arguments.required("port") }
+    guard let place = PortPlace(text) else {
+      throw Failure(
+        "--port is not PATH, tcp:HOST:PORT, rtu-tcp:HOST:PORT or replay:FILE, with a numeric address or localhost: \(text)",
+        exitCode: Failure.usageCode)
+    }
+    let usual = Self.defaultUnit(map)
+    unit = takesUnit ? UInt8(try arguments.integer("unit", default: Int64(usual), in: 1...247)) : usual
+    let baud = UInt32(try arguments.integer("baud", default: Int64(map.baud), in: 1200...115_200))
+    let name = try arguments.choice("parity", default: map.parity, of: ["none", "even", "odd"])
+    line = DeviceLine(
+      place: place, baud: baud, parity: SerialPort.Parity(name: name) ?? .none, gapMilliseconds: map.gapMilliseconds)
+  }
+
+  var settings: LinkSettings { line.settings }
+
+  func open(for user: inout some PortUser) throws(DriverError) { try line.open(for: &user) }
+}
+
 /// What is done with an open port, whatever kind it is.
-protocol PortUser {
+protocol PortUser: ~Copyable {
   mutating func use<P: Port & ~Copyable, C: Clock>(
     _ port: consuming P, _ clock: C, _ settings: LinkSettings
   ) throws(DriverError)
+  /// The port is open, but not quite as it should be.
+  mutating func warn(_ warning: String)
+}
+
+extension PortUser where Self: ~Copyable {
+  mutating func warn(_ warning: String) { printDiagnostic(warning) }
 }
 
 /// A built-in map by its name, or one from a file: anything with a slash or ending in ".ini".
@@ -123,33 +144,44 @@ func loadMap(_ name: String) throws(Failure) -> DeviceMap {
 
 /// A device's failure on stderr, and as an object on stdout where JSON is wanted.
 func report(_ error: DriverError, _ port: DevicePort, unit: UInt8? = nil, json: Bool) {
-  printDiagnostic("busbar: \(port.text): \(error)")
+  printDiagnostic("busbar: \(port.text): \(unit.map { "unit \($0): " } ?? "")\(error)")
   guard json else { return }
   printLine(
     "{\"error\":\"\(error.name)\",\"message\":\"\(jsonEscaped("\(error)"))\",\"device\":\"\(jsonEscaped(port.text))\","
       + "\"unit\":\(unit ?? port.unit)}")
 }
 
-func printSamples(_ device: String, _ samples: [Sample], json: Bool) {
+/// - Parameter unit: of one of several devices.
+func printSamples(_ device: String, unit: UInt8? = nil, _ samples: [Sample], json: Bool) {
   guard json else {
+    if let unit { printLine("unit \(unit)") }
     for sample in samples {
       let phase = sample.phase == 0 ? "" : " L\(sample.phase)"
       printLine(
         padded("\(sample.quantity)\(phase)", 22) + aligned("\(sample.value)", 16) + " \(sample.quantity.unit)"
-          + (sample.quality == .good ? "" : "  \(sample.quality)"))
+          + (sample.quality == .good ? "" : "  \(sample.quality)") + age(sample, "  ", " ms"))
     }
     return
   }
-  var line = "{\"device\":\"\(jsonEscaped(device))\",\"samples\":["
+  var line = "{\"device\":\"\(jsonEscaped(device))\","
+  if let unit { line += "\"unit\":\(unit)," }
+  line += "\"samples\":["
   var separator = ""
   for sample in samples {
     line += separator
     line += "{\"quantity\":\"\(sample.quantity)\",\"phase\":\(sample.phase),\"value\":\(sample.value),"
     line += "\"unit\":\"\(sample.quantity.unit)\",\"quality\":\"\(sample.quality)\","
+    line += age(sample, "\"ageMilliseconds\":", ",")
     line += "\"monotonicNanoseconds\":\(sample.monotonicNanoseconds),"
     line += "\"wallNanoseconds\":\(sample.wallNanoseconds),\"clock\":\""
     line += sample.wallIsSynchronised ? "synchronised\"}" : "unsynchronised\"}"
     separator = ","
   }
   printLine(line + "]}")
+}
+
+/// The age of a stale value.
+private func age(_ sample: Sample, _ before: String, _ behind: String) -> String {
+  guard case .stale(let milliseconds) = sample.quality else { return "" }
+  return before + "\(milliseconds)" + behind
 }

@@ -34,7 +34,12 @@ func examine(_ arguments: Arguments) throws(Failure) -> Int32 {
   }
   if let file = arguments.text("config") {
     let node = try loadNode(file).configuration
-    if case .modbus(_, let path, _, let baud, let parity)? = node.source { findings += port(path, baud, parity) }
+    switch node.source {
+    case .modbus(_, .serial(let path), _, let baud, let parity)?: findings += port(path, baud, parity)
+    case .modbus(_, .tcp(let endpoint), _, _, _)?, .modbus(_, .rtuOverTCP(let endpoint), _, _, _)?:
+      findings.append(gateway(endpoint))
+    case .modbus(_, .replay, _, _, _)?, .sysfs?, nil: break
+    }
     findings.append(disk(node.data))
     findings.append(keyFile(node.key))
     for peer in node.peers { findings.append(reach(peer.name, peer.endpoint)) }
@@ -92,6 +97,18 @@ private func port(_ path: String, _ baud: UInt32, _ parity: String) -> [Finding]
       default: "see dmesg for what the kernel says of it"
       }
     return [good, Finding(check: "mode", isGood: false, detail: "\(path): \(error)", remedy: remedy)]
+  }
+}
+
+private func gateway(_ endpoint: Endpoint) -> Finding {
+  do throws(PlatformError) {
+    _ = try TCPPort(
+      connectingTo: endpoint, deadline: monotonicNow().adding(milliseconds: DeviceLine.connectMilliseconds))
+    return Finding(check: "port", isGood: true, detail: "\(endpoint): takes a connection")
+  } catch {
+    return Finding(
+      check: "port", isGood: false, detail: "\(endpoint): \(error)",
+      remedy: "switch the gateway's Modbus server on, or correct port in [meter]; many take one connection only")
   }
 }
 

@@ -6,6 +6,11 @@ import LinuxPlatform
 func performOnHardware(_ verb: String, _ arguments: Arguments) throws(Failure) -> Int32 {
   switch verb {
   case "read":
+    // A capture is replayed in the order in which it was made.
+    if arguments.has("watch"), arguments.text("port")?.hasPrefix("replay:") != true {
+      var run = try WatchRun(arguments)
+      return run.run()
+    }
     var run = try ReadRun(arguments)
     return run.run()
   case "scan":
@@ -67,12 +72,21 @@ extension Verb {
       name: "read", summary: "read a meter or an inverter",
       options: portOptions() + [
         Option(name: "count", value: "N", text: "readings, one a second (1)"),
-        Option(name: "watch", value: nil, text: "read until SIGTERM, through silence and unplugging"),
+        Option(
+          name: "watch", value: nil,
+          text: "read until SIGTERM, through silence and unplugging; --unit may be N[:MAP],N[:MAP],..."),
         Option(name: "model", value: "N", text: "SunSpec model (the first that measures)"), .json,
       ],
-      notes: [mapsNote, failures],
+      notes: [
+        mapsNote,
+        "With --watch total power is read each second and the rest every ten; each value has its own time. What a device\n"
+          + "said last is \"stale\" once it is silent, with ageMilliseconds, and \"offline\" after 30 s; an inverter that had\n"
+          + "stopped producing is \"asleep\", and a counter that cannot have moved so is \"suspectCounter\".",
+        failures,
+      ],
       examples: [
         "busbar read --port /dev/ttyUSB0 --map eastron-sdm120 --unit 3",
+        "busbar read --port /dev/ttyUSB0 --unit 1,2,126:sunspec --watch --json",
         "busbar read --port tcp:192.168.1.20:502 --map sunspec --watch --json",
       ],
       exitCodes: ["0  done", "1  the device cannot be read", "2  usage", "78 the map is wrong: FILE:LINE: message"])

@@ -289,8 +289,8 @@ struct ScanRun: PortUser {
     _ map: DeviceMap, _ link: inout ModbusLink<P, C>, _ unit: UInt8
   ) throws(DriverError) -> Bool {
     do throws(DriverError) {
-      if map.layout == .sunSpec { return try link.discover(map, unit: unit).count > 0 }
-      return try link.holds(map, unit: unit)
+      _ = try link.identify(map, unit: unit)
+      return true
     } catch {
       if error.isDisconnected { throw error }
       return false

@@ -318,87 +318,163 @@ private func now(_ clock: LinuxClock) -> Instant {
   Instant(monotonic: clock.monotonic(), wall: clock.wall(), clock: clock.state())
 }
 
-/// The energy registers of whatever meter the configuration names, as far as they can be believed. A failed or doubtful
-/// read is tried again at the next tick. The port is opened for each reading, so a plug that was pulled does not matter.
-struct EnergyReader: ~Copyable {
+/// What came of asking a meter.
+private enum MeterAnswer {
+  /// It is left alone for a while.
+  case notAsked
+  case doubtful
+  case read(EnergyReading)
+
+  init(_ accepted: EnergyReading?) { self = accepted.map { .read($0) } ?? .doubtful }
+}
+
+/// A meter behind a port, which is opened for each reading.
+private struct PortMeter: ~Copyable, PortUser {
+  /// A gateway that is switched off must not hold the node up for longer.
+  private static let connectMilliseconds: UInt64 = 1_000
+
+  private let line: DeviceLine
+  private var meter: ScheduledMeter
+  private var answer = MeterAnswer.notAsked
+  private var wasOpened = false
+
+  init(_ line: DeviceLine, _ meter: consuming ScheduledMeter) {
+    self.line = line
+    self.meter = meter
+  }
+
+  mutating func read(_ clock: LinuxClock) throws(DriverError) -> MeterAnswer {
+    answer = .notAsked
+    wasOpened = false
+    guard meter.isDue(clock.monotonic()) else { return .notAsked }
+    let line = line
+    do throws(DriverError) {
+      try line.open(for: &self, clock: clock, connectMilliseconds: Self.connectMilliseconds)
+    } catch {
+      if !wasOpened { meter.portFailed(clock.monotonic()) }
+      throw error
+    }
+    return answer
+  }
+
+  mutating func use<P: Port & ~Copyable, C: Clock>(
+    _ port: consuming P, _ clock: C, _ settings: LinkSettings
+  ) throws(DriverError) {
+    wasOpened = true
+    answer = MeterAnswer(try meter.read(port: port, clock: clock))
+  }
+
+  /// It would be told at each reading; `check-config` and `doctor` are for that.
+  mutating func warn(_ warning: String) {}
+}
+
+/// A power sensor of the board itself.
+private struct SensorMeter {
+  private let root: String
+  private let device: String
+  private var counters: GuardedCounters
+  private var backOff = BackOff(
+    firstMilliseconds: ScheduledMeter.doubtMilliseconds, longestMilliseconds: ScheduledMeter.longestBackOffMilliseconds)
+
+  init(root: String, device: String, counters: GuardedCounters) {
+    self.root = root
+    self.device = device
+    self.counters = counters
+  }
+
+  mutating func read(_ clock: LinuxClock) throws(DriverError) -> MeterAnswer {
+    guard clock.monotonic() >= backOff.end else { return .notAsked }
+    var meter = SysfsMeter(tree: SysfsTree(root: root), clock: clock, name: device)
+    do throws(DriverError) {
+      for _ in 0..<CounterGuard.readingsForReset {
+        if let accepted = counters.accept(try meter.readEnergy()) {
+          backOff.succeed()
+          return .read(accepted)
+        }
+      }
+    } catch {
+      backOff.fail(clock.monotonic())
+      throw error
+    }
+    backOff.fail(clock.monotonic())
+    return .doubtful
+  }
+}
+
+/// The energy registers of whatever meter the configuration names, as far as they can be believed.
+///
+/// A meter that fails is left alone for a while, so that the node's other work goes on; see ``ScheduledMeter``.
+private struct EnergyReader: ~Copyable {
   /// Three phases of 100 A.
   private static let defaultRatedPowerWatts: Int64 = 69_000
 
-  private let source: MeterSource?
   private let clock: LinuxClock
-  private let map: DeviceMap?
-  private var counters: GuardedCounters?
+  private var port: PortMeter?
+  private var sensor: SensorMeter?
   private var told = ""
 
   /// - Parameter registers: what was accepted before a restart.
   init(
     _ configuration: NodeConfiguration, _ clock: LinuxClock, resumingFrom registers: EnergyRegisters?
   ) throws(PlatformError) {
-    source = configuration.source
     self.clock = clock
-    switch source {
-    case .modbus(let name, _, _, _, _):
+    port = nil
+    sensor = nil
+    switch configuration.source {
+    case .modbus(let name, let place, let unit, let baud, let parity):
       let found: DeviceMap?
       do throws(ConfigurationError) { found = try BuiltInDevices.map(named: name) } catch {
         throw PlatformError(.invalid)
       }
-      guard let found else { throw PlatformError(.notFound) }
-      map = found
+      guard let found, let mode = SerialPort.Parity(name: parity) else { throw PlatformError(.notFound) }
       var rule = found.counter
       if let watts = configuration.ratedPowerWatts { rule.ratedPowerMilliwatts = watts * 1_000 }
-      counters = GuardedCounters(rule)
-    case .sysfs:
-      map = nil
+      let line = DeviceLine(place: place, baud: baud, parity: mode, gapMilliseconds: found.gapMilliseconds)
+      port = PortMeter(
+        line,
+        ScheduledMeter(
+          map: found, unit: unit, transport: line.settings.transport, timing: line.timing,
+          counters: Self.counters(rule, registers), start: clock.monotonic()))
+    case .sysfs(let root, let device):
       let watts = configuration.ratedPowerWatts ?? Self.defaultRatedPowerWatts
       // A reading is rounded to whole mWh.
-      counters = GuardedCounters(CounterRule(ratedPowerMilliwatts: watts * 1_000, quantumMilliwattHours: 1))
-    case nil:
-      map = nil
-      counters = nil
-    }
-    if let registers {
-      counters?.resume(importEnergy: registers.activeEnergyImport, exportEnergy: registers.activeEnergyExport)
+      let rule = CounterRule(ratedPowerMilliwatts: watts * 1_000, quantumMilliwattHours: 1)
+      sensor = SensorMeter(root: root, device: device, counters: Self.counters(rule, registers))
+    case nil: break
     }
   }
 
+  private static func counters(_ rule: CounterRule, _ registers: EnergyRegisters?) -> GuardedCounters {
+    var counters = GuardedCounters(rule)
+    if let registers {
+      counters.resume(importEnergy: registers.activeEnergyImport, exportEnergy: registers.activeEnergyExport)
+    }
+    return counters
+  }
+
+  /// - Returns: nil when there is no reading; while the meter is left alone a call costs nothing.
   mutating func read() -> EnergyRegisters? {
     do throws(DriverError) {
-      let accepted = try readOnce()
-      tell(accepted == nil ? "the counters are not believed" : "")
-      return accepted
+      switch try answer() {
+      case .notAsked: return nil
+      case .doubtful:
+        tell("the counters are not believed")
+        return nil
+      case .read(let reading):
+        tell("")
+        return EnergyRegisters(
+          activeEnergyImport: reading.importEnergy, activeEnergyExport: reading.exportEnergy)
+      }
     } catch {
       tell("\(error)")
       return nil
     }
   }
 
-  private mutating func readOnce() throws(DriverError) -> EnergyRegisters? {
-    switch source {
-    case .modbus(_, let path, let unit, let baud, let parity):
-      guard let map, let mode = SerialPort.Parity(name: parity) else { return nil }
-      let port: SerialPort
-      do throws(PlatformError) { port = try SerialPort(path: path, baud: baud, parity: mode) } catch {
-        throw .platform(error)
-      }
-      var meter = try MappedDevice(port: port, clock: clock, map: map, unit: unit)
-      // Another device may have been plugged in since.
-      try meter.find()
-      return try believed { () throws(DriverError) in try meter.readEnergy() }
-    case .sysfs(let root, let device):
-      var meter = SysfsMeter(tree: SysfsTree(root: root), clock: clock, name: device)
-      return try believed { () throws(DriverError) in try meter.readEnergy() }
-    case nil: return nil
-    }
-  }
-
-  /// A counter of 0, and one that fell, is believed only after several equal readings.
-  private mutating func believed(
-    _ reading: () throws(DriverError) -> EnergyReading
-  ) throws(DriverError) -> EnergyRegisters? {
-    for _ in 0..<CounterGuard.readingsForReset {
-      if let accepted = counters?.accept(try reading()) { return registers(accepted) }
-    }
-    return nil
+  private mutating func answer() throws(DriverError) -> MeterAnswer {
+    if port != nil { return try port!.read(clock) }
+    if sensor != nil { return try sensor!.read(clock) }
+    return .notAsked
   }
 
   /// Says what is wrong with the meter, and that it is over; not again what was said already.
@@ -406,9 +482,5 @@ struct EnergyReader: ~Copyable {
     if news == told { return }
     printDiagnostic(news.isEmpty ? "the meter answers again" : "the meter cannot be read: \(news)")
     told = news
-  }
-
-  private func registers(_ reading: EnergyReading) -> EnergyRegisters {
-    EnergyRegisters(activeEnergyImport: reading.importEnergy, activeEnergyExport: reading.exportEnergy)
   }
 }

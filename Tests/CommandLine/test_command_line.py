@@ -173,6 +173,10 @@ class Usage(CommandLine):
              "--wipe of a meter needs --at-period 3 or later: its first record must be certified"),
             (["demo", "--targets", "mips"], "--targets knows armv6, armv7 and arm64, not mips"),
             (["read", "--port", "p", "--unit", "248"], "--unit is not a whole number in 1...247: 248"),
+            (["read", "--port", "p", "--watch", "--unit", "1,0"], "--unit is not N[:MAP],... with N in 1...247: 1,0"),
+            (["read", "--port", "p", "--watch", "--unit", "1,"], "--unit is not N[:MAP],... with N in 1...247: 1,"),
+            (["read", "--port", "p", "--watch", "--unit", "1,1:sunspec"], "--unit names 1 twice"),
+            (["read", "--port", "p", "--unit", "1,2"], "--unit is not a whole number in 1...247: 1,2"),
             (["read", "--port", "p", "--baud", "9601.5"], "--baud is not a whole number in 1200...115200: 9601.5"),
             (["read", "--port", "p", "--parity", "mark"], "--parity is mark, not one of none, even, odd"),
             (["simulate-bus", "--folder", "f", "--houses", "1025"], "--houses is not a whole number in 1...1024: 1025"),
@@ -687,6 +691,89 @@ class Bus(CommandLine):
             bus.send_signal(signal.SIGTERM)
             self.assertEqual(bus.wait(10), 0)
             bus.stdout.close()
+
+    def test_devices_of_one_bus_are_watched(self):
+        """Of four on a bus one is dead from the start, and two fall silent: a meter, and an inverter at night."""
+        link = self.path("bus")
+        scenario = (f"[port bus]\nkind = pty\nlink = {link}\n[device one]\nport = bus\nkind = house\nunit = 1\n"
+                    "[device two]\nport = bus\nkind = house\nunit = 2\nfault = silence\nfaultFirst = 14\n"
+                    "[device sun]\nport = bus\nkind = inverter\nunit = 126\navailableWatts = 0\nfault = silence\n"
+                    "faultFirst = 14\n")
+        bus = subprocess.Popen([BUSBAR, "simulate-bus", self.write("bench.ini", scenario)], stdout=subprocess.PIPE, text=True)
+        watch = None
+        try:
+            for _ in range(3):
+                bus.stdout.readline()
+            watch = subprocess.Popen(
+                [BUSBAR, "read", "--port", link, "--baud", "9600", "--unit", "1,2,126:sunspec,7", "--watch", "--json"],
+                stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+            seen, times, errors, deadline = {1: set(), 2: set(), 126: set()}, set(), {}, time.monotonic() + 40
+            while time.monotonic() < deadline and not (
+                    "stale" in seen[2] and "asleep" in seen[126] and len(times) >= 6 and 7 in errors):
+                shown = json.loads(watch.stdout.readline())
+                if "error" in shown:
+                    errors[shown["unit"]] = shown["error"]
+                    continue
+                for sample in shown["samples"]:
+                    seen[shown["unit"]].add(sample["quality"])
+                    self.assertEqual("ageMilliseconds" in sample, sample["quality"] == "stale")
+                    if sample["quality"] == "asleep":
+                        self.assertEqual(sample["value"], 0)
+                    if (shown["unit"], sample["quantity"], sample["phase"]) == (1, "activePower", 0):
+                        times.add(sample["monotonicNanoseconds"])
+            self.assertIn("stale", seen[2])
+            self.assertIn("asleep", seen[126])
+            # A 0 of the export is doubted until it was read three times.
+            self.assertLessEqual(seen[1], {"good", "suspectCounter"})
+            self.assertEqual((errors.get(7), errors.get(2), errors.get(126)), ("timeout",) * 3)
+            self.assertGreaterEqual(len(times), 6)
+        finally:
+            for process in filter(None, [watch, bus]):
+                process.send_signal(signal.SIGTERM)
+                self.assertEqual(process.wait(10), 0)
+                process.stdout.close()
+
+    def test_meter_nodes_read_through_gateways(self):
+        """Two aggregators of the demo go on, and two of its meters, with empty disks, read houses over TCP."""
+        scenario = "".join(
+            f"[port {kind}]\nkind = {kind}\nlisten = 127.0.0.1:0\n[device {kind}]\nport = {kind}\nkind = house\nseed = {seed}\n"
+            for seed, kind in enumerate(["tcp", "rtu-tcp"], 5))
+        grid = self.path("grid")
+        shutil.copytree(DEMO, grid, symlinks=True)
+        processes = [subprocess.Popen([BUSBAR, "simulate-bus", self.write("bench.ini", scenario)], stdout=subprocess.PIPE,
+                                      text=True)]
+        try:
+            ports = [json.loads(processes[0].stdout.readline())["port"] for _ in range(2)]
+            self.assertEqual([port.split(":")[0] for port in ports], ["tcp", "rtu-tcp"])
+            for name in ["aggregator-1", "aggregator-2", "meter-1", "meter-2"]:
+                path = f"{grid}/{name}/node.ini"
+                text = open(path).read().replace(DEMO + "/", grid + "/")
+                if name.startswith("meter"):
+                    port = ports[int(name[-1]) - 1]
+                    text = re.sub(r"^port = .*$", f"port = {port}", text, flags=re.M)
+                    for file in ["journal", "state"]:
+                        os.remove(f"{grid}/{name}/{file}")
+                with open(path, "w") as file:
+                    file.write(text)
+                if name.startswith("meter"):
+                    self.assertIn(f"reads eastron-sdm630 unit 1 on {port}\n", self.succeeds("check-config", path))
+                processes.append(subprocess.Popen([BUSBAR, "run", "--config", path]))
+            for number, port in enumerate(ports, 1):
+                state = f"{grid}/meter-{number}/state"
+                deadline = time.monotonic() + 30
+                while not os.path.exists(state) and time.monotonic() < deadline:
+                    time.sleep(0.05)
+                with open(state) as file:
+                    activation = [int(word) for word in file.read().split()[:2]]
+                shown = json.loads(self.succeeds("read", "--port", port, "--json"))
+                values = {(sample["quantity"], sample["phase"]): sample["value"] for sample in shown["samples"]}
+                for value, quantity in zip(activation, ["activeEnergyImport", "activeEnergyExport"]):
+                    self.assertLess(abs(value - values[quantity, 0]), 1_000_000, (port, quantity))
+        finally:
+            for process in processes:
+                process.send_signal(signal.SIGTERM)
+            self.assertEqual([process.wait(10) for process in processes], [0] * len(processes))
+            processes[0].stdout.close()
 
     def test_bad_maps_and_scenarios_are_told_with_their_line(self):
         path = self.path("x.ini")

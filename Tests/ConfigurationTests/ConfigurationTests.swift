@@ -96,7 +96,7 @@ struct NodeConfigurationTests {
     #expect(!node.trustsClock)
     #expect(
       node.source
-        == .modbus(map: "eastron-sdm630", port: "bus/meter-3", unit: 17, baud: 19_200, parity: "even"))
+        == .modbus(map: "eastron-sdm630", port: .serial("bus/meter-3"), unit: 17, baud: 19_200, parity: "even"))
     #expect(node.peers.map(\.name) == ["aggregator-1", "aggregator-64"])
     #expect(node.peers.map { "\($0.endpoint)" } == ["127.0.0.1:5001", "[2001:db8::1]:5002"])
   }
@@ -107,7 +107,7 @@ struct NodeConfigurationTests {
     let bytes = Array(lines.replacingOccurrences(of: "\n", with: "\r\n").utf8)
     let node = try NodeConfiguration(file: "node.ini", bytes: bytes.span)
     #expect(
-      node.source == .modbus(map: "eastron-sdm630", port: "bus/meter-3", unit: 17, baud: 9600, parity: "none"))
+      node.source == .modbus(map: "eastron-sdm630", port: .serial("bus/meter-3"), unit: 17, baud: 9600, parity: "none"))
     lines = edited(lines, line: 13, to: nil)
     lines = edited(lines, line: 12, to: "device = ina219")
     lines = edited(lines, line: 11, to: "root = /sys")
@@ -119,8 +119,28 @@ struct NodeConfigurationTests {
   }
 
   @Test(
+    "a meter may be behind a gateway",
+    arguments: [
+      ("tcp:192.0.2.7:502", .tcp(Endpoint(ipv4: 192, 0, 2, 7, port: 502))),
+      ("rtu-tcp:192.0.2.7:4001", .rtuOverTCP(Endpoint(ipv4: 192, 0, 2, 7, port: 4001))),
+      ("tcp:localhost:1502", .tcp(Endpoint(ipv4: 127, 0, 0, 1, port: 1502))), ("/dev/tcp:1", .serial("/dev/tcp:1")),
+    ] as [(String, PortPlace)])
+  func gateways(text: String, place: PortPlace) throws {
+    #expect(PortPlace(text) == place)
+    let bytes = Array(edited(meter, line: 12, to: "port = \(text)").utf8)
+    let node = try NodeConfiguration(file: "node.ini", bytes: bytes.span)
+    #expect(node.source == .modbus(map: "eastron-sdm630", port: place, unit: 17, baud: 19_200, parity: "even"))
+  }
+
+  @Test(
     "what is wrong in a line is told with that line",
     arguments: [
+      (12, "port = replay:a.capture", "port is a capture: replay:a.capture"),
+      (
+        12, "port = tcp:meter.local:502",
+        "port is not a path, tcp:ADDRESS:PORT or rtu-tcp:ADDRESS:PORT: tcp:meter.local:502"
+      ), (12, "port = tcp:192.0.2.7", "port is not a path, tcp:ADDRESS:PORT or rtu-tcp:ADDRESS:PORT: tcp:192.0.2.7"),
+      (12, "port = rtu-tcp:", "port is not a path, tcp:ADDRESS:PORT or rtu-tcp:ADDRESS:PORT: rtu-tcp:"),
       (2, "role = operator", "role is operator, not one of aggregator, meter, bookkeeper"),
       (3, "index = 512", "index is 512, outside 0...511"), (3, "index = -1", "index is -1, outside 0...511"),
       (3, "index = three", "index is not a whole number: three"),
@@ -254,14 +274,15 @@ struct BoardDefaultsTests {
     var text = Self.named
     let full = try Self.read(text, with: try Self.zero())
     #expect(
-      full.source == .modbus(map: "eastron-sdm630", port: "bus/meter-3", unit: 17, baud: 19_200, parity: "even"))
+      full.source
+        == .modbus(map: "eastron-sdm630", port: .serial("bus/meter-3"), unit: 17, baud: 19_200, parity: "even"))
     for line in ["port = bus/meter-3\n", "baud = 19200\n", "parity = even\n"] {
       text = text.replacingOccurrences(of: line, with: "")
     }
     let lent = try Self.read(text, with: try Self.zero())
     #expect(lent.board == "b/board.ini")
     #expect(
-      lent.source == .modbus(map: "eastron-sdm630", port: "/dev/ttyUSB0", unit: 17, baud: 9600, parity: "odd"))
+      lent.source == .modbus(map: "eastron-sdm630", port: .serial("/dev/ttyUSB0"), unit: 17, baud: 9600, parity: "odd"))
     #expect(refusal(node: text) == "node.ini:10: [meter] port is missing")
     text = text.replacingOccurrences(
       of: "source = modbus\nmap = eastron-sdm630\nunit = 17", with: "source = sysfs\ndevice = ina219")

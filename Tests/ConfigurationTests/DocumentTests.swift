@@ -60,7 +60,7 @@ struct DocumentTests {
     let nodeBytes = Array(try Self.example("node.ini").utf8)
     let node = try NodeConfiguration(file: "node.ini", bytes: nodeBytes.span, board: board)
     #expect(
-      node.source == .modbus(map: "eastron-sdm630", port: "/dev/ttyUSB0", unit: 1, baud: 9600, parity: "none"))
+      node.source == .modbus(map: "eastron-sdm630", port: .serial("/dev/ttyUSB0"), unit: 1, baud: 9600, parity: "none"))
     let topologyBytes = Array(try Self.example("topology.ini").utf8)
     let topology = try TopologyConfiguration(file: "topology.ini", bytes: topologyBytes.span)
     #expect(topology.aggregators == 4 && topology.modulusBits == 3072)

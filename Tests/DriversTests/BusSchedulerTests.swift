@@ -23,7 +23,7 @@ private final class Bench {
     self.bus = bus
     wake = start
     powers = Array(repeating: [], count: units.count)
-    scheduler = try BusSchedulerBox(units, map, start)
+    scheduler = BusSchedulerBox(units, map, start)
   }
 
   func run(at now: UInt64, _ probes: inout ProbeBudget) {
@@ -40,6 +40,7 @@ private final class Bench {
     }
     switch action {
     case .wait(let until): wake = max(until.nanoseconds, now + 1)
+    case .timedOut: wake = now + 1
     case .transmit:
       let request = (0..<output.count).map { output.span[$0] }
       requestBytes += request.count
@@ -72,9 +73,9 @@ private final class Bench {
 
 private final class BusSchedulerBox {
   var value: BusScheduler
-  init(_ units: [UInt8], _ map: DeviceMap, _ start: UInt64) throws {
+  init(_ units: [UInt8], _ map: DeviceMap, _ start: UInt64) {
     let time = MonotonicTime(nanoseconds: start)
-    var scheduler = try BusScheduler(transport: .rtu, baud: 9_600, start: time)
+    var scheduler = BusScheduler(transport: .rtu, timing: BusScheduler.Timing(baud: 9_600), start: time)
     for unit in units {
       scheduler.add(unit: unit, plan: ReadPlan(map), gapMilliseconds: map.gapMilliseconds, start: time)
     }

@@ -1,0 +1,28 @@
+import HAL
+
+/// When what failed may be tried again: after 2, 4, 8, … s, up to a longest time.
+public struct BackOff: Sendable {
+  public let firstMilliseconds: UInt64
+  public let longestMilliseconds: UInt64
+  /// Invariant: firstMilliseconds <= nextMilliseconds <= longestMilliseconds
+  private var nextMilliseconds: UInt64
+  /// Not before this.
+  public private(set) var end = MonotonicTime(nanoseconds: 0)
+
+  public init(firstMilliseconds: UInt64 = 2_000, longestMilliseconds: UInt64 = 300_000) {
+    precondition(firstMilliseconds <= longestMilliseconds)
+    self.firstMilliseconds = firstMilliseconds
+    self.longestMilliseconds = longestMilliseconds
+    nextMilliseconds = firstMilliseconds
+  }
+
+  public mutating func fail(_ now: MonotonicTime) {
+    end = now.adding(milliseconds: nextMilliseconds)
+    nextMilliseconds = min(2 * nextMilliseconds, longestMilliseconds)
+  }
+
+  public mutating func succeed() {
+    nextMilliseconds = firstMilliseconds
+    end = MonotonicTime(nanoseconds: 0)
+  }
+}
