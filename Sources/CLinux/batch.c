@@ -227,4 +227,15 @@ int64_t busbar_events_wait(int events, int timer) {
 }
 
 extern uint64_t heap_count_of_this_thread(void) __attribute__((weak)); // CHeapCount, in host programs that count
-int64_t busbar_heap_count(void) { return heap_count_of_this_thread ? (int64_t)heap_count_of_this_thread() : -1; }
+int64_t busbar_heap_count(void) {
+  static int state = 0; // 1: an allocation is counted; -1: none is, as in static programs
+  if (heap_count_of_this_thread == NULL) return -1;
+  if (state == 0) {
+    uint64_t before = heap_count_of_this_thread();
+    // Volatile, or the compiler would see that nobody needs it.
+    void *volatile something = malloc(1);
+    free(something);
+    state = heap_count_of_this_thread() > before ? 1 : -1;
+  }
+  return state > 0 ? (int64_t)heap_count_of_this_thread() : -1;
+}
