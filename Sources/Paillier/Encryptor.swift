@@ -89,6 +89,11 @@ public struct ProfiledEncryptor<Profile: ArithmeticProfile>: ~Copyable {
       pairs, base: base, exponentBits: exponentBits, shape: shape ?? (Profile.isHardened ? .hardened : .fast))
   }
 
+  /// Bytes of the table of powers that an encryptor makes by default.
+  public static func tableBytes(modulusBytes: Int) -> Int {
+    (Profile.isHardened ? CombShape.hardened : CombShape.fast).tableBytes(modulusBytes: modulusBytes)
+  }
+
   /// Bytes of the table of powers.
   public var tableBytes: Int { comb.tableBytes }
 
