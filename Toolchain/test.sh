@@ -38,6 +38,8 @@ simulation() {
   local beside=$!
   timeout --kill-after=10 900 .build/release/busbar-sim run --schedules 200000 || status=1
   timeout --kill-after=10 300 .build/release/busbar-sim run --schedules 1000 --real-crypto || status=1
+  # The bound on time and views after healing grows with n.
+  timeout --kill-after=10 300 .build/release/busbar-sim run --schedules 3000 --profile liveness --members 16 || status=1
   timeout --kill-after=10 300 .build/release/busbar-sim crashes || status=1
   timeout --kill-after=10 600 .build/release/busbar-sim twins || status=1
   wait "$beside" || status=1

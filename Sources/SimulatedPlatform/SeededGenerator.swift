@@ -3,10 +3,10 @@
 ///
 /// For tests and simulations alone. A key or an encryption made with it is worth nothing.
 public struct SeededGenerator: RandomNumberGenerator, Sendable {
-  private var a: UInt64
-  private var b: UInt64
-  private var c: UInt64
-  private var d: UInt64
+  @usableFromInline var a: UInt64
+  @usableFromInline var b: UInt64
+  @usableFromInline var c: UInt64
+  @usableFromInline var d: UInt64
 
   public init(seed: UInt64) {
     var state = seed
@@ -24,8 +24,11 @@ public struct SeededGenerator: RandomNumberGenerator, Sendable {
     return z ^ (z >> 31)
   }
 
-  private static func rotate(_ value: UInt64, _ count: UInt64) -> UInt64 { value << count | value >> (64 - count) }
+  @inlinable @inline(__always)
+  static func rotate(_ value: UInt64, _ count: UInt64) -> UInt64 { value << count | value >> (64 - count) }
 
+  /// Inlined: simulations draw several numbers a step.
+  @inlinable
   public mutating func next() -> UInt64 {
     let result = Self.rotate(b &* 5, 7) &* 9
     let shifted = b << 17

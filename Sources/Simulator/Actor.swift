@@ -27,6 +27,8 @@ final class Actor {
   /// The last decided header digest it knows of each set.
   private var heads: [Int: Digest] = [:]
   private var ticks = 0
+  /// Signs whatever anybody signs, at once and for all, and does nothing else.
+  var isEcho = false
 
   init(_ world: GroupWorld, _ party: Party) {
     self.world = world
@@ -77,6 +79,7 @@ final class Actor {
       return
     }
     note(opened.type, bytes, opened.peer)
+    if isEcho { return echo(opened.type, bytes) }
     if heard.count >= Self.memory { heard.remove(at: world.liarDice.below(heard.count)) }
     heard.append(Heard(type: opened.type, body: bytes, peer: opened.peer))
   }
@@ -107,6 +110,16 @@ final class Actor {
   }
 
   // MARK: Lies
+
+  private func echo(_ type: PacketType, _ bytes: [UInt8]) {
+    guard type == .vote || type == .proposal, let statement = vote(bytes, signer: me)?.statement else { return }
+    for kind in [StatementKind.prepare, .commit] {
+      spread(
+        .vote,
+        body(kind, owner: statement.owner, period: statement.period, view: statement.view, digest: statement.digest),
+        everybody: true)
+    }
+  }
 
   /// docs/PROTOCOL.md, Vote: kind 1 | 0 | owner 2 | view 4 | period 8 | digest 32 | signature 64.
   private func vote(_ body: [UInt8], signer: ReplicaIndex) -> Vote? {

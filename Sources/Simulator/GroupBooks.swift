@@ -139,6 +139,7 @@ extension GroupWorld {
       }
     }
     party.pendingVotes.removeAll()
+    arrange()
   }
 
   private func noteRecord(
@@ -310,6 +311,25 @@ extension GroupWorld {
         return fail(.lostEnergy, "\(party.name) goes on from \(believed), certified is \(base)")
       }
     }
+  }
+
+  /// A meter that f members never include is certified within f + 1 periods. (DESIGN §3)
+  func concludeIgnored() {
+    for owner in 0..<members {
+      var covered = genesis.firstPeriod.rawValue - 1
+      for name in books.certificates.keys.sorted() where name.owner == owner {
+        guard let header = GroupBooks.header(books.certificates[name]!), header.contributors.contains(MeterIndex(0))
+        else { continue }
+        outcome.longestWait = max(outcome.longestWait, name.period - covered)
+        covered = name.period
+      }
+      outcome.longestWait = max(outcome.longestWait, books.settledThrough - min(covered, books.settledThrough))
+    }
+    if outcome.longestWait > UInt64(faults) + 1 {
+      fail(.meterStarved, "an ignored meter waited for \(outcome.longestWait) periods")
+    }
+    // Less would mean that nobody ignored it.
+    if outcome.longestWait < UInt64(faults) + 1 { fail(.meterStarved, "nobody ignored the meter") }
   }
 
   private func concludeMeter(_ party: Party) {

@@ -42,8 +42,21 @@ public struct GroupCampaign {
   }
 
   @discardableResult
-  public mutating func run(_ seed: UInt64) -> GroupOutcome {
-    let schedule = schedule(seed)
+  public mutating func run(_ seed: UInt64) -> GroupOutcome { run(schedule(seed)) }
+
+  /// Runs what is arranged and not drawn.
+  @discardableResult
+  public mutating func run(_ scenario: GroupScenario, _ members: Int) -> GroupOutcome {
+    run(schedule(of: scenario, members))
+  }
+
+  func schedule(of scenario: GroupScenario, _ members: Int) -> GroupSchedule {
+    var schedule = GroupSchedule(seed: 0, members: members, metersPerSet: metersPerSet, profile: .guided)
+    schedule.scenario = scenario
+    return schedule
+  }
+
+  private mutating func run(_ schedule: GroupSchedule) -> GroupOutcome {
     let outcome = world(schedule.members).run(schedule)
     schedules += 1
     packets += outcome.packets

@@ -7,10 +7,21 @@ public enum GroupViolation: String, CaseIterable, Sendable {
   case preparedInvalid, lostEnergy, doubledEnergy, wrongSum, publishedTwice, wronglyConvicted, nodeStopped
   /// A meter counts as certified what no certificate covers.
   case wronglySettled
+  /// Liars kept a meter out for longer than it takes an honest member to lead.
+  case meterStarved
   // Liveness
   case stuck
 
   public var isSafety: Bool { self != .stuck }
+}
+
+/// What is arranged instead of drawn.
+public enum GroupScenario: String, CaseIterable, Sendable {
+  /// f members, which lead one after the other, never hear the first meter of any set.
+  case ignoredMeter = "ignored-meter"
+  /// A period's commits are lost until the next one's records are there, which then carry energy that comes to be certified
+  /// without them. A liar votes for whatever is proposed.
+  case lateDecision = "late-decision"
 }
 
 /// One run of a group, named by everything it depends on.
@@ -23,6 +34,7 @@ public struct GroupSchedule: Sendable {
   public var faultLimit = Int.max
   /// Faults left out, by number.
   public var withoutFaults: Set<Int> = []
+  public var scenario: GroupScenario?
 
   public init(seed: UInt64, members: Int, metersPerSet: Int = 3, profile: Profile) {
     self.seed = seed
@@ -36,6 +48,7 @@ public struct GroupSchedule: Sendable {
     var result = [
       "--seed", "\(seed)", "--members", "\(members)", "--meters", "\(metersPerSet)", "--profile", profile.rawValue,
     ]
+    if let scenario { result += ["--scenario", scenario.rawValue] }
     if faultLimit != .max { result += ["--fault-limit", "\(faultLimit)"] }
     if !withoutFaults.isEmpty {
       result += ["--without", withoutFaults.sorted().map(String.init).joined(separator: ",")]
@@ -58,6 +71,8 @@ public struct GroupOutcome: Sendable {
   public var doubledWattHours: Int64 = 0
   /// From healing until every honest meter's energy up to then was certified, in tenths of a period.
   public var healedTenths = 0
+  /// Of the meters that are ignored: the longest from a period's end to the end of the one it was certified in, in periods.
+  public var longestWait: UInt64 = 0
 }
 
 /// The parameters of one schedule, drawn from its seed. (swarm testing: each seed leaves out most kinds of faults)
@@ -69,6 +84,8 @@ struct GroupSwarm {
     case selective
     /// Says anything its keys allow.
     case actor
+    /// Votes for whatever anybody votes for, and against it too.
+    case echo
     case silent
   }
 
@@ -95,6 +112,8 @@ struct GroupSwarm {
   var leftDown = 0
   /// Members whose disk may be lost or set back; liars and they are at most f.
   var amnesiacs: [Int] = []
+  /// A member that is away until the quorum, which needs it, is healed. (scenario S11)
+  var absent: Int?
   /// Clock errors in milliseconds: of one member, and of one meter.
   var clocks: [(place: Int, offset: Int64, isSynchronised: Bool)] = []
   var firstPeriod: UInt64 = 1001
@@ -103,6 +122,18 @@ struct GroupSwarm {
   init(_ schedule: GroupSchedule, _ random: inout Dice) {
     func maybe(_ chances: Int, _ random: inout Dice) -> Bool { random.below(chances) == 0 }
     let faults = (schedule.members - 1) / 3
+    if schedule.scenario == .ignoredMeter {
+      // Primaries follow each other by number.
+      for member in 0..<faults { liars.append((member, .selective)) }
+      chaosTicks = GroupWorld.ticksPerPeriod * (2 * schedule.members + 2)
+      return
+    }
+    if schedule.scenario == .lateDecision {
+      // Neither of the two that get set 0's records of the third period.
+      liars = [(Int(firstPeriod) % schedule.members, .echo)]
+      chaosTicks = GroupWorld.ticksPerPeriod * 5
+      return
+    }
     let isGuided = schedule.profile == .guided
     firstPeriod = 1001 + UInt64(random.below(7))
     var liarCount = maybe(3, &random) ? random.below(faults + 1) : faults
@@ -146,5 +177,16 @@ struct GroupSwarm {
         (schedule.members + 1 + random.below(meters), periods * 4000 + Int64(random.below(1000)), !maybe(3, &random)))
     }
     action = 100 + random.below(500)
+    if schedule.profile == .liveness, maybe(3, &random) {
+      absent = left[random.below(left.count)]
+      chaosTicks = 120 + random.below(120)
+      leftDown = schedule.members - quorum - faults
+      // It needs the others to go on meanwhile, all of whom but the liars are there.
+      amnesiacs = []
+      crash = 0
+      boundaryCrash = 0
+      partition = 0
+      clocks = []
+    }
   }
 }

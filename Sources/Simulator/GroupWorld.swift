@@ -57,6 +57,8 @@ public final class GroupWorld {
   private var part = 0
   var round = 0
   var isHealed = false
+  /// Aggregators do not hear each other.
+  var isMuted = false
   var startMilliseconds: UInt64 = 0
 
   var parties: [Party] = []
@@ -150,6 +152,7 @@ public final class GroupWorld {
     part = 0
     round = 0
     isHealed = false
+    isMuted = false
     if genesis.firstPeriod.rawValue != swarm.firstPeriod {
       genesis = Self.makeGenesis(secrets, key, members, metersPerSet, firstPeriod: swarm.firstPeriod)
     }
@@ -175,7 +178,8 @@ public final class GroupWorld {
       parties[clock.place].clockOffset = clock.offset
       parties[clock.place].clockState = clock.isSynchronised ? .synchronised : .unsynchronised
     }
-    for party in parties where party.actor == nil && !party.isLeft { start(party) }
+    if let absent = swarm.absent { parties[absent].restartAt = swarm.chaosTicks }
+    for party in parties where party.actor == nil && !party.isLeft && party.place != swarm.absent { start(party) }
   }
 
   private func addParty(_ place: Int, copy: Int) {
@@ -208,7 +212,14 @@ public final class GroupWorld {
     case .selective:
       party.ignoredMeter = liarDice.below(metersPerSet)
       party.shunned = liarDice.bits() & liarDice.bits() & ~(1 << UInt64(members))
+      if schedule.scenario == .ignoredMeter {
+        party.ignoredMeter = 0
+        party.shunned = 0
+      }
     case .actor: party.actor = Actor(self, party)
+    case .echo:
+      party.actor = Actor(self, party)
+      party.actor?.isEcho = true
     }
   }
 
@@ -341,6 +352,7 @@ public final class GroupWorld {
 
   func transmit(_ datagram: Span<UInt8>, from sender: Party, to endpoint: Endpoint) {
     let identifier = Self.identifier(endpoint)
+    if isMuted, sender.name.aggregatorIndex != nil, NodeIdentifier(identifier).aggregatorIndex != nil { return }
     guard let receivers = places[identifier] else { return }
     for place in receivers {
       let receiver = parties[place]
@@ -365,7 +377,7 @@ public final class GroupWorld {
   // MARK: Time
 
   private func step() {
-    if !isHealed { chaos() }
+    if !isHealed { schedule.scenario == nil ? chaos() : arrange() }
     for party in parties where !party.isUp && !party.isLeft && tick >= party.restartAt { start(party) }
     for part in 0..<Self.roundsPerTick {
       self.part = part
@@ -406,6 +418,11 @@ public final class GroupWorld {
   }
 
   private func deliver(_ flight: Flight, to party: Party) {
+    if party.ignoredMeter >= 0, let meter = NodeIdentifier(Self.identifier(flight.sender)).meter,
+      Int(meter.index.rawValue) == party.ignoredMeter
+    {
+      return
+    }
     outcome.packets += 1
     let bytes = flight.bytes
     attempt(party) { () throws(PlatformError) in
@@ -452,6 +469,23 @@ public final class GroupWorld {
       kill(party, ticks: 1 + dice.below(swarm.restartTicks))
     } else if let failure {
       fail(.nodeStopped, "\(party.name): \(failure)")
+    }
+  }
+
+  /// What a scenario arranges for this tick: the second period is decided after the third has ended.
+  func arrange() {
+    guard schedule.scenario == .lateDecision else { return }
+    let second = swarm.firstPeriod + 1
+    // Two ends of periods after the first one, and half a second.
+    let returns = 10 + 3 * Self.ticksPerPeriod + 5
+    let hasCommitted = books.votes.keys.contains {
+      $0.instance.period == second && $0.kind == StatementKind.commit.rawValue
+    }
+    isMuted = hasCommitted && tick < returns
+    // With a record missing, primaries wait for a quarter of a period.
+    guard tick == 2 * Self.ticksPerPeriod else { return }
+    for owner in 0..<members {
+      parties[members + 1 + owner * metersPerSet + metersPerSet - 1].pausedUntil = returns + Self.ticksPerPeriod / 2
     }
   }
 
@@ -539,6 +573,7 @@ public final class GroupWorld {
     while outcome.violation == nil, tick < swarm.chaosTicks { step() }
     if outcome.violation == nil { heal() }
     if outcome.violation == nil { conclude() }
+    if outcome.violation == nil, schedule.scenario == .ignoredMeter { concludeIgnored() }
     outcome.faultNumber = faultNumber
     if outcome.violation != nil, let trace { for party in parties { trace(state(party)) } }
     return outcome
@@ -547,9 +582,11 @@ public final class GroupWorld {
   /// Heals the network, the clocks and a quorum, and waits until all energy up to now is certified.
   private func heal() {
     isHealed = true
+    isMuted = false
     let healedAt = tick
     var down = swarm.leftDown
-    for member in 0..<members where down > 0 && parties[member].isHonest && !swarm.amnesiacs.contains(member) {
+    for member in 0..<members
+    where down > 0 && parties[member].isHonest && !swarm.amnesiacs.contains(member) && member != swarm.absent {
       parties[member].stop()
       parties[member].isLeft = true
       down -= 1

@@ -59,10 +59,17 @@
       var kill = GroupMutantKill(mutant: mutant)
       Mutant.planted = mutant
       defer { Mutant.planted = .none }
-      // Records are fetched, and members fall behind, where many are busy with each other.
-      let isLarge = [.fetchedRecordsNotPersisted, .neverCatchesUp, .headerNotPersisted].contains(mutant)
-      var campaign = GroupCampaign(
-        members: isLarge ? 6...7 : 4...5, metersPerSet: 3, profile: isLarge ? .guided : nil)
+      // Records are fetched where many members are busy with each other; members fall behind who were away.
+      let isLarge = [.fetchedRecordsNotPersisted, .headerNotPersisted].contains(mutant)
+      let profile: Profile? = isLarge ? .guided : mutant == .neverCatchesUp ? .liveness : nil
+      var campaign = GroupCampaign(members: isLarge ? 6...7 : 4...5, metersPerSet: 3, profile: profile)
+      if let scenario = GroupScenario.allCases.first(where: { $0.mutant == mutant }) {
+        kill.schedules = 1
+        guard let violation = campaign.run(scenario, 4).violation else { return kill }
+        kill.violation = violation.rawValue
+        kill.schedule = campaign.schedule(of: scenario, 4)
+        return kill
+      }
       for seed in 0..<UInt64(limit) {
         kill.schedules += 1
         guard let violation = campaign.run(seed).violation else { continue }
@@ -71,6 +78,16 @@
         break
       }
       return kill
+    }
+  }
+
+  extension GroupScenario {
+    /// What it shows that dice do not reach.
+    var mutant: Mutant? {
+      switch self {
+      case .ignoredMeter: nil
+      case .lateDecision: .staleRecordsKept
+      }
     }
   }
 

@@ -7,11 +7,15 @@ import Wire
 extension World {
   func deliver(_ payload: Int, to process: Process) {
     guard process.isUp, !process.isLeft else { return }
+    let sender = payloadSender[payload]
     var shouldTell = false
-    if case .vote(let vote) = payloads[payload], process.isHonest, process.decidedValue < 0 {
+    // Only liars contradict themselves.
+    if liarMask >> UInt64(sender) & 1 == 1, process.isHonest, process.decidedValue < 0,
+      case .vote(let vote) = payloads[payload]
+    {
       shouldTell = hear(vote.message, at: process)
     }
-    drive(process, payloads[payload], tellsOf: shouldTell ? payloadSender[payload] : -1)
+    drive(process, payloads[payload], tellsOf: shouldTell ? sender : -1)
   }
 
   /// Notes what a liar says to a process. True when this contradicts what it said before, and the process must tell.
@@ -350,8 +354,8 @@ extension World {
     if blocked[receiver.place] >> UInt64(sender) & 1 == 1 { return }
     if let fate, !fate.passes(payloads[payload], from: sender, to: receiver.place) { return }
     if !isHealed {
-      if dice.hits(swarm.loss), strikes() { return }
-      if dice.hits(swarm.duplication), strikes() { schedule(payload, to: receiver.place, in: delay()) }
+      if swarm.loss > 0, dice.hits(swarm.loss), strikes() { return }
+      if swarm.duplication > 0, dice.hits(swarm.duplication), strikes() { schedule(payload, to: receiver.place, in: delay()) }
     }
     schedule(payload, to: receiver.place, in: delay())
   }

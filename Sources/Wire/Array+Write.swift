@@ -7,8 +7,6 @@ extension Array where Element == UInt8 {
   }
 
   public init(copying bytes: Span<UInt8>) {
-    self = []
-    reserveCapacity(bytes.count)
-    for index in 0..<bytes.count { append(bytes[index]) }
+    self = unsafe bytes.withUnsafeBufferPointer { source in unsafe Array(source) }
   }
 }

@@ -11,6 +11,14 @@ func groupsVerb(_ words: ArraySlice<String>) throws(Arguments.Failure) -> Int32 
     profile: try arguments.profile())
   let clock = ContinuousClock()
   let start = clock.now
+  var waits = ""
+  if from == 0 {
+    for members in campaign.members {
+      let outcome = campaign.run(.ignoredMeter, members)
+      campaign.run(.lateDecision, members)
+      waits += (waits.isEmpty ? "" : ", ") + "\(outcome.longestWait) for n = \(members)"
+    }
+  }
   for seed in from..<(from + UInt64(count)) {
     let outcome = campaign.run(seed)
     if arguments.flags.contains("all"), let violation = outcome.violation {
@@ -19,6 +27,9 @@ func groupsVerb(_ words: ArraySlice<String>) throws(Arguments.Failure) -> Int32 
   }
   let seconds = (clock.now - start).inSeconds
   if arguments.flags.contains("json") { printLine(json(campaign, seconds)) } else { report(campaign, seconds) }
+  if !waits.isEmpty, !arguments.flags.contains("json") {
+    printLine("a meter that f members ignore is certified within so many periods: \(waits)")
+  }
   guard let (schedule, outcome) = campaign.firstFailure else { return 0 }
   printDiagnostic("first failure: \(outcome.violation!.rawValue) \(outcome.detail); \(outcome.faults) faults")
   printDiagnostic("replay with: busbar-sim replay-group \(schedule.arguments.joined(separator: " ")) --trace")
@@ -50,9 +61,17 @@ private func json(_ campaign: GroupCampaign, _ seconds: Double) -> String {
     + "\"schedulesPerSecond\":\(Int(Double(campaign.schedules) / seconds)),\"firstFailure\":\(failure)}"
 }
 
+extension Arguments {
+  func scenario() throws(Failure) -> GroupScenario? {
+    guard let text = values["scenario"] else { return nil }
+    guard let scenario = GroupScenario(rawValue: text) else { throw Failure(message: "unknown scenario \(text)") }
+    return scenario
+  }
+}
+
 func replayGroupVerb(_ words: ArraySlice<String>) throws(Arguments.Failure) -> Int32 {
   let arguments = try Arguments(
-    words, values: ["seed", "members", "replicas", "meters", "profile", "fault-limit", "without", "mutant"],
+    words, values: ["seed", "members", "replicas", "meters", "profile", "fault-limit", "without", "mutant", "scenario"],
     flags: ["trace"])
   if let name = arguments.values["mutant"] { return try replayGroupMutant(name, arguments) }
   let (seed, members) = try arguments.seedAndMembers()
@@ -62,6 +81,7 @@ func replayGroupVerb(_ words: ArraySlice<String>) throws(Arguments.Failure) -> I
     schedule = GroupSchedule(
       seed: seed, members: members, metersPerSet: meters, profile: try arguments.profile() ?? .guided)
   }
+  schedule.scenario = try arguments.scenario()
   schedule.faultLimit = try arguments.integer("fault-limit", default: .max)
   schedule.withoutFaults = try arguments.without()
   let world = GroupWorld(members: schedule.members, metersPerSet: meters)

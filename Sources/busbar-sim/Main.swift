@@ -10,7 +10,7 @@ struct BusbarSim {
                           [--without N,N,...] [--trace]
            busbar-sim groups [--schedules N] [--from SEED] [--members 4..7] [--meters K] [--profile P] [--all] [--json]
            busbar-sim replay-group SEED [--members N] [--meters K] [--profile P] [--mutant NAME] [--fault-limit N]
-                          [--without N,N,...] [--trace]
+                          [--without N,N,...] [--scenario NAME] [--trace]
            busbar-sim mutants [--only NAME] [--limit N] [--group-limit N] [--json]
            busbar-sim twins [--rounds R] [--pacemaker] [--json]
            busbar-sim crashes [--members N] [--json]

@@ -107,6 +107,7 @@ func replayGroupMutant(_ name: String, _ arguments: Arguments) throws(Arguments.
   let meters = try arguments.integer("meters", default: 3)
   let profile = arguments.values["profile"].flatMap { Profile(rawValue: $0) }
   var schedule = GroupSchedule(seed: seed, members: members ?? 4, metersPerSet: meters, profile: profile ?? .guided)
+  schedule.scenario = arguments.values["scenario"].flatMap { GroupScenario(rawValue: $0) }
   schedule.faultLimit = try arguments.integer("fault-limit", default: .max)
   schedule.withoutFaults = try arguments.without()
   Mutant.planted = mutant

@@ -45,7 +45,7 @@ private func json(_ campaign: Campaign, _ seconds: Double) -> String {
     + "\"stuck\":\(campaign.stuck),\"wronglyConvicted\":\(campaign.wronglyConvicted),"
     + "\"viewsMax\":\(campaign.highestView),\"stepsPerSecond\":\(Int(Double(campaign.steps) / seconds)),"
     + "\"schedulesPerSecond\":\(Int(Double(campaign.schedules) / seconds)),\"medianSteps\":\(campaign.medianSteps),"
-    + "\"healedMaximumT0\":\(campaign.healing(quantile: 1)),\"firstFailure\":\(failure)}"
+    + "\"viewsAfterHealingMax\":\(campaign.highestViewsAfterHealing),\"healedMaximumT0\":\(campaign.healing(quantile: 1)),\"firstFailure\":\(failure)}"
 }
 
 func replayVerb(_ words: ArraySlice<String>) throws(Arguments.Failure) -> Int32 {
