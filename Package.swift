@@ -55,6 +55,7 @@ let package = Package(
     .systemLibrary(name: "CInih"),
     .target(name: "CLinux"),
     .target(name: "CHeapCount"),
+    .target(name: "CPlainLoop"),
     // 1
     module("Units", []),
     module("Wire", ["Units"]),
@@ -111,6 +112,7 @@ let package = Package(
         "Aggregation", "BigInteger", "Configuration", "Consensus", "Cryptography", "Drivers", "HAL", "LinuxPlatform",
         "Metering",
         "Node", "Packets", "Paillier", "SimulatedWorld", "Units", "Wire", "CLinux",
+        "CHeapCount", "CPlainLoop",
       ],
       swiftSettings: strict),
     .executableTarget(
@@ -135,7 +137,7 @@ let package = Package(
     tests("PaillierTests", ["BigInteger", "CHeapCount", "Cryptography", "Paillier", "Wire"]),
     tests("ConsensusTests", ["Consensus", "Cryptography", "Units", "Wire"]),
     tests("AggregationTests", ["Aggregation", "Consensus", "Cryptography", "Units", "Wire"]),
-    tests("PacketsTests", ["Cryptography", "HAL", "Packets", "Units", "Wire"]),
+    tests("PacketsTests", ["Cryptography", "HAL", "Packets", "SimulatedPlatform", "Units", "Wire"]),
     tests("ArchitectureTests", []),
     tests("ConfigurationTests", ["Configuration", "HAL", "Metering"]),
     tests("MeteringTests", ["Metering", "Units", "Wire"]),

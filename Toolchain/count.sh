@@ -11,10 +11,10 @@ document=docs/PERFORMANCE.md
 work=build/count
 mkdir -p "$work"
 cc -O2 -shared -fPIC -o "$work/libopcount.so" Toolchain/opcount.c
-for target in "${targets[@]}"; do
-  Toolchain/run "$target" -- -plugin "$work/libopcount.so,out=$work/$target.csv" "build/$target/busbar-selftest" --count \
-    > "$work/$target.names"
-done
+count() { # target, name of the result, what the self-test shall run
+  Toolchain/run "$1" -- -plugin "$work/libopcount.so,out=$work/$2.csv" "build/$1/busbar-selftest" "$3" > "$work/$2.names"
+}
+for target in "${targets[@]}"; do count "$target" "$target" --count; done
 
 table() {
   echo "| operation | ${targets[*]} |" | sed 's/\([0-9]\) a/\1 | a/g'
@@ -31,11 +31,15 @@ table() {
 constant() { # what an encryption, and a decryption less the checks of its public ciphertext, took for each secret
   local target
   for target in "${targets[@]}"; do
+    count "$target" "$target-first" --count-first-key
+    count "$target" "$target-second" --count-second-key
     awk -F, -v target="$target" '
-      { count[$1] = $3 }
+      FNR == 1 { file += 1 }
+      { count[file, $1] = $3 }
       END {
         for (round = 0; round < 8; round++) {
-          encryption = count[100 + round]; decryption = count[120 + round] - count[140 + round]
+          key = 1 + int(round / 4); secret = round % 4
+          encryption = count[key, 100 + secret]; decryption = count[key, 120 + secret] - count[key, 140 + secret]
           if (round == 0) { first = encryption; second = decryption }
           if (encryption == 0 || decryption <= 0) { print "count: " target ": round " round " was not counted"; bad = 1 }
           if (encryption != first) { print "count: " target ": encryption takes " first " or " encryption; bad = 1 }
@@ -43,7 +47,7 @@ constant() { # what an encryption, and a decryption less the checks of its publi
         }
         if (!bad) print target ": 8 secrets, " first " instructions to encrypt and " second " to decrypt, each time"
         exit bad
-      }' "$work/$target.csv" || return 1
+      }' "$work/$target-first.csv" "$work/$target-second.csv" || return 1
   done
 }
 table > "$work/table.md"

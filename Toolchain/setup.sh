@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Install what is missing on a fresh Debian 12 machine with a Swift toolchain; says nothing when nothing is missing.
 # Usage: setup.sh          packages to build, test and run
-#        setup.sh peers    also the other implementations the tests compare with: mbpoll, Spin, and Python packages
+#        setup.sh peers    also the other implementations the tests compare with: mbpoll, promtool, Spin, and Python packages
 #                          in .build-peers/venv
 #        setup.sh benchmarks    those that speeds are compared with, in .build-peers/benchmarks
 set -euo pipefail
@@ -11,7 +11,7 @@ cd "$(dirname "$0")/.."
 
 packages=(libgmp-dev libsodium-dev libinih-dev qemu-user # host build and selftest
   gcc libc6-dev make m4 xz-utils dpkg-dev)               # sysroots and GMP
-peer_packages=(python3 python3-venv python3-gmpy2 mbpoll libmodbus-dev spin)
+peer_packages=(python3 python3-venv python3-gmpy2 mbpoll libmodbus-dev prometheus spin)
 # phe runs on Debian's gmpy2, which uses the same libgmp as our programs: only then are ratios to it fair.
 peer_pins=(pymodbus==3.16.1 pyserial==3.5 cryptography==48.0.0 phe==1.5.0 click==8.1.7
   modbus_tk==1.1.5 pysunspec2==1.3.7)

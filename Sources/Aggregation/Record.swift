@@ -95,9 +95,7 @@ public struct RecordStatement: SignedMessage, Equatable, Sendable {
   /// Names the record everywhere.
   public var recordHash: Digest {
     Blake2b.digest(domain: "BUSBARrh") { hash in
-      var buffer = ByteBuffer(capacity: Self.maximumSignedBytes)
-      buffer.replace { out in encodeSigned(into: &out) }
-      hash.update(buffer.span)
+      hash.update(FixedBytes<192> { out in encodeSigned(into: &out) })
     }
   }
 

@@ -22,15 +22,24 @@ public protocol ArithmeticProfile {
   static func dropOne(
     _ value: UnsafeMutablePointer<UInt>, carry: UInt, modulus: UnsafePointer<UInt>, count: Int)
 
+  /// result = x·y, 2·count limbs. `scratch` has ``PairScratch/product``'s room.
+  static func multiply(
+    _ result: UnsafeMutablePointer<UInt>, _ x: UnsafePointer<UInt>, _ y: UnsafePointer<UInt>, count: Int,
+    scratch: UnsafeMutablePointer<UInt>)
+
+  /// result = x², 2·count limbs.
+  static func square(
+    _ result: UnsafeMutablePointer<UInt>, _ x: UnsafePointer<UInt>, count: Int, scratch: UnsafeMutablePointer<UInt>)
+
   /// Copies entry `index` of a table of `entries` rows of `count` limbs.
   static func select(
     _ index: Int, of table: UnsafePointer<UInt>, entries: Int, count: Int, into result: UnsafeMutablePointer<UInt>)
 }
 
 /// No branch and no address depends on a number, only on sizes: table reads touch every row (`mpn_sec_tabselect`) and
-/// the final subtraction is always made, then kept or not (`mpn_cnd_sub_n`).
+/// the final subtraction is always made, then kept or not (`mpn_cnd_sub_n`). Products are ``HardenedProduct``'s.
 ///
-/// `mpn_mul_n`, `mpn_sqr` and `mpn_addmul_1` are used as they are: GMP's source branches on sizes only there.
+/// `mpn_addmul_1` and `mpn_submul_1` are used as they are: GMP's source branches on sizes only there.
 public enum Hardened: ArithmeticProfile {
   public static var isHardened: Bool { true }
 
@@ -56,6 +65,19 @@ public enum Hardened: ArithmeticProfile {
     _ value: UnsafeMutablePointer<UInt>, carry: UInt, modulus: UnsafePointer<UInt>, count: Int
   ) {
     _ = __gmpn_cnd_sub_n(carry, value, value, modulus, count)
+  }
+
+  public static func multiply(
+    _ result: UnsafeMutablePointer<UInt>, _ x: UnsafePointer<UInt>, _ y: UnsafePointer<UInt>, count: Int,
+    scratch: UnsafeMutablePointer<UInt>
+  ) {
+    HardenedProduct.multiply(result, x, y, count: count, scratch: scratch)
+  }
+
+  public static func square(
+    _ result: UnsafeMutablePointer<UInt>, _ x: UnsafePointer<UInt>, count: Int, scratch: UnsafeMutablePointer<UInt>
+  ) {
+    HardenedProduct.square(result, x, count: count, scratch: scratch)
   }
 
   public static func select(
@@ -89,6 +111,19 @@ public enum Fast: ArithmeticProfile {
     _ value: UnsafeMutablePointer<UInt>, carry: UInt, modulus: UnsafePointer<UInt>, count: Int
   ) {
     if carry != 0 { _ = __gmpn_sub_n(value, value, modulus, count) }
+  }
+
+  public static func multiply(
+    _ result: UnsafeMutablePointer<UInt>, _ x: UnsafePointer<UInt>, _ y: UnsafePointer<UInt>, count: Int,
+    scratch: UnsafeMutablePointer<UInt>
+  ) {
+    __gmpn_mul_n(result, x, y, count)
+  }
+
+  public static func square(
+    _ result: UnsafeMutablePointer<UInt>, _ x: UnsafePointer<UInt>, count: Int, scratch: UnsafeMutablePointer<UInt>
+  ) {
+    __gmpn_sqr(result, x, count)
   }
 
   public static func select(

@@ -7,6 +7,8 @@ import Wire
 /// holds a secret is covered by the wipe.
 public struct Limbs: ~Copyable {
   public static let bits = UInt.bitWidth
+  /// A cache line: copying and clearing then take the same instructions, and the same lines, wherever memory came from.
+  static let alignment = 64
 
   let base: UnsafeMutablePointer<UInt>
   public let count: Int
@@ -14,7 +16,8 @@ public struct Limbs: ~Copyable {
   public init(count: Int) {
     precondition(count > 0)
     self.count = count
-    base = .allocate(capacity: count)
+    base = UnsafeMutableRawPointer.allocate(byteCount: count * MemoryLayout<UInt>.size, alignment: Self.alignment)
+      .bindMemory(to: UInt.self, capacity: count)
     base.initialize(repeating: 0, count: count)
   }
 

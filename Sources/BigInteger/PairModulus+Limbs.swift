@@ -45,10 +45,12 @@ extension PairModulus {
     leave(profile, result.base, x.base, message: nil, scratch)
   }
 
-  /// The number a + b·m of a plain pair.
-  public func compose(_ x: borrowing Limbs, into value: borrowing Limbs) {
+  /// The number a + b·m of a plain pair, for publication.
+  public func compose<Profile: ArithmeticProfile>(
+    _ profile: Profile.Type, _ x: borrowing Limbs, into value: borrowing Limbs, _ scratch: borrowing PairScratch
+  ) {
     precondition(x.count == 2 * count && value.count == 2 * count)
-    compose(value.base, x.base)
+    compose(profile, value.base, x.base, scratch)
   }
 
   /// result = x^exponent for an exponent of at most `bits` bits, in time that depends on `bits` only when hardened.
@@ -148,7 +150,7 @@ public struct ResidueJoin: ~Copyable {
     _ = __gmpn_cnd_add_n(borrow, t, t, q.modulus.base, k)
     q.multiplyDigits(profile, t, t, inverse.base, scratch)
     let product = t + k
-    __gmpn_mul_n(product, p.modulus.base, t, k)
+    Profile.multiply(product, p.modulus.base, t, count: k, scratch: scratch.product)
     __gmpn_copyi(scratch.t, x.base, k)
     __gmpn_zero(scratch.t + k, k)
     _ = __gmpn_add_n(product, product, scratch.t, 2 * k)

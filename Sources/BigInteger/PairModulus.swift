@@ -71,14 +71,17 @@ public struct PairScratch: ~Copyable {
   let q: UnsafeMutablePointer<UInt>
   /// A pair that products leave alone.
   let pair: UnsafeMutablePointer<UInt>
+  /// What one product of k limbs works in.
+  let product: UnsafeMutablePointer<UInt>
 
   init(count: Int) {
-    limbs = Limbs(count: 10 * count)
+    limbs = Limbs(count: 10 * count + HardenedProduct.scratchCount(count))
     t = limbs.base
     u = t + 2 * count
     v = u + 2 * count
     q = v + 2 * count
     pair = q + 2 * count
+    product = pair + 2 * count
   }
 
   public func wipe() { limbs.wipe() }
@@ -144,9 +147,9 @@ extension PairModulus {
     canonical: Bool = false, _ s: borrowing PairScratch
   ) {
     let k = count
-    __gmpn_mul_n(s.u, x, y + k, k)
-    __gmpn_mul_n(s.v, x + k, y, k)
-    __gmpn_mul_n(s.t, x, y, k)
+    Profile.multiply(s.u, x, y + k, count: k, scratch: s.product)
+    Profile.multiply(s.v, x + k, y, count: k, scratch: s.product)
+    Profile.multiply(s.t, x, y, count: k, scratch: s.product)
     let carry = __gmpn_add_n(s.u, s.u, s.v, 2 * k)
     finish(profile, r, crossCarry: carry, canonical: canonical || !isFull, s)
   }
@@ -156,8 +159,8 @@ extension PairModulus {
     _ profile: Profile.Type, _ r: UnsafeMutablePointer<UInt>, _ x: UnsafePointer<UInt>, _ s: borrowing PairScratch
   ) {
     let k = count
-    __gmpn_mul_n(s.u, x, x + k, k)
-    __gmpn_sqr(s.t, x, k)
+    Profile.multiply(s.u, x, x + k, count: k, scratch: s.product)
+    Profile.square(s.t, x, count: k, scratch: s.product)
     let carry = __gmpn_lshift(s.u, s.u, 2 * k, 1)
     finish(profile, r, crossCarry: carry, canonical: !isFull, s)
   }
@@ -170,7 +173,7 @@ extension PairModulus {
     let k = count
     var carry: UInt = 0
     if let message {
-      __gmpn_mul_n(s.u, x, message, k)
+      Profile.multiply(s.u, x, message, count: k, scratch: s.product)
       __gmpn_copyi(s.v, x + k, k)
       __gmpn_zero(s.v + k, k)
       carry = __gmpn_add_n(s.u, s.u, s.v, 2 * k)
@@ -222,8 +225,10 @@ extension PairModulus {
   }
 
   /// value = a + b·m of a plain pair; 2k limbs. value may not be x.
-  func compose(_ value: UnsafeMutablePointer<UInt>, _ x: UnsafePointer<UInt>) {
-    __gmpn_mul_n(value, x + count, modulus.base, count)
+  func compose<Profile: ArithmeticProfile>(
+    _ profile: Profile.Type, _ value: UnsafeMutablePointer<UInt>, _ x: UnsafePointer<UInt>, _ s: borrowing PairScratch
+  ) {
+    Profile.multiply(value, x + count, modulus.base, count: count, scratch: s.product)
     // The result is published, so the carry may stop early.
     let carry = __gmpn_add_n(value, value, x, count)
     _ = __gmpn_add_1(value + count, value + count, count, carry)
@@ -236,14 +241,14 @@ extension PairModulus {
     _ profile: Profile.Type, _ r: UnsafeMutablePointer<UInt>, _ x: UnsafePointer<UInt>, _ y: UnsafePointer<UInt>,
     _ s: borrowing PairScratch
   ) {
-    __gmpn_mul_n(s.t, x, y, count)
+    Profile.multiply(s.t, x, y, count: count, scratch: s.product)
     reduceDigit(profile, r, s)
   }
 
   func squareDigit<Profile: ArithmeticProfile>(
     _ profile: Profile.Type, _ r: UnsafeMutablePointer<UInt>, _ x: UnsafePointer<UInt>, _ s: borrowing PairScratch
   ) {
-    __gmpn_sqr(s.t, x, count)
+    Profile.square(s.t, x, count: count, scratch: s.product)
     reduceDigit(profile, r, s)
   }
 

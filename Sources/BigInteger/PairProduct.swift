@@ -99,7 +99,7 @@ public struct PairProduct: ~Copyable {
   public func read(into result: borrowing Limbs) {
     let k = modulus.count
     precondition(result.count == 2 * k)
-    guard isFull else { return modulus.compose(result.base, memory.base) }
+    guard isFull else { return modulus.compose(Fast.self, result.base, memory.base, scratch) }
     // X = A + (B·R⁻¹)·m is the product times R^(−2·factors).
     let x = work
     let correction = work + 2 * k
@@ -116,6 +116,6 @@ public struct PairProduct: ~Copyable {
     exponent.setWord(0, UInt64(2 * factors))
     modulus.power(Fast.self, publicExponent: exponent, correction, modulus.powerOfR(2), table: table, scratch)
     modulus.multiply(Fast.self, x, x, correction, canonical: true, scratch)
-    modulus.compose(result.base, x)
+    modulus.compose(Fast.self, result.base, x, scratch)
   }
 }

@@ -1,5 +1,6 @@
 #define _GNU_SOURCE
 #include "CLinux.h"
+#include "address.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -29,6 +30,7 @@ static uint64_t nanoseconds(clockid_t clock) {
   return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 uint64_t busbar_clock_boot(void) { return nanoseconds(CLOCK_BOOTTIME); }
+uint64_t busbar_clock_thread(void) { return nanoseconds(CLOCK_THREAD_CPUTIME_ID); }
 uint64_t busbar_clock_wall(void) { return nanoseconds(CLOCK_REALTIME); }
 int busbar_clock_synchronised(void) {
   struct timex t = {0};
@@ -82,38 +84,6 @@ int busbar_list(const char *path, void *context, void (*visit)(void *, const cha
     if (strcmp(entry->d_name, ".") && strcmp(entry->d_name, "..")) visit(context, entry->d_name);
   closedir(folder);
   return 0;
-}
-
-// A mapped IPv4 address is sent as AF_INET on a socket of that family: a kernel without IPv6 has no other.
-union socket_address {
-  struct sockaddr any;
-  struct sockaddr_in v4;
-  struct sockaddr_in6 v6;
-};
-static const uint8_t mapped_prefix[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xFF, 0xFF};
-
-static socklen_t set_address(union socket_address *a, int family, const uint8_t address[16], uint16_t port) {
-  memset(a, 0, sizeof *a);
-  if (family == AF_INET) {
-    a->v4.sin_family = AF_INET;
-    a->v4.sin_port = htons(port);
-    memcpy(&a->v4.sin_addr, address + 12, 4); // of "::" too: the last four bytes are the IPv4 wildcard
-    return sizeof a->v4;
-  }
-  a->v6.sin6_family = AF_INET6;
-  a->v6.sin6_port = htons(port);
-  memcpy(&a->v6.sin6_addr, address, 16);
-  return sizeof a->v6;
-}
-static int is_for_ipv4(const uint8_t address[16]) {
-  static const uint8_t wildcard[16];
-  return memcmp(address, mapped_prefix, 12) == 0 || memcmp(address, wildcard, 16) == 0;
-}
-static int family_of(int fd) {
-  int family = AF_INET6;
-  socklen_t size = sizeof family;
-  getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &family, &size);
-  return family;
 }
 
 static int open_datagrams(int family, const uint8_t address[16], uint16_t port) {
@@ -222,14 +192,7 @@ int64_t busbar_udp_receive(int fd, void *bytes, size_t capacity, uint8_t address
   socklen_t size = sizeof a;
   ssize_t count = recvfrom(fd, bytes, capacity, MSG_TRUNC, &a.any, &size);
   if (count < 0) return -errno;
-  if (a.any.sa_family == AF_INET) {
-    memcpy(address, mapped_prefix, 12);
-    memcpy(address + 12, &a.v4.sin_addr, 4);
-    *port = ntohs(a.v4.sin_port);
-  } else {
-    memcpy(address, &a.v6.sin6_addr, 16);
-    *port = ntohs(a.v6.sin6_port);
-  }
+  get_address(&a, address, port);
   return count;
 }
 

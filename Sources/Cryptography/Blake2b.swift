@@ -65,9 +65,15 @@ public struct Blake2b: ~Copyable {
 /// Keyed BLAKE2b-256: derives one 32-byte key from another and a context. (RFC 7693, §2.9)
 public func deriveKey(from key: borrowing SecretBytes, context: Span<UInt8>) -> SecretBytes {
   let derived = SecretBytes(count: 32)
+  deriveKey(from: key, context: context, into: derived)
+  return derived
+}
+
+/// The same, over the bytes of an earlier key.
+func deriveKey(from key: borrowing SecretBytes, context: Span<UInt8>, into derived: borrowing SecretBytes) {
+  precondition(derived.count == 32)
   context.withUnsafeBufferPointer { input in
     _ = unsafe crypto_generichash(
       derived.base, 32, input.baseAddress, UInt64(input.count), key.base, key.count)
   }
-  return derived
 }

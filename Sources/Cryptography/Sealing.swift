@@ -13,6 +13,11 @@ public struct SealingKey: ~Copyable {
     self.key = key
   }
 
+  /// Becomes another key, in the memory of the old one, which is gone. (see ``deriveKey(from:context:)``)
+  public mutating func replace(derivingFrom secret: borrowing SecretBytes, context: Span<UInt8>) {
+    deriveKey(from: secret, context: context, into: key)
+  }
+
   /// Appends the sealed `plaintext` and its tag: `plaintext.count + 16` bytes.
   public func seal(
     _ plaintext: Span<UInt8>, nonce: FixedBytes<12>, associatedData: Span<UInt8>, into output: inout OutputSpan<UInt8>

@@ -34,14 +34,18 @@ public enum Files {
   }
 
   /// Writes beside, syncs, renames, syncs the folder: the old file or the new one is there, never a part.
-  public static func replace(_ path: String, with bytes: Span<UInt8>, mode: Int32 = 0o644) throws(PlatformError) {
+  ///
+  /// - Parameter isDurable: false for what may be lost with the power and spares the card: nothing is synced.
+  public static func replace(
+    _ path: String, with bytes: Span<UInt8>, mode: Int32 = 0o644, isDurable: Bool = true
+  ) throws(PlatformError) {
     let temporary = path + ".new"
     // One that a crash left behind may have another mode, or be a link somebody placed there.
     busbar_unlink(temporary)
     let file = try check(busbar_create_new(temporary, mode))
     do throws(PlatformError) {
       try write(file, bytes)
-      try check(busbar_sync(file))
+      if isDurable { try check(busbar_sync(file)) }
     } catch {
       busbar_close(file)
       busbar_unlink(temporary)
@@ -54,7 +58,7 @@ public enum Files {
       busbar_unlink(temporary)
       throw error
     }
-    try syncFolder(of: path)
+    if isDurable { try syncFolder(of: path) }
   }
 
   /// Removes a file; its folder is synced, so that it stays removed.

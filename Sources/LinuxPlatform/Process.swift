@@ -46,6 +46,8 @@ public struct ChildProcess: Sendable {
 /// This process.
 public enum ThisProcess {
   public static var identifier: Int32 { busbar_pid() }
+  public static var residentKilobytes: Int64 { busbar_resident_kilobytes(busbar_pid()) }
+  public static var peakResidentKilobytes: Int64 { busbar_peak_resident_kilobytes(busbar_pid()) }
   /// Nil when it is not set.
   public static func environment(_ name: String) -> String? {
     // The string stays until somebody sets the variable, and nobody here does.

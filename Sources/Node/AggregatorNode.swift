@@ -46,6 +46,12 @@ public struct AggregatorNode: ~Copyable {
   var proofs: [Contradiction] = []
   var journaledProofs = 0
   public internal(set) var recordsAccepted: UInt64 = 0
+  public internal(set) var decidedValues: UInt64 = 0
+  public internal(set) var decidedNulls: UInt64 = 0
+  /// From the end of a period to the decision about a set, as this node came to know it.
+  public internal(set) var decisionLatency = LatencyHistogram()
+  /// When this node was last called.
+  var instant: Instant?
 
   public init(
     genesis: Genesis, key: PublicKey, index: ReplicaIndex, signer: consuming SigningKey, sealer: consuming Sealer
@@ -56,7 +62,7 @@ public struct AggregatorNode: ~Copyable {
     self.key = key
     self.index = index
     self.signer = signer
-    link = PacketLink(sealer)
+    link = PacketLink(sealer, members: genesis.members)
     let context = genesis.context
     memberKeys = MemberKeys(genesis.aggregators.map { $0.verificationKey })
     assembly = Assembly(capacity: Certificate.maximumBytes(context.quorum))
@@ -237,6 +243,8 @@ public struct AggregatorNode: ~Copyable {
   /// Call about ten times a second.
   public mutating func tick(at now: Instant, via host: inout some NodeHost & ~Copyable) throws(PlatformError) {
     ticks += 1
+    instant = now
+    poll(at: now, via: &host)
     if ticks % 5 == 1 { link.greet(via: &host) }
     guard now.clock == .synchronised else { return }
     let current = now.period(ofSeconds: UInt64(genesis.periodSeconds))
@@ -389,7 +397,7 @@ public struct AggregatorNode: ~Copyable {
   }
 
   /// Checks the accepted proposal against what is held, and fetches what is missing. Says so once it holds.
-  private mutating func validate(
+  mutating func validate(
     _ slot: InstanceSlot, _ digest: Digest, via host: inout some NodeHost & ~Copyable
   ) throws(PlatformError) {
     if digest == Instance.nullDigest { return try step(slot, .validated(digest), via: &host) }
@@ -418,13 +426,14 @@ public struct AggregatorNode: ~Copyable {
     } catch { return refuse(slot, error) }
     let missing = slot.missing(of: header.contributors)
     if missing.count > 0 {
-      guard let peer = holder(slot, header) else { return }
-      link.want(
-        Want(
-          object: .records, owner: header.owner, meter: MeterIndex(0), period: header.period, missing: missing.bytes),
-        from: peer, via: &host)
+      if let peer = holder(slot, header),
+        let holder = NodeIdentifier(link.sealer.peers[peer].identifier).aggregatorIndex
+      {
+        fetch(slot, from: holder, via: &host)
+      }
       return
     }
+    slot.fetch.end()
     guard holdsProofs(of: header) else {
       guard let peer = holder(slot, header) else { return }
       link.want(
@@ -661,6 +670,7 @@ public struct AggregatorNode: ~Copyable {
       if slot.instance.hasCounted(change.vote) { return slot.noteHeard(at: ticks) }
       guard let verified = try? VerifiedViewChange(checking: change, in: genesis.context, by: memberKeys) else {
         justificationRefusals += 1
+        link.sealer.countBadSignature(of: peer)
         return
       }
       digest = change.prepared.digest
@@ -670,6 +680,7 @@ public struct AggregatorNode: ~Copyable {
       if let known = slot.instance.newView, known.prepare == newView.prepare { return slot.noteHeard(at: ticks) }
       guard let verified = try? VerifiedNewView(checking: newView, in: genesis.context, by: memberKeys) else {
         justificationRefusals += 1
+        link.sealer.countBadSignature(of: peer)
         return
       }
       digest = newView.prepare.statement.digest
@@ -726,6 +737,7 @@ public struct AggregatorNode: ~Copyable {
     }
     apply(certificate)
     slot.isFinished = true
+    noteDecision(certificate)
     remember(slot)
     try host.publish(.certificate, period: certificate.period, owner: certificate.owner, certificateBytes.span)
     guard slot.instance.primary == index, let peer = link.peer(.bookkeeper) else { return }
@@ -733,6 +745,14 @@ public struct AggregatorNode: ~Copyable {
     if slot.product.count > 0 {
       link.sendChunks(.product, certificate.owner, certificate.period, productBytes.span, to: peer, via: &host)
     }
+  }
+
+  private mutating func noteDecision(_ certificate: Certificate) {
+    if certificate.header == nil { decidedNulls += 1 } else { decidedValues += 1 }
+    guard let instant,
+      let latency = instant.milliseconds(sinceEndOf: certificate.period, ofSeconds: UInt64(genesis.periodSeconds))
+    else { return }
+    decisionLatency.add(milliseconds: latency)
   }
 
   private func productHash(_ slot: InstanceSlot) -> Digest {
@@ -797,14 +817,17 @@ public struct AggregatorNode: ~Copyable {
   public mutating func receive(
     _ datagram: Span<UInt8>, from endpoint: Endpoint, at now: Instant, via host: inout some NodeHost & ~Copyable
   ) throws(PlatformError) {
-    var input = ByteBuffer(capacity: Sealer.maximumBodyBytes)
-    guard let (type, peer) = try link.open(datagram, from: endpoint, into: &input, via: &host) else { return }
+    link.advance(to: now.monotonic)
+    instant = now
+    guard let (type, peer) = try link.open(datagram, from: endpoint, via: &host) else { return }
+    // The link keeps the body until it opens the next packet, which is after this call.
+    let input = unsafe Span(_unsafeElements: link.openedBody)
     let sender = NodeIdentifier(link.sealer.peers[peer].identifier)
     switch type {
-    case .record: try receiveRecord(input.span, sender, peer, at: now, via: &host)
-    case .vote, .proposal: try receiveVote(type, input.span, sender, peer, at: now, via: &host)
-    case .want: serve(input.span, sender, peer, via: &host)
-    case .chunk: try receiveChunk(input.span, sender, peer, at: now, via: &host)
+    case .record: try receiveRecord(input, sender, peer, at: now, via: &host)
+    case .vote, .proposal: try receiveVote(type, input, sender, peer, at: now, via: &host)
+    case .want: serve(input, sender, peer, via: &host)
+    case .chunk: try receiveChunk(input, sender, peer, at: now, via: &host)
     case .status, .receipt, .proof: link.sealer.count(.notAllowed)
     }
   }
@@ -833,10 +856,11 @@ public struct AggregatorNode: ~Copyable {
     let accepted: (record: Record, slot: InstanceSlot)
     do throws(RecordRefusal) { accepted = try accept(bytes, sender, now) } catch {
       recordRefusals[Int(error.rawValue)] += 1
+      if error == .badSignature { link.sealer.countBadSignature(of: peer) }
       return
     }
-    guard sender.meter != nil else { return }
     let (record, slot) = accepted
+    guard sender.meter != nil else { return try noteFetched(slot, via: &host) }
     // A record that came after the proposal was fixed gets no promise for this period. (coverage rule 6)
     if let header = slot.proposedHeader, header.author == index, !header.contributors.contains(record.meter),
       !mutated(.receiptAfterProposal)
@@ -944,7 +968,7 @@ public struct AggregatorNode: ~Copyable {
     guard
       let authenticated = Authenticated(
         checking: vote, by: genesis.aggregators[Int(member.rawValue)].verificationKey)
-    else { return link.sealer.count(.badSignature) }
+    else { return link.sealer.countBadSignature(of: peer) }
     slot.noteHeard(at: ticks)
     if type == .vote { return try step(slot, .vote(authenticated), via: &host) }
     guard body.digest == header?.digest ?? Instance.nullDigest else { return link.sealer.count(.malformedBody) }
@@ -958,6 +982,11 @@ public struct AggregatorNode: ~Copyable {
     var reader = WireReader(bytes)
     guard let want = try? Want(decoding: &reader), want.owner.rawValue < genesis.members else {
       return link.sealer.count(.malformedBody)
+    }
+    if let member = sender.aggregatorIndex {
+      link.transfers.report(
+        member, highest: want.highestSequence, received: want.receivedCount,
+        heldNanoseconds: UInt64(want.heldMicroseconds) * 1000, at: link.now)
     }
     if want.object == .proof { return serveProof(want, sender, peer, via: &host) }
     let set = sets[Int(want.owner.rawValue)]
@@ -976,13 +1005,8 @@ public struct AggregatorNode: ~Copyable {
       link.sendChunks(.product, want.owner, period, product.span, to: peer, via: &host)
     case .records:
       // The bookkeeper could decrypt a single record: members only. (DESIGN §2.2)
-      guard sender.aggregatorIndex != nil else { return link.sealer.count(.notAllowed) }
-      let missing = MeterBitmap(want.missing)
-      for meter in 0..<genesis.meterCount(of: want.owner)
-      where missing.contains(MeterIndex(meter)) && slot.held.contains(MeterIndex(meter)) {
-        let record = slot.record(MeterIndex(meter))
-        link.send(.record, to: peer, via: &host) { out in out.write(unsafe Span(_unsafeElements: record)) }
-      }
+      guard let member = sender.aggregatorIndex else { return link.sealer.count(.notAllowed) }
+      owe(want, slot, to: member, via: &host)
     case .coverageTable:
       guard sender.aggregatorIndex != nil, period == set.headPeriod else { return }
       var table = ByteBuffer(capacity: 8 * Int(max(1, set.coverage.meterCount)))

@@ -76,6 +76,7 @@ public struct BookkeeperNode: ~Copyable {
 
   public mutating func tick(at now: Instant, via host: inout some NodeHost & ~Copyable) throws(PlatformError) {
     ticks += 1
+    link.advance(to: now.monotonic)
     if ticks % 5 == 1 { link.greet(via: &host) }
     // What a bookkeeper signs follows from what was certified, so an old image can do no harm; it must only be heard.
     if !hasRestarted, let forgotten = link.sealer.forgottenBoot(below: UInt32(GroupLimits.maximumAggregators)) {
@@ -113,13 +114,14 @@ public struct BookkeeperNode: ~Copyable {
   public mutating func receive(
     _ datagram: Span<UInt8>, from endpoint: Endpoint, via host: inout some NodeHost & ~Copyable
   ) throws(PlatformError) {
-    var input = ByteBuffer(capacity: Sealer.maximumBodyBytes)
-    guard let (type, peer) = try link.open(datagram, from: endpoint, into: &input, via: &host) else { return }
+    guard let (type, peer) = try link.open(datagram, from: endpoint, via: &host) else { return }
+    // The link keeps the body until it opens the next packet, which is after this call.
+    let input = unsafe Span(_unsafeElements: link.openedBody)
     guard type == .chunk, link.sealer.peers[peer].identifier < UInt32(GroupLimits.maximumAggregators) else {
       // A bookkeeper must never see a single record. (DESIGN §2.2)
       return link.sealer.count(.notAllowed)
     }
-    var reader = WireReader(input.span)
+    var reader = WireReader(input)
     guard let chunk = try? Chunk(decoding: &reader), let piece = try? reader.readBytes(reader.remaining),
       chunk.owner.rawValue < genesis.members
     else { return link.sealer.count(.malformedBody) }

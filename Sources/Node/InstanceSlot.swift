@@ -33,6 +33,8 @@ final class InstanceSlot {
   private(set) var alternates: [(meter: MeterIndex, bytes: ByteCell, hash: Digest)] = []
   /// Bit i: alternate i stands in for what is held.
   var chosenAlternates: UInt64 = 0
+  /// Asks other members for the proposal's records.
+  var fetch = Fetch()
   private var records: ByteBuffer
   private var hashes: [Digest]
   let recordBytes: Int
@@ -62,6 +64,7 @@ final class InstanceSlot {
     isManifestStrange = false
     alternates.removeAll()
     chosenAlternates = 0
+    fetch.end()
   }
 
   /// Looks at another header; the earlier one is kept in case it was prepared.

@@ -243,6 +243,7 @@ public struct MeterNode: ~Copyable {
   /// Call about ten times a second.
   public mutating func tick(at now: Instant, via host: inout some NodeHost & ~Copyable) throws(PlatformError) {
     ticks += 1
+    link.advance(to: now.monotonic)
     if ticks % 5 == 1 { link.greet(via: &host) }
     if !isConfirmed, now.clock == .synchronised { try confirm(now, via: &host) }
     guard let newest = outstanding.last else { return }
@@ -290,9 +291,10 @@ public struct MeterNode: ~Copyable {
   public mutating func receive(
     _ datagram: Span<UInt8>, from endpoint: Endpoint, via host: inout some NodeHost & ~Copyable
   ) throws(PlatformError) {
-    var input = ByteBuffer(capacity: Sealer.maximumBodyBytes)
-    guard let (type, _) = try link.open(datagram, from: endpoint, into: &input, via: &host) else { return }
-    var reader = WireReader(input.span)
+    guard let (type, _) = try link.open(datagram, from: endpoint, via: &host) else { return }
+    // The link keeps the body until it opens the next packet, which is after this call.
+    let input = unsafe Span(_unsafeElements: link.openedBody)
+    var reader = WireReader(input)
     switch type {
     case .receipt:
       guard let receipt = try? Receipt(decoding: &reader), reader.remaining == 0,

@@ -9,12 +9,35 @@ struct PacketLink: ~Copyable {
   var sealer: Sealer
   private var body = ByteBuffer(capacity: Sealer.maximumBodyBytes)
   private var datagram = ByteBuffer(capacity: Sealer.maximumDatagramBytes)
+  private var input = ByteBuffer(capacity: Sealer.maximumBodyBytes)
   /// Peers whose unknown run was answered since the last ``greet(via:)``.
   private var isAnswered: [Bool]
+  private let hasTransfers: Bool
+  /// Records on their way to other members.
+  var transfers: Transfers
+  private var time = MonotonicTime(nanoseconds: 0)
+  /// What is being sent has its tokens already.
+  private var isPaced = false
+  /// Datagrams and their bytes, both ways.
+  private(set) var sentPackets: UInt64 = 0
+  private(set) var sentBytes: UInt64 = 0
+  private(set) var receivedPackets: UInt64 = 0
+  private(set) var receivedBytes: UInt64 = 0
 
-  init(_ sealer: consuming Sealer) {
+  /// - Parameter members: aggregators that records may be sent to; 0 for roles that send none.
+  init(_ sealer: consuming Sealer, members: UInt16 = 0) {
+    transfers = Transfers(members: max(1, Int(members)))
+    hasTransfers = members > 0
     isAnswered = Array(repeating: false, count: sealer.peers.count)
     self.sealer = sealer
+  }
+
+  var now: MonotonicTime { time }
+
+  /// What follows happens at `now`.
+  mutating func advance(to now: MonotonicTime) {
+    time = max(time, now)
+    sealer.advance(to: now)
   }
 
   func peer(_ identifier: NodeIdentifier) -> Int? { sealer.index(of: identifier.rawValue) }
@@ -33,7 +56,29 @@ struct PacketLink: ~Copyable {
     _ fill: (inout OutputSpan<UInt8>) -> Void
   ) {
     body.replace(fill)
-    if Self.seal(type, body, to: peer, by: &sealer, into: &datagram) { host.send(datagram.span, to: endpoint) }
+    let sequence = sealer.peers[peer].nextSequence
+    guard Self.seal(type, body, to: peer, by: &sealer, into: &datagram) else { return }
+    host.send(datagram.span, to: endpoint)
+    sentPackets += 1
+    sentBytes += UInt64(datagram.count)
+    guard hasTransfers else { return }
+    let member = NodeIdentifier(sealer.peers[peer].identifier).aggregatorIndex
+    if let member { transfers.left(member, sequence: sequence, at: time) }
+    if !isPaced { transfers.charge(member, bytes: datagram.count, at: time) }
+  }
+
+  /// Sends a record that the pacing let go.
+  mutating func sendRecord(
+    _ record: Span<UInt8>, _ owner: ReplicaIndex, _ period: Period, _ meter: MeterIndex, to member: ReplicaIndex,
+    via host: inout some NodeHost & ~Copyable
+  ) {
+    guard let peer = peer(.aggregator(member)) else { return }
+    let sequence = sealer.peers[peer].nextSequence
+    isPaced = true
+    send(.record, to: peer, via: &host) { out in out.write(record) }
+    isPaced = false
+    guard sealer.peers[peer].nextSequence > sequence else { return }
+    transfers.sent(member, owner, period, meter, sequence: sequence, at: time)
   }
 
   private static func seal(
@@ -124,23 +169,41 @@ struct PacketLink: ~Copyable {
     }
   }
 
+  /// Asks, and says what became of the peer's packets.
   mutating func want(_ want: Want, from peer: Int, via host: inout some NodeHost & ~Copyable) {
+    let known = sealer.peers[peer]
+    var want = want
+    want.highestSequence = known.highestSequence
+    want.receivedCount = known.receivedCount
+    want.heldMicroseconds = UInt32(
+      clamping: (time.nanoseconds - min(time.nanoseconds, known.heardAt.nanoseconds)) / 1000)
     send(.want, to: peer, via: &host) { out in want.encode(into: &out) }
   }
 
-  /// Opens a datagram into `input`; answers STATUS itself and returns nil for it.
-  mutating func open(
-    _ datagram: Span<UInt8>, from endpoint: Endpoint, into input: inout ByteBuffer,
-    via host: inout some NodeHost & ~Copyable
-  ) throws(PlatformError) -> (type: PacketType, peer: Int)? {
+  /// The body of the packet that was opened last; until the next one is. The memory is the link's, for good.
+  var openedBody: UnsafeBufferPointer<UInt8> { UnsafeBufferPointer(rebasing: input.mutableBytes[..<input.count]) }
+
+  private static func open(
+    _ datagram: Span<UInt8>, from endpoint: Endpoint, by sealer: inout Sealer, into input: inout ByteBuffer
+  ) -> (type: PacketType, peer: Int)? {
     var opened: (type: PacketType, peer: Int)?
     input.replace { out in opened = sealer.open(datagram, from: endpoint, into: &out) }
-    guard let opened else {
+    return opened
+  }
+
+  /// Opens a datagram into ``openedBody``; answers STATUS itself and returns nil for it.
+  mutating func open(
+    _ datagram: Span<UInt8>, from endpoint: Endpoint, via host: inout some NodeHost & ~Copyable
+  ) throws(PlatformError) -> (type: PacketType, peer: Int)? {
+    receivedPackets += 1
+    receivedBytes += UInt64(datagram.count)
+    guard let opened = Self.open(datagram, from: endpoint, by: &sealer, into: &input) else {
       answerStranger(via: &host)
       return nil
     }
     if opened.type == .status {
-      let wantsAnswer = sealer.readStatus(input.span, from: opened.peer)
+      let body = unsafe Span(_unsafeElements: openedBody)
+      let wantsAnswer = sealer.readStatus(body, from: opened.peer)
       try noteBoot(opened.peer, via: &host)
       if wantsAnswer { sendStatus(to: opened.peer, via: &host) }
       return nil

@@ -18,7 +18,7 @@ public enum ObjectKind: UInt8, Sendable {
 
 /// Asks a peer for something it holds.
 public struct Want: Equatable, Sendable {
-  public static let encodedBytes = 80
+  public static let encodedBytes = 104
 
   public var object: ObjectKind
   public var owner: ReplicaIndex
@@ -26,13 +26,25 @@ public struct Want: Equatable, Sendable {
   public var period: Period
   /// Records: the meters whose records are missing.
   public var missing: FixedBytes<64>
+  /// The receiver's highest packetSequence that its asker has seen in this run.
+  public var highestSequence: UInt64
+  /// How many of the receiver's packets its asker has opened in this run.
+  public var receivedCount: UInt64
+  /// Between that highest packet and this WANT.
+  public var heldMicroseconds: UInt32
 
-  public init(object: ObjectKind, owner: ReplicaIndex, meter: MeterIndex, period: Period, missing: FixedBytes<64>) {
+  public init(
+    object: ObjectKind, owner: ReplicaIndex, meter: MeterIndex, period: Period, missing: FixedBytes<64>,
+    highestSequence: UInt64 = 0, receivedCount: UInt64 = 0, heldMicroseconds: UInt32 = 0
+  ) {
     self.object = object
     self.owner = owner
     self.meter = meter
     self.period = period
     self.missing = missing
+    self.highestSequence = highestSequence
+    self.receivedCount = receivedCount
+    self.heldMicroseconds = heldMicroseconds
   }
 
   public func encode(into output: inout OutputSpan<UInt8>) {
@@ -43,6 +55,10 @@ public struct Want: Equatable, Sendable {
     output.writeZeros(2)
     output.write(period.rawValue)
     output.write(missing)
+    output.write(highestSequence)
+    output.write(receivedCount)
+    output.write(heldMicroseconds)
+    output.writeZeros(4)
   }
 
   public init(decoding reader: inout WireReader) throws(WireError) {
@@ -55,6 +71,10 @@ public struct Want: Equatable, Sendable {
     try reader.readZeros(2)
     period = Period(try reader.read(UInt64.self))
     missing = try reader.read(FixedBytes<64>.self)
+    highestSequence = try reader.read(UInt64.self)
+    receivedCount = try reader.read(UInt64.self)
+    heldMicroseconds = try reader.read(UInt32.self)
+    try reader.readZeros(4)
     try reader.expectEnd()
   }
 }

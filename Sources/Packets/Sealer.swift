@@ -9,6 +9,32 @@ public enum DropReason: UInt8, CaseIterable, Sendable {
     overBudget
   /// Sealed by its sender, but a signature inside does not hold.
   case badSignature
+  /// Its sender is not listened to for a while.
+  case silenced
+  /// More arrives than this node looks at, from whomever.
+  case interfaceOverBudget
+  /// More arrives under known names from unknown addresses than this node opens.
+  case strangersOverBudget
+
+  /// In lower case with underscores, as metrics call it.
+  public var name: String {
+    switch self {
+    case .malformed: "malformed"
+    case .notForMe: "not_for_me"
+    case .unknownSender: "unknown_sender"
+    case .replayed: "replayed"
+    case .staleBoot: "stale_boot"
+    case .unknownBoot: "unknown_boot"
+    case .badSeal: "bad_seal"
+    case .malformedBody: "malformed_body"
+    case .notAllowed: "not_allowed"
+    case .overBudget: "over_budget"
+    case .badSignature: "bad_signature"
+    case .silenced: "silenced"
+    case .interfaceOverBudget: "interface_over_budget"
+    case .strangersOverBudget: "strangers_over_budget"
+    }
+  }
 }
 
 /// One party packets are exchanged with.
@@ -29,7 +55,12 @@ public struct Peer: Sendable {
   var claimedPreviousBoot: UInt64 = 0
   var window = ReplayWindow()
   var statusWindow = ReplayWindow()
-  var nextSequence: UInt64 = 0
+  public internal(set) var nextSequence: UInt64 = 0
+  /// The highest number of a packet of its present run that was opened here, how many were, and when that was.
+  public internal(set) var highestSequence: UInt64 = 0
+  public internal(set) var receivedCount: UInt64 = 0
+  public internal(set) var heardAt = MonotonicTime(nanoseconds: 0)
+  var budget = PeerBudget(IngressLimits())
 
   public init(identifier: UInt32, agreementKey: AgreementPublicKey, endpoint: Endpoint?) {
     self.identifier = identifier
@@ -47,35 +78,47 @@ public struct Sealer: ~Copyable {
   public static let maximumDatagramBytes = 1232
   public static let maximumBodyBytes = maximumDatagramBytes - PacketHeader.encodedBytes - SealingKey.tagBytes
 
+  /// What one peer takes from the heap: itself, an entry of the sorted table, and an object with four keys of 32 bytes, each
+  /// with what an allocation costs beside its bytes.
+  public static let peerBytes = MemoryLayout<Peer>.stride + 12 + 4 * (32 + 16) + 96
+
   public let identifier: UInt32
   public private(set) var bootCounter: UInt64
   /// The boot counter of the run before, as this node's journal has it; 0 without one.
   private var previousBootCounter: UInt64
   private let networkIdentifier: Digest
   private let epoch: Epoch
+  private let agreementKey: AgreementKey
   public private(set) var peers: [Peer]
   private var keys: [PeerKeys]
-  public private(set) var drops = InlineArray<11, UInt64>(repeating: 0)
+  /// Opens STATUS packets: made anew for each in the same memory.
+  private var statusKey: SealingKey
+  /// Peers by identifier, ascending, and their places in ``peers``.
+  private var sortedIdentifiers: [UInt32]
+  private var sortedPlaces: [Int32]
+  private let limits: IngressLimits
+  private var interface: TokenBucket
+  private var strangers: TokenBucket
+  /// Nil until the caller says what time it is: then nothing is over budget.
+  private var time: MonotonicTime?
+  public private(set) var drops = InlineArray<14, UInt64>(repeating: 0)
   /// Who sent the packet that was last dropped as ``DropReason/unknownBoot``, or the STATUS as ``DropReason/staleBoot``,
   /// and from where: a peer that has not heard of this run, or that should learn of its own later one. Nothing of it is
   /// authenticated.
   public private(set) var stranger: (peer: Int, endpoint: Endpoint)?
 
-  /// A class because an array cannot hold noncopyable keys; one for each peer, made at start.
+  /// A class because an array cannot hold noncopyable keys; one for each peer, made at start. The X25519 is done here,
+  /// once: a forged STATUS costs a hash and a tag, not a scalar multiplication.
   private final class PeerKeys {
-    /// What both sides computed from their X25519 keys, once: a packet must not cost a multiplication on the curve.
     let shared: SecretBytes
     var sending: SealingKey
     var receiving: SealingKey
     var sendingStatus: SealingKey
-    init(
-      _ shared: consuming SecretBytes, _ sending: consuming SealingKey, _ receiving: consuming SealingKey,
-      status sendingStatus: consuming SealingKey
-    ) {
+    init(_ shared: consuming SecretBytes, _ context: Span<UInt8>) {
+      sending = SealingKey(deriveKey(from: shared, context: context))
+      receiving = SealingKey(deriveKey(from: shared, context: context))
+      sendingStatus = SealingKey(deriveKey(from: shared, context: context))
       self.shared = shared
-      self.sending = sending
-      self.receiving = receiving
-      self.sendingStatus = sendingStatus
     }
   }
 
@@ -83,54 +126,68 @@ public struct Sealer: ~Copyable {
   ///   `bootCounter`.
   public init(
     identifier: UInt32, agreementKey: consuming AgreementKey, bootCounter: UInt64, previousBootCounter: UInt64? = nil,
-    networkIdentifier: Digest, epoch: Epoch, peers: [Peer]
+    networkIdentifier: Digest, epoch: Epoch, peers: [Peer], limits: IngressLimits = IngressLimits()
   ) {
     precondition(bootCounter > 0)
+    limits.check()
+    self.limits = limits
+    interface = TokenBucket(perSecond: limits.interfacePerSecond, burst: limits.interfaceBurst)
+    strangers = TokenBucket(perSecond: limits.strangersPerSecond, burst: limits.strangerBurst)
     self.previousBootCounter = previousBootCounter ?? bootCounter - 1
-    precondition(DropReason.allCases.count == 11)
+    precondition(DropReason.allCases.count == 14)
     self.identifier = identifier
     self.bootCounter = bootCounter
     self.networkIdentifier = networkIdentifier
     self.epoch = epoch
     self.peers = peers
     keys = []
+    let order = peers.indices.sorted { peers[$0].identifier < peers[$1].identifier }
+    sortedIdentifiers = order.map { peers[$0].identifier }
+    sortedPlaces = order.map { Int32($0) }
+    // Any key will do; each STATUS makes its own of it.
+    let anything = FixedBytes<72>()
+    guard let own = agreementKey.sharedSecret(with: agreementKey.publicKey) else {
+      preconditionFailure("a public key made from a seed is never of small order")
+    }
+    statusKey = SealingKey(deriveKey(from: own, context: anything.span))
+    self.agreementKey = agreementKey
     for index in peers.indices {
-      let other = peers[index].identifier
-      let shared = Self.shared(agreementKey, with: peers[index].agreementKey)
-      let sending = key(shared, from: identifier, to: other, bootCounter, 0)
-      let receiving = key(shared, from: other, to: identifier, 0, bootCounter)
-      let status = key(shared, from: identifier, to: other, bootCounter, 0)
-      keys.append(PeerKeys(shared, sending, receiving, status: status))
+      self.peers[index].budget = PeerBudget(limits)
+      keys.append(PeerKeys(sharedSecret(with: peers[index].agreementKey), anything.span))
+      makeKeys(index)
     }
   }
 
+  /// What follows happens at `now`; budgets fill with time.
+  public mutating func advance(to now: MonotonicTime) { time = max(now, time ?? now) }
+
+  /// The peer's place, if it is one.
   public func index(of identifier: UInt32) -> Int? {
-    for index in peers.indices where peers[index].identifier == identifier { return index }
-    return nil
+    var low = 0
+    var high = sortedIdentifiers.count
+    while low < high {
+      let middle = (low + high) / 2
+      if sortedIdentifiers[middle] < identifier { low = middle + 1 } else { high = middle }
+    }
+    guard low < sortedIdentifiers.count, sortedIdentifiers[low] == identifier else { return nil }
+    return Int(sortedPlaces[low])
   }
 
-  private static func shared(
-    _ agreementKey: borrowing AgreementKey, with peer: AgreementPublicKey
-  ) -> SecretBytes {
-    if let shared = agreementKey.sharedSecret(with: peer) { return shared }
+  private func sharedSecret(with key: AgreementPublicKey) -> SecretBytes {
+    if let shared = agreementKey.sharedSecret(with: key) { return shared }
     // A key of small order would make the seal known to all. The genesis names it, so this is no packet's fault.
     // Our key agreed with itself is a secret nobody else can compute, so under it nothing opens for anybody.
-    if let own = agreementKey.sharedSecret(with: agreementKey.publicKey) { return own }
-    preconditionFailure("a public key made from a seed is never of small order")
+    guard let own = agreementKey.sharedSecret(with: agreementKey.publicKey) else {
+      preconditionFailure("a public key made from a seed is never of small order")
+    }
+    return own
   }
 
-  private func key(
-    _ peer: Int, from sender: UInt32, to receiver: UInt32, _ senderBoot: UInt64, _ receiverBoot: UInt64
-  ) -> SealingKey {
-    key(keys[peer].shared, from: sender, to: receiver, senderBoot, receiverBoot)
-  }
-
-  private func key(
-    _ shared: borrowing SecretBytes, from sender: UInt32, to receiver: UInt32, _ senderBoot: UInt64,
-    _ receiverBoot: UInt64
-  ) -> SealingKey {
-    var context = ByteBuffer(capacity: 72)
-    context.replace { out in
+  /// What a key is bound to.
+  private func context(
+    from sender: UInt32, to receiver: UInt32, _ senderBoot: UInt64, _ receiverBoot: UInt64
+  ) -> FixedBytes<72> {
+    FixedBytes { out in
       out.writeTag("BUSBARpk")
       out.write(networkIdentifier)
       out.write(epoch.rawValue)
@@ -139,7 +196,19 @@ public struct Sealer: ~Copyable {
       out.write(senderBoot)
       out.write(receiverBoot)
     }
-    return SealingKey(deriveKey(from: shared, context: context.span))
+  }
+
+  /// The keys of both directions for the boot counters as they are now.
+  private mutating func makeKeys(_ peer: Int) {
+    let other = peers[peer].identifier
+    let known = peers[peer].bootCounter
+    let cell = keys[peer]
+    let sending = context(from: identifier, to: other, bootCounter, known)
+    let receiving = context(from: other, to: identifier, known, bootCounter)
+    let status = context(from: identifier, to: other, bootCounter, 0)
+    cell.sending.replace(derivingFrom: cell.shared, context: sending.span)
+    cell.receiving.replace(derivingFrom: cell.shared, context: receiving.span)
+    cell.sendingStatus.replace(derivingFrom: cell.shared, context: status.span)
   }
 
   private static func nonce(_ sequence: UInt64) -> FixedBytes<12> {
@@ -159,9 +228,8 @@ public struct Sealer: ~Copyable {
       bootCounter: bootCounter, packetSequence: peers[peer].nextSequence)
     // One counter serves both keys, so no nonce repeats under either.
     peers[peer].nextSequence += 1
-    var clear = ByteBuffer(capacity: PacketHeader.encodedBytes)
-    clear.replace { out in header.encode(into: &out) }
-    output.write(clear.span)
+    let clear = FixedBytes<40> { out in header.encode(into: &out) }
+    output.write(clear)
     let nonce = Self.nonce(header.packetSequence)
     if type == .status {
       keys[peer].sendingStatus.seal(body, nonce: nonce, associatedData: clear.span, into: &output)
@@ -183,7 +251,12 @@ public struct Sealer: ~Copyable {
       Int(header.bodyLength) + PacketHeader.encodedBytes + SealingKey.tagBytes == datagram.count
     else { return drop(.malformed) }
     guard header.receiver == identifier else { return drop(.notForMe) }
+    if let time, !interface.take(1, at: time) { return drop(.interfaceOverBudget) }
     guard let peer = index(of: header.sender) else { return drop(.unknownSender) }
+    if let until = peers[peer].budget.silencedUntil {
+      if let time, time < until { return drop(.silenced) }
+      peers[peer].budget.silencedUntil = nil
+    }
     let clear = datagram.extracting(0..<PacketHeader.encodedBytes)
     let sealed = datagram.extracting(PacketHeader.encodedBytes..<datagram.count)
     let nonce = Self.nonce(header.packetSequence)
@@ -196,12 +269,50 @@ public struct Sealer: ~Copyable {
       return drop(.unknownBoot)
     }
     guard peers[peer].window.isFresh(header.packetSequence) else { return drop(.replayed) }
+    guard mayTry(peer, endpoint) else { return drop(.strangersOverBudget) }
     guard keys[peer].receiving.open(sealed, nonce: nonce, associatedData: clear, into: &output) else {
       return drop(.badSeal)
     }
     peers[peer].window.insert(header.packetSequence)
     peers[peer].endpoint = endpoint
+    peers[peer].receivedCount += 1
+    if header.packetSequence >= peers[peer].highestSequence {
+      peers[peer].highestSequence = header.packetSequence
+      if let time { peers[peer].heardAt = time }
+    }
+    guard isWithinBudget(peer, header.type) else {
+      // What was opened is not handed out.
+      output.removeAll()
+      return drop(.overBudget)
+    }
     return (header.type, peer)
+  }
+
+  /// Whether a seal is worth trying. From a peer's own address it always is; under its name from elsewhere only so often, so
+  /// that a flood of forgeries costs what we grant it, and cannot spend what the peer itself may send.
+  private mutating func mayTry(_ peer: Int, _ endpoint: Endpoint) -> Bool {
+    guard let time, peers[peer].endpoint != endpoint else { return true }
+    return strangers.take(1, at: time)
+  }
+
+  /// Behind the seal: what is counted here its sender did.
+  private mutating func isWithinBudget(_ peer: Int, _ type: PacketType) -> Bool {
+    guard let time else { return true }
+    guard peers[peer].budget.packets.take(1, at: time) else { return false }
+    return type != .want || peers[peer].budget.wants.take(1, at: time)
+  }
+
+  /// A signature inside what this peer sealed does not hold: no accident, and dear to find out. Beyond its budget of them
+  /// the peer is not listened to for a while.
+  public mutating func countBadSignature(of peer: Int) {
+    count(.badSignature)
+    guard let time, !peers[peer].budget.badSignatures.take(1, at: time) else { return }
+    peers[peer].budget.silencedUntil = time.adding(milliseconds: limits.penaltyMilliseconds)
+  }
+
+  public func isSilenced(_ peer: Int) -> Bool {
+    guard let time, let until = peers[peer].budget.silencedUntil else { return false }
+    return time < until
   }
 
   private mutating func openStatus(
@@ -215,8 +326,10 @@ public struct Sealer: ~Copyable {
     }
     let isNewBoot = header.bootCounter > peers[peer].bootCounter
     guard isNewBoot || peers[peer].statusWindow.isFresh(header.packetSequence) else { return drop(.replayed) }
+    guard mayTry(peer, endpoint) else { return drop(.strangersOverBudget) }
     // The sender's boot counter is in the header, which the seal covers; the key depends on it as well.
-    let statusKey = key(peer, from: header.sender, to: identifier, header.bootCounter, 0)
+    let statusContext = context(from: header.sender, to: identifier, header.bootCounter, 0)
+    statusKey.replace(derivingFrom: keys[peer].shared, context: statusContext.span)
     let opened = statusKey.open(sealed, nonce: nonce, associatedData: clear, into: &output)
     guard opened else { return drop(.badSeal) }
     // Replay story: an attacker keeps a STATUS of an earlier run. Its boot counter is lower than the one we know, so it
@@ -228,12 +341,19 @@ public struct Sealer: ~Copyable {
       peers[peer].bootCounter = header.bootCounter
       peers[peer].window = ReplayWindow()
       peers[peer].statusWindow = ReplayWindow()
-      let other = peers[peer].identifier
-      keys[peer].sending = key(peer, from: identifier, to: other, bootCounter, header.bootCounter)
-      keys[peer].receiving = key(peer, from: other, to: identifier, header.bootCounter, bootCounter)
+      peers[peer].highestSequence = 0
+      peers[peer].receivedCount = 0
+      makeKeys(peer)
     }
     peers[peer].statusWindow.insert(header.packetSequence)
     peers[peer].endpoint = endpoint
+    peers[peer].receivedCount += 1
+    peers[peer].highestSequence = max(peers[peer].highestSequence, header.packetSequence)
+    if let time { peers[peer].heardAt = time }
+    guard isWithinBudget(peer, .status) else {
+      output.removeAll()
+      return drop(.overBudget)
+    }
     return (.status, peer)
   }
 
@@ -305,13 +425,11 @@ public struct Sealer: ~Copyable {
     previousBootCounter = newCounter - 1
     bootCounter = newCounter
     for index in peers.indices {
-      let other = peers[index].identifier
       peers[index].nextSequence = 0
       peers[index].window = ReplayWindow()
-      let known = peers[index].bootCounter
-      keys[index].sending = key(index, from: identifier, to: other, newCounter, known)
-      keys[index].receiving = key(index, from: other, to: identifier, known, newCounter)
-      keys[index].sendingStatus = key(index, from: identifier, to: other, newCounter, 0)
+      peers[index].highestSequence = 0
+      peers[index].receivedCount = 0
+      makeKeys(index)
     }
   }
 

@@ -57,7 +57,7 @@ public struct DecryptionAudit: ~Copyable {
     guard ciphertexts.join(into: pair) else { return true }
     key.pairs.leave(Fast.self, pair, into: pair, scratch)
     let left = Limbs(count: 2 * key.pairs.count)
-    key.pairs.compose(pair, into: left)
+    key.pairs.compose(Fast.self, pair, into: left, scratch)
     _ = roots.join(into: pair)
     let power = Limbs(count: 2 * key.pairs.count)
     let table = Limbs(count: key.pairs.windowTableCount)
@@ -65,7 +65,7 @@ public struct DecryptionAudit: ~Copyable {
     key.pairs.leave(
       Fast.self, power, message: Limbs(weightedSum, count: key.pairs.count), into: power, scratch)
     let right = Limbs(count: 2 * key.pairs.count)
-    key.pairs.compose(power, into: right)
+    key.pairs.compose(Fast.self, power, into: right, scratch)
     return left.compared(to: right) == 0
   }
 }

@@ -89,6 +89,11 @@ public struct ProfiledEncryptor<Profile: ArithmeticProfile>: ~Copyable {
       pairs, base: base, exponentBits: exponentBits, shape: shape ?? (Profile.isHardened ? .hardened : .fast))
   }
 
+  /// Bytes of the table of powers that an encryptor makes by default.
+  public static func tableBytes(modulusBytes: Int) -> Int {
+    (Profile.isHardened ? CombShape.hardened : CombShape.fast).tableBytes(modulusBytes: modulusBytes)
+  }
+
   /// Bytes of the table of powers.
   public var tableBytes: Int { comb.tableBytes }
 
@@ -112,7 +117,7 @@ public struct ProfiledEncryptor<Profile: ArithmeticProfile>: ~Copyable {
     comb.power(Profile.self, workspace.exponent, into: workspace.power, entry: workspace.entry, workspace.scratch)
     key.pairs.leave(
       Profile.self, workspace.power, message: workspace.message, into: workspace.power, workspace.scratch)
-    key.pairs.compose(workspace.power, into: workspace.ciphertext)
+    key.pairs.compose(Profile.self, workspace.power, into: workspace.ciphertext, workspace.scratch)
   }
 
   /// Appends the ciphertext of m in [0, n), big-endian in `key.modulusBytes` bytes: for other layouts and interoperation.
@@ -142,7 +147,7 @@ public struct ProfiledEncryptor<Profile: ArithmeticProfile>: ~Copyable {
   ) throws(PaillierError) {
     try key.layout.pack(values, modulus: key.pairs.modulus, into: workspace.message)
     key.pairs.leave(Profile.self, randomizer, message: workspace.message, into: workspace.power, workspace.scratch)
-    key.pairs.compose(workspace.power, into: workspace.ciphertext)
+    key.pairs.compose(Profile.self, workspace.power, into: workspace.ciphertext, workspace.scratch)
     workspace.ciphertext.write(bigEndianBytes: key.ciphertextBytes, into: &output)
     workspace.message.wipe()
     workspace.power.wipe()

@@ -39,7 +39,7 @@ extension PublicKey {
     guard workspace.sum.compared(to: pairs.modulus) < 0 else { throw .plaintextOutOfRange }
     powerOfN(Hardened.self, workspace.root, into: workspace.power)
     pairs.leave(Hardened.self, workspace.power, message: workspace.sum, into: workspace.pair, workspace.scratch)
-    pairs.compose(workspace.pair, into: workspace.value)
+    pairs.compose(Hardened.self, workspace.pair, into: workspace.value, workspace.scratch)
     workspace.value.write(bigEndianBytes: ciphertextBytes, into: &output)
   }
 }

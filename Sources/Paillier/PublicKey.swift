@@ -172,7 +172,7 @@ public final class PublicKey {
     guard pairs.isUnit(root, temporary: workspace.temporary) else { throw .rootNotCoprime }
     powerOfN(Fast.self, root, into: workspace.power)
     pairs.leave(Fast.self, workspace.power, message: sum, into: workspace.pair, workspace.scratch)
-    pairs.compose(workspace.pair, into: workspace.value)
+    pairs.compose(Fast.self, workspace.pair, into: workspace.value, workspace.scratch)
   }
 
   private func read(sum: Span<UInt8>, root: Span<UInt8>) throws(PaillierError) {

@@ -125,7 +125,7 @@ public struct WeightedProduct: ~Copyable {
     let number = Limbs(count: 2 * key.pairs.count)
     if join(into: pair) {
       key.pairs.leave(Fast.self, pair, into: pair, scratch)
-      key.pairs.compose(pair, into: number)
+      key.pairs.compose(Fast.self, pair, into: number, scratch)
     } else {
       number.setWord(0, 1)
     }

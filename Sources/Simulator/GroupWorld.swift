@@ -16,6 +16,7 @@ public final class GroupWorld {
   static let tickMilliseconds: UInt64 = 100
   /// Datagrams move in rounds, of which a tick has this many.
   static let roundsPerTick = 4
+  static let roundMilliseconds = tickMilliseconds / UInt64(roundsPerTick)
   static let ticksPerPeriod = Int(periodSeconds * 1000 / tickMilliseconds)
   /// Longest delay of a datagram in rounds, and so the length of the calendar.
   static let horizon = 512
@@ -52,6 +53,8 @@ public final class GroupWorld {
   var outcome = GroupOutcome()
   var faultNumber = 0
   var tick = 0
+  /// The round within the tick.
+  private var part = 0
   var round = 0
   var isHealed = false
   /// Aggregators do not hear each other.
@@ -146,6 +149,7 @@ public final class GroupWorld {
     outcome = GroupOutcome()
     faultNumber = 0
     tick = 0
+    part = 0
     round = 0
     isHealed = false
     isMuted = false
@@ -249,10 +253,10 @@ public final class GroupWorld {
   }
 
   func now(_ party: Party) -> Instant {
-    let milliseconds = startMilliseconds + UInt64(tick) * Self.tickMilliseconds
-    let wall = UInt64(max(0, Int64(milliseconds) + party.clockOffset))
+    let passed = UInt64(tick) * Self.tickMilliseconds + UInt64(part) * Self.roundMilliseconds
+    let wall = UInt64(max(0, Int64(startMilliseconds + passed) + party.clockOffset))
     return Instant(
-      monotonic: MonotonicTime(nanoseconds: UInt64(tick) * Self.tickMilliseconds * 1_000_000),
+      monotonic: MonotonicTime(nanoseconds: passed * 1_000_000),
       wall: WallTime(nanoseconds: (party.clockState == .synchronised ? wall : 0) * 1_000_000), clock: party.clockState)
   }
 
@@ -376,6 +380,7 @@ public final class GroupWorld {
     if !isHealed { schedule.scenario == nil ? chaos() : arrange() }
     for party in parties where !party.isUp && !party.isLeft && tick >= party.restartAt { start(party) }
     for part in 0..<Self.roundsPerTick {
+      self.part = part
       round += 1
       let slot = round % Self.horizon
       if !calendar[slot].isEmpty {
@@ -392,10 +397,24 @@ public final class GroupWorld {
       }
       if part == 0 {
         for party in parties where party.isUp && tick >= party.pausedUntil { turn(party) }
+      } else {
+        for party in parties where party.aggregator != nil && tick >= party.pausedUntil { poll(party) }
       }
       if outcome.violation != nil { return }
     }
     tick += 1
+    part = 0
+  }
+
+  /// What the pacing held back may leave now, and records that did not come are asked for again; a turn does so too.
+  private func poll(_ party: Party) {
+    attempt(party) { () throws(PlatformError) in
+      guard let cell = party.aggregator else { return }
+      let now = self.now(party)
+      if let due = cell.node.nextPoll(after: now.monotonic), due <= now.monotonic {
+        cell.node.poll(at: now, via: &cell.host)
+      }
+    }
   }
 
   private func deliver(_ flight: Flight, to party: Party) {

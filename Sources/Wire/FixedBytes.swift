@@ -2,32 +2,54 @@
 public struct FixedBytes<let count: Int>: Hashable, Sendable, CustomStringConvertible {
   public var storage: InlineArray<count, UInt8>
 
-  @inlinable public init() { storage = InlineArray(repeating: 0) }
-  @inlinable public init(_ storage: InlineArray<count, UInt8>) { self.storage = storage }
+  @inlinable
+  public init() { storage = InlineArray(repeating: 0) }
+  @inlinable
+  public init(_ storage: InlineArray<count, UInt8>) { self.storage = storage }
 
   /// - Precondition: `bytes` has exactly `count` bytes.
-  @inlinable public init(copying bytes: Span<UInt8>) {
+  @inlinable
+  public init(copying bytes: Span<UInt8>) {
     precondition(bytes.count == count)
     storage = InlineArray { bytes[$0] }
   }
 
+  /// Exactly what `fill` writes, without a detour over the heap.
+  /// - Precondition: it writes `count` bytes.
+  @inlinable
+  public init(writing fill: (inout OutputSpan<UInt8>) -> Void) {
+    self.init()
+    withUnsafeMutableBytes(of: &storage) { bytes in
+      let buffer = bytes.bindMemory(to: UInt8.self)
+      // These bytes are ours until the call ends, and nothing in them needs to be destroyed.
+      var out = unsafe OutputSpan(buffer: buffer, initializedCount: 0)
+      fill(&out)
+      let written = unsafe out.finalize(for: buffer)
+      precondition(written == count)
+    }
+  }
+
   // Without the address of `self`, an optimised build takes the span of a copy that is gone when this returns.
+  @inlinable
   public var span: Span<UInt8> {
     @_addressableSelf @_lifetime(borrow self) borrowing get { storage.span }
   }
 
-  @inlinable public var isZero: Bool {
+  @inlinable
+  public var isZero: Bool {
     var all: UInt8 = 0
     for index in 0..<count { all |= storage[index] }
     return all == 0
   }
 
-  @inlinable public static func == (left: Self, right: Self) -> Bool {
+  @inlinable
+  public static func == (left: Self, right: Self) -> Bool {
     var difference: UInt8 = 0
     for index in 0..<count { difference |= left.storage[index] ^ right.storage[index] }
     return difference == 0
   }
 
+  @inlinable
   public func hash(into hasher: inout Hasher) {
     for index in 0..<count { hasher.combine(storage[index]) }
   }

@@ -1,14 +1,15 @@
 /// Reads the canonical encoding front to back: little-endian integers, fixed bytes, nothing optional.
 public struct WireReader: ~Escapable {
   @usableFromInline let bytes: Span<UInt8>
-  @usableFromInline var position = 0
-  @inlinable public var offset: Int { position }
+  @usableFromInline var place = 0
+  @inlinable public var offset: Int { place }
 
   @inlinable
   @_lifetime(copy bytes)
   public init(_ bytes: Span<UInt8>) { self.bytes = bytes }
 
-  @inlinable public var remaining: Int { bytes.count - position }
+  @inlinable
+  public var remaining: Int { bytes.count - place }
 
   /// - Throws: ``WireError/truncated(neededBytes:availableBytes:)``
   @inlinable
@@ -17,8 +18,8 @@ public struct WireReader: ~Escapable {
     let size = T.bitWidth / 8
     try need(size)
     var value: T = 0
-    for index in 0..<size { value |= T(truncatingIfNeeded: bytes[position + index]) << T(8 * index) }
-    position += size
+    for index in 0..<size { value |= T(truncatingIfNeeded: bytes[place + index]) << T(8 * index) }
+    place += size
     return value
   }
 
@@ -29,13 +30,13 @@ public struct WireReader: ~Escapable {
   }
 
   /// The next `count` bytes, still borrowed from the message.
-  @inlinable
   @_lifetime(copy self)
+  @inlinable
   @_lifetime(self: copy self)
   public mutating func readBytes(_ count: Int) throws(WireError) -> Span<UInt8> {
     try need(count)
-    let slice = bytes.extracting(position..<(position + count))
-    position += count
+    let slice = bytes.extracting(place..<(place + count))
+    place += count
     return slice
   }
 
@@ -44,10 +45,10 @@ public struct WireReader: ~Escapable {
   @_lifetime(self: copy self)
   public mutating func readZeros(_ count: Int) throws(WireError) {
     try need(count)
-    for index in 0..<count where bytes[position + index] != 0 {
-      throw .reservedBytesNotZero(offset: position + index)
+    for index in 0..<count where bytes[place + index] != 0 {
+      throw .reservedBytesNotZero(offset: place + index)
     }
-    position += count
+    place += count
   }
 
   /// Reads a tag of the format; ASCII.
@@ -55,16 +56,18 @@ public struct WireReader: ~Escapable {
   @_lifetime(self: copy self)
   public mutating func readTag(_ tag: StaticString) throws(WireError) {
     try need(tag.utf8CodeUnitCount)
-    for index in 0..<tag.utf8CodeUnitCount where bytes[position + index] != tag.utf8Start[index] { throw .wrongTag }
-    position += tag.utf8CodeUnitCount
+    for index in 0..<tag.utf8CodeUnitCount where bytes[place + index] != tag.utf8Start[index] { throw .wrongTag }
+    place += tag.utf8CodeUnitCount
   }
 
   /// - Throws: ``WireError/trailingBytes(_:)`` unless everything was read.
-  @inlinable public func expectEnd() throws(WireError) {
+  @inlinable
+  public func expectEnd() throws(WireError) {
     if remaining != 0 { throw .trailingBytes(remaining) }
   }
 
-  @inlinable func need(_ count: Int) throws(WireError) {
+  @inlinable
+  func need(_ count: Int) throws(WireError) {
     if count > remaining { throw .truncated(neededBytes: count, availableBytes: remaining) }
   }
 }

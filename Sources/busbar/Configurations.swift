@@ -78,6 +78,8 @@ struct CheckedNode {
   let genesis: Genesis
   /// What an aggregator keeps of its meters' records; it takes this much once, at the start. 0 for others.
   let recordStoreBytes: Int
+  /// Every store that is sized at start.
+  let memory: MemoryPlan
   /// What is missing now and may come.
   let warnings: [String]
 }
@@ -119,7 +121,8 @@ func check(_ node: LoadedNode) throws(Failure) -> CheckedNode {
     }
   }
   return CheckedNode(
-    name: name, genesis: genesis, recordStoreBytes: try recordStoreBytes(node, genesis),
+    name: name, genesis: genesis, recordStoreBytes: recordStoreBytes(node, genesis),
+    memory: try memoryPlan(node, genesis),
     warnings: warnings(configuration))
 }
 
@@ -157,18 +160,35 @@ private func party(
   }
 }
 
-private func recordStoreBytes(_ node: LoadedNode, _ genesis: Genesis) throws(Failure) -> Int {
+private func recordStoreBytes(_ node: LoadedNode, _ genesis: Genesis) -> Int {
   guard node.configuration.role == .aggregator else { return 0 }
   var records = 0
   for set in genesis.meters { records += set.count * Int(AggregatorNode.periodsKept) }
-  let bytes = records * (Record.fixedBytes + 2 * genesis.modulus.count)
-  if let board = node.board, bytes > Int(board.memoryBudgetMiB) << 20 {
-    throw wrong(
-      node.configuration, "board",
-      "records of \(bytes >> 20) MiB do not fit into the \(board.memoryBudgetMiB) MiB of \(board.name)")
-  }
-  return bytes
+  return records * (Record.fixedBytes + 2 * genesis.modulus.count)
 }
+
+/// - Throws: when the board's budget is less than what the node takes at start, with what `busbar` itself has resident.
+private func memoryPlan(_ node: LoadedNode, _ genesis: Genesis) throws(Failure) -> MemoryPlan {
+  let ciphertext = 2 * genesis.modulus.count
+  let machine = 2 * DatagramBatch.memoryBytes(datagramBytes: Sealer.maximumDatagramBytes)
+  let plan =
+    switch node.configuration.role {
+    case .aggregator: MemoryPlan.aggregator(genesis, ciphertextBytes: ciphertext, machineBytes: machine)
+    case .bookkeeper: MemoryPlan.bookkeeper(genesis, ciphertextBytes: ciphertext, machineBytes: machine)
+    case .meter: MemoryPlan.meter(genesis, ciphertextBytes: ciphertext, machineBytes: machine)
+    }
+  guard let board = node.board, plan.bytes + programBytes > Int(board.memoryBudgetMiB) << 20 else { return plan }
+  let largest = plan.stores.max { $0.bytes < $1.bytes }
+  throw wrong(
+    node.configuration, "board",
+    "\(kibibytes(plan.bytes)) KiB of stores and \(kibibytes(programBytes)) KiB of program do not fit into the "
+      + "\(board.memoryBudgetMiB) MiB of \(board.name); the largest store is \(kibibytes(largest?.bytes ?? 0)) KiB, "
+      + "\(largest?.name ?? "")")
+}
+
+/// The program, its libraries and its stack, as this very process has them.
+private var programBytes: Int { Int(max(0, ThisProcess.residentKilobytes)) * 1024 }
+private func kibibytes(_ bytes: Int) -> Int { (bytes + 1023) / 1024 }
 
 private func warnings(_ configuration: NodeConfiguration) -> [String] {
   switch configuration.source {
@@ -210,7 +230,10 @@ private func describeNode(_ path: String, _ json: Bool) throws(Failure) {
     printLine(
       "{\"kind\":\"node\",\"valid\":true,\"role\":\"\(configuration.role.rawValue)\",\"name\":\"\(checked.name)\","
         + "\"network\":\"\(checked.genesis.networkIdentifier)\",\"listen\":\"\(configuration.listen)\","
-        + "\"recordStoreBytes\":\(checked.recordStoreBytes),\"warnings\":\(checked.warnings.count)}")
+        + "\"recordStoreBytes\":\(checked.recordStoreBytes),\"storeBytes\":\(checked.memory.bytes),"
+        + "\"stores\":{"
+        + checked.memory.stores.map { "\"\($0.name)\":\($0.bytes)" }.joined(separator: ",") + "},"
+        + "\"warnings\":\(checked.warnings.count)}")
     return
   }
   printLine("\(path): a valid \(configuration.role.rawValue): \(checked.name) at \(configuration.listen)")
@@ -220,6 +243,10 @@ private func describeNode(_ path: String, _ json: Bool) throws(Failure) {
       "records of \(AggregatorNode.periodsKept) periods take \(checked.recordStoreBytes / 1024) KiB"
         + (node.board.map { " of the \($0.memoryBudgetMiB) MiB of \($0.name)" } ?? ""))
   }
+  for store in checked.memory.stores { printLine(aligned("\(kibibytes(store.bytes))", 8) + " KiB  " + store.name) }
+  printLine(
+    aligned("\(kibibytes(checked.memory.bytes))", 8) + " KiB  in all, and \(kibibytes(programBytes)) KiB of program"
+      + (node.board.map { ", of the \($0.memoryBudgetMiB) MiB of \($0.name)" } ?? ""))
   switch configuration.source {
   case .modbus(let map, .serial(let port), let unit, let baud, let parity):
     printLine("reads \(map) unit \(unit) on \(port), \(baud) baud, parity \(parity)")

@@ -2,7 +2,7 @@ import Configuration
 import HAL
 import LinuxPlatform
 
-private let version = "0.1.0"
+let version = "0.1.0"
 
 @c(busbar_main)
 func programMain(_ argumentCount: Int32, _ arguments: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>) -> Int32 {
@@ -66,6 +66,7 @@ private func perform(_ verb: Verb, _ arguments: Arguments) throws(Failure) -> In
   case "inspect": try inspect(arguments)
   case "verify": try verify(arguments)
   case "bench": try bench(arguments)
+  case "status": try status(arguments)
   default: throw unknown(verb.name)
   }
   return 0

@@ -15,13 +15,23 @@ import Wire
 /// A node's machine: its socket, its journal, its generator, its published folder.
 struct LinuxHost: ~Copyable, NodeHost {
   var socket: UDPSocket
+  var outgoing: DatagramBatch
   var journal: FileJournal
   var random = SecureRandom()
   let published: String?
 
-  mutating func send(_ datagram: Span<UInt8>, to endpoint: Endpoint) { try? socket.send(datagram, to: endpoint) }
+  mutating func send(_ datagram: Span<UInt8>, to endpoint: Endpoint) {
+    if outgoing.isFull { flush() }
+    outgoing.append(to: endpoint) { out in out.write(datagram) }
+  }
+  /// Sends what waits; a socket that fails altogether fails again when it is read, which stops the node.
+  mutating func flush() { try? outgoing.flush(by: socket) }
   mutating func append(_ entry: Span<UInt8>) throws(PlatformError) { try journal.append(entry) }
-  mutating func sync() throws(PlatformError) { try journal.sync() }
+  mutating func sync() throws(PlatformError) {
+    // What was sent before does not wait for the disk.
+    flush()
+    try journal.sync()
+  }
   mutating func publish(
     _ kind: Publication, period: Period, owner: ReplicaIndex, _ bytes: Span<UInt8>
   ) throws(PlatformError) {
@@ -70,22 +80,36 @@ func run(_ node: LoadedNode) throws(Failure) {
     try journal.append(bootEntry.span)
     try journal.sync()
     var host = LinuxHost(
-      socket: try UDPSocket(bindingTo: configuration.listen), journal: journal, published: configuration.published)
+      socket: try UDPSocket(bindingTo: configuration.listen),
+      outgoing: try DatagramBatch(datagramBytes: Sealer.maximumDatagramBytes), journal: journal,
+      published: configuration.published)
     let sealer = Sealer(
       identifier: identifier(configuration).rawValue, agreementKey: AgreementKey(seed: identity.agreementSeed),
       bootCounter: counter, previousBootCounter: boot.last, networkIdentifier: genesis.networkIdentifier,
       epoch: genesis.epoch,
       peers: peers(configuration, genesis))
     let signer = SigningKey(seed: identity.signingSeed)
+    let startedAt = clock.monotonic()
+    let told = StatusPlace(folder: configuration.data, node: checked.name)
     switch configuration.role {
     case .aggregator:
       var node = AggregatorNode(
         genesis: genesis, key: publicKey, index: ReplicaIndex(configuration.index), signer: signer, sealer: sealer)
       for entry in entries { node.restore(entry.span) }
-      try loop(&host, clock) { (datagram, endpoint, now, host) throws(PlatformError) in
+      try loop(&host, clock, told) { (datagram, endpoint, now, host) throws(PlatformError) in
         try node.receive(datagram, from: endpoint, at: now, via: &host)
+      } poll: { (now, host) in
+        if let due = node.nextPoll(after: now.monotonic), due <= now.monotonic { node.poll(at: now, via: &host) }
+        return node.nextPoll(after: now.monotonic)
       } tick: { (now, host) throws(PlatformError) in
         try node.tick(at: now, via: &host)
+      } tell: { (now, machine, metrics) in
+        var peers: [PeerStatistics] = []
+        for place in 0..<node.peerCount { peers.append(node.peerStatistics(place)) }
+        metrics.add(
+          role: "aggregator", version: version, startedAt: startedAt, now: now,
+          isSynchronised: now.clock == .synchronised, node.linkStatistics, peers: peers, machine: machine)
+        node.tell(&metrics)
       }
     case .bookkeeper:
       let key: PrivateKey
@@ -94,10 +118,17 @@ func run(_ node: LoadedNode) throws(Failure) {
       }
       var node = BookkeeperNode(genesis: genesis, key: key, signer: signer, sealer: sealer)
       for entry in entries { node.restore(entry.span) }
-      try loop(&host, clock) { (datagram, endpoint, _, host) throws(PlatformError) in
+      try loop(&host, clock, told) { (datagram, endpoint, _, host) throws(PlatformError) in
         try node.receive(datagram, from: endpoint, via: &host)
       } tick: { (now, host) throws(PlatformError) in
         try node.tick(at: now, via: &host)
+      } tell: { (now, machine, metrics) in
+        var peers: [PeerStatistics] = []
+        for place in 0..<node.peerCount { peers.append(node.peerStatistics(place)) }
+        metrics.add(
+          role: "bookkeeper", version: version, startedAt: startedAt, now: now,
+          isSynchronised: now.clock == .synchronised, node.linkStatistics, peers: peers, machine: machine)
+        node.tell(&metrics)
       }
     case .meter:
       var node = MeterNode(
@@ -108,11 +139,18 @@ func run(_ node: LoadedNode) throws(Failure) {
       for entry in entries { node.restore(entry.span) }
       var reader = try EnergyReader(configuration, clock, resumingFrom: node.latest)
       var state = ""
-      try loop(&host, clock) { (datagram, endpoint, _, host) throws(PlatformError) in
+      var readAt: MonotonicTime?
+      var deviceFailures: UInt64 = 0
+      try loop(&host, clock, told) { (datagram, endpoint, _, host) throws(PlatformError) in
         try node.receive(datagram, from: endpoint, via: &host)
       } tick: { (now, host) throws(PlatformError) in
-        if let period = node.needsClosing(at: now), let registers = reader.read() {
-          try node.close(period, registers, via: &host)
+        if let period = node.needsClosing(at: now) {
+          if let registers = reader.read() {
+            readAt = now.monotonic
+            try node.close(period, registers, via: &host)
+          } else {
+            deviceFailures += 1
+          }
         }
         try node.tick(at: now, via: &host)
         let newState = describe(node)
@@ -120,6 +158,19 @@ func run(_ node: LoadedNode) throws(Failure) {
           state = newState
           let text = Array(state.utf8)
           try Files.replace(configuration.data + "/state", with: text.span, mode: 0o600)
+        }
+      } tell: { (now, machine, metrics) in
+        var peers: [PeerStatistics] = []
+        for place in 0..<node.peerCount { peers.append(node.peerStatistics(place)) }
+        metrics.add(
+          role: "meter", version: version, startedAt: startedAt, now: now,
+          isSynchronised: now.clock == .synchronised, node.linkStatistics, peers: peers, machine: machine)
+        node.tell(&metrics)
+        metrics.counter("device_read_failures", "Reads of the meter that failed.", deviceFailures)
+        if let readAt {
+          metrics.gauge(
+            "device_last_read_age_seconds", "Since the meter was last read; absent before the first time.",
+            decimal(now.monotonic.milliseconds(since: readAt), places: 3))
         }
       }
     }
@@ -186,30 +237,81 @@ private func peers(_ configuration: NodeConfiguration, _ genesis: Genesis) -> [P
   return result
 }
 
+/// Where a node's own numbers go: a socket, and a file for Prometheus' node exporter.
+struct StatusPlace {
+  static let socketName = "status.socket"
+  /// How often the file is written. It is not synced: it is worth nothing after a crash.
+  static let fileMilliseconds: UInt64 = 5000
+  let folder: String
+  let node: String
+  var file: String { "\(folder)/\(node).prom" }
+}
+
 private func loop(
-  _ host: inout LinuxHost, _ clock: LinuxClock,
+  _ host: inout LinuxHost, _ clock: LinuxClock, _ place: StatusPlace,
   receive: (Span<UInt8>, Endpoint, Instant, inout LinuxHost) throws(PlatformError) -> Void,
-  tick: (Instant, inout LinuxHost) throws(PlatformError) -> Void
+  poll: (Instant, inout LinuxHost) -> MonotonicTime? = { _, _ in nil },
+  tick: (Instant, inout LinuxHost) throws(PlatformError) -> Void,
+  tell: (Instant, MachineStatistics, inout Metrics) -> Void
 ) throws(PlatformError) {
-  var buffer = ByteBuffer(capacity: Sealer.maximumDatagramBytes)
+  let status = try LocalListener(folder: place.folder, name: StatusPlace.socketName)
+  var incoming = try DatagramBatch(datagramBytes: Sealer.maximumDatagramBytes)
+  var events = try EventLoop()
+  try events.add(host.socket.fileDescriptor, tag: 0)
+  try events.add(status.fileDescriptor, tag: 1)
+  var nextFile = clock.monotonic()
   var nextTick = clock.monotonic()
+  var nextPoll: MonotonicTime?
   while !ThisProcess.isTerminated {
-    waitForInput(on: [host.socket.fileDescriptor], until: nextTick)
-    // At most this many datagrams between two ticks: a flood must not stop time.
-    for _ in 0..<256 {
-      var endpoint: Endpoint?
-      var failure: PlatformError?
-      buffer.replace { out in
-        do throws(PlatformError) { endpoint = try host.socket.receive(into: &out) } catch { failure = error }
-      }
-      if let failure { throw failure }
-      guard let endpoint else { break }
-      try receive(buffer.span, endpoint, now(clock), &host)
+    let ready = try events.wait(until: min(nextTick, nextPoll ?? nextTick))
+    if ready & 2 != 0 {
+      status.answer { Array(metrics(place, now(clock), host, incoming, tell).json.utf8) }
     }
-    guard clock.monotonic() >= nextTick else { continue }
-    try tick(now(clock), &host)
-    nextTick = clock.monotonic().adding(milliseconds: 100)
+    // At most this many batches between two ticks: a flood must not stop time.
+    for _ in 0..<8 {
+      try incoming.receive(from: host.socket)
+      let moment = now(clock)
+      for place in 0..<incoming.count {
+        try receive(incoming.datagram(place), incoming.source(place), moment, &host)
+      }
+      guard incoming.count == DatagramBatch.slots else { break }
+    }
+    if clock.monotonic() >= nextTick {
+      try tick(now(clock), &host)
+      nextTick = clock.monotonic().adding(milliseconds: 100)
+      if nextTick >= nextFile {
+        nextFile = clock.monotonic().adding(milliseconds: StatusPlace.fileMilliseconds)
+        writeFile(place, metrics(place, now(clock), host, incoming, tell))
+      }
+    }
+    nextPoll = poll(now(clock), &host)
+    host.flush()
   }
+  writeFile(place, metrics(place, now(clock), host, incoming, tell))
+  try? Files.remove("\(place.folder)/\(StatusPlace.socketName)")
+}
+
+private func metrics(
+  _ place: StatusPlace, _ now: Instant, _ host: borrowing LinuxHost, _ incoming: borrowing DatagramBatch,
+  _ tell: (Instant, MachineStatistics, inout Metrics) -> Void
+) -> Metrics {
+  var machine = MachineStatistics()
+  machine.lostDatagrams = host.outgoing.lostCount
+  machine.unsendableDatagrams = host.outgoing.unsendableCount
+  machine.oversizedDatagrams = incoming.oversizedCount
+  machine.sendHighWater = host.outgoing.highWater
+  machine.receiveHighWater = incoming.highWater
+  machine.residentKilobytes = ThisProcess.residentKilobytes
+  machine.peakResidentKilobytes = ThisProcess.peakResidentKilobytes
+  var metrics = Metrics(node: place.node)
+  tell(now, machine, &metrics)
+  return metrics
+}
+
+/// A full disk must not stop a node for a file that only tells of it: the journal decides that.
+private func writeFile(_ place: StatusPlace, _ metrics: Metrics) {
+  let text = Array(metrics.prometheus.utf8)
+  try? Files.replace(place.file, with: text.span, isDurable: false)
 }
 
 private func now(_ clock: LinuxClock) -> Instant {

@@ -47,7 +47,7 @@ struct Bench<Profile: ArithmeticProfile>: ~Copyable {
 
   func leave(_ pair: borrowing Limbs) -> Integer {
     pairs.leave(Profile.self, pair, into: pair, scratch)
-    pairs.compose(pair, into: value)
+    pairs.compose(Profile.self, pair, into: value, scratch)
     return value.integer()
   }
 
@@ -63,7 +63,7 @@ struct Bench<Profile: ArithmeticProfile>: ~Copyable {
     let squared = leave(y).compared(to: a.times(a).modulo(square)) == 0
     let message = b.modulo(m)
     pairs.leave(Profile.self, x, message: Limbs(message, count: pairs.count), into: y, scratch)
-    pairs.compose(y, into: value)
+    pairs.compose(Profile.self, y, into: value, scratch)
     let put = message.times(m).plus(Integer(1)).times(a).modulo(square)
     let messaged = value.integer().compared(to: put) == 0
     let limbs = Limbs(exponent, count: max(1, (exponent.bitWidth + 63) / 64 * (64 / Limbs.bits)))
@@ -83,14 +83,16 @@ struct Bench<Profile: ArithmeticProfile>: ~Copyable {
 
 @Suite("Digit pairs (paillier.md §3.4)")
 struct PairModulusTests {
-  /// Odd moduli of every kind: tiny, with a full top limb, all ones, one bit over a limb boundary.
+  /// Odd moduli of every kind: tiny, with a full top limb, all ones, one bit over a limb boundary; of odd and even numbers
+  /// of limbs, up to where hardened products are split twice.
   static func moduli() -> [[UInt8]] {
     var generator = TestGenerator(state: 1)
     var result: [[UInt8]] = [[3], [77], [0xFF, 0xFF], [UInt8](repeating: 0xFF, count: 8)]
-    for bits in [31, 32, 33, 63, 64, 65, 127, 128, 129, 512, 1024, 1000, 2048, 3072] {
-      for shape in 0..<2 {
+    for bits in [31, 32, 33, 63, 64, 65, 127, 128, 129, 512, 1024, 1000, 1664, 1728, 2048, 3072, 4096] {
+      for shape in 0..<3 {
         var bytes = [UInt8](repeating: 0, count: (bits + 7) / 8)
-        for index in bytes.indices { bytes[index] = shape == 0 ? UInt8(truncatingIfNeeded: generator.next()) : 0 }
+        if shape == 0 { for index in bytes.indices { bytes[index] = UInt8(truncatingIfNeeded: generator.next()) } }
+        if shape == 2 { for index in bytes.indices { bytes[index] = 0xFF } }
         let top = (bits - 1) % 8
         bytes[0] &= UInt8((2 << top) - 1)
         bytes[0] |= UInt8(1 << top)

@@ -11,6 +11,7 @@ import os
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -21,7 +22,7 @@ BUSBAR = ""
 DEMO = ""
 SCRATCH = ""
 VERBS = ["demo", "provision", "keygen", "check-config", "run", "read", "scan", "dump", "limit", "capture", "replay",
-         "simulate-bus", "doctor", "inspect", "verify", "bench", "version"]
+         "simulate-bus", "doctor", "inspect", "verify", "bench", "status", "version"]
 TOPOLOGY = """[group]
 aggregators = 4
 metersPerSet = 5
@@ -308,6 +309,24 @@ class Configurations(CommandLine):
                           self.succeeds("check-config", f"{DEMO}/{name}/node.ini"))
         self.assertIn("records of 8 periods take 208 KiB",
                       self.succeeds("check-config", f"{DEMO}/aggregator-1/node.ini"))
+
+    def test_every_store_is_named_and_they_add_up(self):
+        for name, most in [("aggregator-1", 64), ("bookkeeper-1", 32), ("meter-1", 16)]:
+            checked = json.loads(self.succeeds("check-config", f"{DEMO}/{name}/node.ini", "--json"))
+            self.assertEqual(sum(checked["stores"].values()), checked["storeBytes"])
+            self.assertTrue(all(value > 0 for value in checked["stores"].values()))
+            self.assertLess(checked["storeBytes"], most << 20)
+            text = self.succeeds("check-config", f"{DEMO}/{name}/node.ini")
+            for store in checked["stores"]:
+                self.assertIn(store, text)
+
+    def test_a_board_that_is_too_small_is_refused_with_the_numbers(self):
+        board = self.write("board.ini", "[board]\nname = tiny\ntarget = host\nmemoryBudgetMiB = 1\n[serial]\n"
+                           "port = /dev/ttyUSB0\n[sysfs]\nroot = /sys\n")
+        text = open(f"{DEMO}/aggregator-1/node.ini").read().replace("[node]", f"[node]\nboard = {board}")
+        line = self.fails(78, "check-config", self.write("node.ini", text))
+        self.assertRegex(line, r"\d+ KiB of stores and \d+ KiB of program do not fit into the 1 MiB of tiny; the largest "
+                               r"store is \d+ KiB, \w+")
 
     def test_what_the_parser_refuses(self):
         for key, message, replace in [
@@ -780,6 +799,75 @@ class Bus(CommandLine):
         self.assertIn(self.path("none"), result.stderr)
 
 
+class Status(CommandLine):
+    def names(self):
+        return [name for name in sorted(os.listdir(DEMO)) if os.path.exists(f"{DEMO}/{name}/node.ini")]
+
+    def test_every_node_left_a_file_that_prometheus_reads(self):
+        self.assertEqual(len(self.names()), 33)
+        for name in self.names():
+            with self.subTest(node=name):
+                text = open(f"{DEMO}/{name}/{name}.prom").read()
+                check = subprocess.run(["promtool", "check", "metrics"], input=text, capture_output=True, text=True,
+                                       timeout=20)
+                self.assertEqual((check.returncode, check.stdout, check.stderr), (0, "", ""))
+                self.assertIn(f'node="{name}"', text)
+                self.assertIn("busbar_packets_received_total", text)
+                self.assertNotIn("\nbusbar_packets_received_total 0\n", text)
+
+    def test_promtool_would_find_a_wrong_file(self):
+        text = open(f"{DEMO}/meter-1/meter-1.prom").read().replace("# TYPE busbar_uptime_seconds gauge", "# TYPE x y")
+        check = subprocess.run(["promtool", "check", "metrics"], input=text, capture_output=True, text=True, timeout=20)
+        self.assertNotEqual(check.returncode, 0)
+
+    def test_decisions_are_a_histogram(self):
+        text = open(f"{DEMO}/aggregator-1/aggregator-1.prom").read()
+        counts = [int(n) for n in re.findall(r'busbar_decision_latency_seconds_bucket\{le="[^"]+"\} (\d+)', text)]
+        self.assertEqual(len(counts), 11)
+        self.assertEqual(counts, sorted(counts))
+        decided = sum(int(n) for n in re.findall(r'busbar_instances_decided_total\{outcome="\w+"\} (\d+)', text))
+        self.assertEqual(counts[-1], decided)
+        self.assertGreaterEqual(decided, 4)
+
+    def test_a_node_that_does_not_run_says_nothing(self):
+        line = self.fails(1, "status", self.folder)
+        self.assertIn("no node runs there", line)
+        # A node that was killed leaves its socket; nobody listens at it.
+        with socket.socket(socket.AF_UNIX) as left:
+            left.bind(self.path("status.socket"))
+        self.assertIn("no node runs there", self.fails(1, "status", self.folder))
+        line = self.fails(1, "status", f"{DEMO}/bookkeeper-1")
+        self.assertIn("no node runs there", line)
+
+    def test_a_running_node_answers(self):
+        # On a copy: other tests look at what the demo left.
+        folder = self.path("bookkeeper-1")
+        shutil.copytree(f"{DEMO}/bookkeeper-1", folder)
+        text = open(f"{folder}/node.ini").read().replace(f"{DEMO}/bookkeeper-1", folder)
+        open(f"{folder}/node.ini", "w").write(text)
+        node = subprocess.Popen([BUSBAR, "run", "--config", f"{folder}/node.ini"], stdout=subprocess.PIPE,
+                                stderr=subprocess.PIPE, text=True)
+        try:
+            for _ in range(200):
+                answer = busbar("status", folder, "--json")
+                if answer.returncode == 0:
+                    break
+                time.sleep(0.05)
+            self.assertEqual(answer.returncode, 0, answer.stderr)
+            status = json.loads(answer.stdout)
+            self.assertEqual(status["node"], "bookkeeper-1")
+            self.assertEqual(status["metrics"]["busbar_clock_synchronised"], 1)
+            lines = busbar("status", folder).stdout.splitlines()
+            names = {line.rsplit(None, 1)[0].strip() for line in lines}
+            self.assertEqual(names, set(status["metrics"]))
+            mode = os.stat(f"{folder}/status.socket").st_mode
+            self.assertEqual(mode & 0o777, 0o600)
+        finally:
+            node.terminate()
+            node.communicate(timeout=20)
+        self.assertEqual(node.returncode, 0)
+
+
 class Demo(CommandLine):
     def test_a_folder_that_is_there_is_not_touched(self):
         line = self.fails(1, "demo", "--data", self.folder, "--json")
@@ -828,7 +916,7 @@ def main():
         DEMO = os.path.join(SCRATCH, "demo")
         given = sys.argv[2] if len(sys.argv) == 3 else None
         if given:
-            shutil.copytree(given, DEMO, symlinks=True)
+            shutil.copytree(given, DEMO, symlinks=True, ignore=shutil.ignore_patterns("status.socket"))
             # Its configurations name the folder it was made in.
             old = re.search(r"^genesis = (.*)/genesis\.bin$", open(f"{DEMO}/meter-1/node.ini").read(), re.M).group(1)
             for name in os.listdir(DEMO):

@@ -131,8 +131,10 @@ struct SerialPortTests {
 }
 
 @Suite("hwmon over a fake tree (Documentation/hwmon/sysfs-interface)")
-struct SysfsMeterTests {
+final class SysfsMeterTests {
   let root: String
+
+  deinit { try? FileManager.default.removeItem(atPath: root) }
 
   init() throws {
     root = NSTemporaryDirectory() + "hwmon-" + UUID().uuidString
@@ -217,6 +219,7 @@ private final class PluggedBench: @unchecked Sendable {
   func stop() {
     lock.withLock { isRunning = false }
     done.wait()
+    try? FileManager.default.removeItem(atPath: link)
   }
 
   /// Each cycle serves a few requests, then the plug is pulled, at times in the middle of an answer.

@@ -224,7 +224,7 @@ struct BadRecordTests {
     everyone.storage[0] = 7
     let want = Want(
       object: .records, owner: ReplicaIndex(0), meter: MeterIndex(0), period: Period(1001), missing: everyone)
-    rogue.send(.want, [UInt8](capacity: 80) { out in want.encode(into: &out) }, toAggregator: 1)
+    rogue.send(.want, [UInt8](capacity: Want.encodedBytes) { out in want.encode(into: &out) }, toAggregator: 1)
     group.step()
     rogue.listen()
     #expect(group.aggregators[1]!.drops(.notAllowed) == 1)
@@ -239,7 +239,7 @@ struct BadRecordTests {
       let want = Want(
         object: .proof, owner: ReplicaIndex(0), meter: MeterIndex(UInt16(meter)), period: Period(0),
         missing: FixedBytes())
-      rogue.send(.want, [UInt8](capacity: 80) { out in want.encode(into: &out) }, toAggregator: 1)
+      rogue.send(.want, [UInt8](capacity: Want.encodedBytes) { out in want.encode(into: &out) }, toAggregator: 1)
       group.step()
       rogue.listen()
       #expect(rogue.heard.contains { $0.type == .proof } == isOwn)

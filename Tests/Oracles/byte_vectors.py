@@ -162,7 +162,7 @@ def packet(kind, body, sender, receiver, sequence):
 
 
 def packets(out):
-    want = struct.pack("<BxHH2xQ64s", 3, 4, 5, 6, pattern(0, 64))
+    want = struct.pack("<BxHH2xQ64sQQI4x", 3, 4, 5, 6, pattern(0, 64), 7, 8, 9)
     out("packetHeader", packet_header(WANT, want, 1, 2, 9, 3))
     out("want", want)
     out("chunk", struct.pack("<BxHHHQI4x", 2, 4, 1, 2, 6, 1034))

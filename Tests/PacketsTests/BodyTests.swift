@@ -11,12 +11,12 @@ enum Body: String, CaseIterable, Sendable {
     [UInt8](capacity: 128) { out in
       switch self {
       case .packetHeader:
-        PacketHeader(type: .want, bodyLength: 80, sender: 1, receiver: 2, bootCounter: 9, packetSequence: 3)
+        PacketHeader(type: .want, bodyLength: 104, sender: 1, receiver: 2, bootCounter: 9, packetSequence: 3)
           .encode(into: &out)
       case .want:
         Want(
           object: .records, owner: ReplicaIndex(4), meter: MeterIndex(5), period: Period(6),
-          missing: FixedBytes(InlineArray { UInt8($0) })
+          missing: FixedBytes(InlineArray { UInt8($0) }), highestSequence: 7, receivedCount: 8, heldMicroseconds: 9
         ).encode(into: &out)
       case .chunk:
         Chunk(object: .product, owner: ReplicaIndex(4), index: 1, total: 2, period: Period(6), objectLength: 1034)
@@ -86,7 +86,7 @@ struct BodyTests {
       if let again = body.reencoded(damaged) { #expect(again == damaged, "bit \(bit)") } else { refused += 1 }
     }
     // Version, reserved bytes, and the bits that lead out of a kind's range.
-    let reserved = [Body.packetHeader: 8 + 32 + 64, .want: 8 + 16, .chunk: 8 + 32, .proof: 0][body] ?? 0
+    let reserved = [Body.packetHeader: 8 + 32 + 64, .want: 8 + 16 + 32, .chunk: 8 + 32, .proof: 0][body] ?? 0
     #expect(refused >= reserved && refused <= reserved + 16)
   }
 

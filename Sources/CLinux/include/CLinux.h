@@ -3,10 +3,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "batch.h"
 #include "serial.h"
 
 // Time, nanoseconds.
 uint64_t busbar_clock_boot(void);
+uint64_t busbar_clock_thread(void);          // CPU time of this thread
 uint64_t busbar_clock_wall(void);
 int busbar_clock_synchronised(void);
 void busbar_sleep_until(uint64_t boot_nanoseconds);
@@ -67,3 +69,8 @@ const char *busbar_environment(const char *name); // NULL when it is not set
 void busbar_exit(int status);
 
 enum { BUSBAR_SIGTERM = 15, BUSBAR_SIGKILL = 9, BUSBAR_SIGSTOP = 19, BUSBAR_SIGCONT = 18, BUSBAR_EAGAIN = 11 };
+
+// A stream socket in a folder, for this user's programs. The folder's path may be longer than an address holds.
+int busbar_local_listen(const char *folder, const char *name);  // replaces what an earlier run left there
+int busbar_local_connect(const char *folder, const char *name);
+int busbar_local_accept(int fd);            // does not wait: -EAGAIN when nobody is there

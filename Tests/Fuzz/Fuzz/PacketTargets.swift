@@ -9,12 +9,13 @@ func packetTargets() -> [FuzzTarget] {
   var raw: [[UInt8]] = talk.seen.map { [0] + $0 }
   raw += [[1, 5, 1, 2, 3], [2, 40, 0, 1], [3, 30, 0]]
   let want = Want(
-    object: .records, owner: ReplicaIndex(4), meter: MeterIndex(5), period: Period(6), missing: FixedBytes())
+    object: .records, owner: ReplicaIndex(4), meter: MeterIndex(5), period: Period(6), missing: FixedBytes(),
+    highestSequence: 7, receivedCount: 8, heldMicroseconds: 9)
   let chunk = Chunk(object: .product, owner: ReplicaIndex(4), index: 1, total: 2, period: Period(6), objectLength: 1034)
   let proof = InclusionProof(
     owner: ReplicaIndex(4), meter: MeterIndex(5), leafIndex: 2, siblingCount: 1, from: Period(5), through: Period(6),
     ciphertextHash: Digest(), closing: FixedBytes())
-  let header = PacketHeader(type: .want, bodyLength: 80, sender: 1, receiver: 2, bootCounter: 9, packetSequence: 3)
+  let header = PacketHeader(type: .want, bodyLength: 104, sender: 1, receiver: 2, bootCounter: 9, packetSequence: 3)
   return [
     FuzzTarget("packet", maximumBytes: 1300, seeds: raw, run: talk.run),
     FuzzTarget("packet-header", maximumBytes: 64, seeds: [[UInt8](capacity: 128) { header.encode(into: &$0) }]) {

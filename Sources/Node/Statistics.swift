@@ -1,0 +1,101 @@
+import Aggregation
+import Consensus
+import HAL
+import Packets
+import Units
+import Wire
+
+/// How often durations fell below each of some bounds. Fixed, so that every node's files can be added up.
+public struct LatencyHistogram: Sendable {
+  public static let count = 10
+  /// Milliseconds; beyond the last is one more place.
+  public static let bounds: InlineArray<10, UInt64> = [
+    100, 200, 500, 1000, 2000, 5000, 10_000, 30_000, 60_000, 300_000,
+  ]
+  public private(set) var counts = InlineArray<11, UInt64>(repeating: 0)
+  public private(set) var sumMilliseconds: UInt64 = 0
+  public private(set) var total: UInt64 = 0
+
+  public init() {}
+
+  public mutating func add(milliseconds: UInt64) {
+    var place = 0
+    while place < Self.count, milliseconds > Self.bounds[place] { place += 1 }
+    counts[place] += 1
+    sumMilliseconds &+= milliseconds
+    total += 1
+  }
+}
+
+/// What a node can say about its packets.
+public struct LinkStatistics: Sendable {
+  public var sentPackets: UInt64
+  public var sentBytes: UInt64
+  public var receivedPackets: UInt64
+  public var receivedBytes: UInt64
+  public var drops: InlineArray<14, UInt64>
+  public var bootCounter: UInt64
+  /// Records sent to other members, those of them sent again, and those refused.
+  public var transfersSent: UInt64
+  public var transfersRepeated: UInt64
+  public var transfersRefused: UInt64
+  /// Most records owed at once.
+  public var owedHighWater: UInt64
+}
+
+/// When a peer was last heard under its seal.
+public struct PeerStatistics: Sendable {
+  public var identifier: UInt32
+  /// Nil when it was not heard in this run.
+  public var heardAt: MonotonicTime?
+  public var isSilenced: Bool
+}
+
+extension PacketLink {
+  var statistics: LinkStatistics {
+    LinkStatistics(
+      sentPackets: sentPackets, sentBytes: sentBytes, receivedPackets: receivedPackets, receivedBytes: receivedBytes,
+      drops: sealer.drops, bootCounter: sealer.bootCounter, transfersSent: transfers.sentCount,
+      transfersRepeated: transfers.repeatedCount, transfersRefused: transfers.refusedCount,
+      owedHighWater: transfers.owedHighWater)
+  }
+
+  /// - Parameter place: below ``peerCount``
+  func peerStatistics(_ place: Int) -> PeerStatistics {
+    let identifier = sealer.peers[place].identifier
+    let isHeard = sealer.peers[place].receivedCount > 0
+    return PeerStatistics(
+      identifier: identifier, heardAt: isHeard ? sealer.peers[place].heardAt : nil,
+      isSilenced: sealer.isSilenced(place))
+  }
+}
+
+extension AggregatorNode {
+  public var linkStatistics: LinkStatistics { link.statistics }
+  public var peerCount: Int { link.sealer.peers.count }
+  public func peerStatistics(_ place: Int) -> PeerStatistics { link.peerStatistics(place) }
+  public var members: UInt16 { genesis.members }
+
+  /// Period of the set's last certified value; 0 before the first.
+  public func headPeriod(_ owner: ReplicaIndex) -> Period { sets[Int(owner.rawValue)].headPeriod }
+
+  /// Meters of the set that the last decided value went without.
+  public func missingMeters(_ owner: ReplicaIndex) -> UInt16 {
+    guard let header = existingSlot(owner, headPeriod(owner))?.header else { return 0 }
+    return genesis.meterCount(of: owner) - min(genesis.meterCount(of: owner), header.count)
+  }
+}
+
+extension MeterNode {
+  public var linkStatistics: LinkStatistics { link.statistics }
+  public var peerCount: Int { link.sealer.peers.count }
+  public func peerStatistics(_ place: Int) -> PeerStatistics { link.peerStatistics(place) }
+  public var outstandingCount: Int { outstanding.count }
+}
+
+extension BookkeeperNode {
+  public var linkStatistics: LinkStatistics { link.statistics }
+  public var peerCount: Int { link.sealer.peers.count }
+  public func peerStatistics(_ place: Int) -> PeerStatistics { link.peerStatistics(place) }
+  public var unpublishedCount: Int { entries.count { !$0.isPublished } }
+}

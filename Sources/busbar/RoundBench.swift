@@ -1,0 +1,407 @@
+import Aggregation
+import BigInteger
+import Consensus
+import Cryptography
+import HAL
+import LinuxPlatform
+import Node
+import Packets
+import Paillier
+import Units
+import Wire
+
+/// One period of one aggregator that certifies everything: every meter's record, every set's proposal and every vote arrive
+/// as sealed packets, and the real node takes them. CPU time of that, and of its parts done alone in the same run.
+struct RoundBench {
+  let members: Int
+  let metersPerSet: Int
+  let bits: Int
+  let json: Bool
+
+  /// The node under test; the others are played.
+  private static let own = 0
+  private static let period = Period(1001)
+  private static let seconds: UInt64 = 900
+
+  /// Takes what the node sends and keeps the STATUS packets, by the port they go to.
+  private struct Host: ~Copyable, NodeHost {
+    var random = SecureRandom()
+    var statuses: [[UInt8]]
+    var sent: UInt64 = 0
+    var sentBytes: UInt64 = 0
+    var journalBytes: UInt64 = 0
+    var published = 0
+
+    init(members: Int) { statuses = Array(repeating: [], count: members) }
+    mutating func send(_ datagram: Span<UInt8>, to endpoint: Endpoint) {
+      sent += 1
+      sentBytes += UInt64(datagram.count)
+      if datagram[1] == PacketType.status.rawValue, Int(endpoint.port) < statuses.count {
+        statuses[Int(endpoint.port)] = [UInt8](copying: datagram)
+      }
+    }
+    mutating func append(_ entry: Span<UInt8>) throws(PlatformError) { journalBytes += UInt64(entry.count) }
+    mutating func sync() throws(PlatformError) {}
+    mutating func publish(
+      _ kind: Publication, period: Period, owner: ReplicaIndex, _ bytes: Span<UInt8>
+    ) throws(PlatformError) { published += 1 }
+  }
+
+  /// One of the others. A class, so that an array can hold it.
+  private final class Member {
+    let signer: SigningKey
+    var sealer: Sealer
+    init(_ signer: consuming SigningKey, _ sealer: consuming Sealer) {
+      self.signer = signer
+      self.sealer = sealer
+    }
+  }
+
+  /// Nanoseconds of CPU.
+  private struct Parts {
+    var records: UInt64 = 0
+    var proposals: UInt64 = 0
+    var votes: UInt64 = 0
+    var verify: UInt64 = 0
+    var product: UInt64 = 0
+    var validate: UInt64 = 0
+    var packets: UInt64 = 0
+    var hash: UInt64 = 0
+    var voteSignatures: UInt64 = 0
+    var baselineVerify: UInt64 = 0
+    var baselineMultiply: UInt64 = 0
+    var total: UInt64 { records + proposals + votes }
+    var baseline: UInt64 { baselineVerify + baselineMultiply }
+  }
+
+  private static func seed(_ kind: UInt8, _ number: Int) -> SecretBytes {
+    var bytes = FixedBytes<32> { out in
+      out.write(kind)
+      out.write(UInt64(number))
+      out.writeZeros(23)
+    }
+    return SecretBytes(taking: &bytes)
+  }
+  private static func signer(_ kind: UInt8, _ number: Int) -> SigningKey { SigningKey(seed: seed(kind, number)) }
+  private static func agreement(_ kind: UInt8, _ number: Int) -> AgreementKey {
+    AgreementKey(seed: seed(kind + 100, number))
+  }
+  /// Everything about these keys is public: they seal and sign nothing but this measurement.
+  private static func party(_ kind: UInt8, _ number: Int) -> PartyKeys {
+    let signer = signer(kind, number)
+    let agreement = agreement(kind, number)
+    return PartyKeys(verificationKey: signer.verificationKey, agreementKey: agreement.publicKey)
+  }
+  private static func endpoint(_ member: Int) -> Endpoint { Endpoint(ipv4: 10, 0, 0, 1, port: UInt16(member)) }
+
+  func run() throws(Failure) {
+    do throws(PaillierError) {
+      var random = SecureRandom()
+      let key = try PrivateKey(
+        generatingBits: bits, layout: SlotLayout([.activeEnergyImport, .activeEnergyExport]), using: &random)
+      try run(key.publicKey, &random)
+    } catch { throw Failure("bench round: \(error)") }
+  }
+
+  private func makeGenesis(_ key: PublicKey) -> Genesis {
+    let modulus = [UInt8](capacity: key.modulusBytes) { out in key.writeModulus(into: &out) }
+    return Genesis(
+      epoch: Epoch(1), group: GroupIndex(0), periodSeconds: UInt32(Self.seconds), minimumContributors: 2, rotates: true,
+      firstPeriod: Self.period,
+      slots: [SlotQuantity.activeEnergyImport.rawValue, SlotQuantity.activeEnergyExport.rawValue], modulus: modulus,
+      bookkeeper: Self.party(3, 0), aggregators: (0..<members).map { Self.party(1, $0) },
+      meters: (0..<members).map { owner in
+        (0..<metersPerSet).map { Self.party(2, owner * metersPerSet + $0) }
+      })
+  }
+
+  private func makeNode(_ genesis: Genesis, _ key: PublicKey) -> AggregatorNode {
+    var peers: [Peer] = []
+    for index in 0..<members where index != Self.own {
+      peers.append(
+        Peer(
+          identifier: UInt32(index), agreementKey: genesis.aggregators[index].agreementKey,
+          endpoint: Self.endpoint(index)))
+    }
+    for owner in 0..<members {
+      for meter in 0..<metersPerSet {
+        peers.append(
+          Peer(
+            identifier: NodeIdentifier.meter(MeterIndex(UInt16(meter)), of: ReplicaIndex(UInt16(owner))).rawValue,
+            agreementKey: genesis.meters[owner][meter].agreementKey, endpoint: nil))
+      }
+    }
+    return AggregatorNode(
+      genesis: genesis, key: key, index: ReplicaIndex(UInt16(Self.own)), signer: Self.signer(1, Self.own),
+      sealer: Sealer(
+        identifier: UInt32(Self.own), agreementKey: Self.agreement(1, Self.own), bootCounter: 1,
+        networkIdentifier: genesis.networkIdentifier, epoch: genesis.epoch, peers: peers))
+  }
+
+  private func makeMember(_ index: Int, _ genesis: Genesis) -> Member {
+    Member(
+      Self.signer(1, index),
+      Sealer(
+        identifier: UInt32(index), agreementKey: Self.agreement(1, index), bootCounter: 1,
+        networkIdentifier: genesis.networkIdentifier, epoch: genesis.epoch,
+        peers: [
+          Peer(
+            identifier: UInt32(Self.own), agreementKey: genesis.aggregators[Self.own].agreementKey,
+            endpoint: Self.endpoint(Self.own))
+        ]))
+  }
+
+  /// The moment of everything: a little after the period's end. Monotonic time goes on, so that budgets fill.
+  private static func instant(_ milliseconds: UInt64) -> Instant {
+    Instant(
+      monotonic: MonotonicTime(nanoseconds: milliseconds * 1_000_000),
+      wall: WallTime(nanoseconds: ((period.rawValue + 1) * seconds + 1) * 1_000_000_000), clock: .synchronised)
+  }
+
+  private func run(_ key: PublicKey, _ random: inout SecureRandom) throws(PaillierError) {
+    let genesis = makeGenesis(key)
+    var node = makeNode(genesis, key)
+    let own = Self.own
+    let others = (0..<members).map { $0 == own ? nil : makeMember($0, genesis) }
+    var host = Host(members: members)
+    var parts = Parts()
+    var time: UInt64 = 1000
+    var datagram = ByteBuffer(capacity: Sealer.maximumDatagramBytes)
+    var body = ByteBuffer(capacity: Sealer.maximumBodyBytes)
+    var isBroken = false
+
+    func deliver(_ member: Member, _ type: PacketType) -> UInt64 {
+      let content = unsafe Span(_unsafeElements: UnsafeBufferPointer(rebasing: body.mutableBytes[..<body.count]))
+      datagram.replace { out in if !member.sealer.seal(type, content, to: 0, into: &out) { isBroken = true } }
+      // 2000 packets a second are within a peer's budget.
+      time += 1
+      let started = LinuxClock.threadNanoseconds
+      do throws(PlatformError) {
+        try node.receive(
+          datagram.span, from: Self.endpoint(Int(member.sealer.identifier)), at: Self.instant(time / 2), via: &host)
+      } catch { isBroken = true }
+      return LinuxClock.threadNanoseconds - started
+    }
+    func tick() -> UInt64 {
+      time += 200
+      let started = LinuxClock.threadNanoseconds
+      do throws(PlatformError) { try node.tick(at: Self.instant(time / 2), via: &host) } catch { isBroken = true }
+      return LinuxClock.threadNanoseconds - started
+    }
+
+    // Runs are announced and named; that is not part of the round.
+    _ = tick()
+    for place in others.indices {
+      guard let member = others[place] else { continue }
+      let status = host.statuses[place]
+      body.replace { out in
+        if member.sealer.open(status.span, from: Self.endpoint(own), into: &out) == nil { isBroken = true }
+      }
+      let answer = member.sealer.statusBody(to: 0)
+      body.replace { out in out.write(answer) }
+      _ = deliver(member, .status)
+    }
+    _ = tick()
+    guard !isBroken, node.isConfirmed else { return printFailure("the members did not come to know each other") }
+
+    // A few ciphertexts stand for all: what they hold does not change what they cost.
+    let encryptor = Encryptor(key, using: &random)
+    var ciphertexts: [[UInt8]] = []
+    for place in 0..<16 as Range<Int64> {
+      var failure: PaillierError?
+      let values = [place, 2 * place]
+      ciphertexts.append(
+        [UInt8](capacity: key.ciphertextBytes) { out in
+          do throws(PaillierError) { try encryptor.encrypt(values.span, using: &random, into: &out) } catch {
+            failure = error
+          }
+        })
+      if let failure { throw failure }
+    }
+    var headers: [Header] = []
+    var manifest = Manifest()
+    for owner in 0..<members {
+      let owner16 = ReplicaIndex(UInt16(owner))
+      let context = genesis.context
+      let primary = Int(context.primary(owner: owner16, period: Self.period, view: View(0)).rawValue)
+      let carrier = others[primary] ?? others[(own + 1) % members]
+      guard let carrier else { continue }
+      manifest.removeAll()
+      var all = MeterBitmap()
+      var product = CiphertextProduct(key)
+      for meter in 0..<metersPerSet {
+        let index = MeterIndex(UInt16(meter))
+        let ciphertext = ciphertexts[(owner + meter) % ciphertexts.count]
+        all.insert(index)
+        var record = Record(
+          owner: owner16, meter: index, epoch: genesis.epoch, from: Self.period, through: Self.period,
+          keyIdentifier: genesis.keyIdentifier, closing: FixedBytes(), signature: Signature())
+        var started = LinuxClock.threadNanoseconds
+        let statement = RecordStatement(
+          networkIdentifier: genesis.networkIdentifier, group: genesis.group, record: record,
+          ciphertextHash: RecordStatement.ciphertextHash(ciphertext.span))
+        let hash = statement.recordHash
+        manifest.append(index, hash)
+        parts.hash += LinuxClock.threadNanoseconds - started
+        let meterSigner = Self.signer(2, owner * metersPerSet + meter)
+        record.signature = meterSigner.sign { out in statement.encodeSigned(into: &out) }
+        let message = FixedBytes<192> { out in statement.encodeSigned(into: &out) }
+        started = LinuxClock.threadNanoseconds
+        let holds = meterSigner.verificationKey.isValid(record.signature, for: message.span)
+        parts.verify += LinuxClock.threadNanoseconds - started
+        started = LinuxClock.threadNanoseconds
+        try key.validate(ciphertext.span)
+        parts.validate += LinuxClock.threadNanoseconds - started
+        started = LinuxClock.threadNanoseconds
+        product.multiply(by: ciphertext.span)
+        parts.product += LinuxClock.threadNanoseconds - started
+        if !holds { isBroken = true }
+        body.replace { out in
+          record.encode(into: &out)
+          out.write(ciphertext.span)
+        }
+        parts.records += deliver(carrier, .record)
+      }
+      let started = LinuxClock.threadNanoseconds
+      let root = manifest.root()
+      let coverage = genesis.coverage(of: owner16)
+      let coverageRoot = coverage.root(advancing: all, to: Self.period)
+      parts.hash += LinuxClock.threadNanoseconds - started
+      let productBytes = [UInt8](capacity: key.ciphertextBytes) { out in product.write(into: &out) }
+      headers.append(
+        Header(
+          networkIdentifier: genesis.networkIdentifier, epoch: genesis.epoch, group: genesis.group, owner: owner16,
+          author: ReplicaIndex(UInt16(primary)), period: Self.period, keyIdentifier: genesis.keyIdentifier,
+          previous: genesis.networkIdentifier, coverageRoot: coverageRoot, manifestRoot: root,
+          productHash: RecordStatement.ciphertextHash(productBytes.span), contributors: all))
+    }
+    // Its own proposal; then the others', and everybody's votes.
+    parts.proposals += tick()
+    for header in headers {
+      if let author = others[Int(header.author.rawValue)] {
+        write(.prepare, header, author, genesis.context, into: &body, withHeader: true)
+        parts.proposals += deliver(author, .proposal)
+      }
+    }
+    parts.proposals += tick() + tick()
+    for kind in [StatementKind.prepare, .commit] {
+      for header in headers {
+        for member in others {
+          guard let member, kind == .commit || header.author.rawValue != UInt16(member.sealer.identifier) else {
+            continue
+          }
+          write(kind, header, member, genesis.context, into: &body, withHeader: false)
+          parts.votes += deliver(member, .vote)
+        }
+      }
+    }
+    var decided = 0
+    for header in headers where !node.certificate(header.owner, Self.period).isEmpty {
+      if node.head(of: header.owner) == header.digest { decided += 1 }
+    }
+    measureAlone(&parts, key, ciphertexts, headers[0], genesis.context, others)
+    guard !isBroken, decided == members, host.published == members else {
+      return printFailure("\(decided) of \(members) sets were certified")
+    }
+    report(parts, host.sent, host.sentBytes, host.journalBytes)
+  }
+
+  private func write(
+    _ kind: StatementKind, _ header: Header, _ member: Member, _ context: GroupContext, into body: inout ByteBuffer,
+    withHeader: Bool
+  ) {
+    let signer = ReplicaIndex(UInt16(member.sealer.identifier))
+    let statement = Statement(
+      kind: kind, in: context, owner: header.owner, period: header.period, view: View(0), digest: header.digest,
+      signer: signer)
+    let signature: Signature = member.signer.sign(statement)
+    body.replace { out in
+      out.write(kind.rawValue)
+      out.writeZeros(1)
+      out.write(header.owner.rawValue)
+      out.write(UInt32(0))
+      out.write(header.period.rawValue)
+      out.write(header.digest)
+      out.write(signature)
+      if withHeader { header.encode(into: &out) }
+    }
+  }
+
+  /// What the round's parts cost by themselves, and what the plainest program would have to do: libsodium's verification and
+  /// GMP's product and remainder for each record.
+  private func measureAlone(
+    _ parts: inout Parts, _ key: PublicKey, _ ciphertexts: [[UInt8]], _ header: Header, _ context: GroupContext,
+    _ others: [Member?]
+  ) {
+    parts.baselineVerify = parts.verify
+    let count = members * metersPerSet
+    let modulus = [UInt8](capacity: key.modulusBytes) { out in key.writeModulus(into: &out) }
+    let n = Integer(bigEndian: modulus.span)
+    let square = n.times(n)
+    let first = ciphertexts[0]
+    let factor = Integer(bigEndian: first.span)
+    var product = factor.copy()
+    var started = LinuxClock.threadNanoseconds
+    for _ in 0..<count { product = product.times(factor).modulo(square) }
+    parts.baselineMultiply = LinuxClock.threadNanoseconds - started
+    // Sealed packets as long as records, opened; one member's, again and again, into its own receiver.
+    let signer = Self.signer(1, 1)
+    let statement = Statement(
+      kind: .commit, in: context, owner: header.owner, period: header.period, view: View(0), digest: header.digest,
+      signer: ReplicaIndex(1))
+    let signature: Signature = signer.sign(statement)
+    let message = FixedBytes<120> { out in statement.encode(into: &out) }
+    started = LinuxClock.threadNanoseconds
+    var holds = true
+    let votes = members * (2 * (members - 1) - 1)
+    for _ in 0..<votes { holds = holds && signer.verificationKey.isValid(signature, for: message.span) }
+    parts.voteSignatures = LinuxClock.threadNanoseconds - started
+    precondition(holds, "our own signature holds")
+    let sealing = SealingKey(Self.seed(9, 9))
+    let record = [UInt8](repeating: 7, count: Record.fixedBytes + key.ciphertextBytes)
+    let clear = FixedBytes<40>()
+    var sealed = ByteBuffer(capacity: Sealer.maximumDatagramBytes)
+    sealed.replace { out in
+      sealing.seal(record.span, nonce: FixedBytes(), associatedData: clear.span, into: &out)
+    }
+    var opened = ByteBuffer(capacity: Sealer.maximumDatagramBytes)
+    started = LinuxClock.threadNanoseconds
+    for _ in 0..<count {
+      opened.replace { out in
+        _ = sealing.open(sealed.span, nonce: FixedBytes(), associatedData: clear.span, into: &out)
+      }
+    }
+    parts.packets = LinuxClock.threadNanoseconds - started
+  }
+
+  private func printFailure(_ message: String) { printDiagnostic("busbar: bench round: \(message)") }
+
+  private func report(_ parts: Parts, _ sent: UInt64, _ sentBytes: UInt64, _ journalBytes: UInt64) {
+    let ratio = decimal(parts.total * 1000 / max(1, parts.baseline), places: 3)
+    func milliseconds(_ nanoseconds: UInt64) -> String { decimal(nanoseconds / 1000, places: 3) }
+    let memory = max(0, ThisProcess.residentKilobytes)
+    let known = parts.verify + parts.validate + 2 * parts.product + parts.packets + parts.hash + parts.voteSignatures
+    let rows: [(name: String, nanoseconds: UInt64)] = [
+      ("total", parts.total), ("records", parts.records), ("proposals", parts.proposals), ("votes", parts.votes),
+      ("verify", parts.verify), ("validate", parts.validate), ("product", parts.product), ("packets", parts.packets),
+      ("hash", parts.hash), ("voteSignatures", parts.voteSignatures),
+      ("rest", parts.total - min(parts.total, known)), ("baselineVerify", parts.baselineVerify),
+      ("baselineMultiply", parts.baselineMultiply), ("baseline", parts.baseline),
+    ]
+    if json {
+      printLine(
+        "{\"aggregators\":\(members),\"metersPerSet\":\(metersPerSet),\"bits\":\(bits),"
+          + rows.map { "\"\($0.name)Milliseconds\":\(milliseconds($0.nanoseconds))" }.joined(separator: ",")
+          + ",\"ratio\":\(ratio),\"residentKilobytes\":\(memory),\"sentPackets\":\(sent),\"sentBytes\":\(sentBytes),"
+          + "\"journalBytes\":\(journalBytes)}")
+      return
+    }
+    printLine(
+      "one period of 1 aggregator of \(members), \(metersPerSet) meters a set, \(bits) bits; every set certified, CPU ms"
+    )
+    for row in rows { printLine(padded("  " + row.name, 24) + aligned(milliseconds(row.nanoseconds), 14)) }
+    printLine("total to baseline       " + aligned(ratio, 16))
+    printLine("resident                " + aligned("\(memory) KiB", 16))
+    printLine("sent                    \(sent) packets, \(sentBytes) bytes; \(journalBytes) bytes of journal")
+  }
+}

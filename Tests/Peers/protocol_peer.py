@@ -1,0 +1,571 @@
+#!/usr/bin/env python3
+"""Reads captured traffic of a running group with a decoder written from docs/PROTOCOL.md alone.
+
+A group is provisioned whose nodes know each other only by the addresses of relays in this process; each relay keeps what
+passes, and loses some of it, seeded. With the nodes' keys every packet is opened here, every body read field by field, written
+again to the same bytes, every signature in it checked over the statement as the document builds it, and objects put together
+from chunks are compared with what the group published.
+
+usage: protocol_peer.py BUSBAR          prints "N passed, N failed" last
+"""
+import hashlib
+import json
+import os
+import random
+import selectors
+import socket
+import struct
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+
+from cryptography.exceptions import InvalidSignature, InvalidTag
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
+from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+AGGREGATORS, METERS, PERIOD = 4, 5, 4
+STATUS, RECORD, RECEIPT, PROPOSAL, VOTE, WANT, CHUNK, PROOF = range(1, 9)
+NAMES = ["", "STATUS", "RECORD", "RECEIPT", "PROPOSAL", "VOTE", "WANT", "CHUNK", "PROOF"]
+LOSS = 0.05
+
+
+# The document.
+
+def H(domain, *parts):
+    assert len(domain) == 8
+    return hashlib.blake2b(domain + b"".join(parts), digest_size=32).digest()
+
+
+class Reader:
+    """Reads a layout front to back; names give the values."""
+
+    def __init__(self, data):
+        self.data, self.place = data, 0
+
+    def take(self, count):
+        assert self.place + count <= len(self.data), "truncated"
+        self.place += count
+        return self.data[self.place - count:self.place]
+
+    def number(self, size):
+        return int.from_bytes(self.take(size), "little")
+
+    def zeros(self, count):
+        assert self.take(count) == bytes(count), "reserved bytes are not zero"
+
+    def rest(self):
+        return self.take(len(self.data) - self.place)
+
+    def end(self):
+        assert self.place == len(self.data), "bytes left over"
+
+
+class Party:
+    def __init__(self, reader):
+        self.signing = Ed25519PublicKey.from_public_bytes(reader.take(32))
+        self.agreement = X25519PublicKey.from_public_bytes(reader.take(32))
+
+
+class Genesis:
+    def __init__(self, data):
+        r = Reader(data)
+        assert r.take(8) == b"BUSBARgn"
+        self.network = H(b"BUSBARgn", data)
+        self.epoch, self.group, self.members = r.number(8), r.number(2), r.number(2)
+        self.seconds, self.minimum, self.rotation = r.number(4), r.number(2), r.number(1)
+        r.zeros(5)
+        self.first = r.number(8)
+        length, slots = r.number(2), r.number(2)
+        self.slots = r.take(slots)
+        modulus = r.take(length)
+        self.n = int.from_bytes(modulus, "big")
+        self.length = length
+        self.key = H(b"BUSBARky", modulus, struct.pack("<H", slots), self.slots)[:16]
+        self.bookkeeper = Party(r)
+        self.aggregators, self.counts, self.meters = [], [], []
+        for _ in range(self.members):
+            self.aggregators.append(Party(r))
+            self.counts.append(r.number(2))
+        for count in self.counts:
+            self.meters.append([Party(r) for _ in range(count)])
+        r.end()
+        f = (self.members - 1) // 3
+        self.quorum = -(-(self.members + f + 1) // 2)
+
+    def party(self, node):
+        if node < 64:
+            return self.aggregators[node]
+        if node == 0x100:
+            return self.bookkeeper
+        return self.meters[(node - 0x10000) // 512][(node - 0x10000) % 512]
+
+    def statement(self, kind, owner, period, sequence, view, digest, signer):
+        data = (b"BUSBAR/1" + bytes([kind]) + bytes(3) + self.network + struct.pack("<QHHQQI", self.epoch, self.group,
+                owner, period, sequence, view) + digest + struct.pack("<H", signer) + bytes(10))
+        assert len(data) == 120
+        return data
+
+
+class Decoder:
+    """Every layout of the document that travels. A wrong signature or field is an assertion."""
+
+    def __init__(self, genesis):
+        self.g = genesis
+        self.objects = {}
+        self.seen = {}
+        self.complete = []
+        self.records = {}
+        self.headers = {}
+
+    def count(self, what):
+        self.seen[what] = self.seen.get(what, 0) + 1
+
+    def verify(self, key, signature, data):
+        key.verify(signature, data)
+        self.count("signatures")
+
+    def body(self, kind, data, sender, receiver):
+        getattr(self, NAMES[kind].lower())(Reader(data), data, sender, receiver)
+        self.count(NAMES[kind])
+
+    def record_hash(self, owner, meter, epoch, first, through, key, closing, ciphertext):
+        assert epoch == self.g.epoch and key == self.g.key
+        sealed = (b"BUSBARrc" + self.g.network + struct.pack("<QHHH2xQQ", epoch, self.g.group, owner, meter, first,
+                  through) + key + H(b"BUSBARct", ciphertext) + closing)
+        assert len(sealed) == 192
+        return sealed, H(b"BUSBARrh", sealed)
+
+    def record(self, r, data, sender, receiver):
+        owner, meter = r.number(2), r.number(2)
+        r.zeros(4)
+        epoch, first, through = r.number(8), r.number(8), r.number(8)
+        key, closing, signature = r.take(16), r.take(72), r.take(64)
+        ciphertext = r.rest()
+        assert len(ciphertext) == 2 * self.g.length
+        assert 0 < int.from_bytes(ciphertext, "big") < self.g.n ** 2
+        assert first <= through
+        sealed, digest = self.record_hash(owner, meter, epoch, first, through, key, closing, ciphertext)
+        self.verify(self.g.meters[owner][meter].signing, signature, sealed)
+        if sender >= 0x10000:
+            assert sender == 0x10000 + 512 * owner + meter
+        self.records[(owner, meter, through)] = (digest, ciphertext, closing)
+        again = struct.pack("<HH4xQQQ", owner, meter, epoch, first, through) + key + closing + signature + ciphertext
+        assert again == data
+
+    def receipt(self, r, data, sender, receiver):
+        assert r.take(8) == b"BUSBARrp" and r.take(32) == self.g.network
+        epoch, group, owner, meter, signer = r.number(8), r.number(2), r.number(2), r.number(2), r.number(2)
+        period, digest, signature = r.number(8), r.take(32), r.take(64)
+        r.end()
+        assert (epoch, group, signer) == (self.g.epoch, self.g.group, sender)
+        assert receiver == 0x10000 + 512 * owner + meter
+        self.verify(self.g.aggregators[signer].signing, signature, data[:96])
+        # The promise names a record that went by.
+        if (owner, meter, period) in self.records:
+            assert self.records[(owner, meter, period)][0] == digest
+            self.count("receipts of records seen")
+
+    def header(self, data):
+        assert len(data) == 336
+        r = Reader(data)
+        assert r.take(32) == self.g.network
+        h = dict(epoch=r.number(8), group=r.number(2), owner=r.number(2), author=r.number(2), count=r.number(2),
+                 period=r.number(8), key=r.take(16), previous=r.take(32), coverage=r.take(32), manifest=r.take(32),
+                 product=r.take(32), contributors=r.number(64), members=r.number(8), meters=r.number(64))
+        r.end()
+        assert (h["epoch"], h["group"], h["key"]) == (self.g.epoch, self.g.group, self.g.key)
+        assert bin(h["contributors"]).count("1") == h["count"] >= self.g.minimum
+        assert h["members"] >> self.g.members == 0 and h["meters"] >> self.g.counts[h["owner"]] == 0
+        # Nobody lies in a demo.
+        assert h["members"] == h["meters"] == 0
+        h["digest"] = H(b"BUSBARhd", data)
+        self.headers[h["digest"]] = h
+        return h
+
+    def vote_body(self, r, sender):
+        kind = r.number(1)
+        r.zeros(1)
+        owner, view, period, digest, signature = r.number(2), r.number(4), r.number(8), r.take(32), r.take(64)
+        assert kind in (2, 3)
+        statement = self.g.statement(kind, owner, period, 0, view, digest, sender)
+        self.verify(self.g.aggregators[sender].signing, signature, statement)
+        return kind, owner, view, period, digest
+
+    def vote(self, r, data, sender, receiver):
+        self.vote_body(r, sender)
+        r.end()
+
+    def proposal(self, r, data, sender, receiver):
+        kind, owner, view, period, digest = self.vote_body(r, sender)
+        assert kind == 2 and view == 0
+        rotation = period if self.g.rotation else 0
+        assert sender == (owner + rotation + view) % self.g.members
+        if digest == bytes(32):
+            return r.end()
+        h = self.header(r.rest())
+        assert h["digest"] == digest and (h["owner"], h["period"], h["author"]) == (owner, period, sender)
+
+    def want(self, r, data, sender, receiver):
+        kind = r.number(1)
+        r.zeros(1)
+        owner, meter = r.number(2), r.number(2)
+        r.zeros(2)
+        period, missing, highest, received, held = r.number(8), r.number(64), r.number(8), r.number(8), r.number(4)
+        r.zeros(4)
+        r.end()
+        assert 1 <= kind <= 5 and owner < self.g.members
+        assert received <= highest + 1, "more packets opened than were numbered"
+        if kind == 3:
+            assert missing and missing >> self.g.counts[owner] == 0
+        again = struct.pack("<BxHH2xQ", kind, owner, meter, period) + missing.to_bytes(64, "little")
+        assert again + struct.pack("<QQI4x", highest, received, held) == data
+
+    def chunk(self, r, data, sender, receiver):
+        kind = r.number(1)
+        r.zeros(1)
+        owner, index, total, period, length = r.number(2), r.number(2), r.number(2), r.number(8), r.number(4)
+        r.zeros(4)
+        piece = r.rest()
+        assert 1 <= kind <= 7 and index < total == -(-length // 1024)
+        assert len(piece) == min(1024, length - 1024 * index)
+        parts = self.objects.setdefault((sender, receiver, kind, owner, period, length), {})
+        parts[index] = piece
+        if len(parts) == total:
+            self.objects.pop((sender, receiver, kind, owner, period, length))
+            self.object(kind, owner, period, b"".join(parts[i] for i in range(total)))
+
+    def object(self, kind, owner, period, data):
+        if kind == 1:
+            self.certificate(data, owner, period)
+        elif kind == 2:
+            assert len(data) == 2 * self.g.length
+            self.count("products")
+        elif kind == 4:
+            assert len(data) == 8 * self.g.counts[owner]
+        self.complete.append((kind, owner, period, data))
+
+    def quorum(self, r):
+        statement, signers = r.take(120), r.number(8)
+        members = [i for i in range(64) if signers >> i & 1]
+        assert len(members) == self.g.quorum and max(members) < self.g.members
+        assert statement[108:] == bytes(12)
+        for i in members:
+            self.verify(self.g.aggregators[i].signing, r.take(64), statement[:108] + struct.pack("<H", i) + bytes(10))
+        return statement
+
+    def certificate(self, data, owner, period):
+        r = Reader(data)
+        assert r.take(8) == b"BUSBARce"
+        kind = r.number(1)
+        r.zeros(7)
+        statement = self.quorum(r)
+        digest = statement[76:108]
+        view = struct.unpack_from("<I", statement, 72)[0]
+        assert statement == self.g.statement(3, owner, period, 0, view, digest, 0)
+        if kind:
+            h = self.header(r.rest())
+            assert h["digest"] == digest and (h["owner"], h["period"]) == (owner, period)
+        else:
+            assert digest == bytes(32)
+            h = None
+        r.end()
+        self.count("certificates")
+        return h
+
+    def proof(self, r, data, sender, receiver):
+        owner, meter, leaf, count = r.number(2), r.number(2), r.number(2), r.number(2)
+        first, through, cipher, closing = r.number(8), r.number(8), r.take(32), r.take(72)
+        siblings = [r.take(32) for _ in range(count)]
+        r.end()
+        assert count <= 9 and receiver == 0x10000 + 512 * owner + meter
+        sealed = (b"BUSBARrc" + self.g.network + struct.pack("<QHHH2xQQ", self.g.epoch, self.g.group, owner, meter, first,
+                  through) + self.g.key + cipher + closing)
+        node = H(b"BUSBARml", struct.pack("<H", meter), H(b"BUSBARrh", sealed))
+        for h in self.headers.values():
+            if (h["owner"], h["period"]) == (owner, through):
+                root = self.climb(node, leaf, h["count"], list(siblings))
+                assert root == h["manifest"]
+                assert bin(h["contributors"] & (1 << meter) - 1).count("1") == leaf
+                self.count("proofs that hold")
+
+    def climb(self, node, index, count, siblings):
+        # "nodes H(left, right); a node without a sibling moves up unchanged."
+        while count > 1:
+            if index ^ 1 < count:
+                sibling = siblings.pop(0)
+                node = H(b"BUSBARmn", sibling, node) if index & 1 else H(b"BUSBARmn", node, sibling)
+            index, count = index // 2, (count + 1) // 2
+        assert not siblings
+        return node
+
+    def status(self, r, data, sender, receiver):
+        previous, known = r.number(8), r.number(8)
+        r.end()
+        assert previous <= known
+
+
+class Capture:
+    """Opens what passed between the parties whose identities are given."""
+
+    def __init__(self, genesis, seeds):
+        self.g, self.seeds, self.decoder = genesis, seeds, Decoder(genesis)
+        self.boots, self.shared, self.unopened = {}, {}, 0
+
+    def secret(self, one, other):
+        pair = (min(one, other), max(one, other))
+        if pair not in self.shared:
+            key = X25519PrivateKey.from_private_bytes(self.seeds[one][1])
+            self.shared[pair] = key.exchange(self.g.party(other).agreement)
+        return self.shared[pair]
+
+    def key(self, sender, receiver, sender_boot, receiver_boot):
+        context = (b"BUSBARpk" + self.g.network + struct.pack("<QIIQQ", self.g.epoch, sender, receiver, sender_boot,
+                   receiver_boot))
+        return hashlib.blake2b(context, key=self.secret(sender, receiver), digest_size=32).digest()
+
+    def packet(self, datagram):
+        assert 56 <= len(datagram) <= 1232
+        r = Reader(datagram[:40])
+        assert r.number(1) == 1
+        kind, length, sender, receiver = r.number(1), r.number(2), r.number(4), r.number(4)
+        r.zeros(4)
+        boot, sequence = r.number(8), r.number(8)
+        r.zeros(8)
+        assert len(datagram) == 40 + length + 16 and 1 <= kind <= 8
+        self.boots[sender] = max(boot, self.boots.get(sender, 0))
+        key = self.key(sender, receiver, boot, 0 if kind == STATUS else self.boots.get(receiver, 0))
+        nonce = bytes(4) + struct.pack("<Q", sequence)
+        data = ChaCha20Poly1305(key).decrypt(nonce, datagram[40:], datagram[:40])
+        self.decoder.body(kind, data, sender, receiver)
+
+
+# The group and its relays.
+
+class Relays(threading.Thread):
+    def __init__(self, seed):
+        super().__init__(daemon=True)
+        self.selector, self.random, self.log, self.lost = selectors.DefaultSelector(), random.Random(seed), [], 0
+        self.stopping = False
+
+    def between(self, target):
+        """A port that stands for `target` to whoever is told of it."""
+        near, far = (socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(2))
+        for end in (near, far):
+            end.bind(("127.0.0.1", 0))
+            end.setblocking(False)
+        link = {"near": near, "far": far, "asker": None, "target": target}
+        self.selector.register(near, selectors.EVENT_READ, (link, True))
+        self.selector.register(far, selectors.EVENT_READ, (link, False))
+        return near.getsockname()[1]
+
+    def run(self):
+        while not self.stopping:
+            for key, _ in self.selector.select(0.1):
+                link, is_near = key.data
+                try:
+                    while True:
+                        data, source = key.fileobj.recvfrom(2048)
+                        if is_near:
+                            link["asker"] = source
+                        self.log.append(data)
+                        if self.random.random() < LOSS:
+                            self.lost += 1
+                        elif is_near:
+                            link["far"].sendto(data, link["target"])
+                        elif link["asker"]:
+                            link["near"].sendto(data, link["asker"])
+                except (BlockingIOError, ConnectionRefusedError):
+                    pass
+
+
+def make_group(busbar, folder, relays):
+    text = (f"[group]\naggregators = {AGGREGATORS}\nmetersPerSet = {METERS}\nperiodSeconds = {PERIOD}\n"
+            f"modulusBits = 2048\n[network]\nhost = 127.0.0.1\nbasePort = {random.randrange(20000, 30000, 40)}\n"
+            # The simulated houses live 450 times faster than their meters' rating allows.
+            f"clock = trusted\n[meter]\nbus = {folder}/bus\nratedPowerWatts = 31050000\n")
+    with open(f"{folder}/topology.ini", "w") as file:
+        file.write(text)
+    grid = f"{folder}/grid"
+    subprocess.run([busbar, "provision", "--topology", f"{folder}/topology.ini", "--out", grid], check=True,
+                   capture_output=True)
+    names = sorted(name for name in os.listdir(grid) if os.path.exists(f"{grid}/{name}/node.ini"))
+    for name in names:
+        path = f"{grid}/{name}/node.ini"
+        head, peers = open(path).read().split("[peers]")
+        lines = []
+        for line in peers.split("\n"):
+            if "=" in line:
+                peer, address = (part.strip() for part in line.split("="))
+                if peer == name:
+                    continue
+                host, port = address.rsplit(":", 1)
+                line = f"{peer} = 127.0.0.1:{relays.between((host, int(port)))}"
+            lines.append(line)
+        with open(path, "w") as file:
+            file.write(head + "[peers]" + "\n".join(lines))
+    return grid, names
+
+
+def identities(grid, names):
+    seeds = {}
+    for name in names:
+        data = open(f"{grid}/{name}/identity.key", "rb").read()
+        assert data[:8] == b"BUSBARid" and len(data) == 104
+        kind, number = name.rsplit("-", 1)
+        number = int(number) - 1
+        node = {"aggregator": number, "bookkeeper": 0x100,
+                "meter": 0x10000 + 512 * (number // METERS) + number % METERS}[kind]
+        seeds[node] = (data[8:40], data[40:72], data[72:104])
+    return seeds
+
+
+def published_sum(g, data, header, product):
+    r = Reader(data)
+    assert r.take(8) == b"BUSBARsm" and r.take(32) == g.network
+    assert (r.number(8), r.number(2), r.number(2)) == (g.epoch, g.group, header["owner"])
+    r.zeros(4)
+    assert (r.number(8), r.take(32), r.take(16)) == (header["period"], header["digest"], g.key)
+    total, root = (int.from_bytes(r.take(g.length), "big") for _ in range(2))
+    signature = r.take(64)
+    r.end()
+    g.bookkeeper.signing.verify(signature, data[:-64])
+    c = (1 + total * g.n) * pow(root, g.n, g.n ** 2) % g.n ** 2
+    raw = c.to_bytes(2 * g.length, "big")
+    assert H(b"BUSBARct", raw) == header["product"]
+    assert product is None or product == raw
+
+
+def public(seed, kind):
+    return kind.from_private_bytes(seed).public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
+
+
+class Results:
+    def __init__(self):
+        self.passed = self.failed = 0
+
+    def check(self, name, good, more=""):
+        self.passed, self.failed = self.passed + bool(good), self.failed + (not good)
+        if not good:
+            print(f"FAILED: {name} {more}")
+
+
+def main():
+    busbar = os.path.abspath(sys.argv[1])
+    results, relays, processes = Results(), Relays(1), []
+    with tempfile.TemporaryDirectory(prefix="busbar-") as folder:
+        grid, names = make_group(busbar, folder, relays)
+        relays.start()
+        try:
+            quiet = dict(stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            processes.append(subprocess.Popen([busbar, "simulate-bus", "--houses", str(AGGREGATORS * METERS), "--folder",
+                                               folder], **quiet))
+            while not os.path.exists(f"{folder}/bus/meter-{AGGREGATORS * METERS - 1}"):
+                time.sleep(0.05)
+            for name in names:
+                processes.append(subprocess.Popen([busbar, "run", "--config", f"{grid}/{name}/node.ini"], **quiet))
+            genesis = Genesis(open(f"{grid}/genesis.bin", "rb").read())
+            end = (genesis.first + 3) * PERIOD
+            while time.time() < end:
+                time.sleep(0.1)
+        finally:
+            for process in processes:
+                process.terminate()
+            for process in processes:
+                process.wait(timeout=20)
+            relays.stopping = True
+            relays.join()
+        examine(busbar, grid, names, genesis, relays, results)
+    print(f"{results.passed} passed, {results.failed} failed")
+    return 1 if results.failed else 0
+
+
+def examine(busbar, grid, names, genesis, relays, results):
+    seeds = identities(grid, names)
+    for node, (signing, agreement, _) in seeds.items():
+        raw = genesis.party(node)
+        results.check("an identity's keys are the genesis'",
+                      public(signing, Ed25519PrivateKey) == raw.signing.public_bytes(Encoding.Raw, PublicFormat.Raw)
+                      and public(agreement, X25519PrivateKey) == raw.agreement.public_bytes(Encoding.Raw,
+                                                                                           PublicFormat.Raw))
+    capture = Capture(genesis, seeds)
+    told = json.loads(subprocess.run([busbar, "inspect", f"{grid}/genesis.bin", "--json"], check=True,
+                                     capture_output=True, text=True).stdout.splitlines()[0])
+    results.check("the network identifier is what busbar says", genesis.network.hex() in json.dumps(told))
+    # A receiver's boot is known from the capture as soon as it has sent anything, which may be after the first packets to it.
+    for datagram in relays.log:
+        sender, boot = struct.unpack_from("<I", datagram, 4)[0], struct.unpack_from("<Q", datagram, 16)[0]
+        capture.boots[sender] = max(boot, capture.boots.get(sender, 0))
+    for datagram in relays.log:
+        try:
+            capture.packet(datagram)
+            results.check("packet", True)
+        except (AssertionError, InvalidTag, InvalidSignature) as error:
+            results.check(f"packet of type {datagram[1]}", False, repr(error))
+    d = capture.decoder
+    for kind in range(STATUS, PROOF + 1):
+        results.check(f"{NAMES[kind]} was seen", d.seen.get(NAMES[kind], 0) > 0)
+    for what in ["certificates", "products", "proofs that hold", "receipts of records seen"]:
+        results.check(f"{what} were seen", d.seen.get(what, 0) > 0, d.seen)
+    results.check("packets were lost on the way, and records asked for again", relays.lost > 0)
+    agree(grid, genesis, d, results)
+    # A decoder that accepts everything would prove nothing.
+    sample = next(datagram for datagram in relays.log if datagram[1] == VOTE)
+    for place in range(0, len(sample)):
+        damaged = bytearray(sample)
+        damaged[place] ^= 1
+        try:
+            capture.packet(bytes(damaged))
+            results.check(f"a packet with a bit wrong in byte {place} is refused", False)
+        except Exception:
+            results.check("damaged packet", True)
+    print(f"{len(relays.log)} packets, {relays.lost} of them lost; " + ", ".join(
+        f"{count} {what}" for what, count in sorted(d.seen.items())))
+
+
+def agree(grid, genesis, d, results):
+    """What was put together from chunks is what was published, and what was published is what the document says."""
+    files = sorted(os.listdir(f"{grid}/published"))
+    results.check("something was published", len(files) >= 8, files)
+    certificates = {(owner, period): data for kind, owner, period, data in d.complete if kind == 1}
+    products = {(owner, period): data for kind, owner, period, data in d.complete if kind == 2}
+    compared = 0
+    for name in files:
+        stem, suffix = name.split(".")
+        period, owner = (int(part) for part in stem.split("-"))
+        data = open(f"{grid}/published/{name}", "rb").read()
+        try:
+            header = d.certificate(data if suffix == "certificate" else
+                                   open(f"{grid}/published/{stem}.certificate", "rb").read(), owner, period)
+            if suffix == "sum":
+                published_sum(genesis, data, header, products.get((owner, period)))
+                multiplied(genesis, d, header)
+            elif (owner, period) in certificates:
+                travelled = Decoder(genesis).certificate(certificates[(owner, period)], owner, period)
+                # Other members' signatures may make it up; the value is the same.
+                assert (travelled or {}).get("digest") == (header or {}).get("digest")
+                compared += 1
+            results.check(name, True)
+        except (AssertionError, InvalidSignature) as error:
+            results.check(name, False, repr(error))
+    results.check("certificates that travelled were compared with published ones", compared > 0)
+
+
+def multiplied(g, d, header):
+    """The product of the captured ciphertexts is the certified one, if all of them went by."""
+    product = 1
+    for meter in range(512):
+        if header["contributors"] >> meter & 1:
+            found = d.records.get((header["owner"], meter, header["period"]))
+            if not found:
+                return
+            product = product * int.from_bytes(found[1], "big") % g.n ** 2
+    assert H(b"BUSBARct", product.to_bytes(2 * g.length, "big")) == header["product"]
+    d.count("products multiplied again")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
