@@ -53,18 +53,15 @@ public enum Effect: Sendable {
   case refused(Refusal)
 }
 
-/// Effects of one step, in a buffer of fixed capacity that needs no heap.
+/// Effects of one step, in a buffer of fixed capacity.
 public struct Effects: ~Copyable {
   /// Invariant: one step causes at most 12: a view change, new view or prepare, and commit, each persisted and sent; a
   /// decision; what is sent again, at most three; a refusal and evidence.
   public static let capacity = 16
-  private var storage: InlineArray<16, Effect?>
+  private var storage: [Effect?]
   public private(set) var count = 0
 
-  public init() {
-    storage = InlineArray(repeating: nil)
-    precondition(storage.count == Self.capacity)
-  }
+  public init() { storage = Array(repeating: nil, count: Self.capacity) }
 
   public mutating func removeAll() { count = 0 }
   public subscript(index: Int) -> Effect { storage[index]! }
