@@ -40,6 +40,9 @@ simulation() {
   timeout --kill-after=10 300 .build/release/busbar-sim run --schedules 1000 --real-crypto || status=1
   # The bound on time and views after healing grows with n.
   timeout --kill-after=10 300 .build/release/busbar-sim run --schedules 3000 --profile liveness --members 16 || status=1
+  # More than f liars may come to two decisions; then f + 1 of them are known.
+  timeout --kill-after=10 300 .build/release/busbar-sim run --schedules 10000 --too-many-liars --members 4 || status=1
+  timeout --kill-after=10 300 .build/release/busbar-sim run --schedules 10000 --too-many-liars --members 7 || status=1
   timeout --kill-after=10 300 .build/release/busbar-sim crashes || status=1
   timeout --kill-after=10 600 .build/release/busbar-sim twins || status=1
   wait "$beside" || status=1

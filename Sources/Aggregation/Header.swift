@@ -4,7 +4,7 @@ import Wire
 
 /// The value an instance agrees on: which records of a set were multiplied in a period, and what they came to.
 public struct Header: Equatable, Sendable {
-  public static let encodedBytes = 264
+  public static let encodedBytes = 336
 
   public var networkIdentifier: Digest
   public var epoch: Epoch
@@ -21,11 +21,16 @@ public struct Header: Equatable, Sendable {
   public var manifestRoot: Digest
   public var productHash: Digest
   public var contributors: MeterBitmap
+  /// Aggregators of the group that were shown to contradict themselves, bit i for member i. Whoever prepares a header holds
+  /// what shows it, and no later header of the set leaves one out.
+  public var accusedMembers: UInt64
+  /// Meters of the set, likewise.
+  public var accusedMeters: MeterBitmap
 
   public init(
     networkIdentifier: Digest, epoch: Epoch, group: GroupIndex, owner: ReplicaIndex, author: ReplicaIndex,
     period: Period, keyIdentifier: FixedBytes<16>, previous: Digest, coverageRoot: Digest, manifestRoot: Digest,
-    productHash: Digest, contributors: MeterBitmap
+    productHash: Digest, contributors: MeterBitmap, accused: Accused = Accused()
   ) {
     self.networkIdentifier = networkIdentifier
     self.epoch = epoch
@@ -40,6 +45,8 @@ public struct Header: Equatable, Sendable {
     self.manifestRoot = manifestRoot
     self.productHash = productHash
     self.contributors = contributors
+    accusedMembers = accused.members
+    accusedMeters = accused.meters
   }
 
   public func encode(into output: inout OutputSpan<UInt8>) {
@@ -56,6 +63,8 @@ public struct Header: Equatable, Sendable {
     output.write(manifestRoot)
     output.write(productHash)
     output.write(contributors.bytes)
+    output.write(accusedMembers)
+    output.write(accusedMeters.bytes)
   }
 
   public init(decoding reader: inout WireReader) throws(WireError) {
@@ -72,8 +81,12 @@ public struct Header: Equatable, Sendable {
     manifestRoot = try reader.read(Digest.self)
     productHash = try reader.read(Digest.self)
     contributors = MeterBitmap(try reader.read(FixedBytes<64>.self))
+    accusedMembers = try reader.read(UInt64.self)
+    accusedMeters = MeterBitmap(try reader.read(FixedBytes<64>.self))
     guard contributors.count == count else { throw .outOfRange(offset: 46) }
   }
+
+  public var accused: Accused { Accused(members: accusedMembers, meters: accusedMeters) }
 
   /// What votes about this value carry.
   public var digest: Digest {

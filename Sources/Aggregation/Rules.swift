@@ -27,7 +27,7 @@ public enum RecordRefusal: UInt8, Error, CaseIterable, Sendable, CustomStringCon
 /// Why a proposed header was refused.
 public enum HeaderRefusal: UInt8, Error, CaseIterable, Sendable, CustomStringConvertible {
   case wrongNetwork, wrongInstance, wrongAuthor, foreignKey, unknownMeter, tooFewContributors, wrongPrevious,
-    wrongCoverageRoot, wrongManifestRoot, wrongProduct, staleRecord
+    wrongCoverageRoot, wrongManifestRoot, wrongProduct, staleRecord, wrongAccused
 
   public var description: String {
     switch self {
@@ -41,6 +41,7 @@ public enum HeaderRefusal: UInt8, Error, CaseIterable, Sendable, CustomStringCon
     case .wrongCoverageRoot: "coverage root differs"
     case .wrongManifestRoot: "the manifest does not hash to its root"
     case .wrongProduct: "the product is not the product"
+    case .wrongAccused: "the accused are not those before it and a few more"
     case .staleRecord: "a record carries periods that are certified already"
     }
   }
@@ -69,10 +70,10 @@ extension Genesis {
     return statement.recordHash
   }
 
-  /// Everything about a header that needs no records. `previous` and coverage make the set's headers one chain.
+  /// Everything about a header that needs neither records nor proofs of who is accused. `previous` and coverage make the set's headers one chain.
   public func check(
     _ header: Header, owner: ReplicaIndex, period: Period, primary: ReplicaIndex, head: Digest,
-    coverage: borrowing CoverageTable
+    coverage: borrowing CoverageTable, accused: Accused = Accused()
   ) throws(HeaderRefusal) {
     guard header.networkIdentifier == networkIdentifier, header.epoch == epoch, header.group == group else {
       throw .wrongNetwork
@@ -87,5 +88,10 @@ extension Genesis {
       header.coverageRoot == coverage.root(advancing: header.contributors, to: period)
         || mutated(.coverageRootUnchecked)
     else { throw .wrongCoverageRoot }
+    guard members == 64 || header.accusedMembers >> UInt64(members) == 0,
+      header.accusedMeters.isWithin(meterCount: meterCount(of: owner)),
+      accused.subtracting(header.accused).count == 0 || mutated(.accusedForgotten),
+      header.accused.subtracting(accused).count <= Accused.maximumNew
+    else { throw .wrongAccused }
   }
 }

@@ -36,6 +36,7 @@ public enum Mutant: UInt8, CaseIterable, Sendable {
   case receiptSettles, closingIgnored, ownerAlwaysLeads, neverCatchesUp, fetchedRecordsNotPersisted
   case oldInstancesRefused, oldInstancesNotDriven, decisionsNotPersisted, decisionsNotServed, votesBeforeConfirmed
   case signedInstancesSkipped, otherRecordNeverTaken, staleRecordsKept, headerNotPersisted
+  case accusedForgotten, accusationsUnproven
 }
 
 #if BUSBAR_MUTANTS

@@ -28,7 +28,7 @@ public struct AggregatorNode: ~Copyable {
   let memberKeys: MemberKeys
   var ticks: UInt64 = 0
   public internal(set) var recordRefusals = InlineArray<10, UInt64>(repeating: 0)
-  public internal(set) var headerRefusals = InlineArray<11, UInt64>(repeating: 0)
+  public internal(set) var headerRefusals = InlineArray<12, UInt64>(repeating: 0)
   public internal(set) var voteRefusals = InlineArray<11, UInt64>(repeating: 0)
   /// View changes and new views whose signatures or certificates do not hold.
   public internal(set) var justificationRefusals: UInt64 = 0
@@ -42,6 +42,9 @@ public struct AggregatorNode: ~Copyable {
   public internal(set) var evidenceCount: UInt64 = 0
   /// The oldest are kept. Invariant: at most one for a party and kind of statement.
   var evidence: [Evidence] = []
+  /// What shows the lie of each party that told one, oldest first.
+  var proofs: [Contradiction] = []
+  var journaledProofs = 0
   public internal(set) var recordsAccepted: UInt64 = 0
   public internal(set) var decidedValues: UInt64 = 0
   public internal(set) var decidedNulls: UInt64 = 0
@@ -53,7 +56,7 @@ public struct AggregatorNode: ~Copyable {
   public init(
     genesis: Genesis, key: PublicKey, index: ReplicaIndex, signer: consuming SigningKey, sealer: consuming Sealer
   ) {
-    precondition(RecordRefusal.allCases.count == 10 && HeaderRefusal.allCases.count == 11)
+    precondition(RecordRefusal.allCases.count == 10 && HeaderRefusal.allCases.count == 12)
     precondition(Refusal.allCases.count == 11)
     self.genesis = genesis
     self.key = key
@@ -161,6 +164,7 @@ public struct AggregatorNode: ~Copyable {
       else { return }
       adopt(certificate, Array(copying: bytes), table)
     case .peerBoot: link.restorePeerBoot(&reader)
+    case .contradiction: restoreProof(&reader)
     case .votingFloor:
       guard let floor = try? reader.read(UInt64.self) else { return }
       votingFloor = max(votingFloor, Period(floor))
@@ -179,6 +183,7 @@ public struct AggregatorNode: ~Copyable {
     let slot = slot(header.owner, header.period)
     set.head = header.digest
     set.headPeriod = header.period
+    set.accused = header.accused
     guard let slot, !slot.isFinished else { return true }
     slot.certificate = bytes
     slot.header = header
@@ -230,6 +235,7 @@ public struct AggregatorNode: ~Copyable {
     set.coverage.advance(header.contributors, to: header.period)
     set.head = header.digest
     set.headPeriod = header.period
+    set.accused = header.accused
   }
 
   // MARK: Time
@@ -351,7 +357,7 @@ public struct AggregatorNode: ~Copyable {
       networkIdentifier: genesis.networkIdentifier, epoch: genesis.epoch, group: genesis.group, owner: owner,
       author: index, period: slot.instance.period, keyIdentifier: genesis.keyIdentifier, previous: set.head,
       coverageRoot: set.coverage.root(advancing: contributors, to: slot.instance.period), manifestRoot: manifest.root(),
-      productHash: productHash(slot), contributors: contributors)
+      productHash: productHash(slot), contributors: contributors, accused: accused(of: owner))
     slot.propose(header)
     try step(slot, .propose(header.digest), via: &host)
   }
@@ -415,7 +421,8 @@ public struct AggregatorNode: ~Copyable {
       try genesis.check(
         header, owner: slot.instance.owner, period: slot.instance.period,
         // What was prepared before was written by an earlier view's primary, and q members looked at that.
-        primary: slot.instance.isLocked ? header.author : slot.instance.primary, head: set.head, coverage: set.coverage)
+        primary: slot.instance.isLocked ? header.author : slot.instance.primary, head: set.head, coverage: set.coverage,
+        accused: set.accused)
     } catch { return refuse(slot, error) }
     let missing = slot.missing(of: header.contributors)
     if missing.count > 0 {
@@ -427,6 +434,15 @@ public struct AggregatorNode: ~Copyable {
       return
     }
     slot.fetch.end()
+    guard holdsProofs(of: header) else {
+      guard let peer = holder(slot, header) else { return }
+      link.want(
+        Want(
+          object: .contradiction, owner: header.owner, meter: MeterIndex(0), period: header.period,
+          missing: FixedBytes()),
+        from: peer, via: &host)
+      return
+    }
     guard fits(slot, header) || mutated(.manifestUnchecked) else {
       // A meter that contradicts itself is held differently here and there, and the manifest says which record counts.
       if !slot.isManifestStrange {
@@ -500,6 +516,8 @@ public struct AggregatorNode: ~Copyable {
       {
         try keepRecords(of: header, slot, via: &host)
       }
+      // Whom it accuses its signer can convict, after a restart too.
+      if vote.statement.kind == .prepare { try journalProofs(via: &host) }
       // With its header, so that a restarted primary repeats the value and not the bare vote; and a backup too: if all that
       // prepared a value come back with its digest alone, they decide what nobody can write a certificate of.
       if vote.statement.kind == .prepare, let header = slot.proposedHeader, header.digest == vote.statement.digest,
@@ -533,6 +551,7 @@ public struct AggregatorNode: ~Copyable {
       case .lateVote: continue  // answered where the packet is received, with the certificate
       case .evidence(let first, let second):
         evidenceCount += 1
+        if let proof = Contradiction(first, second) { keep(proof) }
         accuse(
           Evidence(
             accused: .aggregator(first.statement.signer), kind: .vote(first.statement.kind),
@@ -894,6 +913,7 @@ public struct AggregatorNode: ~Copyable {
         Evidence(
           accused: .meter(record.meter, of: record.owner), kind: .record, owner: record.owner, period: record.through,
           view: View(0), first: slot.hash(of: record.meter), second: hash))
+      noteContradiction(slot, record, ciphertext)
       if sender.aggregatorIndex != nil, slot.isManifestStrange, !mutated(.otherRecordNeverTaken) {
         slot.keepAlternate(record.meter, bytes, hash: hash)
       }
@@ -903,6 +923,16 @@ public struct AggregatorNode: ~Copyable {
     slot.store(record.meter, bytes, hash: hash)
     recordsAccepted += 1
     return (record, slot)
+  }
+
+  /// A second record beside the one that is held. Only for the same periods it is a lie for certain.
+  private mutating func noteContradiction(_ slot: InstanceSlot, _ record: Record, _ ciphertext: Span<UInt8>) {
+    let held = unsafe Span(_unsafeElements: slot.record(record.meter))
+    var reader = WireReader(held)
+    guard let earlier = try? Record(decoding: &reader), let other = try? reader.readBytes(reader.remaining),
+      earlier.from == record.from
+    else { return }
+    keep(Contradiction(statement(earlier, other), statement(record, ciphertext)))
   }
 
   private mutating func receiveVote(
@@ -982,6 +1012,9 @@ public struct AggregatorNode: ~Copyable {
       var table = ByteBuffer(capacity: 8 * Int(max(1, set.coverage.meterCount)))
       table.replace { out in set.coverage.encode(into: &out) }
       link.sendChunks(.coverageTable, want.owner, period, table.span, to: peer, via: &host)
+    case .contradiction:
+      guard sender.aggregatorIndex != nil else { return link.sealer.count(.notAllowed) }
+      sendProofs(of: slot, to: peer, via: &host)
     case .proof, .viewChange, .newView: return
     }
   }
@@ -1040,6 +1073,9 @@ public struct AggregatorNode: ~Copyable {
       if viewAssemblies[Int(member.rawValue)].assembly.add(chunk, piece) {
         try receiveView(chunk.object, member, peer, at: now, via: &host)
       }
+    case .contradiction:
+      guard chunk.total == 1, Int(chunk.objectLength) == piece.count else { return link.sealer.count(.malformedBody) }
+      try receiveProof(piece, via: &host)
     case .product, .records, .proof: link.sealer.count(.notAllowed)
     }
   }

@@ -146,6 +146,8 @@ final class SetState {
   var headPeriod = Period(0)
   /// The latest period known to have a value; later than `headPeriod` while this replica is behind.
   var latestPeriod = Period(0)
+  /// Whom the head's header accuses.
+  var accused = Accused()
   /// A newer certificate that waits for its coverage table.
   var pending: Certificate?
   let inclusions: InclusionStore

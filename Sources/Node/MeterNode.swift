@@ -122,7 +122,7 @@ public struct MeterNode: ~Copyable {
       guard let period = try? reader.read(UInt64.self), let registers = try? readRegisters(&reader) else { return }
       recover(Period(period), registers)
     case .peerBoot: link.restorePeerBoot(&reader)
-    case .boot, .vote, .record, .decided, .proposal, .adopted, .votingFloor: return
+    case .boot, .vote, .record, .decided, .proposal, .adopted, .votingFloor, .contradiction: return
     }
   }
 

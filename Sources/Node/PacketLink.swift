@@ -226,6 +226,7 @@ public enum EntryKind: UInt8, Sendable {
   case adopted = 10
   case peerBoot = 11
   case votingFloor = 12
+  case contradiction = 13
 }
 
 /// The boot counter this run must use. Append its ``entry`` and sync before the first send.

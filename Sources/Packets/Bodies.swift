@@ -12,6 +12,8 @@ public enum ObjectKind: UInt8, Sendable {
   /// Sent unasked: a view change or a new view, and the header of its value.
   case viewChange = 6
   case newView = 7
+  /// What shows the lies that the header of (owner, period) names; one object each.
+  case contradiction = 8
 }
 
 /// Asks a peer for something it holds.

@@ -217,7 +217,7 @@ final class Actor {
         guard var header = header(set, period, held, most: .max) else { continue }
         let honest = body(
           .prepare, owner: set, period: period, view: View(0), digest: header.digest, header: header)
-        let lie = world.liarDice.below(8)
+        let lie = world.liarDice.below(10)
         var isInvalid = true
         switch lie {
         case 0: header.productHash.storage[3] ^= 1
@@ -228,14 +228,21 @@ final class Actor {
         case 5:
           guard let lonely = self.header(set, period, held, most: 1) else { return }
           header = lonely
+        case 6:
+          guard let honest = (0..<world.members).first(where: { world.parties[$0].isHonest }) else { return }
+          header.accusedMembers |= 1 << UInt64(honest)
+        case 7:
+          isInvalid = header.accused.count > 0
+          header.accusedMembers = 0
+          header.accusedMeters = MeterBitmap()
         default: isInvalid = false
         }
         if isInvalid { world.books.invalidHeaders[Array(copying: header.digest.span)] = lie != 4 }
-        if lie == 7 { spread(.proposal, honest, everybody: true) }
+        if lie == 9 { spread(.proposal, honest, everybody: true) }
         spread(
           .proposal,
           body(.prepare, owner: set, period: period, view: View(0), digest: header.digest, header: header),
-          everybody: lie < 6)
+          everybody: lie < 8)
         return
       }
     }
@@ -245,12 +252,14 @@ final class Actor {
   private func header(_ set: ReplicaIndex, _ period: Period, _ held: [Int: [UInt8]], most: Int) -> Header? {
     var coverage = world.genesis.coverage(of: set)
     var previous = world.genesis.networkIdentifier
+    var accused = Accused()
     for name in world.books.certificates.keys.sorted() where name.owner == Int(set.rawValue) {
       guard name.period < period.rawValue, let header = GroupBooks.header(world.books.certificates[name]!) else {
         continue
       }
       coverage.advance(header.contributors, to: header.period)
       previous = header.digest
+      accused = header.accused
     }
     var contributors = MeterBitmap()
     var manifest = Manifest()
@@ -272,6 +281,6 @@ final class Actor {
       networkIdentifier: world.genesis.networkIdentifier, epoch: world.genesis.epoch, group: world.genesis.group,
       owner: set, author: me, period: period, keyIdentifier: world.genesis.keyIdentifier, previous: previous,
       coverageRoot: coverage.root(advancing: contributors, to: period), manifestRoot: manifest.root(),
-      productHash: RecordStatement.ciphertextHash(productBytes.span), contributors: contributors)
+      productHash: RecordStatement.ciphertextHash(productBytes.span), contributors: contributors, accused: accused)
   }
 }

@@ -6,6 +6,7 @@ public struct Campaign {
   /// Nil: guided, guided, uniform and liveness in turn.
   public var profile: Profile?
   public var usesEd25519 = false
+  public var hasTooManyLiars = false
 
   public private(set) var schedules = 0
   public private(set) var steps = 0
@@ -13,6 +14,9 @@ public struct Campaign {
   public private(set) var unsafe = 0
   public private(set) var stuck = 0
   public private(set) var wronglyConvicted = 0
+  /// Schedules in which more than f liars came to two decisions, and the fewest of them that were named.
+  public private(set) var forks = 0
+  public private(set) var fewestNamed = Int.max
   public private(set) var decidedNull = 0
   public private(set) var decidedLater = 0
   public private(set) var highestView: UInt32 = 0
@@ -44,6 +48,7 @@ public struct Campaign {
     let chosen = profile ?? turn[Int(seed / UInt64(members.count) % 4)]
     var schedule = Schedule(seed: seed, members: size, profile: chosen)
     schedule.usesEd25519 = usesEd25519
+    schedule.hasTooManyLiars = hasTooManyLiars
     return schedule
   }
 
@@ -61,7 +66,10 @@ public struct Campaign {
     highestViewsAfterHealing = max(highestViewsAfterHealing, outcome.viewsAfterHealing)
     stepCounts[min(outcome.steps / 10, stepCounts.count - 1)] += 1
     healedCounts[min(outcome.healedHundredths / 10, healedCounts.count - 1)] += 1
-    if let violation = outcome.violation {
+    if hasTooManyLiars, outcome.violation == .disagreement {
+      forks += 1
+      fewestNamed = min(fewestNamed, outcome.named.nonzeroBitCount)
+    } else if let violation = outcome.violation {
       if violation == .wronglyConvicted {
         wronglyConvicted += 1
       } else if violation.isSafety {

@@ -256,12 +256,17 @@ extension GroupWorld {
     var covered = Array(repeating: genesis.firstPeriod.rawValue - 1, count: metersPerSet)
     var closed: [EnergyRegisters?] = (0..<metersPerSet).map { parties[members + 1 + owner * metersPerSet + $0].opening }
     let isLiarHere = swarm.liarMeter?.owner == owner
+    var accused = Accused()
     for name in books.certificates.keys.sorted() where name.owner == owner {
       guard let header = GroupBooks.header(books.certificates[name]!) else { continue }
       if Array(copying: header.previous.span) != previous {
         return fail(.brokenChain, "set \(owner) period \(name.period) does not build on the one before")
       }
       previous = Array(copying: header.digest.span)
+      guard accused.subtracting(header.accused).count == 0 else {
+        return fail(.accusationDropped, "set \(owner) period \(name.period)")
+      }
+      accused = header.accused
       guard header.count >= Self.minimumContributors else {
         return fail(.invalidCertificate, "set \(owner) period \(name.period) has too few contributors")
       }
@@ -286,6 +291,22 @@ extension GroupWorld {
         closed[meter] = record.closing
       }
     }
+    for place in 0..<(members + metersPerSet) {
+      let isMember = place < members
+      let party = parties[isMember ? place : 1 + owner * metersPerSet + place]
+      let isAccused =
+        isMember
+        ? accused.members >> UInt64(place) & 1 == 1 : accused.meters.contains(MeterIndex(UInt16(place - members)))
+      if isAccused, party.isHonest { return fail(.wronglyConvicted, "\(party.name), by the headers of set \(owner)") }
+    }
+    for party in parties where party.isHonest {
+      let set = ReplicaIndex(UInt16(owner))
+      guard let cell = party.aggregator, Array(copying: cell.node.head(of: set).span) == previous,
+        cell.node.agreedAccused(of: set) != accused
+      else { continue }
+      return fail(.accusationDropped, "\(party.name) holds others to be accused than set \(owner)'s headers")
+    }
+    outcome.accused += accused.count
     if !isLiarHere {
       for slot in 0..<2 where published[slot] != expected[slot] {
         if published[slot] < expected[slot] {

@@ -16,6 +16,7 @@ public struct GroupCampaign {
   public private(set) var certificates = 0
   public private(set) var decidedNull = 0
   public private(set) var decidedLater = 0
+  public private(set) var accused = 0
   public private(set) var longestHealingTenths = 0
   public private(set) var firstFailure: (schedule: GroupSchedule, outcome: GroupOutcome)?
   private var worlds: [GroupWorld?] = Array(repeating: nil, count: 65)
@@ -64,6 +65,7 @@ public struct GroupCampaign {
     certificates += outcome.certificates
     decidedNull += outcome.decidedNull
     decidedLater += outcome.decidedLater
+    accused += outcome.accused
     lostWattHours += outcome.lostWattHours
     doubledWattHours += outcome.doubledWattHours
     longestHealingTenths = max(longestHealingTenths, outcome.healedTenths)

@@ -4,7 +4,8 @@ import Units
 public enum GroupViolation: String, CaseIterable, Sendable {
   // Safety
   case disagreement, invalidCertificate, brokenChain, conflictingVote, conflictingRecord, sentBeforeDurable
-  case preparedInvalid, lostEnergy, doubledEnergy, wrongSum, publishedTwice, wronglyConvicted, nodeStopped
+  case preparedInvalid, accusationDropped, lostEnergy, doubledEnergy, wrongSum, publishedTwice, wronglyConvicted
+  case nodeStopped
   /// A meter counts as certified what no certificate covers.
   case wronglySettled
   /// Liars kept a meter out for longer than it takes an honest member to lead.
@@ -67,6 +68,8 @@ public struct GroupOutcome: Sendable {
   public var certificates = 0
   public var decidedNull = 0
   public var decidedLater = 0
+  /// Parties that sets' headers accuse, over all sets.
+  public var accused = 0
   public var lostWattHours: Int64 = 0
   public var doubledWattHours: Int64 = 0
   /// From healing until every honest meter's energy up to then was certified, in tenths of a period.

@@ -146,6 +146,7 @@
       case .fetchedRecordsNotPersisted, .decisionsNotPersisted, .headerNotPersisted: "39"
       case .oldInstancesRefused, .oldInstancesNotDriven: "C1"
       case .decisionsNotServed: "C9"
+      case .accusedForgotten, .accusationsUnproven: "49"
       case .votesBeforeConfirmed: "41, 44"
       }
     }

@@ -20,6 +20,8 @@ public enum Violation: String, CaseIterable, Sendable {
   case conflictingSignature, sentBeforeDurable, votedInViewItLeft, committedUnprepared, preparedUnheld
   case preparedWithoutProposal, hidPreparedCertificate, unjustifiedNewView, wronglyConvicted, equivocationUntold
   case leftViewTooEarly, nullTooEarly
+  /// More than f liars made two decisions, and what honest members hold names fewer than f + 1 of them.
+  case unaccountable
   // Liveness
   case stuck, viewsRanAway
 
@@ -32,6 +34,8 @@ public struct Schedule: Sendable {
   public var members: Int
   public var profile: Profile
   public var usesEd25519 = false
+  /// f + 1 to 2f liars: the group may come to two decisions, and must then know by whom. (scenario S16)
+  public var hasTooManyLiars = false
   /// Only the first so many faults happen.
   public var faultLimit = Int.max
   /// Faults left out, by number.
@@ -47,6 +51,7 @@ public struct Schedule: Sendable {
   public var arguments: [String] {
     var result = ["--seed", "\(seed)", "--members", "\(members)", "--profile", profile.rawValue]
     if usesEd25519 { result.append("--real-crypto") }
+    if hasTooManyLiars { result.append("--too-many-liars") }
     if faultLimit != .max { result += ["--fault-limit", "\(faultLimit)"] }
     if !withoutFaults.isEmpty {
       result += ["--without", withoutFaults.sorted().map(String.init).joined(separator: ",")]
@@ -66,6 +71,8 @@ public struct Outcome: Sendable {
   /// From healing to the last decision, in hundredths of T0.
   public var healedHundredths = 0
   public var viewsAfterHealing: UInt32 = 0
+  /// Liars that two decisions named: bit i for member i.
+  public var named: UInt64 = 0
   public var decidedNull = false
   public var decidedLater = false
 }
@@ -106,6 +113,7 @@ struct Swarm {
     let isGuided = schedule.profile == .guided
     var liarCount = random.below(4) == 0 ? random.below(faults + 1) : faults
     if schedule.profile == .liveness, random.below(2) == 0 { liarCount = 0 }
+    if schedule.hasTooManyLiars { liarCount = faults + 1 + random.below(faults) }
     var left = Array(0..<schedule.members)
     for _ in 0..<liarCount {
       // Liars that lead early views do more harm.
@@ -145,7 +153,7 @@ struct Swarm {
     if maybe(4, &random) { chaosTicks += random.below(200) }
     if maybe(3, &random) { unheld = random.below(16) }
     if maybe(4, &random) { nullProposals = random.below(1000) }
-    leftDown = maybe(2, &random) ? schedule.members - Int(quorum.size) - liarCount : 0
+    leftDown = maybe(2, &random) ? max(0, schedule.members - Int(quorum.size) - liarCount) : 0
     if schedule.profile == .liveness {
       // The quorum that is healed meets its old partners again with everything they know.
       chaosTicks = random.below(60)

@@ -153,6 +153,7 @@ extension World {
     outcome.decidedLater = certificate.statement.view.rawValue > 0
     if value < 0 || value == Self.invalidValue { return fail(.invalidValueDecided, "value \(value)") }
     for other in honest where other.decidedValue >= 0 && other.decidedValue != value {
+      if schedule.hasTooManyLiars, let earlier = other.certificate { return name(earlier, certificate) }
       return fail(.disagreement, "members \(process.member) and \(other.member): \(value) and \(other.decidedValue)")
     }
     if !ledger.holds(certificate, value: value) { fail(.badCertificate, "of member \(process.member)") }
@@ -322,6 +323,7 @@ extension World {
           guard let newView = process.instance.newView, newView.prepare.statement.view.rawValue == view,
             ledger.isJustified(newView, primary: primary, value: value(of:))
           else { return fail(.unjustifiedNewView, "view \(view), followed by member \(process.member)") }
+          if schedule.hasTooManyLiars { justifications.append(newView) }
         }
       }
     }
@@ -355,7 +357,9 @@ extension World {
     if let fate, !fate.passes(payloads[payload], from: sender, to: receiver.place) { return }
     if !isHealed {
       if swarm.loss > 0, dice.hits(swarm.loss), strikes() { return }
-      if swarm.duplication > 0, dice.hits(swarm.duplication), strikes() { schedule(payload, to: receiver.place, in: delay()) }
+      if swarm.duplication > 0, dice.hits(swarm.duplication), strikes() {
+        schedule(payload, to: receiver.place, in: delay())
+      }
     }
     schedule(payload, to: receiver.place, in: delay())
   }

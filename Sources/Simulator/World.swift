@@ -82,6 +82,8 @@ public final class World {
   var scratch = ByteBuffer(capacity: 16384)
   var ledger: Ledger
   var undecided = 0
+  /// What honest members prepared in later views upon.
+  var justifications: [NewView] = []
   /// Where a scenario is enumerated and not drawn: what it lets happen.
   var fate: Fate?
   /// Who leads the first views, where that is enumerated.
@@ -190,6 +192,7 @@ public final class World {
     payloadSender.removeAll(keepingCapacity: true)
     for tick in calendar.indices where !calendar[tick].isEmpty { calendar[tick].removeAll(keepingCapacity: true) }
     ledger.removeAll()
+    justifications.removeAll(keepingCapacity: true)
     liarMask = 0
     actors.removeAll(keepingCapacity: true)
     processes.removeAll(keepingCapacity: true)
@@ -230,7 +233,8 @@ public final class World {
       advance()
       if undecided == 0 { quietTicks += 1 }
     }
-    if outcome.violation == nil, undecided > 0 { heal() }
+    // With too many liars nothing is promised but that they are known.
+    if outcome.violation == nil, undecided > 0, !schedule.hasTooManyLiars { heal() }
     finish()
     return outcome
   }

@@ -13,9 +13,9 @@ private let goldenRecord = "e5543070365fd97ad5bf52b9be4a1799cca730659d03583866dc
 private let goldenRecordHash = "ed9a551bc7f926825a762ab0f1b23858fb1c5aa555aa107e1829f9591a52d90c"
 private let goldenReceipt = "1fb3f045b93871d830ba62e946ee80634534f31ed19cd276d761f9a4ce45bfe4"
 private let goldenCoverageRoot = "6031e43004dc6bbc70dbbbcc8538b4961dfb5187ef60faeda9834fb948dad2d3"
-private let goldenHeaderDigest = "374d71c2fb37ec44fa228f4a53ef86f3fd62e89e7710694a9cb2f744c342e210"
-private let goldenCertificate = "1c26d9a3c77f700ea54dba6c8c9e385461960e71077336cfc55040987c8710ee"
-private let goldenSum = "1c2d50d831b46c2c8c4ac4b0dd4776901788c6a0d29ee3f7816741a489196aca"
+private let goldenHeaderDigest = "86fccab9ddf8cc05e03512c5ce68a6eb252ec31e793a48ad7c699c7c8fb58198"
+private let goldenCertificate = "0d01eab094515fa65a8d29e122386aeac0b1e2a2ada168f84038f7a80080a79a"
+private let goldenSum = "329dfb766c34a264dc0d167967ca5a77f5bf488aac09253469f77afe7f5d165a"
 
 private let vectorPeriod = Period(1006)
 
@@ -115,12 +115,14 @@ private func vectorHeader(
   manifest.append(MeterIndex(0), fixed(pattern(0x30, 32)))
   manifest.append(MeterIndex(1), recordHash)
   let product: [UInt8] = pattern(5, 64, step: 3).reversed()
+  var accusedMeters = MeterBitmap()
+  accusedMeters.insert(MeterIndex(2))
   return Header(
     networkIdentifier: genesis.networkIdentifier, epoch: Epoch(2), group: genesis.group, owner: ReplicaIndex(0),
     author: ReplicaIndex(2), period: vectorPeriod, keyIdentifier: genesis.keyIdentifier,
     previous: fixed(pattern(0x60, 32)), coverageRoot: coverage.root(advancing: contributors, to: vectorPeriod),
     manifestRoot: manifest.root(), productHash: RecordStatement.ciphertextHash(product.span),
-    contributors: contributors)
+    contributors: contributors, accused: Accused(members: 8, meters: accusedMeters))
 }
 
 private func checkCertificate(_ genesis: Genesis, _ header: Header, _ report: inout Report) {

@@ -42,7 +42,8 @@ private func report(_ campaign: GroupCampaign, _ seconds: Double) {
     \(campaign.schedules) schedules, whole groups, n = \(campaign.members.lowerBound)…\(campaign.members.upperBound): \
     \(campaign.unsafe) unsafe, \(campaign.stuck) stuck, \(campaign.wronglyConvicted) wrongly convicted
     \(campaign.lostWattHours) Wh lost, \(campaign.doubledWattHours) Wh doubled; \(campaign.certificates) instances decided, \
-    \(campaign.decidedLater) of them after a view change, \(campaign.decidedNull) NULL
+    \(campaign.decidedLater) of them after a view change, \(campaign.decidedNull) NULL; \
+    \(campaign.accused) accusations agreed
     \(campaign.packets) datagrams, \(campaign.faults) faults; \
     all energy certified at most \(Double(campaign.longestHealingTenths) / 10) periods after healing
     \(Int(Double(campaign.packets) / seconds)) datagrams a second, \
@@ -71,7 +72,8 @@ extension Arguments {
 
 func replayGroupVerb(_ words: ArraySlice<String>) throws(Arguments.Failure) -> Int32 {
   let arguments = try Arguments(
-    words, values: ["seed", "members", "replicas", "meters", "profile", "fault-limit", "without", "mutant", "scenario"],
+    words,
+    values: ["seed", "members", "replicas", "meters", "profile", "fault-limit", "without", "mutant", "scenario"],
     flags: ["trace"])
   if let name = arguments.values["mutant"] { return try replayGroupMutant(name, arguments) }
   let (seed, members) = try arguments.seedAndMembers()

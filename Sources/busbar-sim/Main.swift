@@ -5,7 +5,7 @@ import CLinux
 struct BusbarSim {
   static let usage = """
     usage: busbar-sim run [--schedules N] [--from SEED] [--members 4..7] [--profile uniform|guided|liveness]
-                          [--real-crypto] [--json]
+                          [--real-crypto] [--too-many-liars] [--json]
            busbar-sim replay SEED [--members N] [--profile P] [--mutant NAME] [--real-crypto] [--fault-limit N]
                           [--without N,N,...] [--trace]
            busbar-sim groups [--schedules N] [--from SEED] [--members 4..7] [--meters K] [--profile P] [--all] [--json]

@@ -2,18 +2,24 @@ import Simulator
 
 func runVerb(_ words: ArraySlice<String>) throws(Arguments.Failure) -> Int32 {
   let arguments = try Arguments(
-    words, values: ["schedules", "seeds", "from", "members", "replicas", "profile"], flags: ["real-crypto", "json"])
+    words, values: ["schedules", "seeds", "from", "members", "replicas", "profile"],
+    flags: ["real-crypto", "json", "too-many-liars"])
   let count = try arguments.integer("schedules", default: try arguments.integer("seeds", default: 10000))
   let from = UInt64(try arguments.integer("from", default: 0))
   var campaign = Campaign(
     members: try arguments.members(default: 4...7), profile: try arguments.profile(),
     usesEd25519: arguments.flags.contains("real-crypto"))
+  campaign.hasTooManyLiars = arguments.flags.contains("too-many-liars")
   let clock = ContinuousClock()
   let start = clock.now
   for seed in from..<(from + UInt64(count)) { campaign.run(seed) }
   let seconds = (clock.now - start).inSeconds
   if arguments.flags.contains("json") { printLine(json(campaign, seconds)) } else { report(campaign, seconds) }
-  guard let (schedule, outcome) = campaign.firstFailure else { return 0 }
+  guard let (schedule, outcome) = campaign.firstFailure else {
+    guard campaign.hasTooManyLiars, campaign.forks == 0 else { return 0 }
+    printDiagnostic("nobody came to two decisions, so nothing was shown")
+    return 1
+  }
   var shrinker = Shrinker(campaign.world(schedule.members), outcome.violation!)
   let small = shrinker.shrink(schedule)
   let after = campaign.world(schedule.members).run(small)
@@ -35,6 +41,11 @@ private func report(_ campaign: Campaign, _ seconds: Double) {
     longest \(campaign.healing(quantile: 1)) T0; at most \(campaign.highestViewsAfterHealing) views
     \(Int(Double(campaign.steps) / seconds)) steps a second, \(Int(Double(campaign.schedules) / seconds)) schedules a second
     """)
+  if campaign.hasTooManyLiars {
+    printLine(
+      "f + 1 to 2f liars came to two decisions \(campaign.forks) times; at least "
+        + "\(campaign.forks == 0 ? 0 : campaign.fewestNamed) of them were named each time")
+  }
 }
 
 private func json(_ campaign: Campaign, _ seconds: Double) -> String {
@@ -45,13 +56,14 @@ private func json(_ campaign: Campaign, _ seconds: Double) -> String {
     + "\"stuck\":\(campaign.stuck),\"wronglyConvicted\":\(campaign.wronglyConvicted),"
     + "\"viewsMax\":\(campaign.highestView),\"stepsPerSecond\":\(Int(Double(campaign.steps) / seconds)),"
     + "\"schedulesPerSecond\":\(Int(Double(campaign.schedules) / seconds)),\"medianSteps\":\(campaign.medianSteps),"
-    + "\"viewsAfterHealingMax\":\(campaign.highestViewsAfterHealing),\"healedMaximumT0\":\(campaign.healing(quantile: 1)),\"firstFailure\":\(failure)}"
+    + "\"viewsAfterHealingMax\":\(campaign.highestViewsAfterHealing),\"forks\":\(campaign.forks),"
+    + "\"healedMaximumT0\":\(campaign.healing(quantile: 1)),\"firstFailure\":\(failure)}"
 }
 
 func replayVerb(_ words: ArraySlice<String>) throws(Arguments.Failure) -> Int32 {
   let arguments = try Arguments(
     words, values: ["seed", "members", "replicas", "profile", "mutant", "fault-limit", "without"],
-    flags: ["real-crypto", "trace"])
+    flags: ["real-crypto", "trace", "too-many-liars"])
   if let name = arguments.values["mutant"] { return try replayMutant(name, arguments) }
   let schedule = try arguments.schedule()
   let world = World(members: schedule.members, usesEd25519: schedule.usesEd25519)
@@ -77,6 +89,7 @@ extension Arguments {
       schedule = Campaign(members: 4...7, profile: try profile()).schedule(seed)
     }
     schedule.usesEd25519 = flags.contains("real-crypto")
+    schedule.hasTooManyLiars = flags.contains("too-many-liars")
     schedule.faultLimit = try integer("fault-limit", default: .max)
     schedule.withoutFaults = try without()
     return schedule

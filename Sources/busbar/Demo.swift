@@ -152,7 +152,9 @@ struct Demo {
         for (other, process) in processes where other == name { process.kill() }
         say("period \(report.faultPeriod)  killed \(name)")
       }
-      if let name = options.pause ?? options.wipe, returns == nil, wallMilliseconds >= faultMoment {
+      if let name = options.pause ?? options.wipe, returns == nil, wallMilliseconds >= faultMoment,
+        try mayStrike(name, report)
+      {
         returns = wallMilliseconds + (options.pause != nil ? period * 3 / 2 : period / 2)
         try strike(name, &report)
       }
@@ -171,13 +173,25 @@ struct Demo {
     }
   }
 
+  /// In the second period a meter is wiped as soon as its first record is certified: before, nobody but its disk knows what
+  /// it counted. One that is wiped in the first period begins anew, and is reckoned from there.
+  private func mayStrike(_ name: String, _ report: DemoReport) throws(Failure) -> Bool {
+    guard options.wipe != nil, options.faultPeriod > 1, let house = Self.house(name) else { return true }
+    return try report.isCertifiedOnce(house)
+  }
+
+  private static func house(_ name: String) -> Int? {
+    guard name.hasPrefix("meter-"), let number = Int(name.dropFirst(6)) else { return nil }
+    return number - 1
+  }
+
   /// Pauses a node, or kills it and takes its journal away.
   private mutating func strike(_ name: String, _ report: inout DemoReport) throws(Failure) {
     if options.pause != nil {
       for (other, process) in processes where other == name { process.pause() }
       return say("period \(report.faultPeriod)  paused \(name)")
     }
-    if name.hasPrefix("meter-"), let house = Int(name.dropFirst(6)) { try report.noteActivation(of: house - 1) }
+    if let house = Self.house(name), options.faultPeriod > 1 { try report.noteActivation(of: house) }
     for place in processes.indices where processes[place].name == name {
       processes[place].process.kill()
       while processes[place].process.isRunning() { clock.sleep(until: clock.monotonic().adding(milliseconds: 5)) }
@@ -187,5 +201,8 @@ struct Demo {
       try Files.remove("\(options.folder)/\(name)/journal")
     } catch { throw Failure(name, error) }
     say("period \(report.faultPeriod)  wiped \(name)")
+    if Self.house(name) != nil, options.faultPeriod == 1 {
+      say("\(name) begins anew: what it counted so far was known to its disk alone")
+    }
   }
 }

@@ -11,7 +11,7 @@ struct DemoReport {
   let lastPeriod: UInt64
   /// The period in which a node is killed, paused or wiped, if one is.
   let faultPeriod: UInt64
-  /// A wiped meter's registers at activation, which its new journal knows nothing of.
+  /// A wiped meter's registers at activation, which its new journal knows nothing of; nil when it begins anew.
   var lostActivation: [Int64]?
   private let options: DemoOptions
   private let genesis: Genesis
@@ -98,6 +98,12 @@ struct DemoReport {
 
   private func meterState(_ house: Int, through period: UInt64) throws(Failure) -> MeterState? {
     try MeterState("\(options.folder)/meter-\(house + 1)/journal", genesis, lastPeriod: period)
+  }
+
+  /// Whether a record of this house's meter is certified, as far as the meter knows.
+  func isCertifiedOnce(_ house: Int) throws(Failure) -> Bool {
+    guard let state = try meterState(house, through: .max) else { return false }
+    return state.coveredThrough >= firstPeriod
   }
 
   /// Remembers what a meter's journal is about to lose.

@@ -112,6 +112,18 @@ private func decodeCertificate(_ path: String) throws(Failure) -> Certificate {
   } catch { throw Failure("\(path): malformed: \(error)") }
 }
 
+/// Who was shown to have signed two things where it may sign one.
+private func accused(_ header: Header) -> String {
+  var names: [String] = []
+  for member in 0..<64 where header.accusedMembers >> UInt64(member) & 1 == 1 {
+    names.append("the aggregator with index \(member)")
+  }
+  for meter in 0..<UInt16(GroupLimits.maximumMetersPerSet) where header.accusedMeters.contains(MeterIndex(meter)) {
+    names.append("meter \(meter) of the set")
+  }
+  return names.joined(separator: ", ")
+}
+
 /// - Parameter isChecked: whether the signatures were checked against a genesis.
 func describe(_ certificate: Certificate, isChecked: Bool, json: Bool) {
   let statement = certificate.quorum.statement
@@ -123,7 +135,8 @@ func describe(_ certificate: Certificate, isChecked: Bool, json: Bool) {
     printLine(
       "{\"kind\":\"certificate\",\"checked\":\(isChecked),\"network\":\"\(statement.networkIdentifier)\","
         + "\"period\":\(certificate.period),\"owner\":\(certificate.owner),\"view\":\(statement.view),"
-        + "\"decided\":\"\(decided)\",\"contributors\":\(count),\"signers\":\(signers.count)}")
+        + "\"decided\":\"\(decided)\",\"contributors\":\(count),\"signers\":\(signers.count),"
+        + "\"accused\":\(certificate.header?.accused.count ?? 0)}")
     return
   }
   printLine("certificate of period \(certificate.period), set \(certificate.owner): \(decided)")
@@ -131,6 +144,7 @@ func describe(_ certificate: Certificate, isChecked: Bool, json: Bool) {
   printLine("signed by     aggregators with index \(signers.joined(separator: ", ")), in view \(statement.view)")
   if let header = certificate.header {
     printLine("contributors  \(count) meters, collected by the aggregator with index \(header.author)")
+    if header.accused.count > 0 { printLine("accused       \(accused(header))") }
     printLine("header        \(header.digest)")
     printLine("follows on    \(header.previous)")
     printLine("product       \(header.productHash)")

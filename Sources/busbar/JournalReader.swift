@@ -109,6 +109,14 @@ private struct EntryText {
     case .votingFloor:
       kind = "votingFloor"
       if let period = try? reader.read(UInt64.self) { add("period", "\(period)") }
+    case .contradiction:
+      kind = "contradiction"
+      guard let proof = try? Contradiction(decoding: &reader) else { return }
+      add(proof.period, proof.owner)
+      switch proof.party {
+      case .aggregator(let member): add("accusedAggregator", "\(member)")
+      case .meter(let meter, _): add("accusedMeter", "\(meter)")
+      }
     case .proposal:
       kind = "proposal"
       guard let header = try? Header(decoding: &reader) else { return }

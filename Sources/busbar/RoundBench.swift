@@ -68,6 +68,10 @@ struct RoundBench {
     var packets: UInt64 = 0
     var hash: UInt64 = 0
     var voteSignatures: UInt64 = 0
+    /// Heap allocations, by what arrived; nil in programs that do not count them.
+    var recordAllocations: UInt64 = 0
+    var proposalAllocations: UInt64 = 0
+    var voteAllocations: UInt64 = 0
     var baselineVerify: UInt64 = 0
     var baselineMultiply: UInt64 = 0
     var total: UInt64 { records + proposals + votes }
@@ -175,12 +179,20 @@ struct RoundBench {
       datagram.replace { out in if !member.sealer.seal(type, content, to: 0, into: &out) { isBroken = true } }
       // 2000 packets a second are within a peer's budget.
       time += 1
+      let allocated = heapAllocationCount() ?? 0
       let started = LinuxClock.threadNanoseconds
       do throws(PlatformError) {
         try node.receive(
           datagram.span, from: Self.endpoint(Int(member.sealer.identifier)), at: Self.instant(time / 2), via: &host)
       } catch { isBroken = true }
-      return LinuxClock.threadNanoseconds - started
+      let spent = LinuxClock.threadNanoseconds - started
+      let allocations = (heapAllocationCount() ?? 0) - allocated
+      switch type {
+      case .record: parts.recordAllocations += allocations
+      case .proposal: parts.proposalAllocations += allocations
+      default: parts.voteAllocations += allocations
+      }
+      return spent
     }
     func tick() -> UInt64 {
       time += 200
@@ -374,6 +386,12 @@ struct RoundBench {
     parts.packets = LinuxClock.threadNanoseconds - started
   }
 
+  private func heapJSON(_ parts: Parts) -> String {
+    guard heapAllocationCount() != nil else { return "" }
+    return ",\"recordAllocations\":\(parts.recordAllocations),"
+      + "\"proposalAllocations\":\(parts.proposalAllocations),\"voteAllocations\":\(parts.voteAllocations)"
+  }
+
   private func printFailure(_ message: String) { printDiagnostic("busbar: bench round: \(message)") }
 
   private func report(_ parts: Parts, _ sent: UInt64, _ sentBytes: UInt64, _ journalBytes: UInt64) {
@@ -392,6 +410,7 @@ struct RoundBench {
       printLine(
         "{\"aggregators\":\(members),\"metersPerSet\":\(metersPerSet),\"bits\":\(bits),"
           + rows.map { "\"\($0.name)Milliseconds\":\(milliseconds($0.nanoseconds))" }.joined(separator: ",")
+          + heapJSON(parts)
           + ",\"ratio\":\(ratio),\"residentKilobytes\":\(memory),\"sentPackets\":\(sent),\"sentBytes\":\(sentBytes),"
           + "\"journalBytes\":\(journalBytes)}")
       return
@@ -400,6 +419,11 @@ struct RoundBench {
       "one period of 1 aggregator of \(members), \(metersPerSet) meters a set, \(bits) bits; every set certified, CPU ms"
     )
     for row in rows { printLine(padded("  " + row.name, 24) + aligned(milliseconds(row.nanoseconds), 14)) }
+    if heapAllocationCount() != nil {
+      printLine(
+        "heap allocations        \(parts.recordAllocations) for records, \(parts.proposalAllocations) for proposals, "
+          + "\(parts.voteAllocations) for votes")
+    }
     printLine("total to baseline       " + aligned(ratio, 16))
     printLine("resident                " + aligned("\(memory) KiB", 16))
     printLine("sent                    \(sent) packets, \(sentBytes) bytes; \(journalBytes) bytes of journal")

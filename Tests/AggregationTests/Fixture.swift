@@ -100,6 +100,26 @@ enum Fixture {
       ciphertextHash: RecordStatement.ciphertextHash(ciphertext.span))
   }
 
+  /// Aggregator 3 and meter 2.
+  static var accused: Accused { Accused(members: 8, meters: contributors([2])) }
+
+  /// Two commits of aggregator 3 in view 1.
+  static func voteContradiction() -> Contradiction {
+    func vote(_ first: Int) -> Vote {
+      let statement = Statement(
+        kind: .commit, in: genesis.context, owner: owner, period: period, view: View(1),
+        digest: fixed(pattern(first, 32)), signer: ReplicaIndex(3))
+      let key = aggregatorKey(3)
+      return Vote(statement: statement, signature: key.sign(statement))
+    }
+    return Contradiction(vote(0x10), vote(0x90))!
+  }
+
+  /// Two records of meter 1 that differ in `closing`.
+  static func recordContradiction() -> Contradiction {
+    Contradiction(statement(record()), statement(record { $0.closing = fixed(pattern(10, 72, step: 5)) }))
+  }
+
   static func header(
     contributors: MeterBitmap = contributors(), _ change: (inout Header) -> Void = { _ in }
   ) -> Header {
@@ -112,7 +132,7 @@ enum Fixture {
       networkIdentifier: genesis.networkIdentifier, epoch: genesis.epoch, group: genesis.group, owner: owner,
       author: author, period: period, keyIdentifier: genesis.keyIdentifier, previous: fixed(pattern(0x60, 32)),
       coverageRoot: table.root(advancing: contributors, to: period), manifestRoot: manifest.root(),
-      productHash: RecordStatement.ciphertextHash(backwards.span), contributors: contributors)
+      productHash: RecordStatement.ciphertextHash(backwards.span), contributors: contributors, accused: accused)
     change(&header)
     return header
   }

@@ -7,7 +7,7 @@ import Wire
 
 /// A format with a vector, and what decoding it again gives.
 enum Format: String, CaseIterable, Sendable {
-  case genesis, record, receipt, header, certificate, nullCertificate, sum
+  case genesis, record, receipt, header, certificate, nullCertificate, sum, voteContradiction, recordContradiction
 
   private static let sumHeader = Fixture.header()
 
@@ -21,6 +21,8 @@ enum Format: String, CaseIterable, Sendable {
     case .certificate: bytes { out in Fixture.certificate().encode(into: &out) }
     case .nullCertificate: bytes { out in Fixture.certificate(nil).encode(into: &out) }
     case .sum: bytes { out in Fixture.sum().encode(into: &out) }
+    case .voteContradiction: bytes { out in Fixture.voteContradiction().encode(into: &out) }
+    case .recordContradiction: bytes { out in Fixture.recordContradiction().encode(into: &out) }
     }
   }
 
@@ -42,6 +44,9 @@ enum Format: String, CaseIterable, Sendable {
       return bytes { out in value.encode(into: &out) }
     case .certificate, .nullCertificate:
       guard let value = try? Certificate(checking: input.span, against: Fixture.genesis) else { return nil }
+      return bytes { out in value.encode(into: &out) }
+    case .voteContradiction, .recordContradiction:
+      guard let value = try? Contradiction(decoding: &reader), reader.remaining == 0 else { return nil }
       return bytes { out in value.encode(into: &out) }
     case .sum:
       guard let value = try? PublishedSum(checking: input.span, of: Self.sumHeader, against: Fixture.genesis) else {
@@ -66,6 +71,9 @@ enum Format: String, CaseIterable, Sendable {
       guard let receipt = try? Receipt(decoding: &reader) else { return false }
       let key = Fixture.genesis.aggregators[2].verificationKey
       return Authenticated(checking: receipt, by: key) != nil
+    case .voteContradiction, .recordContradiction:
+      guard let contradiction = try? Contradiction(decoding: &reader) else { return false }
+      return contradiction.holds(in: Fixture.genesis)
     case .certificate, .nullCertificate, .sum: return reencoded(input) != nil
     }
   }
@@ -142,6 +150,8 @@ struct GoldenTests {
     #expect(Fixture.vector("recordStatement").count == RecordStatement.maximumSignedBytes)
     #expect(Fixture.vector("receipt").count == Receipt.encodedBytes)
     #expect(Fixture.vector("header").count == Header.encodedBytes)
+    #expect(Fixture.vector("voteContradiction").count == Contradiction.voteBytes)
+    #expect(Fixture.vector("recordContradiction").count == Contradiction.recordBytes)
     #expect(Fixture.vector("certificate").count == Certificate.maximumBytes(Fixture.genesis.context.quorum))
     #expect(Fixture.vector("sum").count == PublishedSum.encodedBytes(modulusBytes: 32))
   }

@@ -162,6 +162,18 @@ struct WrongHeader: Sendable, CustomTestStringConvertible {
       let root = table.root(advancing: Fixture.contributors([0, 1, 2]), to: Fixture.period)
       return Fixture.header { $0.coverageRoot = root }
     },
+    WrongHeader("that accuses a member there is none of", .wrongAccused) {
+      Fixture.header { $0.accusedMembers = 16 }
+    },
+    WrongHeader("that accuses a meter there is none of", .wrongAccused) {
+      Fixture.header { $0.accusedMeters = Fixture.contributors([3]) }
+    },
+    WrongHeader("that accuses five at once", .wrongAccused) {
+      Fixture.header {
+        $0.accusedMembers = 15
+        $0.accusedMeters = Fixture.contributors([0])
+      }
+    },
   ]
 }
 
@@ -181,6 +193,20 @@ struct HeaderRuleTests {
   @Test("are refused", arguments: WrongHeader.all)
   func refused(wrong: WrongHeader) {
     #expect(throws: wrong.refusal) { try check(wrong.header()) }
+  }
+
+  @Test("carry on with whom the one before accused, and may add four (consensus rule 49)")
+  func accused() throws {
+    let coverage = Fixture.coverage()
+    func check(_ accused: Accused) throws(HeaderRefusal) {
+      try Fixture.genesis.check(
+        Fixture.header(), owner: Fixture.owner, period: Fixture.period, primary: Fixture.author, head: Self.head,
+        coverage: coverage, accused: accused)
+    }
+    try check(Accused(members: 8))
+    try check(Fixture.accused)
+    #expect(throws: HeaderRefusal.wrongAccused) { try check(Accused(members: 1)) }
+    #expect(throws: HeaderRefusal.wrongAccused) { try check(Accused(meters: Fixture.contributors([1]))) }
   }
 
   @Test("need the minimum whoever is primary, so in every view (coverage rule 3)", arguments: 0..<4 as Range<UInt16>)

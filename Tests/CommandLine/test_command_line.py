@@ -169,8 +169,6 @@ class Usage(CommandLine):
              "--at-period is not a whole number in 1...3: 4"),
             (["demo", "--at-period", "1"], "--at-period goes with --kill, --pause or --wipe"),
             (["demo", "--kill", "meter-1", "--wipe", "meter-2"], "--kill, --pause and --wipe exclude each other"),
-            (["demo", "--wipe", "meter-1", "--at-period", "2"],
-             "--wipe of a meter needs --at-period 3 or later: its first record must be certified"),
             (["demo", "--targets", "mips"], "--targets knows armv6, armv7 and arm64, not mips"),
             (["read", "--port", "p", "--unit", "248"], "--unit is not a whole number in 1...247: 248"),
             (["read", "--port", "p", "--watch", "--unit", "1,0"], "--unit is not N[:MAP],... with N in 1...247: 1,0"),

@@ -118,6 +118,7 @@ struct BadHeader: Sendable, CustomStringConvertible {
     BadHeader("a product that is not the product", .wrongProduct) { header, primary in
       header.productHash = primary.header(meters: 2).productHash
     },
+    BadHeader("an accused member there is none of", .wrongAccused) { header, _ in header.accusedMembers = 16 },
   ]
 }
 

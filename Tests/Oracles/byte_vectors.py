@@ -115,11 +115,22 @@ def aggregation(out):
     out("coverageRoot", root(covered))
     out("coverageRootAfter", root(after))
     manifest = merkle([leaf(0, pattern(0x30, 32)), leaf(1, record_hash)])
-    header = struct.pack("<32sQHHHHQ16s32s32s32s32s64s", network, EPOCH, GROUP, OWNER, AUTHOR, 2, PERIOD, key,
-                         pattern(0x60, 32), root(after), manifest, H(b"BUSBARct", ciphertext[::-1]), b"\x03")
+    # Aggregator 3 and meter 2 are accused.
+    header = struct.pack("<32sQHHHHQ16s32s32s32s32s64sQ64s", network, EPOCH, GROUP, OWNER, AUTHOR, 2, PERIOD, key,
+                         pattern(0x60, 32), root(after), manifest, H(b"BUSBARct", ciphertext[::-1]), b"\x03", 8, b"\x04")
     digest = H(b"BUSBARhd", header)
     out("header", header)
     out("headerDigest", digest)
+    # Two commits of aggregator 3 in view 1, and two records of meter 1 that differ in `closing`.
+    votes = struct.pack("<BxHH2xQQ", 3, OWNER, 3, PERIOD, 1)
+    for value in [pattern(0x10, 32), pattern(0x90, 32)]:
+        votes += struct.pack("<Q32s64s", 0, value, signing(0x43).sign(statement(network, 3, value, 3)))
+    out("voteContradiction", votes)
+    other = sealed[:-72] + pattern(10, 72, 5)
+    records = struct.pack("<BxHH2xQQ", 16, OWNER, meter, PERIOD, 1005)
+    for signed in [sealed, other]:
+        records += signed[88:] + signing(0x80 + 8 * OWNER + meter).sign(signed)
+    out("recordContradiction", records)
     members = [0, 2, 3]
     out("certificate", struct.pack("<8sB7x", b"BUSBARce", 1) + quorum(network, digest, members) + header)
     out("nullCertificate", struct.pack("<8sB7x", b"BUSBARce", 0) + quorum(network, bytes(32), members))

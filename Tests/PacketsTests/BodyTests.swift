@@ -93,7 +93,7 @@ struct BodyTests {
   @Test("a WANT with a byte more is refused")
   func trailing() { #expect(Body.want.reencoded(Fixture.vector("want") + [0]) == nil) }
 
-  @Test("packet types are 1 to 8, objects 1 to 7, and the version is 1")
+  @Test("packet types are 1 to 8, objects 1 to 8, and the version is 1")
   func kinds() {
     for code in UInt8.min...UInt8.max {
       func accepts(_ body: Body, at offset: Int) -> Bool {
@@ -103,8 +103,8 @@ struct BodyTests {
       }
       #expect(accepts(.packetHeader, at: 0) == (code == 1))
       #expect(accepts(.packetHeader, at: 1) == (1...8).contains(code))
-      #expect(accepts(.want, at: 0) == (1...7).contains(code))
-      #expect(accepts(.chunk, at: 0) == (1...7).contains(code))
+      #expect(accepts(.want, at: 0) == (1...8).contains(code))
+      #expect(accepts(.chunk, at: 0) == (1...8).contains(code))
     }
   }
 }

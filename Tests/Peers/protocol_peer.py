@@ -170,15 +170,18 @@ class Decoder:
             self.count("receipts of records seen")
 
     def header(self, data):
-        assert len(data) == 264
+        assert len(data) == 336
         r = Reader(data)
         assert r.take(32) == self.g.network
         h = dict(epoch=r.number(8), group=r.number(2), owner=r.number(2), author=r.number(2), count=r.number(2),
                  period=r.number(8), key=r.take(16), previous=r.take(32), coverage=r.take(32), manifest=r.take(32),
-                 product=r.take(32), contributors=r.number(64))
+                 product=r.take(32), contributors=r.number(64), members=r.number(8), meters=r.number(64))
         r.end()
         assert (h["epoch"], h["group"], h["key"]) == (self.g.epoch, self.g.group, self.g.key)
         assert bin(h["contributors"]).count("1") == h["count"] >= self.g.minimum
+        assert h["members"] >> self.g.members == 0 and h["meters"] >> self.g.counts[h["owner"]] == 0
+        # Nobody lies in a demo.
+        assert h["members"] == h["meters"] == 0
         h["digest"] = H(b"BUSBARhd", data)
         self.headers[h["digest"]] = h
         return h

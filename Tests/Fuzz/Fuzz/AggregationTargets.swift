@@ -29,6 +29,12 @@ func aggregationTargets() -> [FuzzTarget] {
     FuzzTarget("record", maximumBytes: 512, seeds: [record + Fixture.ciphertext, record], run: fuzzRecord),
     FuzzTarget("receipt", maximumBytes: 256, seeds: [receipt], run: fuzzReceipt),
     FuzzTarget("header", maximumBytes: 512, seeds: [headerBytes], run: fuzzHeader),
+    FuzzTarget(
+      "contradiction", maximumBytes: 512,
+      seeds: [
+        bytes { out in Fixture.voteContradiction().encode(into: &out) },
+        bytes { out in Fixture.recordContradiction().encode(into: &out) },
+      ], run: fuzzContradiction),
     FuzzTarget("genesis", maximumBytes: 4096, seeds: [genesis], run: fuzzGenesis),
     FuzzTarget(
       "certificate", maximumBytes: 1024,
@@ -80,6 +86,18 @@ private func fuzzHeader(_ input: [UInt8]) {
   try? Fixture.genesis.check(
     header, owner: header.owner, period: header.period, primary: header.author, head: header.previous,
     coverage: coverage)
+}
+
+/// Nobody is convicted by what it did not sign.
+private func fuzzContradiction(_ input: [UInt8]) {
+  var reader = WireReader(input.span)
+  guard let contradiction = try? Contradiction(decoding: &reader) else { return }
+  requireIdentity(input, "contradiction") { out in contradiction.encode(into: &out) }
+  guard contradiction.holds(in: Fixture.genesis) else { return }
+  var swapped = contradiction
+  (swapped.first, swapped.second) = (contradiction.second, contradiction.first)
+  let known = [Fixture.voteContradiction(), Fixture.recordContradiction()]
+  require(known.contains(contradiction) || known.contains(swapped), "a contradiction nobody signed holds")
 }
 
 private func fuzzGenesis(_ input: [UInt8]) {
