@@ -27,7 +27,7 @@ public enum RecordRefusal: UInt8, Error, CaseIterable, Sendable, CustomStringCon
 /// Why a proposed header was refused.
 public enum HeaderRefusal: UInt8, Error, CaseIterable, Sendable, CustomStringConvertible {
   case wrongNetwork, wrongInstance, wrongAuthor, foreignKey, unknownMeter, tooFewContributors, wrongPrevious,
-    wrongCoverageRoot, wrongManifestRoot, wrongProduct, staleRecord
+    wrongCoverageRoot, wrongManifestRoot, wrongProduct, staleRecord, badCiphertext
 
   public var description: String {
     switch self {
@@ -42,6 +42,7 @@ public enum HeaderRefusal: UInt8, Error, CaseIterable, Sendable, CustomStringCon
     case .wrongManifestRoot: "the manifest does not hash to its root"
     case .wrongProduct: "the product is not the product"
     case .staleRecord: "a record carries periods that are certified already"
+    case .badCiphertext: "a record's ciphertext shares a factor with n"
     }
   }
 }

@@ -28,7 +28,7 @@ public struct AggregatorNode: ~Copyable {
   let memberKeys: MemberKeys
   var ticks: UInt64 = 0
   public internal(set) var recordRefusals = InlineArray<10, UInt64>(repeating: 0)
-  public internal(set) var headerRefusals = InlineArray<11, UInt64>(repeating: 0)
+  public internal(set) var headerRefusals = InlineArray<12, UInt64>(repeating: 0)
   public internal(set) var voteRefusals = InlineArray<11, UInt64>(repeating: 0)
   /// View changes and new views whose signatures or certificates do not hold.
   public internal(set) var justificationRefusals: UInt64 = 0
@@ -53,7 +53,7 @@ public struct AggregatorNode: ~Copyable {
   public init(
     genesis: Genesis, key: PublicKey, index: ReplicaIndex, signer: consuming SigningKey, sealer: consuming Sealer
   ) {
-    precondition(RecordRefusal.allCases.count == 10 && HeaderRefusal.allCases.count == 11)
+    precondition(RecordRefusal.allCases.count == 10 && HeaderRefusal.allCases.count == 12)
     precondition(Refusal.allCases.count == 11)
     self.genesis = genesis
     self.key = key
@@ -346,7 +346,8 @@ public struct AggregatorNode: ~Copyable {
       return
     }
     let set = sets[Int(owner.rawValue)]
-    multiply(slot, contributors)
+    // What was thrown out may leave too few: the next tick tells.
+    guard multiply(slot, contributors) else { return removeNonUnits(slot, contributors) }
     let header = Header(
       networkIdentifier: genesis.networkIdentifier, epoch: genesis.epoch, group: genesis.group, owner: owner,
       author: index, period: slot.instance.period, keyIdentifier: genesis.keyIdentifier, previous: set.head,
@@ -377,8 +378,10 @@ public struct AggregatorNode: ~Copyable {
     return result
   }
 
-  /// Fills the manifest and the slot's product from the contributors' records.
-  private mutating func multiply(_ slot: InstanceSlot, _ contributors: MeterBitmap) {
+  /// Fills the manifest and the slot's product from the contributors' records. False when the product is no unit: then one
+  /// of them spoils it. One gcd for all those that came from members; records of meters were looked at one by one, because
+  /// a receipt is a promise to count them.
+  private mutating func multiply(_ slot: InstanceSlot, _ contributors: MeterBitmap) -> Bool {
     var product = CiphertextProduct(key)
     manifest.removeAll()
     for meter in 0..<genesis.meterCount(of: slot.instance.owner) where contributors.contains(MeterIndex(meter)) {
@@ -388,6 +391,34 @@ public struct AggregatorNode: ~Copyable {
       product.multiply(by: record.extracting(Record.fixedBytes..<record.count))
     }
     slot.product = Array(capacity: key.ciphertextBytes) { out in product.write(into: &out) }
+    if contributors.isSubset(of: slot.coprime) { return true }
+    do throws(PaillierError) { try product.checkCoprime() } catch { return false }
+    // An alternate was multiplied instead of what is held.
+    if slot.chosenAlternates == 0 { slot.coprime.formUnion(contributors) }
+    return true
+  }
+
+  /// Finds the records whose ciphertexts share a factor with n, and forgets them. Only a liar's do. Cost: a gcd for each record
+  /// that is not known to be good.
+  private mutating func removeNonUnits(_ slot: InstanceSlot, _ contributors: MeterBitmap) {
+    for meter in 0..<genesis.meterCount(of: slot.instance.owner) {
+      let meter = MeterIndex(meter)
+      guard contributors.contains(meter), slot.held.contains(meter), !slot.coprime.contains(meter) else { continue }
+      // The record's memory belongs to the slot, which outlives this call.
+      if isUnit(unsafe Span(_unsafeElements: slot.record(meter))) {
+        slot.coprime.insert(meter)
+      } else {
+        slot.remove(meter)
+        recordRefusals[Int(RecordRefusal.badCiphertext.rawValue)] += 1
+      }
+    }
+  }
+
+  private func isUnit(_ record: Span<UInt8>) -> Bool {
+    do throws(PaillierError) { try key.validate(record.extracting(Record.fixedBytes..<record.count)) } catch {
+      return false
+    }
+    return true
   }
 
   /// Checks the accepted proposal against what is held, and fetches what is missing. Says so once it holds.
@@ -427,7 +458,8 @@ public struct AggregatorNode: ~Copyable {
       return
     }
     slot.fetch.end()
-    guard fits(slot, header) || mutated(.manifestUnchecked) else {
+    let (fits, areUnits) = fits(slot, header)
+    guard fits || mutated(.manifestUnchecked) else {
       // A meter that contradicts itself is held differently here and there, and the manifest says which record counts.
       if !slot.isManifestStrange {
         slot.isManifestStrange = true
@@ -448,12 +480,16 @@ public struct AggregatorNode: ~Copyable {
     guard productHash(slot) == header.productHash || mutated(.productUnchecked) else {
       return refuse(slot, .wrongProduct)
     }
+    guard areUnits else {
+      removeNonUnits(slot, header.contributors)
+      return refuse(slot, .badCiphertext)
+    }
     try step(slot, .validated(digest), via: &host)
   }
 
   /// Multiplies the records a header stands for: those held, or for meters that contradicted themselves the other ones.
   /// Cost: 2^alternates manifests at most, in the presence of liars alone.
-  private mutating func fits(_ slot: InstanceSlot, _ header: Header) -> Bool {
+  private mutating func fits(_ slot: InstanceSlot, _ header: Header) -> (fits: Bool, areUnits: Bool) {
     for choice in 0..<UInt64(1) << UInt64(slot.alternates.count) {
       slot.chosenAlternates = choice
       manifest.removeAll()
@@ -461,11 +497,10 @@ public struct AggregatorNode: ~Copyable {
         manifest.append(MeterIndex(meter), slot.chosenHash(of: MeterIndex(meter)))
       }
       guard manifest.root() == header.manifestRoot else { continue }
-      multiply(slot, header.contributors)
-      return true
+      return (true, multiply(slot, header.contributors))
     }
     slot.chosenAlternates = 0
-    return false
+    return (false, true)
   }
 
   /// Whom to ask about a proposal: its author; in a later view, when the author may be gone, everybody in turn.
@@ -695,10 +730,13 @@ public struct AggregatorNode: ~Copyable {
     }
     slot.header = certificate.header
     if let header = certificate.header {
-      if slot.missing(of: header.contributors).count > 0 || !fits(slot, header)
-        || productHash(slot) != header.productHash
-      {
-        slot.product = []
+      // It is there already where this replica validated or wrote the value.
+      if slot.product.isEmpty || productHash(slot) != header.productHash {
+        if slot.missing(of: header.contributors).count > 0 || !fits(slot, header).fits
+          || productHash(slot) != header.productHash
+        {
+          slot.product = []
+        }
       }
     } else {
       slot.product = []
@@ -882,7 +920,17 @@ public struct AggregatorNode: ~Copyable {
       let held = unsafe Span(_unsafeElements: slot.record(record.meter))
       var same = held.count == bytes.count
       if same { for index in 0..<bytes.count where held[index] != bytes[index] { same = false } }
-      if same { return (record, slot) }
+      if same {
+        // What a member brought first was not looked at alone; its meter is about to be promised something.
+        if sender.meter != nil, !slot.coprime.contains(record.meter) {
+          guard isUnit(held) else {
+            slot.remove(record.meter)
+            throw .badCiphertext
+          }
+          slot.coprime.insert(record.meter)
+        }
+        return (record, slot)
+      }
     }
     let hash = try genesis.check(
       record, ciphertext: ciphertext, owner: record.owner, period: record.through,
@@ -894,13 +942,16 @@ public struct AggregatorNode: ~Copyable {
         Evidence(
           accused: .meter(record.meter, of: record.owner), kind: .record, owner: record.owner, period: record.through,
           view: View(0), first: slot.hash(of: record.meter), second: hash))
-      if sender.aggregatorIndex != nil, slot.isManifestStrange, !mutated(.otherRecordNeverTaken) {
+      if sender.aggregatorIndex != nil, slot.isManifestStrange, isUnit(bytes), !mutated(.otherRecordNeverTaken) {
         slot.keepAlternate(record.meter, bytes, hash: hash)
       }
       throw .conflicting
     }
-    do throws(PaillierError) { try key.validate(ciphertext) } catch { throw .badCiphertext }
+    do throws(PaillierError) {
+      if sender.meter != nil { try key.validate(ciphertext) } else { try key.validateRange(ciphertext) }
+    } catch { throw .badCiphertext }
     slot.store(record.meter, bytes, hash: hash)
+    if sender.meter != nil { slot.coprime.insert(record.meter) }
     recordsAccepted += 1
     return (record, slot)
   }

@@ -27,6 +27,8 @@ final class InstanceSlot {
   private(set) var isReopened = false
   /// When, in ticks of the node.
   private(set) var heardAt: UInt64 = 0
+  /// Records whose ciphertexts are known to be units, alone or in a product. Those of the others are only below n².
+  var coprime = MeterBitmap()
   /// The records held do not hash to the proposal's manifest.
   var isManifestStrange = false
   /// Other records of meters that contradicted themselves, as members hold them that were asked.
@@ -60,6 +62,7 @@ final class InstanceSlot {
     product = []
     held = MeterBitmap()
     journaled = MeterBitmap()
+    coprime = MeterBitmap()
     isReopened = false
     isManifestStrange = false
     alternates.removeAll()
@@ -123,6 +126,13 @@ final class InstanceSlot {
     for index in 0..<bytes.count { records.mutableBytes[start + index] = bytes[index] }
     hashes[Int(meter.rawValue)] = hash
     held.insert(meter)
+  }
+
+  /// Forgets a record that turned out to be worthless.
+  func remove(_ meter: MeterIndex) {
+    held.remove(meter)
+    journaled.remove(meter)
+    coprime.remove(meter)
   }
 
   func record(_ meter: MeterIndex) -> UnsafeBufferPointer<UInt8> {
