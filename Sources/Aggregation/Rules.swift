@@ -6,7 +6,7 @@ import Wire
 /// Why a record was refused.
 public enum RecordRefusal: UInt8, Error, CaseIterable, Sendable, CustomStringConvertible {
   case malformed, unknownMeter, wrongEpoch, wrongSet, wrongThrough, wrongFrom, foreignKey, badSignature, badCiphertext,
-    conflicting
+    conflicting, noRoom
 
   public var description: String {
     switch self {
@@ -20,6 +20,7 @@ public enum RecordRefusal: UInt8, Error, CaseIterable, Sendable, CustomStringCon
     case .badSignature: "bad signature"
     case .badCiphertext: "bad ciphertext"
     case .conflicting: "another record of this meter came first"
+    case .noRoom: "no memory left for this set's records of this period"
     }
   }
 }

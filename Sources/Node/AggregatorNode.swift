@@ -19,7 +19,9 @@ public struct AggregatorNode: ~Copyable {
   var link: PacketLink
   var sets: [SetState] = []
   var slots: [InstanceSlot] = []
+  private let recordPool: RecordPool
   var manifest = Manifest()
+  private var proofManifest = ProofManifest()
   var assembly: Assembly
   var tableAssembly = Assembly(capacity: 8 * GroupLimits.maximumMetersPerSet)
   var productAssembly: Assembly
@@ -27,7 +29,7 @@ public struct AggregatorNode: ~Copyable {
   var viewAssemblies: [AssemblyCell] = []
   let memberKeys: MemberKeys
   var ticks: UInt64 = 0
-  public internal(set) var recordRefusals = InlineArray<10, UInt64>(repeating: 0)
+  public internal(set) var recordRefusals = InlineArray<11, UInt64>(repeating: 0)
   public internal(set) var headerRefusals = InlineArray<12, UInt64>(repeating: 0)
   public internal(set) var voteRefusals = InlineArray<11, UInt64>(repeating: 0)
   /// View changes and new views whose signatures or certificates do not hold.
@@ -50,11 +52,19 @@ public struct AggregatorNode: ~Copyable {
   /// When this node was last called.
   var instant: Instant?
 
+  /// - Parameter recordBlocks: how many sets' records there is room for, over all periods; nil for what the size of the
+  ///   group asks for.
   public init(
-    genesis: Genesis, key: PublicKey, index: ReplicaIndex, signer: consuming SigningKey, sealer: consuming Sealer
+    genesis: Genesis, key: PublicKey, index: ReplicaIndex, signer: consuming SigningKey, sealer: consuming Sealer,
+    recordBlocks: Int? = nil
   ) {
-    precondition(RecordRefusal.allCases.count == 10 && HeaderRefusal.allCases.count == 12)
+    let room = Self.recordRoom(genesis, ciphertextBytes: key.ciphertextBytes)
+    let blocks = recordBlocks ?? room.blocks
+    precondition(blocks > Int(genesis.members), "each set has room for one period's records, and one for two")
+    precondition(RecordRefusal.allCases.count == 11 && HeaderRefusal.allCases.count == 12)
     precondition(Refusal.allCases.count == 11)
+    recordPool = RecordPool(
+      capacity: blocks, meterCount: room.meterCount, recordBytes: Record.fixedBytes + key.ciphertextBytes)
     self.genesis = genesis
     self.key = key
     self.index = index
@@ -74,9 +84,53 @@ public struct AggregatorNode: ~Copyable {
           InstanceSlot(
             Instance(
               context: context, replica: index, owner: owner, period: Period(0), timing: Self.timing(genesis)),
-            meterCount: genesis.meterCount(of: owner), ciphertextBytes: key.ciphertextBytes))
+            ciphertextBytes: key.ciphertextBytes))
       }
     }
+  }
+
+  /// Blocks of memory for records, of which each holds the largest set's.
+  static func recordRoom(_ genesis: Genesis, ciphertextBytes: Int) -> (blocks: Int, meterCount: Int, blockBytes: Int) {
+    var largest = 1
+    for owner in 0..<genesis.members { largest = max(largest, Int(genesis.meterCount(of: ReplicaIndex(owner)))) }
+    let blockBytes = RecordPool.blockBytes(meterCount: largest, recordBytes: Record.fixedBytes + ciphertextBytes)
+    let blocks = RecordPool.capacity(
+      members: Int(genesis.members), slotsPerSet: Int(periodsKept), blockBytes: blockBytes)
+    return (blocks, largest, blockBytes)
+  }
+
+  /// What records take from the heap, with their hashes.
+  public static func recordStoreBytes(_ genesis: Genesis, ciphertextBytes: Int) -> Int {
+    let room = recordRoom(genesis, ciphertextBytes: ciphertextBytes)
+    return room.blocks * room.blockBytes
+  }
+
+  /// Finds memory for this slot's records, if need be of a slot whose records nobody needs: the oldest that is decided; then
+  /// the oldest that has left the window, unless this replica vouched for a value there or is about to. An old instance that
+  /// is being driven on takes it from the newest one at last, which waits for it anyway. False when there is none: then the
+  /// record is as good as lost on the way, and is sent or asked for again.
+  private mutating func makesRoom(for slot: InstanceSlot) -> Bool {
+    if slot.block != nil { return true }
+    let own = slot.instance.period
+    var decided: InstanceSlot?
+    var expired: InstanceSlot?
+    var newest: InstanceSlot?
+    for other in slots where other.block != nil {
+      let period = other.instance.period
+      if other.isFinished {
+        if decided == nil || period < decided!.instance.period { decided = other }
+      } else if !other.hasVouched, other.instance.awaitsValidation == nil {
+        if period.rawValue + 2 < own.rawValue, expired == nil || period < expired!.instance.period { expired = other }
+        if period > own, newest == nil || period > newest!.instance.period { newest = other }
+      }
+    }
+    if slot.instance.awaitsValidation == nil { newest = nil }
+    // The memory of a decided instance is resident; a free block may never have been touched.
+    guard let block = decided?.takeBlock() ?? recordPool.take() ?? expired?.takeBlock() ?? newest?.takeBlock() else {
+      return false
+    }
+    slot.give(block)
+    return true
   }
 
   /// Ticks of a tenth of a second. View 0 lasts until its primary must have proposed, be it NULL, and half a second more:
@@ -127,12 +181,14 @@ public struct AggregatorNode: ~Copyable {
         return
       }
       guard let slot = slot(vote.statement.owner, vote.statement.period), !slot.isFinished else { return }
+      if vote.statement.kind == .prepare, vote.statement.digest != Instance.nullDigest { slot.hasVouched = true }
       do throws(WireError) { try slot.instance.restore(vote, proof: &reader) } catch { mayVote = false }
     case .record:
       let bytes = entry.extracting(1..<entry.count)
       guard let record = try? Record(decoding: &reader), let slot = slot(record.owner, record.through),
         bytes.count == slot.recordBytes
       else { return }
+      guard makesRoom(for: slot) else { return slot.noteForgotten() }
       let hash = statement(record, bytes.extracting(Record.fixedBytes..<bytes.count)).recordHash
       slot.store(record.meter, bytes, hash: hash)
       slot.journaled.insert(record.meter)
@@ -195,6 +251,8 @@ public struct AggregatorNode: ~Copyable {
     }
     guard manifest.count > 0, manifest.root() == header.manifestRoot else { return }
     let inclusions = sets[Int(header.owner.rawValue)].inclusions
+    let isNewest = inclusions.begin(header.contributors, header.period, with: &proofManifest)
+    let count = Int(header.contributors.count)
     var leaf = 0
     for meter in 0..<genesis.meterCount(of: header.owner) where header.contributors.contains(MeterIndex(meter)) {
       // The record's memory belongs to the slot, which outlives this call.
@@ -203,10 +261,12 @@ public struct AggregatorNode: ~Copyable {
       if let record = try? Record(decoding: &reader), let ciphertext = try? reader.readBytes(reader.remaining) {
         inclusions.store(
           InclusionProof(
-            owner: header.owner, meter: MeterIndex(meter), leafIndex: UInt16(leaf), siblingCount: 0, from: record.from,
+            owner: header.owner, meter: MeterIndex(meter), leafIndex: UInt16(leaf),
+            siblingCount: UInt16(Manifest.siblingCount(of: leaf, count: count)), from: record.from,
             through: record.through, ciphertextHash: RecordStatement.ciphertextHash(ciphertext),
             closing: record.closing),
-          leaf: leaf, of: &manifest, certificate: slot.certificate)
+          recordHash: slot.chosenHash(of: MeterIndex(meter)), certificate: slot.certificate, isNewest: isNewest,
+          of: &manifest)
       }
       leaf += 1
     }
@@ -336,6 +396,12 @@ public struct AggregatorNode: ~Copyable {
     let owner = slot.instance.owner
     let everyone = slot.held.count == genesis.meterCount(of: owner)
     let isFirst = slot.instance.view.rawValue == 0
+    if slot.hasForgotten {
+      if isFirst ? elapsed >= periodMilliseconds / 2 : slot.instance.mayProposeNull {
+        try step(slot, .propose(Instance.nullDigest), via: &host)
+      }
+      return
+    }
     // Behind: the next primary may not be. Later primaries have no such hope.
     guard mayExtend(slot) || !isFirst, everyone || elapsed >= periodMilliseconds / 4 else { return }
     let contributors = followingRecords(slot)
@@ -534,6 +600,7 @@ public struct AggregatorNode: ~Copyable {
         !mutated(.fetchedRecordsNotPersisted)
       {
         try keepRecords(of: header, slot, via: &host)
+        slot.hasVouched = true
       }
       // With its header, so that a restarted primary repeats the value and not the bare vote; and a backup too: if all that
       // prepared a value come back with its digest alone, they decide what nobody can write a certificate of.
@@ -756,6 +823,7 @@ public struct AggregatorNode: ~Copyable {
     }
     apply(certificate)
     slot.isFinished = true
+    slot.instance.releaseBallots()
     noteDecision(certificate)
     remember(slot)
     try host.publish(.certificate, period: certificate.period, owner: certificate.owner, certificateBytes.span)
@@ -950,6 +1018,7 @@ public struct AggregatorNode: ~Copyable {
     do throws(PaillierError) {
       if sender.meter != nil { try key.validate(ciphertext) } else { try key.validateRange(ciphertext) }
     } catch { throw .badCiphertext }
+    guard makesRoom(for: slot) else { throw .noRoom }
     slot.store(record.meter, bytes, hash: hash)
     if sender.meter != nil { slot.coprime.insert(record.meter) }
     recordsAccepted += 1
@@ -1048,7 +1117,10 @@ public struct AggregatorNode: ~Copyable {
     guard let newest = inclusions.newest(want.meter) else { return }
     let certificate = newest.certificate
     link.sendChunks(.certificate, want.owner, newest.period, certificate.span, to: peer, via: &host)
-    link.send(.proof, to: peer, via: &host) { out in inclusions.write(want.meter, into: &out) }
+    var proof = ByteBuffer(capacity: InclusionStore.proofBytes)
+    proof.replace { out in inclusions.write(want.meter, with: &proofManifest, into: &out) }
+    let bytes = proof.span
+    link.send(.proof, to: peer, via: &host) { out in out.write(bytes) }
   }
 
   private mutating func receiveChunk(

@@ -83,7 +83,8 @@ func bench(_ arguments: Arguments) throws(Failure) {
     guard bits == 2048 || bits == 3072 else { throw Failure("--bits is 2048 or 3072", exitCode: Failure.usageCode) }
     return try RoundBench(
       members: Int(try arguments.integer("aggregators", default: 4, in: 4...64)),
-      metersPerSet: Int(try arguments.integer("meters", default: 100, in: 2...512)), bits: bits, json: arguments.wantsJSON
+      metersPerSet: Int(try arguments.integer("meters", default: 100, in: 2...512)), bits: bits,
+      json: arguments.wantsJSON
     ).run()
   default:
     throw Failure("bench knows crypto, packets and round, not \(arguments.words[0])", exitCode: Failure.usageCode)
