@@ -16,6 +16,19 @@ public struct MeterBitmap: Equatable, Sendable {
     bytes.storage[Int(meter.rawValue) / 8] |= 1 << UInt8(meter.rawValue % 8)
   }
 
+  public mutating func remove(_ meter: MeterIndex) {
+    bytes.storage[Int(meter.rawValue) / 8] &= ~(1 << UInt8(meter.rawValue % 8))
+  }
+
+  public mutating func formUnion(_ other: MeterBitmap) {
+    for index in 0..<64 { bytes.storage[index] |= other.bytes.storage[index] }
+  }
+
+  public func isSubset(of other: MeterBitmap) -> Bool {
+    for index in 0..<64 where bytes.storage[index] & ~other.bytes.storage[index] != 0 { return false }
+    return true
+  }
+
   public var count: UInt16 {
     var result: UInt16 = 0
     for index in 0..<64 { result += UInt16(bytes.storage[index].nonzeroBitCount) }

@@ -6,7 +6,7 @@ import Wire
 /// Why a record was refused.
 public enum RecordRefusal: UInt8, Error, CaseIterable, Sendable, CustomStringConvertible {
   case malformed, unknownMeter, wrongEpoch, wrongSet, wrongThrough, wrongFrom, foreignKey, badSignature, badCiphertext,
-    conflicting
+    conflicting, noRoom
 
   public var description: String {
     switch self {
@@ -20,6 +20,7 @@ public enum RecordRefusal: UInt8, Error, CaseIterable, Sendable, CustomStringCon
     case .badSignature: "bad signature"
     case .badCiphertext: "bad ciphertext"
     case .conflicting: "another record of this meter came first"
+    case .noRoom: "no memory left for this set's records of this period"
     }
   }
 }
@@ -27,7 +28,7 @@ public enum RecordRefusal: UInt8, Error, CaseIterable, Sendable, CustomStringCon
 /// Why a proposed header was refused.
 public enum HeaderRefusal: UInt8, Error, CaseIterable, Sendable, CustomStringConvertible {
   case wrongNetwork, wrongInstance, wrongAuthor, foreignKey, unknownMeter, tooFewContributors, wrongPrevious,
-    wrongCoverageRoot, wrongManifestRoot, wrongProduct, staleRecord, wrongAccused
+    wrongCoverageRoot, wrongManifestRoot, wrongProduct, staleRecord, wrongAccused, badCiphertext
 
   public var description: String {
     switch self {
@@ -43,6 +44,7 @@ public enum HeaderRefusal: UInt8, Error, CaseIterable, Sendable, CustomStringCon
     case .wrongProduct: "the product is not the product"
     case .wrongAccused: "the accused are not those before it and a few more"
     case .staleRecord: "a record carries periods that are certified already"
+    case .badCiphertext: "a record's ciphertext shares a factor with n"
     }
   }
 }

@@ -15,9 +15,17 @@ struct Ballot: Sendable {
 struct Ballots: Sendable {
   /// Bit i: member i has voted.
   private(set) var present: UInt64 = 0
-  private var ballots: [Ballot]
+  /// Taken with the first vote, and given back when the instance is settled: most of those kept in memory are.
+  private var ballots: [Ballot] = []
+  private let members: UInt16
 
-  init(members: UInt16) { ballots = Array(repeating: Ballot(), count: Int(members)) }
+  init(members: UInt16) { self.members = members }
+
+  /// Forgets the votes and gives their memory back.
+  mutating func release() {
+    present = 0
+    ballots = []
+  }
 
   mutating func removeAll() { present = 0 }
 
@@ -28,6 +36,7 @@ struct Ballots: Sendable {
 
   mutating func store(_ vote: Vote) {
     let member = Int(vote.statement.signer.rawValue)
+    if ballots.isEmpty { ballots = Array(repeating: Ballot(), count: Int(members)) }
     present |= 1 << UInt64(member)
     ballots[member].view = vote.statement.view
     ballots[member].sequenceNumber = vote.statement.sequenceNumber
@@ -40,7 +49,7 @@ struct Ballots: Sendable {
     mutating func storeAsAnother(_ vote: Vote) {
       var other = vote
       let place = (~present).trailingZeroBitCount
-      guard place < ballots.count else { return }
+      guard place < Int(members) else { return }
       other.statement.signer = ReplicaIndex(UInt16(place))
       store(other)
     }

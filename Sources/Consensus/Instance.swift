@@ -98,6 +98,14 @@ public struct Instance: ~Copyable {
     toldViewChanges = 0
   }
 
+  /// Gives the memory of the votes back. The instance is settled and takes no more input until ``reset(owner:period:)``.
+  /// - Precondition: decided, and the certificate has been written.
+  public mutating func releaseBallots() {
+    prepares.release()
+    commits.release()
+    viewChanges.release()
+  }
+
   /// The primary of the current view.
   public var primary: ReplicaIndex { context.primary(owner: owner, period: period, view: view) }
   /// True once this member took part, be it only by asking for another view: others may wait for it.

@@ -18,6 +18,11 @@ public struct SealingKey: ~Copyable {
     deriveKey(from: secret, context: context, into: key)
   }
 
+  /// The same, from one secret of many.
+  public mutating func replace(derivingFrom secrets: borrowing SecretTable, _ place: Int, context: Span<UInt8>) {
+    secrets.deriveKey(place, context: context, into: key)
+  }
+
   /// Appends the sealed `plaintext` and its tag: `plaintext.count + 16` bytes.
   public func seal(
     _ plaintext: Span<UInt8>, nonce: FixedBytes<12>, associatedData: Span<UInt8>, into output: inout OutputSpan<UInt8>

@@ -19,7 +19,9 @@ public struct AggregatorNode: ~Copyable {
   var link: PacketLink
   var sets: [SetState] = []
   var slots: [InstanceSlot] = []
+  private let recordPool: RecordPool
   var manifest = Manifest()
+  private var proofManifest = ProofManifest()
   var assembly: Assembly
   var tableAssembly = Assembly(capacity: 8 * GroupLimits.maximumMetersPerSet)
   var productAssembly: Assembly
@@ -27,8 +29,8 @@ public struct AggregatorNode: ~Copyable {
   var viewAssemblies: [AssemblyCell] = []
   let memberKeys: MemberKeys
   var ticks: UInt64 = 0
-  public internal(set) var recordRefusals = InlineArray<10, UInt64>(repeating: 0)
-  public internal(set) var headerRefusals = InlineArray<12, UInt64>(repeating: 0)
+  public internal(set) var recordRefusals = InlineArray<11, UInt64>(repeating: 0)
+  public internal(set) var headerRefusals = InlineArray<13, UInt64>(repeating: 0)
   public internal(set) var voteRefusals = InlineArray<11, UInt64>(repeating: 0)
   /// View changes and new views whose signatures or certificates do not hold.
   public internal(set) var justificationRefusals: UInt64 = 0
@@ -53,11 +55,19 @@ public struct AggregatorNode: ~Copyable {
   /// When this node was last called.
   var instant: Instant?
 
+  /// - Parameter recordBlocks: how many sets' records there is room for, over all periods; nil for what the size of the
+  ///   group asks for.
   public init(
-    genesis: Genesis, key: PublicKey, index: ReplicaIndex, signer: consuming SigningKey, sealer: consuming Sealer
+    genesis: Genesis, key: PublicKey, index: ReplicaIndex, signer: consuming SigningKey, sealer: consuming Sealer,
+    recordBlocks: Int? = nil
   ) {
-    precondition(RecordRefusal.allCases.count == 10 && HeaderRefusal.allCases.count == 12)
+    let room = Self.recordRoom(genesis, ciphertextBytes: key.ciphertextBytes)
+    let blocks = recordBlocks ?? room.blocks
+    precondition(blocks > Int(genesis.members), "each set has room for one period's records, and one for two")
+    precondition(RecordRefusal.allCases.count == 11 && HeaderRefusal.allCases.count == 13)
     precondition(Refusal.allCases.count == 11)
+    recordPool = RecordPool(
+      capacity: blocks, meterCount: room.meterCount, recordBytes: Record.fixedBytes + key.ciphertextBytes)
     self.genesis = genesis
     self.key = key
     self.index = index
@@ -77,9 +87,53 @@ public struct AggregatorNode: ~Copyable {
           InstanceSlot(
             Instance(
               context: context, replica: index, owner: owner, period: Period(0), timing: Self.timing(genesis)),
-            meterCount: genesis.meterCount(of: owner), ciphertextBytes: key.ciphertextBytes))
+            ciphertextBytes: key.ciphertextBytes))
       }
     }
+  }
+
+  /// Blocks of memory for records, of which each holds the largest set's.
+  static func recordRoom(_ genesis: Genesis, ciphertextBytes: Int) -> (blocks: Int, meterCount: Int, blockBytes: Int) {
+    var largest = 1
+    for owner in 0..<genesis.members { largest = max(largest, Int(genesis.meterCount(of: ReplicaIndex(owner)))) }
+    let blockBytes = RecordPool.blockBytes(meterCount: largest, recordBytes: Record.fixedBytes + ciphertextBytes)
+    let blocks = RecordPool.capacity(
+      members: Int(genesis.members), slotsPerSet: Int(periodsKept), blockBytes: blockBytes)
+    return (blocks, largest, blockBytes)
+  }
+
+  /// What records take from the heap, with their hashes.
+  public static func recordStoreBytes(_ genesis: Genesis, ciphertextBytes: Int) -> Int {
+    let room = recordRoom(genesis, ciphertextBytes: ciphertextBytes)
+    return room.blocks * room.blockBytes
+  }
+
+  /// Finds memory for this slot's records, if need be of a slot whose records nobody needs: the oldest that is decided; then
+  /// the oldest that has left the window, unless this replica vouched for a value there or is about to. An old instance that
+  /// is being driven on takes it from the newest one at last, which waits for it anyway. False when there is none: then the
+  /// record is as good as lost on the way, and is sent or asked for again.
+  private mutating func makesRoom(for slot: InstanceSlot) -> Bool {
+    if slot.block != nil { return true }
+    let own = slot.instance.period
+    var decided: InstanceSlot?
+    var expired: InstanceSlot?
+    var newest: InstanceSlot?
+    for other in slots where other.block != nil {
+      let period = other.instance.period
+      if other.isFinished {
+        if decided == nil || period < decided!.instance.period { decided = other }
+      } else if !other.hasVouched, other.instance.awaitsValidation == nil {
+        if period.rawValue + 2 < own.rawValue, expired == nil || period < expired!.instance.period { expired = other }
+        if period > own, newest == nil || period > newest!.instance.period { newest = other }
+      }
+    }
+    if slot.instance.awaitsValidation == nil { newest = nil }
+    // The memory of a decided instance is resident; a free block may never have been touched.
+    guard let block = decided?.takeBlock() ?? recordPool.take() ?? expired?.takeBlock() ?? newest?.takeBlock() else {
+      return false
+    }
+    slot.give(block)
+    return true
   }
 
   /// Ticks of a tenth of a second. View 0 lasts until its primary must have proposed, be it NULL, and half a second more:
@@ -130,12 +184,14 @@ public struct AggregatorNode: ~Copyable {
         return
       }
       guard let slot = slot(vote.statement.owner, vote.statement.period), !slot.isFinished else { return }
+      if vote.statement.kind == .prepare, vote.statement.digest != Instance.nullDigest { slot.hasVouched = true }
       do throws(WireError) { try slot.instance.restore(vote, proof: &reader) } catch { mayVote = false }
     case .record:
       let bytes = entry.extracting(1..<entry.count)
       guard let record = try? Record(decoding: &reader), let slot = slot(record.owner, record.through),
         bytes.count == slot.recordBytes
       else { return }
+      guard makesRoom(for: slot) else { return slot.noteForgotten() }
       let hash = statement(record, bytes.extracting(Record.fixedBytes..<bytes.count)).recordHash
       slot.store(record.meter, bytes, hash: hash)
       slot.journaled.insert(record.meter)
@@ -200,6 +256,8 @@ public struct AggregatorNode: ~Copyable {
     }
     guard manifest.count > 0, manifest.root() == header.manifestRoot else { return }
     let inclusions = sets[Int(header.owner.rawValue)].inclusions
+    let isNewest = inclusions.begin(header.contributors, header.period, with: &proofManifest)
+    let count = Int(header.contributors.count)
     var leaf = 0
     for meter in 0..<genesis.meterCount(of: header.owner) where header.contributors.contains(MeterIndex(meter)) {
       // The record's memory belongs to the slot, which outlives this call.
@@ -208,10 +266,12 @@ public struct AggregatorNode: ~Copyable {
       if let record = try? Record(decoding: &reader), let ciphertext = try? reader.readBytes(reader.remaining) {
         inclusions.store(
           InclusionProof(
-            owner: header.owner, meter: MeterIndex(meter), leafIndex: UInt16(leaf), siblingCount: 0, from: record.from,
+            owner: header.owner, meter: MeterIndex(meter), leafIndex: UInt16(leaf),
+            siblingCount: UInt16(Manifest.siblingCount(of: leaf, count: count)), from: record.from,
             through: record.through, ciphertextHash: RecordStatement.ciphertextHash(ciphertext),
             closing: record.closing),
-          leaf: leaf, of: &manifest, certificate: slot.certificate)
+          recordHash: slot.chosenHash(of: MeterIndex(meter)), certificate: slot.certificate, isNewest: isNewest,
+          of: &manifest)
       }
       leaf += 1
     }
@@ -342,6 +402,12 @@ public struct AggregatorNode: ~Copyable {
     let owner = slot.instance.owner
     let everyone = slot.held.count == genesis.meterCount(of: owner)
     let isFirst = slot.instance.view.rawValue == 0
+    if slot.hasForgotten {
+      if isFirst ? elapsed >= periodMilliseconds / 2 : slot.instance.mayProposeNull {
+        try step(slot, .propose(Instance.nullDigest), via: &host)
+      }
+      return
+    }
     // Behind: the next primary may not be. Later primaries have no such hope.
     guard mayExtend(slot) || !isFirst, everyone || elapsed >= periodMilliseconds / 4 else { return }
     let contributors = followingRecords(slot)
@@ -352,7 +418,8 @@ public struct AggregatorNode: ~Copyable {
       return
     }
     let set = sets[Int(owner.rawValue)]
-    multiply(slot, contributors)
+    // What was thrown out may leave too few: the next tick tells.
+    guard multiply(slot, contributors) else { return removeNonUnits(slot, contributors) }
     let header = Header(
       networkIdentifier: genesis.networkIdentifier, epoch: genesis.epoch, group: genesis.group, owner: owner,
       author: index, period: slot.instance.period, keyIdentifier: genesis.keyIdentifier, previous: set.head,
@@ -383,8 +450,10 @@ public struct AggregatorNode: ~Copyable {
     return result
   }
 
-  /// Fills the manifest and the slot's product from the contributors' records.
-  private mutating func multiply(_ slot: InstanceSlot, _ contributors: MeterBitmap) {
+  /// Fills the manifest and the slot's product from the contributors' records. False when the product is no unit: then one
+  /// of them spoils it. One gcd for all those that came from members; records of meters were looked at one by one, because
+  /// a receipt is a promise to count them.
+  private mutating func multiply(_ slot: InstanceSlot, _ contributors: MeterBitmap) -> Bool {
     var product = CiphertextProduct(key)
     manifest.removeAll()
     for meter in 0..<genesis.meterCount(of: slot.instance.owner) where contributors.contains(MeterIndex(meter)) {
@@ -394,6 +463,34 @@ public struct AggregatorNode: ~Copyable {
       product.multiply(by: record.extracting(Record.fixedBytes..<record.count))
     }
     slot.product = Array(capacity: key.ciphertextBytes) { out in product.write(into: &out) }
+    if contributors.isSubset(of: slot.coprime) { return true }
+    do throws(PaillierError) { try product.checkCoprime() } catch { return false }
+    // An alternate was multiplied instead of what is held.
+    if slot.chosenAlternates == 0 { slot.coprime.formUnion(contributors) }
+    return true
+  }
+
+  /// Finds the records whose ciphertexts share a factor with n, and forgets them. Only a liar's do. Cost: a gcd for each record
+  /// that is not known to be good.
+  private mutating func removeNonUnits(_ slot: InstanceSlot, _ contributors: MeterBitmap) {
+    for meter in 0..<genesis.meterCount(of: slot.instance.owner) {
+      let meter = MeterIndex(meter)
+      guard contributors.contains(meter), slot.held.contains(meter), !slot.coprime.contains(meter) else { continue }
+      // The record's memory belongs to the slot, which outlives this call.
+      if isUnit(unsafe Span(_unsafeElements: slot.record(meter))) {
+        slot.coprime.insert(meter)
+      } else {
+        slot.remove(meter)
+        recordRefusals[Int(RecordRefusal.badCiphertext.rawValue)] += 1
+      }
+    }
+  }
+
+  private func isUnit(_ record: Span<UInt8>) -> Bool {
+    do throws(PaillierError) { try key.validate(record.extracting(Record.fixedBytes..<record.count)) } catch {
+      return false
+    }
+    return true
   }
 
   /// Checks the accepted proposal against what is held, and fetches what is missing. Says so once it holds.
@@ -443,7 +540,8 @@ public struct AggregatorNode: ~Copyable {
         from: peer, via: &host)
       return
     }
-    guard fits(slot, header) || mutated(.manifestUnchecked) else {
+    let (fits, areUnits) = fits(slot, header)
+    guard fits || mutated(.manifestUnchecked) else {
       // A meter that contradicts itself is held differently here and there, and the manifest says which record counts.
       if !slot.isManifestStrange {
         slot.isManifestStrange = true
@@ -464,12 +562,16 @@ public struct AggregatorNode: ~Copyable {
     guard productHash(slot) == header.productHash || mutated(.productUnchecked) else {
       return refuse(slot, .wrongProduct)
     }
+    guard areUnits else {
+      removeNonUnits(slot, header.contributors)
+      return refuse(slot, .badCiphertext)
+    }
     try step(slot, .validated(digest), via: &host)
   }
 
   /// Multiplies the records a header stands for: those held, or for meters that contradicted themselves the other ones.
   /// Cost: 2^alternates manifests at most, in the presence of liars alone.
-  private mutating func fits(_ slot: InstanceSlot, _ header: Header) -> Bool {
+  private mutating func fits(_ slot: InstanceSlot, _ header: Header) -> (fits: Bool, areUnits: Bool) {
     for choice in 0..<UInt64(1) << UInt64(slot.alternates.count) {
       slot.chosenAlternates = choice
       manifest.removeAll()
@@ -477,11 +579,10 @@ public struct AggregatorNode: ~Copyable {
         manifest.append(MeterIndex(meter), slot.chosenHash(of: MeterIndex(meter)))
       }
       guard manifest.root() == header.manifestRoot else { continue }
-      multiply(slot, header.contributors)
-      return true
+      return (true, multiply(slot, header.contributors))
     }
     slot.chosenAlternates = 0
-    return false
+    return (false, true)
   }
 
   /// Whom to ask about a proposal: its author; in a later view, when the author may be gone, everybody in turn.
@@ -515,6 +616,7 @@ public struct AggregatorNode: ~Copyable {
         !mutated(.fetchedRecordsNotPersisted)
       {
         try keepRecords(of: header, slot, via: &host)
+        slot.hasVouched = true
       }
       // Whom it accuses its signer can convict, after a restart too.
       if vote.statement.kind == .prepare { try journalProofs(via: &host) }
@@ -714,10 +816,13 @@ public struct AggregatorNode: ~Copyable {
     }
     slot.header = certificate.header
     if let header = certificate.header {
-      if slot.missing(of: header.contributors).count > 0 || !fits(slot, header)
-        || productHash(slot) != header.productHash
-      {
-        slot.product = []
+      // It is there already where this replica validated or wrote the value.
+      if slot.product.isEmpty || productHash(slot) != header.productHash {
+        if slot.missing(of: header.contributors).count > 0 || !fits(slot, header).fits
+          || productHash(slot) != header.productHash
+        {
+          slot.product = []
+        }
       }
     } else {
       slot.product = []
@@ -737,6 +842,7 @@ public struct AggregatorNode: ~Copyable {
     }
     apply(certificate)
     slot.isFinished = true
+    slot.instance.releaseBallots()
     noteDecision(certificate)
     remember(slot)
     try host.publish(.certificate, period: certificate.period, owner: certificate.owner, certificateBytes.span)
@@ -901,7 +1007,17 @@ public struct AggregatorNode: ~Copyable {
       let held = unsafe Span(_unsafeElements: slot.record(record.meter))
       var same = held.count == bytes.count
       if same { for index in 0..<bytes.count where held[index] != bytes[index] { same = false } }
-      if same { return (record, slot) }
+      if same {
+        // What a member brought first was not looked at alone; its meter is about to be promised something.
+        if sender.meter != nil, !slot.coprime.contains(record.meter) {
+          guard isUnit(held) else {
+            slot.remove(record.meter)
+            throw .badCiphertext
+          }
+          slot.coprime.insert(record.meter)
+        }
+        return (record, slot)
+      }
     }
     let hash = try genesis.check(
       record, ciphertext: ciphertext, owner: record.owner, period: record.through,
@@ -914,13 +1030,17 @@ public struct AggregatorNode: ~Copyable {
           accused: .meter(record.meter, of: record.owner), kind: .record, owner: record.owner, period: record.through,
           view: View(0), first: slot.hash(of: record.meter), second: hash))
       noteContradiction(slot, record, ciphertext)
-      if sender.aggregatorIndex != nil, slot.isManifestStrange, !mutated(.otherRecordNeverTaken) {
+      if sender.aggregatorIndex != nil, slot.isManifestStrange, isUnit(bytes), !mutated(.otherRecordNeverTaken) {
         slot.keepAlternate(record.meter, bytes, hash: hash)
       }
       throw .conflicting
     }
-    do throws(PaillierError) { try key.validate(ciphertext) } catch { throw .badCiphertext }
+    do throws(PaillierError) {
+      if sender.meter != nil { try key.validate(ciphertext) } else { try key.validateRange(ciphertext) }
+    } catch { throw .badCiphertext }
+    guard makesRoom(for: slot) else { throw .noRoom }
     slot.store(record.meter, bytes, hash: hash)
+    if sender.meter != nil { slot.coprime.insert(record.meter) }
     recordsAccepted += 1
     return (record, slot)
   }
@@ -1030,7 +1150,10 @@ public struct AggregatorNode: ~Copyable {
     guard let newest = inclusions.newest(want.meter) else { return }
     let certificate = newest.certificate
     link.sendChunks(.certificate, want.owner, newest.period, certificate.span, to: peer, via: &host)
-    link.send(.proof, to: peer, via: &host) { out in inclusions.write(want.meter, into: &out) }
+    var proof = ByteBuffer(capacity: InclusionStore.proofBytes)
+    proof.replace { out in inclusions.write(want.meter, with: &proofManifest, into: &out) }
+    let bytes = proof.span
+    link.send(.proof, to: peer, via: &host) { out in out.write(bytes) }
   }
 
   private mutating func receiveChunk(

@@ -27,6 +27,8 @@ final class InstanceSlot {
   private(set) var isReopened = false
   /// When, in ticks of the node.
   private(set) var heardAt: UInt64 = 0
+  /// Records whose ciphertexts are known to be units, alone or in a product. Those of the others are only below n².
+  var coprime = MeterBitmap()
   /// The records held do not hash to the proposal's manifest.
   var isManifestStrange = false
   /// Other records of meters that contradicted themselves, as members hold them that were asked.
@@ -35,17 +37,44 @@ final class InstanceSlot {
   var chosenAlternates: UInt64 = 0
   /// Asks other members for the proposal's records.
   var fetch = Fetch()
-  private var records: ByteBuffer
-  private var hashes: [Digest]
+  /// Where its records are; nil before the first and after they made room for others. Invariant: `held` is empty without it.
+  private(set) var block: RecordBlock?
+  /// This replica signed a prepare for a value: others count on its records until there is a decision.
+  var hasVouched = false
+  /// Records that were receipted here had to make room: a value written without them could break a promise.
+  private(set) var hasForgotten = false
   let recordBytes: Int
   /// Meters of one set and period that may contradict themselves before the set goes without them.
   static let maximumAlternates = 6
 
-  init(_ instance: consuming Instance, meterCount: UInt16, ciphertextBytes: Int) {
+  init(_ instance: consuming Instance, ciphertextBytes: Int) {
     recordBytes = Record.fixedBytes + ciphertextBytes
-    records = ByteBuffer(capacity: max(1, Int(meterCount)) * recordBytes)
-    hashes = Array(repeating: Digest(), count: Int(meterCount))
     self.instance = instance
+  }
+
+  func give(_ block: RecordBlock) {
+    precondition(self.block == nil && block.recordBytes == recordBytes)
+    self.block = block
+  }
+
+  /// Gives its records up for others. Nobody may count on them any more.
+  func takeBlock() -> RecordBlock? {
+    if held.count > 0, !isFinished { hasForgotten = true }
+    forgetRecords()
+    defer { block = nil }
+    return block
+  }
+
+  /// A record that the journal holds found no room.
+  func noteForgotten() { hasForgotten = true }
+
+  private func forgetRecords() {
+    held = MeterBitmap()
+    journaled = MeterBitmap()
+    coprime = MeterBitmap()
+    alternates.removeAll()
+    chosenAlternates = 0
+    fetch.end()
   }
 
   func reset(owner: ReplicaIndex, period: Period) {
@@ -58,13 +87,11 @@ final class InstanceSlot {
     header = nil
     isFinished = false
     product = []
-    held = MeterBitmap()
-    journaled = MeterBitmap()
     isReopened = false
     isManifestStrange = false
-    alternates.removeAll()
-    chosenAlternates = 0
-    fetch.end()
+    hasVouched = false
+    hasForgotten = false
+    forgetRecords()
   }
 
   /// Looks at another header; the earlier one is kept in case it was prepared.
@@ -94,7 +121,11 @@ final class InstanceSlot {
     heardAt = ticks
   }
 
-  func hash(of meter: MeterIndex) -> Digest { hashes[Int(meter.rawValue)] }
+  /// - Precondition: the record is held, as for ``record(_:)``.
+  func hash(of meter: MeterIndex) -> Digest {
+    precondition(held.contains(meter))
+    return block!.hash(meter)
+  }
 
   /// Keeps what another member holds of a meter. The record that came first stays what this one vouches for.
   func keepAlternate(_ meter: MeterIndex, _ bytes: Span<UInt8>, hash: Digest) {
@@ -119,15 +150,21 @@ final class InstanceSlot {
   }
 
   func store(_ meter: MeterIndex, _ bytes: Span<UInt8>, hash: Digest) {
-    let start = Int(meter.rawValue) * recordBytes
-    for index in 0..<bytes.count { records.mutableBytes[start + index] = bytes[index] }
-    hashes[Int(meter.rawValue)] = hash
+    precondition(block != nil, "room is made before a record is kept")
+    block!.store(meter, bytes, hash: hash)
     held.insert(meter)
   }
 
+  /// Forgets a record that turned out to be worthless.
+  func remove(_ meter: MeterIndex) {
+    held.remove(meter)
+    journaled.remove(meter)
+    coprime.remove(meter)
+  }
+
   func record(_ meter: MeterIndex) -> UnsafeBufferPointer<UInt8> {
-    UnsafeBufferPointer(
-      rebasing: records.mutableBytes[(Int(meter.rawValue) * recordBytes)..<((Int(meter.rawValue) + 1) * recordBytes)])
+    precondition(held.contains(meter))
+    return block!.record(meter)
   }
 
   func missing(of contributors: MeterBitmap) -> MeterBitmap {
@@ -154,7 +191,7 @@ final class SetState {
 
   init(owner: ReplicaIndex, coverage: consuming CoverageTable, genesisDigest: Digest) {
     self.owner = owner
-    inclusions = InclusionStore(meterCount: coverage.meterCount)
+    inclusions = InclusionStore(owner: owner, meterCount: coverage.meterCount)
     self.coverage = coverage
     head = genesisDigest
   }

@@ -13,8 +13,8 @@ public struct MemoryPlan: Sendable {
 
   private mutating func add(_ name: String, _ bytes: Int) { stores.append((name, bytes)) }
 
-  private mutating func addLink(peers: Int, members: UInt16) {
-    add("peers: keys, replay windows, budgets", peers * Sealer.peerBytes)
+  private mutating func addLink(peers: Int, quiet: Int = 0, members: UInt16) {
+    add("peers: keys, replay windows, budgets", peers * Sealer.peerBytes + quiet * Sealer.quietPeerBytes)
     // Every role has one, and those that send no records have it for one member.
     add("transfers of records to members", Transfers.memoryBytes(members: max(1, Int(members))))
     add("packet being made, sealed and opened", 2 * Sealer.maximumBodyBytes + Sealer.maximumDatagramBytes)
@@ -28,9 +28,8 @@ public struct MemoryPlan: Sendable {
     let kept = Int(AggregatorNode.periodsKept)
     var meters = 0
     for owner in 0..<genesis.members { meters += Int(genesis.meterCount(of: ReplicaIndex(owner))) }
-    let record = Record.fixedBytes + ciphertextBytes
-    plan.add("records of \(kept) periods", meters * kept * record)
-    plan.add("their hashes", meters * kept * 32)
+    let room = AggregatorNode.recordRoom(genesis, ciphertextBytes: ciphertextBytes)
+    plan.add("records and their hashes, \(room.blocks) times a set's", room.blocks * room.blockBytes)
     let slots = members * kept
     plan.add(
       "instances: votes, certificates, products",
@@ -40,10 +39,11 @@ public struct MemoryPlan: Sendable {
     plan.add("view changes being received", members * AggregatorNode.maximumViewBytes(genesis))
     plan.add("coverage tables and their transfer", 8 * meters + 8 * GroupLimits.maximumMetersPerSet)
     plan.add(
-      "inclusion proofs", meters * (InclusionStore.proofBytes + 32) + members * Certificate.maximumBytes(quorum) * kept)
+      "inclusion proofs",
+      meters * (InclusionStore.proofBytes + 32 + 32) + members * Certificate.maximumBytes(quorum) * kept)
     plan.add("certificate and product being received", Certificate.maximumBytes(quorum) + ciphertextBytes)
     plan.add("genesis", genesisBytes(genesis, meters))
-    plan.addLink(peers: members + meters, members: genesis.members)
+    plan.addLink(peers: members, quiet: meters, members: genesis.members)
     plan.add("datagrams in system calls", machineBytes)
     return plan
   }

@@ -33,15 +33,34 @@ public struct IngressLimits: Sendable {
 
 /// One peer's budgets.
 struct PeerBudget: Sendable {
-  var packets: TokenBucket
-  var wants: TokenBucket
-  var badSignatures: TokenBucket
-  var silencedUntil: MonotonicTime?
+  private var packets = TokenBucketState()
+  private var wants = TokenBucketState()
+  private var badSignatures = TokenBucketState()
+  /// 0: it is listened to.
+  private var silencedUntilNanoseconds: UInt64 = 0
 
-  init(_ limits: IngressLimits) {
-    packets = TokenBucket(perSecond: limits.peerPerSecond, burst: limits.peerBurst)
-    wants = TokenBucket(perSecond: limits.wantsPerSecond, burst: limits.wantBurst)
-    badSignatures = TokenBucket(
-      perSecond: max(1, limits.badSignatures * 1000 / limits.badSignatureMilliseconds), burst: limits.badSignatures)
+  var silencedUntil: MonotonicTime? {
+    get { silencedUntilNanoseconds == 0 ? nil : MonotonicTime(nanoseconds: silencedUntilNanoseconds) }
+    set { silencedUntilNanoseconds = newValue?.nanoseconds ?? 0 }
+  }
+
+  mutating func takePacket(_ limits: IngressLimits, at now: MonotonicTime) -> Bool {
+    Self.take(&packets, perSecond: limits.peerPerSecond, burst: limits.peerBurst, at: now)
+  }
+  mutating func takeWant(_ limits: IngressLimits, at now: MonotonicTime) -> Bool {
+    Self.take(&wants, perSecond: limits.wantsPerSecond, burst: limits.wantBurst, at: now)
+  }
+  mutating func takeBadSignature(_ limits: IngressLimits, at now: MonotonicTime) -> Bool {
+    Self.take(
+      &badSignatures, perSecond: max(1, limits.badSignatures * 1000 / limits.badSignatureMilliseconds),
+      burst: limits.badSignatures, at: now)
+  }
+
+  private static func take(
+    _ state: inout TokenBucketState, perSecond: UInt64, burst: UInt64, at now: MonotonicTime
+  ) -> Bool {
+    var bucket = TokenBucket(perSecond: perSecond, burst: burst, state: state)
+    defer { state = bucket.state }
+    return bucket.take(1, at: now)
   }
 }

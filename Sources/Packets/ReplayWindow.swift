@@ -31,3 +31,30 @@ public struct ReplayWindow: Sendable {
     words[Int(number / 64 % 32)] |= 1 << (number % 64)
   }
 }
+
+/// Which of the last 64 packet numbers were seen: for peers that send little, of which there are many, and for STATUS.
+public struct SmallReplayWindow: Sendable {
+  public static let size: UInt64 = 64
+  /// Bit i: the number `next` − 1 − i was seen.
+  private var seen: UInt64 = 0
+  /// One above the highest number seen; 0 before the first.
+  private var next: UInt64 = 0
+
+  public init() {}
+
+  public func isFresh(_ number: UInt64) -> Bool {
+    if number >= next { return number < UInt64.max }
+    guard next - number <= Self.size else { return false }
+    return seen >> (next - 1 - number) & 1 == 0
+  }
+
+  /// - Precondition: ``isFresh(_:)``
+  public mutating func insert(_ number: UInt64) {
+    if number >= next {
+      let step = number - next + 1
+      seen = step >= Self.size ? 0 : seen << step
+      next = number + 1
+    }
+    seen |= 1 << (next - 1 - number)
+  }
+}

@@ -53,16 +53,21 @@ public struct Peer: Sendable {
   public internal(set) var claimedOwnBoot: UInt64 = 0
   /// The one of ours it says it knew before.
   var claimedPreviousBoot: UInt64 = 0
-  var window = ReplayWindow()
-  var statusWindow = ReplayWindow()
+  /// Sends little: a record or two in a period. Its replay window is short and its keys are made for each packet.
+  public let isQuiet: Bool
+  /// Where the window and the keys of a peer that is not quiet are, or the secret of one that is.
+  var place: Int32 = 0
+  var quietWindow = SmallReplayWindow()
+  var statusWindow = SmallReplayWindow()
   public internal(set) var nextSequence: UInt64 = 0
   /// The highest number of a packet of its present run that was opened here, how many were, and when that was.
   public internal(set) var highestSequence: UInt64 = 0
   public internal(set) var receivedCount: UInt64 = 0
   public internal(set) var heardAt = MonotonicTime(nanoseconds: 0)
-  var budget = PeerBudget(IngressLimits())
+  var budget = PeerBudget()
 
-  public init(identifier: UInt32, agreementKey: AgreementPublicKey, endpoint: Endpoint?) {
+  public init(identifier: UInt32, agreementKey: AgreementPublicKey, endpoint: Endpoint?, isQuiet: Bool = false) {
+    self.isQuiet = isQuiet
     self.identifier = identifier
     self.agreementKey = agreementKey
     self.endpoint = endpoint
@@ -78,9 +83,11 @@ public struct Sealer: ~Copyable {
   public static let maximumDatagramBytes = 1232
   public static let maximumBodyBytes = maximumDatagramBytes - PacketHeader.encodedBytes - SealingKey.tagBytes
 
-  /// What one peer takes from the heap: itself, an entry of the sorted table, and an object with four keys of 32 bytes, each
-  /// with what an allocation costs beside its bytes.
-  public static let peerBytes = MemoryLayout<Peer>.stride + 12 + 4 * (32 + 16) + 96
+  /// What one quiet peer takes from the heap: itself, an entry of the sorted table, and its secret.
+  public static let quietPeerBytes = MemoryLayout<Peer>.stride + 8 + 32
+  /// What any other takes: a replay window besides, and an object with four keys of 32 bytes in the secret's place, each with
+  /// what an allocation costs beside its bytes.
+  public static let peerBytes = MemoryLayout<Peer>.stride + 8 + MemoryLayout<ReplayWindow>.stride + 4 * (32 + 16) + 96
 
   public let identifier: UInt32
   public private(set) var bootCounter: UInt64
@@ -90,7 +97,11 @@ public struct Sealer: ~Copyable {
   private let epoch: Epoch
   private let agreementKey: AgreementKey
   public private(set) var peers: [Peer]
-  private var keys: [PeerKeys]
+  private var keys: [PeerKeys] = []
+  private var windows: [ReplayWindow] = []
+  /// Agreed with quiet peers. Their keys are made for each packet in the same memory.
+  private let quietSecrets: SecretTable
+  private var quietKey: SealingKey
   /// Opens STATUS packets: made anew for each in the same memory.
   private var statusKey: SealingKey
   /// Peers by identifier, ascending, and their places in ``peers``.
@@ -140,7 +151,8 @@ public struct Sealer: ~Copyable {
     self.networkIdentifier = networkIdentifier
     self.epoch = epoch
     self.peers = peers
-    keys = []
+    var quietCount = 0
+    for index in peers.indices where peers[index].isQuiet { quietCount += 1 }
     let order = peers.indices.sorted { peers[$0].identifier < peers[$1].identifier }
     sortedIdentifiers = order.map { peers[$0].identifier }
     sortedPlaces = order.map { Int32($0) }
@@ -150,11 +162,23 @@ public struct Sealer: ~Copyable {
       preconditionFailure("a public key made from a seed is never of small order")
     }
     statusKey = SealingKey(deriveKey(from: own, context: anything.span))
+    quietKey = SealingKey(deriveKey(from: own, context: anything.span))
+    quietSecrets = SecretTable(count: max(1, quietCount))
     self.agreementKey = agreementKey
+    keys.reserveCapacity(peers.count - quietCount)
+    windows.reserveCapacity(peers.count - quietCount)
+    var quietPlace = 0
     for index in peers.indices {
-      self.peers[index].budget = PeerBudget(limits)
-      keys.append(PeerKeys(sharedSecret(with: peers[index].agreementKey), anything.span))
-      makeKeys(index)
+      if peers[index].isQuiet {
+        quietSecrets.store(sharedSecret(with: peers[index].agreementKey), at: quietPlace)
+        self.peers[index].place = Int32(quietPlace)
+        quietPlace += 1
+      } else {
+        self.peers[index].place = Int32(keys.count)
+        keys.append(PeerKeys(sharedSecret(with: peers[index].agreementKey), anything.span))
+        windows.append(ReplayWindow())
+        makeKeys(index)
+      }
     }
   }
 
@@ -200,9 +224,10 @@ public struct Sealer: ~Copyable {
 
   /// The keys of both directions for the boot counters as they are now.
   private mutating func makeKeys(_ peer: Int) {
+    guard !peers[peer].isQuiet else { return }
     let other = peers[peer].identifier
     let known = peers[peer].bootCounter
-    let cell = keys[peer]
+    let cell = keys[Int(peers[peer].place)]
     let sending = context(from: identifier, to: other, bootCounter, known)
     let receiving = context(from: other, to: identifier, known, bootCounter)
     let status = context(from: identifier, to: other, bootCounter, 0)
@@ -231,12 +256,51 @@ public struct Sealer: ~Copyable {
     let clear = FixedBytes<40> { out in header.encode(into: &out) }
     output.write(clear)
     let nonce = Self.nonce(header.packetSequence)
-    if type == .status {
-      keys[peer].sendingStatus.seal(body, nonce: nonce, associatedData: clear.span, into: &output)
+    let place = Int(peers[peer].place)
+    if peers[peer].isQuiet {
+      let known = type == .status ? 0 : peers[peer].bootCounter
+      let context = context(from: identifier, to: peers[peer].identifier, bootCounter, known)
+      quietKey.replace(derivingFrom: quietSecrets, place, context: context.span)
+      quietKey.seal(body, nonce: nonce, associatedData: clear.span, into: &output)
+    } else if type == .status {
+      keys[place].sendingStatus.seal(body, nonce: nonce, associatedData: clear.span, into: &output)
     } else {
-      keys[peer].sending.seal(body, nonce: nonce, associatedData: clear.span, into: &output)
+      keys[place].sending.seal(body, nonce: nonce, associatedData: clear.span, into: &output)
     }
     return true
+  }
+
+  /// Opens what a peer sealed for this run, in its present one.
+  private mutating func unseal(
+    _ peer: Int, _ sealed: Span<UInt8>, _ nonce: FixedBytes<12>, _ clear: Span<UInt8>,
+    _ output: inout OutputSpan<UInt8>
+  ) -> Bool {
+    let place = Int(peers[peer].place)
+    guard peers[peer].isQuiet else {
+      return keys[place].receiving.open(sealed, nonce: nonce, associatedData: clear, into: &output)
+    }
+    let context = context(from: peers[peer].identifier, to: identifier, peers[peer].bootCounter, bootCounter)
+    quietKey.replace(derivingFrom: quietSecrets, place, context: context.span)
+    return quietKey.open(sealed, nonce: nonce, associatedData: clear, into: &output)
+  }
+
+  private func isFresh(_ peer: Int, _ number: UInt64) -> Bool {
+    peers[peer].isQuiet
+      ? peers[peer].quietWindow.isFresh(number) : windows[Int(peers[peer].place)].isFresh(number)
+  }
+  private mutating func noteSeen(_ peer: Int, _ number: UInt64) {
+    if peers[peer].isQuiet {
+      peers[peer].quietWindow.insert(number)
+    } else {
+      windows[Int(peers[peer].place)].insert(number)
+    }
+  }
+  private mutating func clearWindow(_ peer: Int) {
+    if peers[peer].isQuiet {
+      peers[peer].quietWindow = SmallReplayWindow()
+    } else {
+      windows[Int(peers[peer].place)] = ReplayWindow()
+    }
   }
 
   /// Opens a datagram, cheapest checks first, and appends its body. Nil when dropped; the reason is counted.
@@ -268,12 +332,10 @@ public struct Sealer: ~Copyable {
       stranger = (peer, endpoint)
       return drop(.unknownBoot)
     }
-    guard peers[peer].window.isFresh(header.packetSequence) else { return drop(.replayed) }
+    guard isFresh(peer, header.packetSequence) else { return drop(.replayed) }
     guard mayTry(peer, endpoint) else { return drop(.strangersOverBudget) }
-    guard keys[peer].receiving.open(sealed, nonce: nonce, associatedData: clear, into: &output) else {
-      return drop(.badSeal)
-    }
-    peers[peer].window.insert(header.packetSequence)
+    guard unseal(peer, sealed, nonce, clear, &output) else { return drop(.badSeal) }
+    noteSeen(peer, header.packetSequence)
     peers[peer].endpoint = endpoint
     peers[peer].receivedCount += 1
     if header.packetSequence >= peers[peer].highestSequence {
@@ -298,15 +360,15 @@ public struct Sealer: ~Copyable {
   /// Behind the seal: what is counted here its sender did.
   private mutating func isWithinBudget(_ peer: Int, _ type: PacketType) -> Bool {
     guard let time else { return true }
-    guard peers[peer].budget.packets.take(1, at: time) else { return false }
-    return type != .want || peers[peer].budget.wants.take(1, at: time)
+    guard peers[peer].budget.takePacket(limits, at: time) else { return false }
+    return type != .want || peers[peer].budget.takeWant(limits, at: time)
   }
 
   /// A signature inside what this peer sealed does not hold: no accident, and dear to find out. Beyond its budget of them
   /// the peer is not listened to for a while.
   public mutating func countBadSignature(of peer: Int) {
     count(.badSignature)
-    guard let time, !peers[peer].budget.badSignatures.take(1, at: time) else { return }
+    guard let time, !peers[peer].budget.takeBadSignature(limits, at: time) else { return }
     peers[peer].budget.silencedUntil = time.adding(milliseconds: limits.penaltyMilliseconds)
   }
 
@@ -329,7 +391,11 @@ public struct Sealer: ~Copyable {
     guard mayTry(peer, endpoint) else { return drop(.strangersOverBudget) }
     // The sender's boot counter is in the header, which the seal covers; the key depends on it as well.
     let statusContext = context(from: header.sender, to: identifier, header.bootCounter, 0)
-    statusKey.replace(derivingFrom: keys[peer].shared, context: statusContext.span)
+    if peers[peer].isQuiet {
+      statusKey.replace(derivingFrom: quietSecrets, Int(peers[peer].place), context: statusContext.span)
+    } else {
+      statusKey.replace(derivingFrom: keys[Int(peers[peer].place)].shared, context: statusContext.span)
+    }
     let opened = statusKey.open(sealed, nonce: nonce, associatedData: clear, into: &output)
     guard opened else { return drop(.badSeal) }
     // Replay story: an attacker keeps a STATUS of an earlier run. Its boot counter is lower than the one we know, so it
@@ -339,8 +405,8 @@ public struct Sealer: ~Copyable {
       let known = max(peers[peer].bootCounter, peers[peer].minimumBootCounter)
       if known < header.bootCounter { peers[peer].previousBootCounter = known }
       peers[peer].bootCounter = header.bootCounter
-      peers[peer].window = ReplayWindow()
-      peers[peer].statusWindow = ReplayWindow()
+      clearWindow(peer)
+      peers[peer].statusWindow = SmallReplayWindow()
       peers[peer].highestSequence = 0
       peers[peer].receivedCount = 0
       makeKeys(peer)
@@ -426,7 +492,7 @@ public struct Sealer: ~Copyable {
     bootCounter = newCounter
     for index in peers.indices {
       peers[index].nextSequence = 0
-      peers[index].window = ReplayWindow()
+      clearWindow(index)
       peers[index].highestSequence = 0
       peers[index].receivedCount = 0
       makeKeys(index)

@@ -148,12 +148,22 @@ public final class PublicKey {
     try decode(ciphertext, into: workspace.ciphertext)
   }
 
+  /// Everything ``validate(_:)`` looks at but the gcd, which ``CiphertextProduct/checkCoprime()`` makes up for many at once.
+  /// What passes may be multiplied, and does not count before that check.
+  public func validateRange(_ ciphertext: Span<UInt8>) throws(PaillierError) {
+    try decodeRange(ciphertext, into: workspace.ciphertext)
+  }
+
   func decode(_ ciphertext: Span<UInt8>, into limbs: borrowing Limbs) throws(PaillierError) {
+    try decodeRange(ciphertext, into: limbs)
+    guard pairs.isUnit(limbs, temporary: workspace.temporary) else { throw .ciphertextNotCoprime }
+  }
+
+  private func decodeRange(_ ciphertext: Span<UInt8>, into limbs: borrowing Limbs) throws(PaillierError) {
     guard ciphertext.count == ciphertextBytes else { throw .ciphertextWrongLength(bytes: ciphertext.count) }
     limbs.read(bigEndian: ciphertext)
     guard !limbs.isZero else { throw .ciphertextZero }
     guard limbs.compared(to: pairs.square) < 0 else { throw .ciphertextTooLarge }
-    guard pairs.isUnit(limbs, temporary: workspace.temporary) else { throw .ciphertextNotCoprime }
   }
 
   /// result = value^n modulo n² as a Montgomery pair, for a number below n.

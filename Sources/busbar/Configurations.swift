@@ -162,9 +162,7 @@ private func party(
 
 private func recordStoreBytes(_ node: LoadedNode, _ genesis: Genesis) -> Int {
   guard node.configuration.role == .aggregator else { return 0 }
-  var records = 0
-  for set in genesis.meters { records += set.count * Int(AggregatorNode.periodsKept) }
-  return records * (Record.fixedBytes + 2 * genesis.modulus.count)
+  return AggregatorNode.recordStoreBytes(genesis, ciphertextBytes: 2 * genesis.modulus.count)
 }
 
 /// - Throws: when the board's budget is less than what the node takes at start, with what `busbar` itself has resident.
@@ -240,7 +238,7 @@ private func describeNode(_ path: String, _ json: Bool) throws(Failure) {
   printLine("network \(checked.genesis.networkIdentifier), periods of \(checked.genesis.periodSeconds) s")
   if configuration.role == .aggregator {
     printLine(
-      "records of \(AggregatorNode.periodsKept) periods take \(checked.recordStoreBytes / 1024) KiB"
+      "room for records takes \(checked.recordStoreBytes / 1024) KiB"
         + (node.board.map { " of the \($0.memoryBudgetMiB) MiB of \($0.name)" } ?? ""))
   }
   for store in checked.memory.stores { printLine(aligned("\(kibibytes(store.bytes))", 8) + " KiB  " + store.name) }

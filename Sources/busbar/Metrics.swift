@@ -178,8 +178,8 @@ extension AggregatorNode {
     metrics.counters(
       "instances_decided", "By what was decided.", "outcome", [("value", decidedValues), ("null", decidedNulls)])
     metrics.counter("records_accepted", "Records of meters that hold.", recordsAccepted)
-    metrics.counter("records_refused", "Records that do not.", sum { recordRefusals[$0] })
-    metrics.counter("headers_refused", "Proposals that do not hold here.", sum { headerRefusals[$0] })
+    metrics.counter("records_refused", "Records that do not.", sum(11) { recordRefusals[$0] })
+    metrics.counter("headers_refused", "Proposals that do not hold here.", sum(12) { headerRefusals[$0] })
     var votes: UInt64 = 0
     for place in 0..<11 { votes += voteRefusals[place] }
     metrics.counter("votes_refused", "Votes that the protocol refuses or already counted.", votes)
@@ -192,9 +192,9 @@ extension AggregatorNode {
     metrics.gauge("transfers_owed_high_water", "Most records owed to members at once.", "\(link.owedHighWater)")
   }
 
-  private func sum(_ count: (Int) -> UInt64) -> UInt64 {
+  private func sum(_ reasons: Int, _ count: (Int) -> UInt64) -> UInt64 {
     var total: UInt64 = 0
-    for place in 0..<10 { total += count(place) }
+    for place in 0..<reasons { total += count(place) }
     return total
   }
 }

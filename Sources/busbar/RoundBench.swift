@@ -132,7 +132,7 @@ struct RoundBench {
         peers.append(
           Peer(
             identifier: NodeIdentifier.meter(MeterIndex(UInt16(meter)), of: ReplicaIndex(UInt16(owner))).rawValue,
-            agreementKey: genesis.meters[owner][meter].agreementKey, endpoint: nil))
+            agreementKey: genesis.meters[owner][meter].agreementKey, endpoint: nil, isQuiet: true))
       }
     }
     return AggregatorNode(

@@ -231,7 +231,7 @@ private func peers(_ configuration: NodeConfiguration, _ genesis: Genesis) -> [P
       result.append(
         Peer(
           identifier: NodeIdentifier.meter(MeterIndex(UInt16(index)), of: ReplicaIndex(UInt16(owner))).rawValue,
-          agreementKey: genesis.meters[owner][index].agreementKey, endpoint: nil))
+          agreementKey: genesis.meters[owner][index].agreementKey, endpoint: nil, isQuiet: true))
     }
   }
   return result

@@ -242,7 +242,8 @@ final class Group {
       guard other != identifier else { return }
       peers.append(
         Peer(
-          identifier: other.rawValue, agreementKey: keys.agreementKey, endpoint: known ? Self.endpoint(other) : nil))
+          identifier: other.rawValue, agreementKey: keys.agreementKey, endpoint: known ? Self.endpoint(other) : nil,
+          isQuiet: other.meter != nil))
     }
     for index in genesis.aggregators.indices {
       add(.aggregator(ReplicaIndex(UInt16(index))), genesis.aggregators[index], known: true)

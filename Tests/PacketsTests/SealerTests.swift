@@ -298,3 +298,61 @@ struct SealerTests {
     #expect(badSeal == 2)
   }
 }
+
+@Suite("A peer that sends little is kept in little memory, and is sealed for and opened like any other")
+struct QuietPeerTests {
+  /// Node 1 with a busy peer between two quiet ones; node 3 is the second quiet one, and takes node 1 for busy.
+  private func node() -> Sealer {
+    Fixture.sealer(
+      1, boot: 9,
+      peers: [
+        Peer(identifier: 4, agreementKey: Fixture.publicKey(4), endpoint: nil, isQuiet: true),
+        Peer(identifier: 2, agreementKey: Fixture.publicKey(2), endpoint: nil),
+        Peer(identifier: 3, agreementKey: Fixture.publicKey(3), endpoint: nil, isQuiet: true),
+      ])
+  }
+
+  @Test("both ways, in this run and the next, and never twice")
+  func talk() {
+    var one = node()
+    var three = Fixture.sealer(3, 1, boot: 7)
+    for boot in [UInt64(7), 8] {
+      if boot == 8 { three.restart(bootCounter: boot) }
+      let status = three.status()
+      var body = one.body(of: status) ?? []
+      #expect(one.readStatus(body.span, from: 2) == (boot == 7))
+      body = three.body(of: one.status(to: 2)) ?? []
+      _ = three.readStatus(body.span, from: 0)
+      let record = three.packet(.record, [1, 2, 3]) ?? []
+      #expect(one.body(of: record.flipping(8 * record.count - 1)) == nil)
+      #expect(one.dropCount(.badSeal) == boot - 6)
+      #expect(one.body(of: record) == [1, 2, 3])
+      #expect(one.body(of: record) == nil)
+      #expect(one.dropCount(.replayed) == boot - 6)
+      #expect(three.body(of: one.packet(.receipt, [4], to: 2) ?? []) == [4])
+    }
+    // Nobody else's secret was used for it.
+    #expect(one.packet(.receipt, [5], to: 0) == nil)
+    #expect(one.packet(.vote, [5], to: 1) == nil)
+  }
+
+  @Test("what comes more than 64 packets late is dropped as replayed; with a busy peer it is not")
+  func late() {
+    var one = node()
+    var three = Fixture.sealer(3, 1, boot: 7)
+    var two = Fixture.sealer(2, 1, boot: 5)
+    for peer in [2, 1] {
+      let status = peer == 2 ? three.status() : two.status()
+      let body = one.body(of: status) ?? []
+      _ = one.readStatus(body.span, from: peer)
+      let answer = one.status(to: peer)
+      if peer == 2 { _ = three.hear(answer) } else { _ = two.hear(answer) }
+      let packets = (0..<66).map { number in
+        (peer == 2 ? three.packet(.record, [UInt8(number)]) : two.packet(.record, [UInt8(number)])) ?? []
+      }
+      #expect(one.body(of: packets[65]) == [65])
+      #expect(one.body(of: packets[2]) == [2])
+      #expect(one.body(of: packets[1]) == (peer == 2 ? nil : [1]))
+    }
+  }
+}
