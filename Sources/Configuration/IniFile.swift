@@ -21,10 +21,22 @@ public struct IniFile: Sendable {
   let sections: [(name: String, line: Int)]
   let lineCount: Int
 
-  /// - Throws: for an over-long line, a line inih cannot read, and a key given twice in one section.
+  /// Lines end with LF or CR LF.
+  /// - Throws: for a control character, an over-long line, a line inih cannot read, and a key given twice in one section.
   public init(file: String, bytes: Span<UInt8>) throws(ConfigurationError) {
     let state = ReaderState()
-    for index in 0..<bytes.count { state.bytes.append(bytes[index]) }
+    var line = 1
+    for index in 0..<bytes.count {
+      let byte = bytes[index]
+      let isLast = index + 1 == bytes.count || bytes[index + 1] == UInt8(ascii: "\n")
+      if byte == UInt8(ascii: "\r") && isLast { continue }
+      if byte == UInt8(ascii: "\n") {
+        line += 1
+      } else if byte < 0x20 && byte != UInt8(ascii: "\t") || byte == 0x7F {
+        throw ConfigurationError(file: file, line: line, message: "a control character")
+      }
+      state.bytes.append(byte)
+    }
     let context = Unmanaged.passUnretained(state).toOpaque()
     // `state` outlives the call, and inih keeps neither callback nor context.
     let status = unsafe ini_parse_stream(readIniLine, context, handleIniEntry, context)
@@ -85,8 +97,7 @@ func readIniLine(
       state.tooLongAt = state.line
       return nil
     }
-    // A NUL would end the line early in C.
-    buffer[count] = CChar(bitPattern: byte == 0 ? 0x3F : byte)
+    buffer[count] = CChar(bitPattern: byte)
     count += 1
   }
   state.noteSection(state.bytes[start..<(start + count)])

@@ -209,6 +209,18 @@ struct NodeConfigurationTests {
     #expect(refusal(node: meter + "\n" + padded(199)) == "node.ini:20: line is longer than 198 bytes")
   }
 
+  @Test("control characters are refused with their line; lines may end with CR LF")
+  func controlCharacters() {
+    for character in ["\u{0}", "\u{1D}", "\u{7F}", "\r", "\r\r"] {
+      #expect(
+        refusal(node: edited(meter, line: 5, to: "data = d" + character + "d")) == "node.ini:5: a control character")
+    }
+    #expect(refusal(node: edited(meter, line: 5, to: "data = d\r\r")) == "node.ini:5: a control character")
+    #expect(refusal(node: edited(meter, line: 5, to: "data\t= d")) == nil)
+    #expect(
+      refusal(node: meter.split(separator: "\n", omittingEmptySubsequences: false).joined(separator: "\r\n")) == nil)
+  }
+
   @Test("a value of the longest line arrives whole")
   func longValue() throws {
     let value = String(repeating: "d", count: 191)
