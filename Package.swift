@@ -112,7 +112,7 @@ let package = Package(
       dependencies: [
         "Aggregation", "BigInteger", "Configuration", "Consensus", "Cryptography", "Drivers", "HAL", "LinuxPlatform",
         "Metering",
-        "Node", "Packets", "Paillier", "SimulatedWorld", "Units", "Wire", "CLinux",
+        "Node", "Packets", "Paillier", "SimulatedPlatform", "SimulatedWorld", "Units", "Wire", "CLinux",
         "CHeapCount", "CPlainLoop",
       ],
       swiftSettings: strict),
