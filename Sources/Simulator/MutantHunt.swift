@@ -151,6 +151,7 @@
       case .decisionsNotServed: "C9"
       case .accusedForgotten, .accusationsUnproven: "49"
       case .votesBeforeConfirmed: "41, 44"
+      case .ingressUnbounded, .repetitionsUnbounded: "S10"
       }
     }
   }
