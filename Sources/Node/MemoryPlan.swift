@@ -41,7 +41,10 @@ public struct MemoryPlan: Sendable {
     plan.add(
       "inclusion proofs",
       meters * (InclusionStore.proofBytes + 32 + 32) + members * Certificate.maximumBytes(quorum) * kept)
-    plan.add("certificate and product being received", Certificate.maximumBytes(quorum) + ciphertextBytes)
+    plan.add("certificates being received", members * Certificate.maximumBytes(quorum))
+    plan.add(
+      "what was sent to whom",
+      ServedObjects.memoryBytes(members: members, periodsKept: kept, peers: members + meters))
     plan.add("genesis", genesisBytes(genesis, meters))
     plan.addLink(peers: members, quiet: meters, members: genesis.members)
     plan.add("datagrams in system calls", machineBytes)
@@ -56,7 +59,7 @@ public struct MemoryPlan: Sendable {
     plan.add(
       "certificates and products of \(BookkeeperNode.periodsKept) periods",
       Int(BookkeeperNode.periodsKept) * Int(genesis.members) * (2 * certificate + ciphertextBytes + 512))
-    plan.add("certificate and product being received", certificate + ciphertextBytes)
+    plan.add("certificates and products being received", Int(genesis.members) * (certificate + ciphertextBytes))
     // The primes' powers, their inverses and what a decryption works in; see paillier.md §3.
     plan.add("Paillier key and its workspaces", 64 * ciphertextBytes)
     plan.add("genesis", genesisBytes(genesis, meters))

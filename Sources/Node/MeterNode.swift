@@ -49,6 +49,8 @@ public struct MeterNode: ~Copyable {
   var link: PacketLink
   var outstanding: [OutstandingRecord] = []
   var assembly: Assembly
+  /// Who was asked for a certificate last; nobody else's pieces are looked at.
+  var asked = -1
   /// The newest certificate of this set that verified.
   var certificate: Certificate?
   var ticks: UInt64 = 0
@@ -283,6 +285,7 @@ public struct MeterNode: ~Copyable {
     let turn = UInt32(truncatingIfNeeded: ticks / 5) % UInt32(genesis.members)
     let target = genesis.context.primary(owner: owner, period: period, view: View(turn))
     guard let peer = link.peer(.aggregator(target)) else { return }
+    asked = peer
     link.want(
       Want(object: .proof, owner: owner, meter: index, period: Period(0), missing: FixedBytes()), from: peer,
       via: &host)
@@ -291,7 +294,7 @@ public struct MeterNode: ~Copyable {
   public mutating func receive(
     _ datagram: Span<UInt8>, from endpoint: Endpoint, via host: inout some NodeHost & ~Copyable
   ) throws(PlatformError) {
-    guard let (type, _) = try link.open(datagram, from: endpoint, via: &host) else { return }
+    guard let (type, peer) = try link.open(datagram, from: endpoint, via: &host) else { return }
     // The link keeps the body until it opens the next packet, which is after this call.
     let input = unsafe Span(_unsafeElements: link.openedBody)
     var reader = WireReader(input)
@@ -311,9 +314,14 @@ public struct MeterNode: ~Copyable {
         let piece = try? reader.readBytes(reader.remaining)
       else { return link.sealer.count(.malformedBody) }
       // One that was checked is not checked again: it comes with every proof.
-      guard certificate?.period != chunk.period, assembly.add(chunk, piece) else { return }
-      guard let checked = try? Certificate(checking: assembly.span, against: genesis) else {
-        return link.sealer.count(.malformedBody)
+      guard certificate?.period != chunk.period else { return }
+      guard peer == asked else { return link.sealer.count(.notAllowed) }
+      guard assembly.accepts(chunk, byteCount: piece.count) else { return link.sealer.count(.malformedBody) }
+      guard assembly.add(chunk, piece) else { return }
+      let checked: Certificate
+      do throws(VerificationError) { checked = try Certificate(checking: assembly.span, against: genesis) } catch {
+        if case .malformed = error { return link.sealer.count(.malformedBody) }
+        return link.sealer.countBadSignature(of: peer)
       }
       certificate = checked
       if mutated(.anyCertificateSettles), let newest = outstanding.last { settle(newest.recordHash) }

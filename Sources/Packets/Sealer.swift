@@ -41,7 +41,8 @@ public enum DropReason: UInt8, CaseIterable, Sendable {
 public struct Peer: Sendable {
   public let identifier: UInt32
   public let agreementKey: AgreementPublicKey
-  /// The source of its last packet that passed the seal; at first the configuration's guess.
+  /// The source of its last packet that passed the seal; at first the configuration's guess, which is preferred while the
+  /// peer is heard from there.
   public var endpoint: Endpoint?
   /// Its highest boot counter seen under the seal; 0 before the first STATUS.
   public internal(set) var bootCounter: UInt64 = 0
@@ -65,6 +66,7 @@ public struct Peer: Sendable {
   public internal(set) var receivedCount: UInt64 = 0
   public internal(set) var heardAt = MonotonicTime(nanoseconds: 0)
   var budget = PeerBudget()
+  var credit = ServingCredit()
 
   public init(identifier: UInt32, agreementKey: AgreementPublicKey, endpoint: Endpoint?, isQuiet: Bool = false) {
     self.isQuiet = isQuiet
@@ -81,13 +83,17 @@ public struct Peer: Sendable {
 /// is allocated for a packet once a peer's keys are made.
 public struct Sealer: ~Copyable {
   public static let maximumDatagramBytes = 1232
-  public static let maximumBodyBytes = maximumDatagramBytes - PacketHeader.encodedBytes - SealingKey.tagBytes
+  static let tagBytes = SealingKey.tagBytes
+  public static let maximumBodyBytes = maximumDatagramBytes - PacketHeader.encodedBytes - tagBytes
+  /// Of a STATUS.
+  public static let statusDatagramBytes = PacketHeader.encodedBytes + 16 + tagBytes
 
   /// What one quiet peer takes from the heap: itself, an entry of the sorted table, and its secret.
   public static let quietPeerBytes = MemoryLayout<Peer>.stride + 8 + 32
   /// What any other takes: a replay window besides, and an object with four keys of 32 bytes in the secret's place, each with
   /// what an allocation costs beside its bytes.
-  public static let peerBytes = MemoryLayout<Peer>.stride + 8 + MemoryLayout<ReplayWindow>.stride + 4 * (32 + 16) + 96
+  public static let peerBytes =
+    MemoryLayout<Peer>.stride + 8 + MemoryLayout<ReplayWindow>.stride + MemoryLayout<Home>.stride + 4 * (32 + 16) + 96
 
   public let identifier: UInt32
   public private(set) var bootCounter: UInt64
@@ -99,6 +105,8 @@ public struct Sealer: ~Copyable {
   public private(set) var peers: [Peer]
   private var keys: [PeerKeys] = []
   private var windows: [ReplayWindow] = []
+  /// Where the configuration says that a peer is that is not quiet, and when it was heard from there.
+  private var homes: [Home] = []
   /// Agreed with quiet peers. Their keys are made for each packet in the same memory.
   private let quietSecrets: SecretTable
   private var quietKey: SealingKey
@@ -117,6 +125,13 @@ public struct Sealer: ~Copyable {
   /// and from where: a peer that has not heard of this run, or that should learn of its own later one. Nothing of it is
   /// authenticated.
   public private(set) var stranger: (peer: Int, endpoint: Endpoint)?
+
+  private struct Home {
+    let endpoint: Endpoint?
+    var heardAt: MonotonicTime?
+  }
+  /// A peer is at home if it was heard from there within this time.
+  public static let homeMilliseconds: UInt64 = 1000
 
   /// A class because an array cannot hold noncopyable keys; one for each peer, made at start. The X25519 is done here,
   /// once: a forged STATUS costs a hash and a tag, not a scalar multiplication.
@@ -167,6 +182,7 @@ public struct Sealer: ~Copyable {
     self.agreementKey = agreementKey
     keys.reserveCapacity(peers.count - quietCount)
     windows.reserveCapacity(peers.count - quietCount)
+    homes.reserveCapacity(peers.count - quietCount)
     var quietPlace = 0
     for index in peers.indices {
       if peers[index].isQuiet {
@@ -177,6 +193,7 @@ public struct Sealer: ~Copyable {
         self.peers[index].place = Int32(keys.count)
         keys.append(PeerKeys(sharedSecret(with: peers[index].agreementKey), anything.span))
         windows.append(ReplayWindow())
+        homes.append(Home(endpoint: peers[index].endpoint))
         makeKeys(index)
       }
     }
@@ -336,7 +353,7 @@ public struct Sealer: ~Copyable {
     guard mayTry(peer, endpoint) else { return drop(.strangersOverBudget) }
     guard unseal(peer, sealed, nonce, clear, &output) else { return drop(.badSeal) }
     noteSeen(peer, header.packetSequence)
-    peers[peer].endpoint = endpoint
+    learn(endpoint, of: peer)
     peers[peer].receivedCount += 1
     if header.packetSequence >= peers[peer].highestSequence {
       peers[peer].highestSequence = header.packetSequence
@@ -347,13 +364,45 @@ public struct Sealer: ~Copyable {
       output.removeAll()
       return drop(.overBudget)
     }
+    peers[peer].credit.earn(datagram.count)
     return (header.type, peer)
+  }
+
+  /// Notes where a peer's packet came from.
+  ///
+  /// Somebody on the way who copies packets, and whose copies overtake them, opens no seal but has this node take his
+  /// address for the peer's. If both sides fell for it, neither would hear of the other again. So a peer that is heard
+  /// from where the configuration has it does not move, and comes back as soon as it is heard from there.
+  private mutating func learn(_ endpoint: Endpoint, of peer: Int) {
+    guard !peers[peer].isQuiet, let home = homes[Int(peers[peer].place)].endpoint else {
+      // A meter: it is answered, where it asked from.
+      peers[peer].endpoint = endpoint
+      return
+    }
+    let place = Int(peers[peer].place)
+    if endpoint == home {
+      homes[place].heardAt = time
+    } else if let time, let heardAt = homes[place].heardAt,
+      time.milliseconds(since: heardAt) < Self.homeMilliseconds
+    {
+      return
+    }
+    peers[peer].endpoint = endpoint
+  }
+
+  /// Where else to send what this peer should get: its configured place, while it says nothing from elsewhere.
+  public func otherEndpoint(of peer: Int) -> Endpoint? {
+    guard let time, !peers[peer].isQuiet, let home = homes[Int(peers[peer].place)].endpoint,
+      peers[peer].endpoint != home, time.milliseconds(since: peers[peer].heardAt) >= Self.homeMilliseconds
+    else { return nil }
+    return home
   }
 
   /// Whether a seal is worth trying. From a peer's own address it always is; under its name from elsewhere only so often, so
   /// that a flood of forgeries costs what we grant it, and cannot spend what the peer itself may send.
   private mutating func mayTry(_ peer: Int, _ endpoint: Endpoint) -> Bool {
     guard let time, peers[peer].endpoint != endpoint else { return true }
+    if !peers[peer].isQuiet, homes[Int(peers[peer].place)].endpoint == endpoint { return true }
     return strangers.take(1, at: time)
   }
 
@@ -370,6 +419,15 @@ public struct Sealer: ~Copyable {
     count(.badSignature)
     guard let time, !peers[peer].budget.takeBadSignature(limits, at: time) else { return }
     peers[peer].budget.silencedUntil = time.adding(milliseconds: limits.penaltyMilliseconds)
+  }
+
+  /// Whether a peer may be sent something of so many bytes that it asked for: the first time always, later on its credit.
+  public mutating func maySend(_ bytes: Int, isFirst: Bool, to peer: Int) -> Bool {
+    if isFirst {
+      peers[peer].credit.owe(bytes)
+      return true
+    }
+    return peers[peer].credit.take(bytes)
   }
 
   public func isSilenced(_ peer: Int) -> Bool {
@@ -412,7 +470,7 @@ public struct Sealer: ~Copyable {
       makeKeys(peer)
     }
     peers[peer].statusWindow.insert(header.packetSequence)
-    peers[peer].endpoint = endpoint
+    learn(endpoint, of: peer)
     peers[peer].receivedCount += 1
     peers[peer].highestSequence = max(peers[peer].highestSequence, header.packetSequence)
     if let time { peers[peer].heardAt = time }
