@@ -141,7 +141,8 @@ public struct Assembly: ~Copyable {
 
   public init(capacity: Int) {
     precondition(Chunk.pieces(ofBytes: capacity) <= 64, "one bit for each piece")
-    buffer = ByteBuffer(capacity: capacity)
+    // Most objects never come, and none is looked at before all of it is there.
+    buffer = ByteBuffer(capacity: capacity, isTouched: false)
   }
 
   /// Adds a piece; another object's piece starts over. True, once, when the object is complete.
