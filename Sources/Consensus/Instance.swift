@@ -4,8 +4,9 @@ import Wire
 
 /// One single-shot PBFT instance for the readings of one set in one period. (Castro & Liskov 1999, §4; DESIGN §3)
 ///
-/// Holds no clock, socket, file or random source: the same inputs give the same effects. Its memory is taken at the start
-/// and is of fixed size; only a view change allocates.
+/// Holds no clock, socket, file or random source: the same inputs give the same effects. Its memory is of fixed size: for votes
+/// it is taken with the first one, for the lock when it is first set, and both last until ``releaseBallots()``; beside them only
+/// a view change allocates.
 ///
 /// A member is in one view at a time. It leaves a view when T has passed, when f + 1 others have, or when it is shown a
 /// later view's proposal or prepared certificate; from then on it signs nothing about the view it left.
@@ -68,7 +69,7 @@ public struct Instance: ~Copyable {
     self.owner = owner
     self.period = period
     let members = context.quorum.members
-    lock = PreparedCertificate(quorum: context.quorum)
+    lock = .none
     prepares = Ballots(members: members)
     commits = Ballots(members: members)
     viewChanges = Ballots(members: members)
@@ -98,12 +99,28 @@ public struct Instance: ~Copyable {
     toldViewChanges = 0
   }
 
-  /// Gives the memory of the votes back. The instance is settled and takes no more input until ``reset(owner:period:)``.
+  /// Gives the memory of the votes and of the lock back. The instance is settled and takes no more input until
+  /// ``reset(owner:period:)``.
   /// - Precondition: decided, and the certificate has been written.
   public mutating func releaseBallots() {
     prepares.release()
     commits.release()
     viewChanges.release()
+    lock = .none
+  }
+
+  /// The most that one takes from the heap beside itself: what it knows of each member's view, votes of three kinds, a lock, and
+  /// what a view change makes.
+  public static func maximumHeapBytes(_ quorum: Quorum) -> Int {
+    startHeapBytes(quorum) + 3 * (32 + Int(quorum.members) * MemoryLayout<Ballot>.stride)
+      + 32 + Int(quorum.size) * MemoryLayout<Signature>.stride
+      + ViewChange.maximumBytes(quorum) + NewView.maximumBytes(quorum)
+  }
+  /// Of that, what it has from the start; and what it takes while its first view goes well, until its votes are released.
+  public static func startHeapBytes(_ quorum: Quorum) -> Int { 32 + Int(quorum.members) * MemoryLayout<View>.stride }
+  public static func quietHeapBytes(_ quorum: Quorum) -> Int {
+    startHeapBytes(quorum) + 2 * (32 + Int(quorum.members) * MemoryLayout<Ballot>.stride)
+      + 32 + Int(quorum.size) * MemoryLayout<Signature>.stride
   }
 
   /// The primary of the current view.
