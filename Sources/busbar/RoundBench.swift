@@ -337,6 +337,7 @@ struct RoundBench {
           + heapJSON(parts)
           + ",\"ratio\":\(ratio),\"residentKilobytes\":\(numbers.resident),"
           + "\"residentPeakKilobytes\":\(numbers.residentPeak),\"residentFileKilobytes\":\(numbers.residentFile),"
+          + "\"plannedQuietKilobytes\":\(numbers.plannedQuiet / 1024),\"plannedKilobytes\":\(numbers.planned / 1024),"
           + "\"residentAtStartKilobytes\":\(residentAtStart),\"sentPackets\":\(numbers.sent),"
           + "\"sentBytes\":\(numbers.sentBytes),\"journalBytes\":\(numbers.journalBytes)}")
       return
@@ -355,6 +356,9 @@ struct RoundBench {
       "resident                " + aligned("\(numbers.resident) KiB", 16)
         + ", \(numbers.residentFile) KiB of it program and libraries; \(numbers.residentPeak) KiB at most; "
         + "\(residentAtStart) KiB before the first packet")
+    printLine(
+      "planned                 " + aligned("\(numbers.plannedQuiet / 1024) KiB", 16)
+        + " while all goes well, \(numbers.planned / 1024) KiB at most, and the program")
     printLine(
       "sent                    \(numbers.sent) packets, \(numbers.sentBytes) bytes; \(numbers.journalBytes) bytes of "
         + "journal")

@@ -78,11 +78,15 @@ struct RoundBenchNumbers {
   /// Of the resident: pages of the program and its libraries, which other processes share.
   var residentFile: UInt64 = 0
   var isConfirmed: UInt64 = 0
+  /// Bytes of heap that the plan has for a period in which all goes well, and at most.
+  var plannedQuiet: UInt64 = 0
+  var planned: UInt64 = 0
 
   func write(into output: inout OutputSpan<UInt8>) {
-    for value in [sent, sentBytes, journalBytes, published, resident, residentPeak, residentFile, isConfirmed] {
-      output.write(value)
-    }
+    for value in [
+      sent, sentBytes, journalBytes, published, resident, residentPeak, residentFile, isConfirmed, plannedQuiet,
+      planned,
+    ] { output.write(value) }
   }
 
   init() {}
@@ -95,6 +99,8 @@ struct RoundBenchNumbers {
     residentPeak = try reader.read(UInt64.self)
     residentFile = try reader.read(UInt64.self)
     isConfirmed = try reader.read(UInt64.self)
+    plannedQuiet = try reader.read(UInt64.self)
+    planned = try reader.read(UInt64.self)
   }
 }
 
@@ -219,6 +225,11 @@ struct RoundBenchNode: ~Copyable {
     let before = UInt64(max(0, ThisProcess.residentKilobytes))
     let key: PublicKey
     do throws(Failure) { key = try loadPublicKey(genesis) } catch { throw PlatformError(.corrupted) }
+    let plan = MemoryPlan.aggregator(
+      genesis, ciphertextBytes: key.ciphertextBytes,
+      machineBytes: 2 * DatagramBatch.memoryBytes(datagramBytes: Sealer.maximumDatagramBytes))
+    host.numbers.plannedQuiet = UInt64(plan.quietBytes)
+    host.numbers.planned = UInt64(plan.bytes)
     host.statuses = Array(repeating: [], count: Int(genesis.members))
     // As a real one has them, for the size of its process.
     let incoming = try DatagramBatch(datagramBytes: Sealer.maximumDatagramBytes)
