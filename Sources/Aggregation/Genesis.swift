@@ -39,6 +39,7 @@ public final class Genesis: Sendable {
   public let modulus: [UInt8]
   public let bookkeeper: PartyKeys
   public let aggregators: [PartyKeys]
+  public let aggregatorKeys: [VerificationKey]
   /// Of the meters of each set, in order.
   private let verificationKeys: [[VerificationKey]]
   /// Empty in a genesis ``withoutAgreementKeys()``.
@@ -64,6 +65,7 @@ public final class Genesis: Sendable {
     self.modulus = modulus
     self.bookkeeper = bookkeeper
     self.aggregators = aggregators
+    aggregatorKeys = aggregators.map { $0.verificationKey }
     verificationKeys = meters.map { $0.map { $0.verificationKey } }
     agreementKeys = meters.map { $0.map { $0.agreementKey } }
     keyIdentifier = Self.keyIdentifier(modulus, slots)
@@ -87,6 +89,7 @@ public final class Genesis: Sendable {
     modulus = whole.modulus
     bookkeeper = whole.bookkeeper
     aggregators = whole.aggregators
+    aggregatorKeys = whole.aggregatorKeys
     verificationKeys = whole.verificationKeys
     agreementKeys = []
     networkIdentifier = whole.networkIdentifier
@@ -127,7 +130,6 @@ public final class Genesis: Sendable {
       networkIdentifier: networkIdentifier, epoch: epoch, group: group, members: members,
       rotates: rotates && !mutated(.ownerAlwaysLeads))
   }
-  public var aggregatorKeys: [VerificationKey] { aggregators.map { $0.verificationKey } }
 
   /// Every meter's coverage begins at the period before the first.
   public func coverage(of owner: ReplicaIndex) -> CoverageTable {
@@ -249,6 +251,7 @@ public final class Genesis: Sendable {
     self.aggregators = aggregators
     self.verificationKeys = verificationKeys
     self.agreementKeys = agreementKeys
+    aggregatorKeys = aggregators.map { $0.verificationKey }
     keyIdentifier = Self.keyIdentifier(modulus, slots)
     networkIdentifier = Blake2b.digest(domain: "BUSBARgn", bytes)
   }

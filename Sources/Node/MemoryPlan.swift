@@ -53,7 +53,8 @@ public struct MemoryPlan: Sendable {
       "records and their hashes, \(room.blocks) times a set's", room.blocks * room.blockBytes,
       quiet: meters * RecordPool.blockBytes(meterCount: 1, recordBytes: Record.fixedBytes + ciphertextBytes))
     let slots = members * kept
-    let start = slots * (slotBytes + Instance.startHeapBytes(quorum))
+    // With their places in the pool of votes.
+    let start = slots * (slotBytes + Instance.startHeapBytes(quorum) + 4 * 8)
     plan.add(
       "instances: votes, certificates, products",
       slots * (slotBytes + Instance.maximumHeapBytes(quorum) + certificate + ciphertextBytes), start: start,
@@ -67,6 +68,10 @@ public struct MemoryPlan: Sendable {
       "inclusion proofs", InclusionStore.memoryBytes(meters) + members * certificate * kept,
       start: InclusionStore.memoryBytes(meters), quiet: InclusionStore.quietMemoryBytes(meters))
     plan.add("certificate and product being received", certificate + ciphertextBytes, quiet: 0)
+    plan.add(
+      "journal entry and answer being made",
+      Certificate.maximumBytes(quorum) + Instance.maximumEntryBytes(quorum)
+        + 2 * ciphertextBytes + 8 * GroupLimits.maximumMetersPerSet)
     plan.add("manifests, of a proposal and of a proof", 2 * Manifest.memoryBytes)
     plan.add("genesis", genesisBytes(genesis) - 32 * meters)
     // The bookkeeper is one of the peers, and the node itself is not.

@@ -22,7 +22,7 @@ struct FleetOptions {
     metersPerSet = Int(try arguments.integer("meters", default: 500, in: 2...512))
     bits = Int(try arguments.integer("bits", default: 3072, in: 2048...3072))
     guard bits == 2048 || bits == 3072 else { throw Failure("--bits is 2048 or 3072", exitCode: Failure.usageCode) }
-    seconds = UInt64(try arguments.integer("seconds", default: 40, in: 2...3600))
+    seconds = UInt64(try arguments.integer("seconds", default: 60, in: 2...3600))
     periods = UInt64(try arguments.integer("periods", default: 3, in: 1...1000))
     folder = arguments.text("data") ?? "fleet-data"
     report = arguments.text("report")

@@ -70,6 +70,7 @@ private func perform(_ verb: Verb, _ arguments: Arguments) throws(Failure) -> In
   case "simulate-meters":
     let meters = try SimulatedMeters(folder: try arguments.required("folder"))
     try meters.run()
+  case "relay": try relay(arguments)
   default: throw unknown(verb.name)
   }
   return 0
