@@ -64,7 +64,9 @@ func run(_ node: LoadedNode) throws(Failure) {
   let configuration = node.configuration
   let checked = try check(node)
   for warning in checked.warnings { printDiagnostic("\(checked.name): warning: \(warning)") }
+  let name = checked.name
   let genesis = checked.genesis
+  _ = consume checked
   let publicKey = try loadPublicKey(genesis)
   let identity = try Identity(path: configuration.key)
   do throws(PlatformError) {
@@ -90,11 +92,13 @@ func run(_ node: LoadedNode) throws(Failure) {
       peers: peers(configuration, genesis))
     let signer = SigningKey(seed: identity.signingSeed)
     let startedAt = clock.monotonic()
-    let told = StatusPlace(folder: configuration.data, node: checked.name)
+    let told = StatusPlace(folder: configuration.data, node: name)
     switch configuration.role {
     case .aggregator:
+      // The sealer has agreed with everybody, and nobody else holds the genesis now: its agreement keys go.
       var node = AggregatorNode(
-        genesis: genesis, key: publicKey, index: ReplicaIndex(configuration.index), signer: signer, sealer: sealer)
+        genesis: (consume genesis).withoutAgreementKeys(), key: publicKey, index: ReplicaIndex(configuration.index),
+        signer: signer, sealer: sealer)
       for entry in entries { node.restore(entry.span) }
       try loop(&host, clock, told) { (datagram, endpoint, now, host) throws(PlatformError) in
         try node.receive(datagram, from: endpoint, at: now, via: &host)
@@ -202,7 +206,7 @@ private func describe(_ node: borrowing MeterNode) -> String {
     + "\(node.coveredThrough.rawValue) \(node.lastClosed.rawValue)\n"
 }
 
-private func identifier(_ configuration: NodeConfiguration) -> NodeIdentifier {
+func identifier(_ configuration: NodeConfiguration) -> NodeIdentifier {
   switch configuration.role {
   case .aggregator: .aggregator(ReplicaIndex(configuration.index))
   case .bookkeeper: .bookkeeper
@@ -211,27 +215,39 @@ private func identifier(_ configuration: NodeConfiguration) -> NodeIdentifier {
 }
 
 /// Whom this node exchanges packets with, and where they are thought to be.
-private func peers(_ configuration: NodeConfiguration, _ genesis: Genesis) -> [Peer] {
-  func guess(_ name: String) -> Endpoint? { configuration.peers.first { $0.name == name }?.endpoint }
-  var result: [Peer] = []
-  for member in genesis.aggregators.indices
-  where configuration.role != .aggregator || member != Int(configuration.index) {
-    result.append(
-      Peer(
-        identifier: NodeIdentifier.aggregator(ReplicaIndex(UInt16(member))).rawValue,
-        agreementKey: genesis.aggregators[member].agreementKey, endpoint: guess("aggregator-\(member + 1)")))
+func peers(_ configuration: NodeConfiguration, _ genesis: Genesis) -> [Peer] {
+  func guess(_ member: Int?) -> Endpoint? {
+    let name = member.map { "aggregator-\($0 + 1)" } ?? "bookkeeper-1"
+    return configuration.peers.first { $0.name == name }?.endpoint
   }
-  guard configuration.role == .aggregator else { return result }
+  if configuration.role == .aggregator { return aggregatorPeers(Int(configuration.index), genesis, guess) }
+  return genesis.aggregators.indices.map { memberPeer($0, genesis, guess) }
+}
+
+private func memberPeer(_ member: Int, _ genesis: Genesis, _ guess: (Int?) -> Endpoint?) -> Peer {
+  Peer(
+    identifier: NodeIdentifier.aggregator(ReplicaIndex(UInt16(member))).rawValue,
+    agreementKey: genesis.aggregators[member].agreementKey, endpoint: guess(member))
+}
+
+/// Whom an aggregator exchanges packets with, by identifier.
+/// - Parameter guess: where a member is thought to be; nil asks for the bookkeeper.
+func aggregatorPeers(_ own: Int, _ genesis: Genesis, _ guess: (Int?) -> Endpoint?) -> [Peer] {
+  var result: [Peer] = []
+  result.reserveCapacity(genesis.aggregators.count + genesis.meterCount)
+  for member in genesis.aggregators.indices where member != own { result.append(memberPeer(member, genesis, guess)) }
   result.append(
     Peer(
       identifier: NodeIdentifier.bookkeeper.rawValue, agreementKey: genesis.bookkeeper.agreementKey,
-      endpoint: guess("bookkeeper-1")))
-  for owner in genesis.meters.indices {
-    for index in genesis.meters[owner].indices {
+      endpoint: guess(nil)))
+  for set in 0..<genesis.members {
+    let owner = ReplicaIndex(set)
+    for meter in 0..<genesis.meterCount(of: owner) {
+      let index = MeterIndex(meter)
       result.append(
         Peer(
-          identifier: NodeIdentifier.meter(MeterIndex(UInt16(index)), of: ReplicaIndex(UInt16(owner))).rawValue,
-          agreementKey: genesis.meters[owner][index].agreementKey, endpoint: nil, isQuiet: true))
+          identifier: NodeIdentifier.meter(index, of: owner).rawValue,
+          agreementKey: genesis.agreementKey(index, of: owner), endpoint: nil, isQuiet: true))
     }
   }
   return result
@@ -314,7 +330,7 @@ private func writeFile(_ place: StatusPlace, _ metrics: Metrics) {
   try? Files.replace(place.file, with: text.span, isDurable: false)
 }
 
-private func now(_ clock: LinuxClock) -> Instant {
+func now(_ clock: LinuxClock) -> Instant {
   Instant(monotonic: clock.monotonic(), wall: clock.wall(), clock: clock.state())
 }
 
