@@ -56,11 +56,12 @@ let package = Package(
     .target(name: "CLinux"),
     .target(name: "CHeapCount"),
     .target(name: "CPlainLoop"),
+    .target(name: "CTableRead"),
     // 1
     module("Units", []),
     module("Wire", ["Units"]),
     // 2
-    module("BigInteger", ["CGMP", "Wire"], linking: ["gmp"]),
+    module("BigInteger", ["CGMP", "CTableRead", "Wire"], linking: ["gmp"]),
     module("Cryptography", ["CSodium", "Units", "Wire"], linking: ["sodium"]),
     module("HAL", ["Units", "Wire"]),
     module("Metering", ["Units", "Wire"]),
@@ -111,7 +112,7 @@ let package = Package(
       dependencies: [
         "Aggregation", "BigInteger", "Configuration", "Consensus", "Cryptography", "Drivers", "HAL", "LinuxPlatform",
         "Metering",
-        "Node", "Packets", "Paillier", "SimulatedWorld", "Units", "Wire", "CLinux",
+        "Node", "Packets", "Paillier", "SimulatedPlatform", "SimulatedWorld", "Units", "Wire", "CLinux",
         "CHeapCount", "CPlainLoop",
       ],
       swiftSettings: strict),

@@ -39,6 +39,7 @@ public final class Genesis: Sendable {
   public let modulus: [UInt8]
   public let bookkeeper: PartyKeys
   public let aggregators: [PartyKeys]
+  public let aggregatorKeys: [VerificationKey]
   /// Meters of each set, in order.
   public let meters: [[PartyKeys]]
   public let networkIdentifier: Digest
@@ -63,6 +64,7 @@ public final class Genesis: Sendable {
     self.bookkeeper = bookkeeper
     self.aggregators = aggregators
     self.meters = meters
+    aggregatorKeys = aggregators.map { $0.verificationKey }
     keyIdentifier = Self.keyIdentifier(modulus, slots)
     var buffer = ByteBuffer(capacity: Self.encodedBytes(slots, modulus, meters))
     buffer.replace { out in
@@ -83,7 +85,6 @@ public final class Genesis: Sendable {
       networkIdentifier: networkIdentifier, epoch: epoch, group: group, members: members,
       rotates: rotates && !mutated(.ownerAlwaysLeads))
   }
-  public var aggregatorKeys: [VerificationKey] { aggregators.map { $0.verificationKey } }
 
   /// Every meter's coverage begins at the period before the first.
   public func coverage(of owner: ReplicaIndex) -> CoverageTable {
@@ -192,6 +193,7 @@ public final class Genesis: Sendable {
     self.modulus = modulus
     self.aggregators = aggregators
     self.meters = meters
+    aggregatorKeys = aggregators.map { $0.verificationKey }
     keyIdentifier = Self.keyIdentifier(modulus, slots)
     networkIdentifier = Blake2b.digest(domain: "BUSBARgn", bytes)
   }

@@ -90,8 +90,8 @@ public struct Header: Equatable, Sendable {
 
   /// What votes about this value carry.
   public var digest: Digest {
-    var buffer = ByteBuffer(capacity: Self.encodedBytes)
-    buffer.replace { out in encode(into: &out) }
-    return Blake2b.digest(domain: "BUSBARhd", buffer.span)
+    // As many as ``encodedBytes``, on the stack; another number traps.
+    let bytes = FixedBytes<336> { out in encode(into: &out) }
+    return Blake2b.digest(domain: "BUSBARhd", bytes.span)
   }
 }

@@ -1,5 +1,9 @@
 import CGMP
 
+#if arch(x86_64)
+  import CTableRead
+#endif
+
 /// How arithmetic treats what an observer of time and memory could learn. Chosen by type: ``Hardened`` where nothing is
 /// said, ``Fast`` where somebody wrote it down.
 ///
@@ -36,8 +40,9 @@ public protocol ArithmeticProfile {
     _ index: Int, of table: UnsafePointer<UInt>, entries: Int, count: Int, into result: UnsafeMutablePointer<UInt>)
 }
 
-/// No branch and no address depends on a number, only on sizes: table reads touch every row (`mpn_sec_tabselect`) and
-/// the final subtraction is always made, then kept or not (`mpn_cnd_sub_n`). Products are ``HardenedProduct``'s.
+/// No branch and no address depends on a number, only on sizes: table reads touch every row (`mpn_sec_tabselect`, or the
+/// same by vectors) and the final subtraction is always made, then kept or not (`mpn_cnd_sub_n`). Products are
+/// ``HardenedProduct``'s.
 ///
 /// `mpn_addmul_1` and `mpn_submul_1` are used as they are: GMP's source branches on sizes only there.
 public enum Hardened: ArithmeticProfile {
@@ -83,7 +88,16 @@ public enum Hardened: ArithmeticProfile {
   public static func select(
     _ index: Int, of table: UnsafePointer<UInt>, entries: Int, count: Int, into result: UnsafeMutablePointer<UInt>
   ) {
-    __gmpn_sec_tabselect(result, table, count, entries, index)
+    #if arch(x86_64)
+      // GMP goes word by word here, and reading the comb's table was a quarter of an encryption.
+      result.withMemoryRebound(to: UInt64.self, capacity: count) { result in
+        table.withMemoryRebound(to: UInt64.self, capacity: entries * count) { table in
+          busbar_table_read(result, table, count, entries, index)
+        }
+      }
+    #else
+      __gmpn_sec_tabselect(result, table, count, entries, index)
+    #endif
   }
 }
 

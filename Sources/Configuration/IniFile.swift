@@ -10,10 +10,12 @@ public struct IniEntry: Equatable, Sendable {
 
 /// An INI file as inih reads it, with the line of every entry.
 ///
-/// Debian's inih cuts lines at 200 characters without a word and gives its handler no line number; the reader here
-/// counts lines and refuses long ones.
+/// Debian's inih cuts lines at 200 characters without a word, and names that it remembers at 49, and gives its handler no line
+/// number; the reader here counts lines and refuses long ones.
 public struct IniFile: Sendable {
   public static let maximumLineBytes = 198
+  /// Of a key or a section.
+  public static let maximumNameBytes = 49
 
   public let file: String
   public let entries: [IniEntry]
@@ -22,7 +24,7 @@ public struct IniFile: Sendable {
   let lineCount: Int
 
   /// Lines end with LF or CR LF.
-  /// - Throws: for a control character, an over-long line, a line inih cannot read, and a key given twice in one section.
+  /// - Throws: for a control character, an over-long line or name, a line inih cannot read, and a key given twice in one section.
   public init(file: String, bytes: Span<UInt8>) throws(ConfigurationError) {
     let state = ReaderState()
     var line = 1
@@ -43,6 +45,10 @@ public struct IniFile: Sendable {
     if state.tooLongAt > 0 {
       throw ConfigurationError(
         file: file, line: state.tooLongAt, message: "line is longer than \(Self.maximumLineBytes) bytes")
+    }
+    if state.nameTooLongAt > 0 {
+      throw ConfigurationError(
+        file: file, line: state.nameTooLongAt, message: "a name is longer than \(Self.maximumNameBytes) bytes")
     }
     if status > 0 {
       throw ConfigurationError(file: file, line: Int(status), message: "neither a section nor key = value")
@@ -67,6 +73,7 @@ private final class ReaderState {
   var position = 0
   var line = 0
   var tooLongAt = 0
+  private(set) var nameTooLongAt = 0
   var entries: [IniEntry] = []
   var sections: [(name: String, line: Int)] = []
 
@@ -75,7 +82,12 @@ private final class ReaderState {
     guard let open = line.firstIndex(where: { $0 > 0x20 }), line[open] == UInt8(ascii: "["),
       let close = line[open...].firstIndex(of: UInt8(ascii: "]"))
     else { return }
+    noteName(ofBytes: close - open - 1)
     sections.append((String(decoding: line[(open + 1)..<close], as: UTF8.self), self.line))
+  }
+
+  func noteName(ofBytes count: Int) {
+    if count > IniFile.maximumNameBytes, nameTooLongAt == 0 { nameTooLongAt = line }
   }
 }
 
@@ -113,8 +125,9 @@ func handleIniEntry(
 ) -> Int32 {
   guard let context, let section, let key, let value else { return 0 }
   let state = unsafe Unmanaged<ReaderState>.fromOpaque(context).takeUnretainedValue()
-  state.entries.append(
-    unsafe IniEntry(
-      section: String(cString: section), key: String(cString: key), value: String(cString: value), line: state.line))
+  let entry = unsafe IniEntry(
+    section: String(cString: section), key: String(cString: key), value: String(cString: value), line: state.line)
+  state.noteName(ofBytes: entry.key.utf8.count)
+  state.entries.append(entry)
   return 1
 }

@@ -10,20 +10,43 @@ struct Ballot: Sendable {
   var signature = Signature()
 }
 
+/// Memory for votes and locks that the instances of one group, on one thread, take in turns.
+public final class BallotPool {
+  private var ballots: [[Ballot]] = []
+  private var signatures: [[Signature]] = []
+
+  /// - Parameter instances: as many as will ever share this pool.
+  public init(instances: Int) {
+    // Three kinds of vote each.
+    ballots.reserveCapacity(3 * instances)
+    signatures.reserveCapacity(instances)
+  }
+
+  func takeBallots() -> [Ballot]? { ballots.popLast() }
+  func give(_ spare: [Ballot]) { ballots.append(spare) }
+  func takeSignatures() -> [Signature]? { signatures.popLast() }
+  func give(_ spare: [Signature]) { signatures.append(spare) }
+}
+
 /// The vote of the highest view of each member, of one kind. The memory is taken once; no member can take more of it
 /// than another. (consensus rules 8, 32)
-struct Ballots: Sendable {
+struct Ballots {
   /// Bit i: member i has voted.
   private(set) var present: UInt64 = 0
   /// Taken with the first vote, and given back when the instance is settled: most of those kept in memory are.
   private var ballots: [Ballot] = []
   private let members: UInt16
+  private let pool: BallotPool?
 
-  init(members: UInt16) { self.members = members }
+  init(members: UInt16, pool: BallotPool?) {
+    self.members = members
+    self.pool = pool
+  }
 
   /// Forgets the votes and gives their memory back.
   mutating func release() {
     present = 0
+    if let pool, !ballots.isEmpty { pool.give(ballots) }
     ballots = []
   }
 
@@ -36,7 +59,7 @@ struct Ballots: Sendable {
 
   mutating func store(_ vote: Vote) {
     let member = Int(vote.statement.signer.rawValue)
-    if ballots.isEmpty { ballots = Array(repeating: Ballot(), count: Int(members)) }
+    if ballots.isEmpty { ballots = pool?.takeBallots() ?? Array(repeating: Ballot(), count: Int(members)) }
     present |= 1 << UInt64(member)
     ballots[member].view = vote.statement.view
     ballots[member].sequenceNumber = vote.statement.sequenceNumber

@@ -224,9 +224,13 @@ extension Instance {
 
   /// Keeps the prepares of this view as the certificate that later view changes carry. (consensus rule 11)
   private mutating func lock(on digest: Digest, _ members: UInt64) {
+    let size = Int(context.quorum.size)
+    if lock.signatures.count < size {
+      lock.signatures = pool?.takeSignatures() ?? Array(repeating: Signature(), count: size)
+    }
     var signers: UInt64 = 0
     var place = 0
-    for member in Members(members) where place < Int(context.quorum.size) {
+    for member in Members(members) where place < size {
       signers |= 1 << UInt64(member.rawValue)
       lock.signatures[place] = prepares[member].signature
       place += 1

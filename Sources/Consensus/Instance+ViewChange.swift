@@ -170,7 +170,7 @@ extension Instance {
     }
     // Before the prepare is signed, which may complete a quorum and replace the lock.
     let prepared =
-      mutated(.newViewCertificateDropped) ? PreparedCertificate(quorum: context.quorum) : lock
+      mutated(.newViewCertificateDropped) ? PreparedCertificate.none : lock
     isChangingView = false
     let vote = signed(statement(.prepare, digest, signer: replica), signer)
     newView = NewView(prepare: vote, prepared: prepared, signers: signers, claims: claims)

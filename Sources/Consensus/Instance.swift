@@ -4,8 +4,8 @@ import Wire
 
 /// One single-shot PBFT instance for the readings of one set in one period. (Castro & Liskov 1999, §4; DESIGN §3)
 ///
-/// Holds no clock, socket, file or random source: the same inputs give the same effects. Its memory is taken at the start
-/// and is of fixed size; only a view change allocates.
+/// Holds no clock, socket, file or random source: the same inputs give the same effects. Its memory is of fixed size, comes
+/// from a pool where there is one, and goes back by ``releaseBallots()``; beside that only a view change allocates.
 ///
 /// A member is in one view at a time. It leaves a view when T has passed, when f + 1 others have, or when it is shown a
 /// later view's proposal or prepared certificate; from then on it signs nothing about the view it left.
@@ -41,6 +41,7 @@ public struct Instance: ~Copyable {
   /// The prepared certificate of the highest view this member knows of, its own or another's; goes into its view changes.
   /// Invariant: its view is not above ``view``. (consensus rules 11, 20, 24)
   var lock: PreparedCertificate
+  let pool: BallotPool?
   var decidedView = View(0)
   var prepares: Ballots
   var commits: Ballots
@@ -58,8 +59,10 @@ public struct Instance: ~Copyable {
   var toldCommits: UInt64 = 0
   var toldViewChanges: UInt64 = 0
 
+  /// - Parameter pool: where the memory for votes comes from and goes to; nil for memory of its own.
   public init(
-    context: GroupContext, replica: ReplicaIndex, owner: ReplicaIndex, period: Period, timing: Timing = .standard
+    context: GroupContext, replica: ReplicaIndex, owner: ReplicaIndex, period: Period, timing: Timing = .standard,
+    pool: BallotPool? = nil
   ) {
     precondition(replica.rawValue < context.quorum.members && owner.rawValue < context.quorum.members)
     self.context = context
@@ -68,10 +71,11 @@ public struct Instance: ~Copyable {
     self.owner = owner
     self.period = period
     let members = context.quorum.members
-    lock = PreparedCertificate(quorum: context.quorum)
-    prepares = Ballots(members: members)
-    commits = Ballots(members: members)
-    viewChanges = Ballots(members: members)
+    self.pool = pool
+    lock = .none
+    prepares = Ballots(members: members, pool: pool)
+    commits = Ballots(members: members, pool: pool)
+    viewChanges = Ballots(members: members, pool: pool)
     reached = Array(repeating: View(0), count: Int(members))
   }
 
@@ -98,12 +102,15 @@ public struct Instance: ~Copyable {
     toldViewChanges = 0
   }
 
-  /// Gives the memory of the votes back. The instance is settled and takes no more input until ``reset(owner:period:)``.
+  /// Gives the memory of the votes and of the lock back. The instance is settled and takes no more input until
+  /// ``reset(owner:period:)``.
   /// - Precondition: decided, and the certificate has been written.
   public mutating func releaseBallots() {
     prepares.release()
     commits.release()
     viewChanges.release()
+    if let pool, lock.signatures.count == Int(context.quorum.size) { pool.give(lock.signatures) }
+    lock = .none
   }
 
   /// The primary of the current view.
@@ -152,17 +159,24 @@ public struct Instance: ~Copyable {
 
   /// q commits over the decided statement; nil before the decision. The same bytes from then on. Allocates.
   public var certificate: QuorumCertificate? {
-    guard let decided else { return nil }
-    var signers: UInt64 = 0
-    var signatures: [Signature] = []
+    var certificate = QuorumCertificate(
+      statement: statement(.commit, Self.nullDigest, signer: ReplicaIndex(0)), signers: 0, signatures: [])
+    return write(into: &certificate) ? certificate : nil
+  }
+
+  /// The same, in the memory of another certificate; false, and nothing is written, before the decision.
+  public func write(into certificate: inout QuorumCertificate) -> Bool {
+    guard let decided else { return false }
+    certificate.signers = 0
+    certificate.signatures.removeAll(keepingCapacity: true)
     for member in Members(commits.matching(decidedView, decided))
-    where signatures.count < Int(context.quorum.size) {
-      signers |= 1 << UInt64(member.rawValue)
-      signatures.append(commits[member].signature)
+    where certificate.signatures.count < Int(context.quorum.size) {
+      certificate.signers |= 1 << UInt64(member.rawValue)
+      certificate.signatures.append(commits[member].signature)
     }
-    var statement = statement(.commit, decided, signer: ReplicaIndex(0))
-    statement.view = decidedView
-    return QuorumCertificate(statement: statement, signers: signers, signatures: signatures)
+    certificate.statement = statement(.commit, decided, signer: ReplicaIndex(0))
+    certificate.statement.view = decidedView
+    return true
   }
 
   /// True when these very bytes were counted before: their signature need not be checked again.

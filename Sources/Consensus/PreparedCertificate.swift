@@ -46,11 +46,8 @@ public struct PreparedCertificate: Equatable, Sendable {
     self.signatures = signatures
   }
 
-  /// None, with memory for one.
-  init(quorum: Quorum) {
-    self.init(
-      signers: 0, view: View(0), digest: Digest(),
-      signatures: Array(repeating: Signature(), count: Int(quorum.size)))
+  static var none: PreparedCertificate {
+    PreparedCertificate(signers: 0, view: View(0), digest: Digest(), signatures: [])
   }
 
   public var exists: Bool { signers != 0 }

@@ -57,6 +57,14 @@ public struct AggregatorNode: ~Copyable {
   public internal(set) var decisionLatency = LatencyHistogram()
   /// When this node was last called.
   var instant: Instant?
+  /// What is multiplied, written to the journal, answered and certified is made in memory that is taken once.
+  private var product: CiphertextProduct
+  private var entry: ByteBuffer
+  private var answer: ByteBuffer
+  private var quorum: QuorumCertificate
+  /// One for each step that is under way: the effect of one may be the input of the next.
+  private var effects: [EffectsCell] = []
+  private var stepsUnderWay = 0
 
   /// - Parameter recordBlocks: how many sets' records there is room for, over all periods; nil for what the size of the
   ///   group asks for.
@@ -77,6 +85,17 @@ public struct AggregatorNode: ~Copyable {
     self.signer = signer
     link = PacketLink(sealer, members: genesis.members)
     let context = genesis.context
+    product = CiphertextProduct(key)
+    let certificateBytes = Certificate.maximumBytes(context.quorum)
+    entry = ByteBuffer(
+      capacity: 3 + Record.fixedBytes + Header.encodedBytes + certificateBytes + key.ciphertextBytes
+        + Instance.maximumEntryBytes(context.quorum))
+    answer = ByteBuffer(capacity: max(8 * GroupLimits.maximumMetersPerSet, InclusionStore.proofBytes))
+    quorum = QuorumCertificate(
+      statement: Statement(
+        kind: .commit, in: context, owner: index, period: Period(0), view: View(0), digest: Instance.nullDigest,
+        signer: ReplicaIndex(0)), signers: 0, signatures: [])
+    let ballots = BallotPool(instances: Int(genesis.members) * Int(Self.periodsKept))
     memberKeys = MemberKeys(genesis.aggregators.map { $0.verificationKey })
     served = ServedObjects(
       members: Int(genesis.members), periodsKept: Int(Self.periodsKept), peers: link.sealer.peers.count)
@@ -90,7 +109,8 @@ public struct AggregatorNode: ~Copyable {
         slots.append(
           InstanceSlot(
             Instance(
-              context: context, replica: index, owner: owner, period: Period(0), timing: Self.timing(genesis)),
+              context: context, replica: index, owner: owner, period: Period(0), timing: Self.timing(genesis),
+              pool: ballots),
             ciphertextBytes: key.ciphertextBytes))
       }
     }
@@ -260,7 +280,8 @@ public struct AggregatorNode: ~Copyable {
     }
     guard manifest.count > 0, manifest.root() == header.manifestRoot else { return }
     let inclusions = sets[Int(header.owner.rawValue)].inclusions
-    let isNewest = inclusions.begin(header.contributors, header.period, with: &proofManifest)
+    let isNewest = inclusions.begin(
+      header.contributors, header.period, slot.certificate, with: &proofManifest)
     let count = Int(header.contributors.count)
     var leaf = 0
     for meter in 0..<genesis.meterCount(of: header.owner) where header.contributors.contains(MeterIndex(meter)) {
@@ -458,7 +479,7 @@ public struct AggregatorNode: ~Copyable {
   /// of them spoils it. One gcd for all those that came from members; records of meters were looked at one by one, because
   /// a receipt is a promise to count them.
   private mutating func multiply(_ slot: InstanceSlot, _ contributors: MeterBitmap) -> Bool {
-    var product = CiphertextProduct(key)
+    product.reset()
     manifest.removeAll()
     for meter in 0..<genesis.meterCount(of: slot.instance.owner) where contributors.contains(MeterIndex(meter)) {
       manifest.append(MeterIndex(meter), slot.chosenHash(of: MeterIndex(meter)))
@@ -466,12 +487,16 @@ public struct AggregatorNode: ~Copyable {
       let record = unsafe Span(_unsafeElements: slot.chosenRecord(MeterIndex(meter)))
       product.multiply(by: record.extracting(Record.fixedBytes..<record.count))
     }
-    slot.product = Array(capacity: key.ciphertextBytes) { out in product.write(into: &out) }
+    Self.write(product, to: slot, bytes: key.ciphertextBytes)
     if contributors.isSubset(of: slot.coprime) { return true }
     do throws(PaillierError) { try product.checkCoprime() } catch { return false }
     // An alternate was multiplied instead of what is held.
     if slot.chosenAlternates == 0 { slot.coprime.formUnion(contributors) }
     return true
+  }
+
+  private static func write(_ product: borrowing CiphertextProduct, to slot: InstanceSlot, bytes: Int) {
+    slot.product.replace(capacity: bytes) { out in product.write(into: &out) }
   }
 
   /// Finds the records whose ciphertexts share a factor with n, and forgets them. Only a liar's do. Cost: a gcd for each record
@@ -608,12 +633,16 @@ public struct AggregatorNode: ~Copyable {
     _ slot: InstanceSlot, _ input: Input, via host: inout some NodeHost & ~Copyable
   ) throws(PlatformError) {
     guard mayVote(in: slot.instance.period) else { return }
-    var effects = Effects()
-    slot.instance.step(input, signer: signer, into: &effects)
+    if stepsUnderWay == effects.count { effects.append(EffectsCell()) }
+    let cell = effects[stepsUnderWay]
+    stepsUnderWay += 1
+    defer { stepsUnderWay -= 1 }
+    cell.effects.removeAll()
+    slot.instance.step(input, signer: signer, into: &cell.effects)
     // Persist before send: everything that must be durable first, one sync, then the rest in order. (rule 39)
     var mustSync = false
-    for place in 0..<effects.count {
-      guard case .persist(let vote) = effects[place] else { continue }
+    for place in 0..<cell.effects.count {
+      guard case .persist(let vote) = cell.effects[place] else { continue }
       // A prepare says that its signer holds the records, so they must outlive this process: when q have said so, others may
       // fetch them from any of these. (reference/consensus.md §2.3)
       if vote.statement.kind == .prepare, let header = slot.proposedHeader, header.digest == vote.statement.digest,
@@ -629,14 +658,12 @@ public struct AggregatorNode: ~Copyable {
       if vote.statement.kind == .prepare, let header = slot.proposedHeader, header.digest == vote.statement.digest,
         slot.instance.primary == index || !mutated(.headerNotPersisted)
       {
-        var entry = ByteBuffer(capacity: 1 + Header.encodedBytes)
         entry.replace { out in
           out.write(EntryKind.proposal.rawValue)
           header.encode(into: &out)
         }
         try host.append(entry.span)
       }
-      var entry = ByteBuffer(capacity: 1 + Instance.maximumEntryBytes(genesis.context.quorum))
       entry.replace { out in
         out.write(EntryKind.vote.rawValue)
         slot.instance.encodeEntry(for: vote, into: &out)
@@ -645,8 +672,8 @@ public struct AggregatorNode: ~Copyable {
       mustSync = true
     }
     if mustSync { try host.sync() }
-    for place in 0..<effects.count {
-      switch effects[place] {
+    for place in 0..<cell.effects.count {
+      switch cell.effects[place] {
       case .persist: continue
       case .broadcast(let vote): broadcast(vote, via: &host)
       case .broadcastProposal(let vote): broadcastProposal(slot, vote, via: &host)
@@ -685,7 +712,6 @@ public struct AggregatorNode: ~Copyable {
   private mutating func append(
     record bytes: Span<UInt8>, via host: inout some NodeHost & ~Copyable
   ) throws(PlatformError) {
-    var entry = ByteBuffer(capacity: 1 + bytes.count)
     entry.replace { out in
       out.write(EntryKind.record.rawValue)
       out.write(bytes)
@@ -804,7 +830,7 @@ public struct AggregatorNode: ~Copyable {
 
   /// Applies a decision that was reached by votes.
   private mutating func finish(_ slot: InstanceSlot, via host: inout some NodeHost & ~Copyable) throws(PlatformError) {
-    guard let quorum = slot.instance.certificate else { return }
+    guard slot.instance.write(into: &quorum) else { return }
     let isNull = quorum.statement.digest == Instance.nullDigest
     guard isNull || slot.select(quorum.statement.digest) else { return }
     try conclude(slot, Certificate(quorum: quorum, header: isNull ? nil : slot.proposedHeader), via: &host)
@@ -815,7 +841,7 @@ public struct AggregatorNode: ~Copyable {
     _ slot: InstanceSlot, _ certificate: Certificate, via host: inout some NodeHost & ~Copyable
   ) throws(PlatformError) {
     guard !slot.isFinished else { return }
-    slot.certificate = Array(capacity: Certificate.maximumBytes(genesis.context.quorum)) { out in
+    slot.certificate.replace(capacity: Certificate.maximumBytes(genesis.context.quorum)) { out in
       certificate.encode(into: &out)
     }
     slot.header = certificate.header
@@ -825,18 +851,17 @@ public struct AggregatorNode: ~Copyable {
         if slot.missing(of: header.contributors).count > 0 || !fits(slot, header).fits
           || productHash(slot) != header.productHash
         {
-          slot.product = []
+          slot.forgetProduct()
         }
       }
     } else {
-      slot.product = []
+      slot.forgetProduct()
     }
     let certificateBytes = slot.certificate
     let productBytes = slot.product
-    var entry = ByteBuffer(capacity: 3 + slot.certificate.count + slot.product.count)
     entry.replace { out in
       out.write(EntryKind.decided.rawValue)
-      out.write(UInt16(slot.certificate.count))
+      out.write(UInt16(certificateBytes.count))
       out.write(certificateBytes.span)
       out.write(productBytes.span)
     }
@@ -1136,9 +1161,8 @@ public struct AggregatorNode: ~Copyable {
     case .coverageTable:
       guard sender.aggregatorIndex != nil, period == set.headPeriod else { return }
       guard maySend(.coverageTable, slot, bytes: 8 * Int(set.coverage.meterCount), to: peer) else { return }
-      var table = ByteBuffer(capacity: 8 * Int(max(1, set.coverage.meterCount)))
-      table.replace { out in set.coverage.encode(into: &out) }
-      link.sendChunks(.coverageTable, want.owner, period, table.span, to: peer, via: &host)
+      answer.replace { out in set.coverage.encode(into: &out) }
+      link.sendChunks(.coverageTable, want.owner, period, answer, to: peer, via: &host)
     case .contradiction:
       guard sender.aggregatorIndex != nil else { return link.sealer.count(.notAllowed) }
       guard maySend(.contradiction, slot, bytes: Accused.maximumNew * Contradiction.maximumBytes, to: peer) else {
@@ -1177,10 +1201,15 @@ public struct AggregatorNode: ~Copyable {
         || mutated(.repetitionsUnbounded)
     else { return link.sealer.count(.overBudget) }
     link.sendChunks(.certificate, want.owner, newest.period, certificate.span, to: peer, via: &host)
-    var proof = ByteBuffer(capacity: InclusionStore.proofBytes)
-    proof.replace { out in inclusions.write(want.meter, with: &proofManifest, into: &out) }
-    let body = proof.span
-    link.send(.proof, to: peer, via: &host) { out in out.write(body) }
+    Self.write(inclusions, want.meter, with: &proofManifest, into: &answer)
+    link.send(.proof, answer, to: peer, via: &host)
+  }
+
+  private static func write(
+    _ inclusions: InclusionStore, _ meter: MeterIndex, with manifest: inout ProofManifest,
+    into answer: inout ByteBuffer
+  ) {
+    answer.replace { out in inclusions.write(meter, with: &manifest, into: &out) }
   }
 
   private mutating func receiveChunk(

@@ -34,7 +34,9 @@ final class InclusionStore {
   private let proofs: UnsafeMutablePointer<UInt8>
   private let siblings: UnsafeMutablePointer<UInt8>
   private var siblingCounts: [UInt8]
-  /// Shared by all contributors of one certificate; empty while there is none.
+  /// The newest certificate, written anew into the same memory unless a meter is left with the old one.
+  private var newestCertificate: [UInt8] = []
+  /// Of meters that the newest certificate goes without, the one each was last in; empty for all others.
   private var certificates: [[UInt8]]
   private var periods: [Period]
   /// Of the newest certificate.
@@ -63,8 +65,8 @@ final class InclusionStore {
   /// Nil when no certificate with this meter's record was seen here.
   func newest(_ meter: MeterIndex) -> (period: Period, certificate: [UInt8])? {
     let place = Int(meter.rawValue)
-    guard place < meterCount, !certificates[place].isEmpty else { return nil }
-    return (periods[place], certificates[place])
+    guard place < meterCount, periods[place].rawValue > 0 else { return nil }
+    return (periods[place], siblingCounts[place] == Self.newest ? newestCertificate : certificates[place])
   }
 
   /// The proof and its siblings, as they travel.
@@ -79,7 +81,9 @@ final class InclusionStore {
   }
 
   /// Takes over a certificate before its contributors' proofs. True when it is the newest.
-  func begin(_ certified: MeterBitmap, _ period: Period, with scratch: inout ProofManifest) -> Bool {
+  func begin(
+    _ certified: MeterBitmap, _ period: Period, _ certificate: [UInt8], with scratch: inout ProofManifest
+  ) -> Bool {
     guard period > latest else { return false }
     if latest.rawValue > 0 {
       for place in 0..<meterCount {
@@ -89,32 +93,38 @@ final class InclusionStore {
         }
         writeSiblings(of: meter, with: &scratch)
         siblingCounts[place] = UInt8(lastCount)
+        certificates[place] = newestCertificate
       }
     }
+    newestCertificate.replace(copying: certificate.span)
     contributors = certified
     latest = period
     return true
   }
 
   /// Takes over the proof of one contributor unless a newer one is here.
-  /// - Parameter isNewest: what ``begin(_:_:with:)`` said of its certificate. If not, `manifest` is the certificate's.
+  /// - Parameter isNewest: what ``begin(_:_:_:with:)`` said of its certificate. If not, `manifest` is the certificate's.
   func store(
     _ proof: InclusionProof, recordHash: Digest, certificate: [UInt8], isNewest: Bool, of manifest: inout Manifest
   ) {
     let place = Int(proof.meter.rawValue)
     if isNewest { hashes[place] = recordHash }
     guard proof.through > periods[place] else { return }
-    var head = ByteBuffer(capacity: InclusionProof.encodedBytes)
-    head.replace { out in proof.encode(into: &out) }
-    let start = proofs + place * InclusionProof.encodedBytes
-    for index in 0..<head.count { start[index] = head.mutableBytes[index] }
+    let memory = UnsafeMutableBufferPointer(
+      start: proofs + place * InclusionProof.encodedBytes, count: InclusionProof.encodedBytes)
+    // This meter's bytes are written by nobody else, and nothing in them needs to be destroyed.
+    var out = unsafe OutputSpan(buffer: memory, initializedCount: 0)
+    proof.encode(into: &out)
+    let written = unsafe out.finalize(for: memory)
+    precondition(written == memory.count)
     if isNewest {
       siblingCounts[place] = Self.newest
+      certificates[place] = []
     } else {
       copySiblings(place, Int(proof.leafIndex), of: &manifest)
       siblingCounts[place] = UInt8(lastCount)
+      certificates[place] = certificate
     }
-    certificates[place] = certificate
     periods[place] = proof.through
   }
 

@@ -83,16 +83,18 @@ final class InstanceSlot {
     keptHeader = nil
     proposalRefusal = nil
     isAheadOfHead = false
-    certificate = []
+    certificate.removeAll(keepingCapacity: true)
     header = nil
     isFinished = false
-    product = []
+    forgetProduct()
     isReopened = false
     isManifestStrange = false
     hasVouched = false
     hasForgotten = false
     forgetRecords()
   }
+
+  func forgetProduct() { product.removeAll(keepingCapacity: true) }
 
   /// Looks at another header; the earlier one is kept in case it was prepared.
   func propose(_ header: Header) {
@@ -195,6 +197,11 @@ final class SetState {
     self.coverage = coverage
     head = genesisDigest
   }
+}
+
+/// A class, so that an array can hold what has one owner.
+final class EffectsCell {
+  var effects = Effects()
 }
 
 /// A class, so that an array can hold what has one owner.

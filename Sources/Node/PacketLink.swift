@@ -137,8 +137,7 @@ struct PacketLink: ~Copyable {
     guard known.identifier < UInt32(GroupLimits.maximumAggregators), known.bootCounter > known.minimumBootCounter else {
       return
     }
-    var entry = ByteBuffer(capacity: 13)
-    entry.replace { out in
+    let entry = FixedBytes<13> { out in
       out.write(EntryKind.peerBoot.rawValue)
       out.write(known.identifier)
       out.write(known.bootCounter)
@@ -177,6 +176,21 @@ struct PacketLink: ~Copyable {
         out.write(piece)
       }
     }
+  }
+
+  /// Of memory that its owner goes on to use.
+  mutating func sendChunks(
+    _ object: ObjectKind, _ owner: ReplicaIndex, _ period: Period, _ bytes: borrowing ByteBuffer, to peer: Int,
+    via host: inout some NodeHost & ~Copyable
+  ) {
+    sendChunks(object, owner, period, bytes.span, to: peer, via: &host)
+  }
+
+  mutating func send(
+    _ type: PacketType, _ body: borrowing ByteBuffer, to peer: Int, via host: inout some NodeHost & ~Copyable
+  ) {
+    let bytes = body.span
+    send(type, to: peer, via: &host) { out in out.write(bytes) }
   }
 
   /// Asks, and says what became of the peer's packets.

@@ -86,12 +86,17 @@ public struct ProfiledEncryptor<Profile: ArithmeticProfile>: ~Copyable {
     let base = Limbs(count: 2 * pairs.count)
     key.powerOfN(Fast.self, Limbs(h, count: pairs.count), into: base)
     comb = FixedBaseComb(
-      pairs, base: base, exponentBits: exponentBits, shape: shape ?? (Profile.isHardened ? .hardened : .fast))
+      pairs, base: base, exponentBits: exponentBits, shape: shape ?? Self.shape(exponentBits: exponentBits))
   }
 
-  /// Bytes of the table of powers that an encryptor makes by default.
+  private static func shape(exponentBits: Int) -> CombShape {
+    if Profile.isHardened { return .hardened }
+    return exponentBits <= 512 ? .fastShort : .fast
+  }
+
+  /// Bytes of the table of powers that an encryptor with the default exponent length makes.
   public static func tableBytes(modulusBytes: Int) -> Int {
-    (Profile.isHardened ? CombShape.hardened : CombShape.fast).tableBytes(modulusBytes: modulusBytes)
+    shape(exponentBits: 4 * modulusBytes).tableBytes(modulusBytes: modulusBytes)
   }
 
   /// Bytes of the table of powers.

@@ -6,6 +6,17 @@ extension Array where Element == UInt8 {
     self.init(copying: buffer.span)
   }
 
+  /// Forgets what was there and writes anew, at most `capacity` bytes, in the same memory if it has room and nobody else
+  /// holds it.
+  public mutating func replace(capacity: Int, writing fill: (inout OutputSpan<UInt8>) -> Void) {
+    removeAll(keepingCapacity: true)
+    append(addingCapacity: capacity, initializingWith: fill)
+  }
+
+  public mutating func replace(copying bytes: Span<UInt8>) {
+    replace(capacity: bytes.count) { out in out.write(bytes) }
+  }
+
   public init(copying bytes: Span<UInt8>) {
     self = unsafe bytes.withUnsafeBufferPointer { source in unsafe Array(source) }
   }

@@ -8,15 +8,15 @@ import Wire
 extension Verb {
   static var bench: Verb {
     Verb(
-      name: "bench", operands: "crypto | packets | consensus | round", words: 1...1,
+      name: "bench", operands: "crypto | packets | consensus | node | round", words: 1...1,
       summary: "time what this machine does most",
       options: [
         Option(name: "bits", value: "N", text: "crypto, round: of the Paillier key, 2048 or 3072 (2048)"),
         Option(name: "milliseconds", value: "N", text: "crypto: for each operation, 10...60000 (1000)"),
         Option(name: "packets", value: "N", text: "packets: how many, 32...100000000 (10000000)"),
-        Option(name: "messages", value: "N", text: "consensus: how many, 1000...100000000 (1000000)"),
+        Option(name: "messages", value: "N", text: "consensus, node: how many, 1000...100000000 (1000000)"),
         Option(name: "aggregators", value: "M", text: "round: in the group, 4...64 (4)"),
-        Option(name: "meters", value: "N", text: "round: of each aggregator's set, 2...512 (100)"),
+        Option(name: "meters", value: "N", text: "node, round: of each aggregator's set, 2...512 (4, 100)"),
         .json,
       ],
       notes: [
@@ -25,6 +25,8 @@ extension Verb {
         "packets: full packets from one socket to another on loopback, with the heap allocations they cost, and the\n"
           + "CPU time of a plain C loop that moves as many unsealed ones.",
         "consensus: votes that four instances of the core send each other, with the heap allocations they cost.",
+        "node: what four real aggregators and their meters send each other, with the heap allocations it costs an\n"
+          + "aggregator's node.",
         "round: CPU time of one aggregator's period in which every set is certified: every record, proposal and vote\n"
           + "arrives sealed. The baseline is what no program can avoid: libsodium's verification, and GMP's product\n"
           + "and remainder, once for each record.",
@@ -84,6 +86,10 @@ func bench(_ arguments: Arguments) throws(Failure) {
   case "consensus":
     let messages = try arguments.integer("messages", default: 1_000_000, in: 1000...100_000_000)
     return try ConsensusBench(messages: UInt64(messages), json: arguments.wantsJSON).run()
+  case "node":
+    let messages = try arguments.integer("messages", default: 1_000_000, in: 1000...100_000_000)
+    let meters = Int(try arguments.integer("meters", default: 4, in: 2...64))
+    return try NodeBench(messages: UInt64(messages), metersPerSet: meters, json: arguments.wantsJSON).run()
   case "round":
     let bits = Int(try arguments.integer("bits", default: 2048, in: 2048...3072))
     guard bits == 2048 || bits == 3072 else { throw Failure("--bits is 2048 or 3072", exitCode: Failure.usageCode) }
@@ -94,7 +100,7 @@ func bench(_ arguments: Arguments) throws(Failure) {
     ).run()
   default:
     throw Failure(
-      "bench knows crypto, packets, consensus and round, not \(arguments.words[0])", exitCode: Failure.usageCode)
+      "bench knows crypto, packets, consensus, node and round, not \(arguments.words[0])", exitCode: Failure.usageCode)
   }
   let bits = Int(try arguments.integer("bits", default: 2048, in: 2048...3072))
   guard bits == 2048 || bits == 3072 else { throw Failure("--bits is 2048 or 3072", exitCode: Failure.usageCode) }

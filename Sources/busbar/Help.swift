@@ -27,7 +27,7 @@ struct Verb {
   static var all: [Verb] {
     [
       demo, provision, keygen, checkConfig, run, read, scan, dump, limit, capture, replay, simulateBus, doctor, inspect,
-      verify, bench, status,
+      verify, bench, status, relay,
       Verb(
         name: "version", summary: "print the version", options: [.json], examples: ["busbar version"],
         exitCodes: ["0  done", "2  usage"]),

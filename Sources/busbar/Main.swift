@@ -67,6 +67,7 @@ private func perform(_ verb: Verb, _ arguments: Arguments) throws(Failure) -> In
   case "verify": try verify(arguments)
   case "bench": try bench(arguments)
   case "status": try status(arguments)
+  case "relay": try relay(arguments)
   default: throw unknown(verb.name)
   }
   return 0

@@ -56,7 +56,7 @@ struct LayerTests {
     arguments: [
       ("CGMP", ["BigInteger"]), ("CSodium", ["Cryptography"]), ("CInih", ["Configuration"]),
       ("CLinux", ["LinuxPlatform", "busbar", "busbar-selftest", "busbar-sim"]), ("CHeapCount", ["busbar-lab"]),
-      ("CPlainLoop", ["busbar"]),
+      ("CPlainLoop", ["busbar"]), ("CTableRead", ["BigInteger"]),
     ])
   func doors(library: String, allowed: [String]) throws {
     for module in try SourceTree.modules() {

@@ -263,3 +263,22 @@ struct PairModulusTests {
     #expect(again)
   }
 }
+
+@Suite("A hardened table read")
+struct TableReadTests {
+  @Test(
+    "copies the row that was asked for and nothing else, whatever the shape of the table",
+    arguments: [1, 2, 3, 4, 7, 16, 31, 32, 33, 36, 48, 64, 96, 129])
+  func rows(count: Int) {
+    var generator = TestGenerator(state: UInt64(count))
+    for rows in [1, 2, 5, 32, 64, 128] {
+      let table = (0..<rows * count).map { _ in UInt(truncatingIfNeeded: generator.next()) }
+      for row in 0..<rows {
+        // One word behind the result must stay what it was.
+        var result = [UInt](repeating: 77, count: count + 1)
+        Hardened.select(row, of: table, entries: rows, count: count, into: &result)
+        #expect(result == table[row * count..<(row + 1) * count] + [77], "row \(row) of \(rows)")
+      }
+    }
+  }
+}

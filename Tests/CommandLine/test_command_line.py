@@ -22,7 +22,7 @@ BUSBAR = ""
 DEMO = ""
 SCRATCH = ""
 VERBS = ["demo", "provision", "keygen", "check-config", "run", "read", "scan", "dump", "limit", "capture", "replay",
-         "simulate-bus", "doctor", "inspect", "verify", "bench", "status", "version"]
+         "simulate-bus", "doctor", "inspect", "verify", "bench", "status", "relay", "version"]
 TOPOLOGY = """[group]
 aggregators = 4
 metersPerSet = 5
@@ -894,6 +894,90 @@ class Demo(CommandLine):
 
     def test_sigterm_stops_every_process(self):
         self.interrupted(signal.SIGTERM, "aggregator-4/journal")
+
+
+class Relay(CommandLine):
+    """Two sockets of ours with the relay between them, on ports the kernel had free."""
+
+    def links(self, count=4):
+        sockets = [socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(count)]
+        for each in sockets:
+            each.bind(("127.0.0.1", 0))
+            each.settimeout(10)
+        ports = [each.getsockname()[1] for each in sockets]
+        # The relay binds the two in the middle itself.
+        sockets[1].close()
+        sockets[2].close()
+        return sockets[0], sockets[3], ports
+
+    def carry(self, path, seed, datagrams):
+        """Sends numbered datagrams one way; what arrived, and the relay's own numbers of that direction."""
+        a, b, (a_port, for_a, for_b, b_port) = self.links()
+        link = ",".join(f"127.0.0.1:{port}" for port in (a_port, for_a, b_port, for_b))
+        relay = subprocess.Popen(
+            [BUSBAR, "relay", path, link, "--seed", str(seed), "--json"], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            text=True)
+        try:
+            self.assertEqual(relay.stderr.readline(), "relay: listening for 1 links\n")
+            arrived = []
+
+            def drain(seconds):
+                b.settimeout(seconds)
+                try:
+                    while True:
+                        data, source = b.recvfrom(100)
+                        self.assertEqual(source, ("127.0.0.1", for_b))
+                        arrived.append(int(data))
+                except TimeoutError:
+                    pass
+
+            for number in range(datagrams):
+                a.sendto(b"%d" % number, ("127.0.0.1", for_a))
+                if number % 16 == 15:
+                    drain(0.002)  # no socket's buffer is to overflow
+            drain(2)
+        finally:
+            relay.send_signal(signal.SIGTERM)
+            output, _ = relay.communicate(timeout=10)
+            a.close()
+            b.close()
+        self.assertEqual(relay.returncode, 0)
+        return arrived, json.loads(output.splitlines()[0])
+
+    def test_what_does_no_harm_carries_everything_in_order(self):
+        arrived, numbers = self.carry(self.write("good.path", "# nothing\n"), 1, 200)
+        self.assertEqual(arrived, list(range(200)))
+        self.assertEqual((numbers["received"], numbers["lost"], numbers["delivered"]), (200, 0, 200))
+
+    def test_the_same_seed_loses_the_same_datagrams(self):
+        path = self.write("lossy.path", "loss 300\nmeanBurst 4\n")
+        first, numbers = self.carry(path, 7, 400)
+        self.assertEqual(numbers["received"], 400)
+        self.assertEqual(numbers["delivered"], len(first))
+        self.assertEqual(numbers["lost"], 400 - len(first))
+        self.assertGreater(numbers["lost"], 40)
+        self.assertEqual(self.carry(path, 7, 400)[0], first)
+        self.assertNotEqual(self.carry(path, 8, 400)[0], first)
+
+    def test_duplicates_and_late_ones_arrive(self):
+        path = self.write("odd.path", "delayMicroseconds 20000\nreordering 200\nduplication 200\n")
+        arrived, numbers = self.carry(path, 3, 200)
+        self.assertEqual(set(arrived), set(range(200)))
+        self.assertGreater(len(arrived), 210)
+        self.assertNotEqual(arrived, sorted(arrived))
+
+    def test_what_is_wrong_is_said(self):
+        link = "127.0.0.1:1,127.0.0.1:2,127.0.0.1:3,127.0.0.1:4"
+        path = self.write("wrong.path", "loss 10\nloss many\n")
+        self.assertEqual(
+            self.fails(78, "relay", path, link),
+            f"{path}:2: not `key value` of a path, or a value out of range")
+        good = self.write("good.path", "")
+        for word in ["127.0.0.1:1", link + ",", link[:-2], "a,b,c,d"]:
+            self.assertEqual(
+                self.fails(2, "relay", good, word), f"busbar: {word} is not A,FOR_A,B,FOR_B, each ADDRESS:PORT")
+        self.assertEqual(
+            self.fails(2, "relay", good), "busbar: relay needs PATH LINK...; see busbar relay --help")
 
 
 class Summary(unittest.TextTestResult):

@@ -209,6 +209,15 @@ struct NodeConfigurationTests {
     #expect(refusal(node: meter + "\n" + padded(199)) == "node.ini:20: line is longer than 198 bytes")
   }
 
+  @Test("a key or section longer than inih remembers is refused with its line")
+  func longNames() {
+    let name = String(repeating: "n", count: 49)
+    #expect(refusal(node: edited(meter, line: 5, to: name + "n = d")) == "node.ini:5: a name is longer than 49 bytes")
+    #expect(refusal(node: edited(meter, line: 5, to: "[\(name)n]")) == "node.ini:5: a name is longer than 49 bytes")
+    // A name that fits is only unknown.
+    #expect(refusal(node: edited(meter, line: 5, to: name + " = d"))?.contains("longer") == false)
+  }
+
   @Test("control characters are refused with their line; lines may end with CR LF")
   func controlCharacters() {
     for character in ["\u{0}", "\u{1D}", "\u{7F}", "\r", "\r\r"] {

@@ -1,0 +1,314 @@
+import Aggregation
+import Consensus
+import Cryptography
+import HAL
+import LinuxPlatform
+import Node
+import Packets
+import Paillier
+import Units
+import Wire
+
+/// What a message costs an aggregator's node, and what of it is the heap's: four real aggregators with their real meters in one
+/// thread certify one period after the other. Their packets cross memory that was taken at the start; time is simulated.
+struct NodeBench {
+  private static let members = 4
+  private static let periodSeconds: UInt64 = 4
+  private static let stepMilliseconds: UInt64 = 100
+  private static let firstPeriod = Period(1001)
+  /// Every slot of every set has been used by then, and what is kept for late meters has its size.
+  private static let warmUpPeriods = 2 * AggregatorNode.periodsKept
+
+  let messages: UInt64
+  let metersPerSet: Int
+  let json: Bool
+
+  /// Datagrams to one party, in order.
+  private final class Queue {
+    private static let capacity = 1024
+    private let bytes = UnsafeMutablePointer<UInt8>.allocate(capacity: capacity * Sealer.maximumDatagramBytes)
+    private var lengths = [Int](repeating: 0, count: capacity)
+    private var senders = [UInt16](repeating: 0, count: capacity)
+    private var first = 0
+    private var count = 0
+
+    deinit { bytes.deallocate() }
+
+    func put(_ datagram: Span<UInt8>, from sender: UInt16) {
+      precondition(count < Self.capacity, "the bench's network is too small for its group")
+      let place = (first + count) % Self.capacity
+      for index in 0..<datagram.count { bytes[place * Sealer.maximumDatagramBytes + index] = datagram[index] }
+      lengths[place] = datagram.count
+      senders[place] = sender
+      count += 1
+    }
+
+    /// The next datagram, until the next ``put(_:from:)``; nil when there is none.
+    func take() -> (bytes: UnsafeBufferPointer<UInt8>, sender: UInt16)? {
+      guard count > 0 else { return nil }
+      let place = first
+      first = (first + 1) % Self.capacity
+      count -= 1
+      let start = bytes + place * Sealer.maximumDatagramBytes
+      return (UnsafeBufferPointer(start: start, count: lengths[place]), senders[place])
+    }
+  }
+
+  private struct Host: ~Copyable, NodeHost {
+    let place: UInt16
+    let queues: [Queue]
+    var random = SecureRandom()
+    var published: UInt64 = 0
+
+    init(_ place: Int, _ queues: [Queue]) {
+      self.place = UInt16(place)
+      self.queues = queues
+    }
+    mutating func send(_ datagram: Span<UInt8>, to endpoint: Endpoint) {
+      queues[Int(endpoint.port)].put(datagram, from: place)
+    }
+    mutating func append(_ entry: Span<UInt8>) throws(PlatformError) {}
+    mutating func sync() throws(PlatformError) {}
+    mutating func publish(
+      _ kind: Publication, period: Period, owner: ReplicaIndex, _ bytes: Span<UInt8>
+    ) throws(PlatformError) { published += 1 }
+  }
+
+  private final class AggregatorProcess {
+    var node: AggregatorNode
+    var host: Host
+    init(_ node: consuming AggregatorNode, _ host: consuming Host) {
+      self.node = node
+      self.host = host
+    }
+  }
+
+  private final class MeterProcess {
+    var node: MeterNode
+    var host: Host
+    /// Milliwatt hours.
+    var reading: Int64 = 0
+    init(_ node: consuming MeterNode, _ host: consuming Host) {
+      self.node = node
+      self.host = host
+    }
+  }
+
+  /// Who is who in one group. Everything about these keys is public: they seal and sign nothing but this measurement.
+  private struct Directory {
+    let metersPerSet: Int
+    static let bookkeeper = NodeBench.members
+    var parties: Int { Self.bookkeeper + 1 + NodeBench.members * metersPerSet }
+
+    func name(_ place: Int) -> NodeIdentifier {
+      if place < Self.bookkeeper { return .aggregator(ReplicaIndex(UInt16(place))) }
+      if place == Self.bookkeeper { return .bookkeeper }
+      let meter = place - Self.bookkeeper - 1
+      return .meter(MeterIndex(UInt16(meter % metersPerSet)), of: ReplicaIndex(UInt16(meter / metersPerSet)))
+    }
+    func place(owner: Int, meter: Int) -> Int { Self.bookkeeper + 1 + owner * metersPerSet + meter }
+
+    private func seed(_ kind: UInt8, _ place: Int) -> SecretBytes {
+      var bytes = FixedBytes<32> { out in
+        out.write(kind)
+        out.write(UInt64(place))
+        out.writeZeros(23)
+      }
+      return SecretBytes(taking: &bytes)
+    }
+    func signer(_ place: Int) -> SigningKey { SigningKey(seed: seed(1, place)) }
+    func agreement(_ place: Int) -> AgreementKey { AgreementKey(seed: seed(2, place)) }
+    func closing(_ place: Int) -> SelfSealingKey { SelfSealingKey(seed(3, place)) }
+    func keys(_ place: Int) -> PartyKeys {
+      let signer = signer(place)
+      let agreement = agreement(place)
+      return PartyKeys(verificationKey: signer.verificationKey, agreementKey: agreement.publicKey)
+    }
+    func endpoint(_ place: Int) -> Endpoint { Endpoint(ipv4: 10, 0, 0, 1, port: UInt16(place)) }
+
+    /// Aggregators know everybody, the others know the aggregators.
+    func sealer(_ place: Int, _ genesis: Genesis) -> Sealer {
+      var peers: [Peer] = []
+      for other in 0..<parties where other != place && (place < Self.bookkeeper || other < Self.bookkeeper) {
+        peers.append(
+          Peer(
+            identifier: name(other).rawValue, agreementKey: keys(other).agreementKey,
+            endpoint: other <= Self.bookkeeper ? endpoint(other) : nil, isQuiet: name(other).meter != nil))
+      }
+      return Sealer(
+        identifier: name(place).rawValue, agreementKey: agreement(place), bootCounter: 1,
+        networkIdentifier: genesis.networkIdentifier, epoch: genesis.epoch, peers: peers)
+    }
+  }
+
+  /// Takes what it is sent and says which run it is in; it decrypts nothing here.
+  private struct Bookkeeper: ~Copyable {
+    var sealer: Sealer
+    private var body = ByteBuffer(capacity: Sealer.maximumBodyBytes)
+    private var sealed = ByteBuffer(capacity: Sealer.maximumDatagramBytes)
+    init(_ sealer: consuming Sealer) { self.sealer = sealer }
+
+    mutating func receive(_ datagram: Span<UInt8>, from endpoint: Endpoint, _ reply: (Span<UInt8>) -> Void) {
+      if Self.answer(datagram, from: endpoint, by: &sealer, &body, &sealed) { reply(sealed.span) }
+    }
+
+    /// True when there is an answer, in `sealed`.
+    private static func answer(
+      _ datagram: Span<UInt8>, from endpoint: Endpoint, by sealer: inout Sealer, _ body: inout ByteBuffer,
+      _ sealed: inout ByteBuffer
+    ) -> Bool {
+      var opened: (type: PacketType, peer: Int)?
+      body.replace { out in opened = sealer.open(datagram, from: endpoint, into: &out) }
+      guard let opened, opened.type == .status, sealer.readStatus(body.span, from: opened.peer) else { return false }
+      let status = sealer.statusBody(to: opened.peer)
+      var isSealed = false
+      sealed.replace { out in isSealed = sealer.seal(.status, status.span, to: opened.peer, into: &out) }
+      return isSealed
+    }
+  }
+
+  private struct Tally {
+    var messages: UInt64 = 0
+    var nanoseconds: UInt64 = 0
+    var allocations: UInt64 = 0
+    var ticks: UInt64 = 0
+    var tickAllocations: UInt64 = 0
+  }
+
+  func run() throws(Failure) {
+    let directory = Directory(metersPerSet: metersPerSet)
+    let queues = (0..<directory.parties).map { _ in Queue() }
+    let publicKey: PublicKey
+    var random = SecureRandom()
+    do throws(PaillierError) {
+      publicKey = try PrivateKey(
+        generatingBits: 2048, layout: SlotLayout([.activeEnergyImport, .activeEnergyExport]), using: &random
+      ).publicKey
+    } catch { throw Failure("bench node: \(error)") }
+    let genesis = Genesis(
+      epoch: Epoch(1), group: GroupIndex(0), periodSeconds: UInt32(Self.periodSeconds), minimumContributors: 2,
+      rotates: true, firstPeriod: Self.firstPeriod,
+      slots: [SlotQuantity.activeEnergyImport.rawValue, SlotQuantity.activeEnergyExport.rawValue],
+      modulus: [UInt8](capacity: publicKey.modulusBytes) { out in publicKey.writeModulus(into: &out) },
+      bookkeeper: directory.keys(Directory.bookkeeper),
+      aggregators: (0..<Self.members).map { directory.keys($0) },
+      meters: (0..<Self.members).map { owner in
+        (0..<metersPerSet).map { directory.keys(directory.place(owner: owner, meter: $0)) }
+      })
+    let aggregators = (0..<Self.members).map { place in
+      AggregatorProcess(
+        AggregatorNode(
+          genesis: genesis, key: publicKey, index: ReplicaIndex(UInt16(place)), signer: directory.signer(place),
+          sealer: directory.sealer(place, genesis)), Host(place, queues))
+    }
+    var bookkeeper = Bookkeeper(directory.sealer(Directory.bookkeeper, genesis))
+    var meters: [MeterProcess] = []
+    for owner in 0..<Self.members {
+      for meter in 0..<metersPerSet {
+        let place = directory.place(owner: owner, meter: meter)
+        meters.append(
+          MeterProcess(
+            MeterNode(
+              genesis: genesis, encryptor: Encryptor(publicKey, using: &random), owner: ReplicaIndex(UInt16(owner)),
+              index: MeterIndex(UInt16(meter)), signer: directory.signer(place), closingKey: directory.closing(place),
+              sealer: directory.sealer(place, genesis)), Host(place, queues)))
+      }
+    }
+    var tally = Tally()
+    // That there were some shows that they are counted.
+    var warmUpAllocations: UInt64 = 0
+    var milliseconds: UInt64 = 0
+    do throws(PlatformError) {
+      while tally.messages < messages {
+        let instant = Instant(
+          monotonic: MonotonicTime(nanoseconds: (1000 + milliseconds) * 1_000_000),
+          wall: WallTime(
+            nanoseconds: (Self.firstPeriod.rawValue * Self.periodSeconds * 1000 + milliseconds) * 1_000_000),
+          clock: .synchronised)
+        let period = milliseconds / (Self.periodSeconds * 1000)
+        try step(aggregators, &bookkeeper, meters, queues, directory, at: instant, &tally)
+        if period < Self.warmUpPeriods {
+          warmUpAllocations += tally.allocations + tally.tickAllocations
+          tally = Tally()
+        }
+        milliseconds += Self.stepMilliseconds
+      }
+    } catch { throw Failure("bench node: \(error)") }
+    let periods = milliseconds / (Self.periodSeconds * 1000)
+    for aggregator in aggregators {
+      // The first period has no readings to begin from, and the last is under way.
+      let certified = aggregator.node.decidedValues
+      guard certified + 3 * UInt64(Self.members) >= periods * UInt64(Self.members) else {
+        throw Failure("bench node: only \(certified) sets were certified in \(periods) periods")
+      }
+    }
+    report(tally, periods - Self.warmUpPeriods, warmUpAllocations, certified: aggregators[0].node.decidedValues)
+  }
+
+  /// Everything that waits is delivered, everyone ticks.
+  private func step(
+    _ aggregators: [AggregatorProcess], _ bookkeeper: inout Bookkeeper, _ meters: [MeterProcess], _ queues: [Queue],
+    _ directory: Directory, at now: Instant, _ tally: inout Tally
+  ) throws(PlatformError) {
+    for place in aggregators.indices {
+      let process = aggregators[place]
+      let allocated = heapAllocationCount() ?? 0
+      let started = LinuxClock.threadNanoseconds
+      while let (datagram, sender) = queues[place].take() {
+        // The queue keeps these bytes until something is put there, and a node sends itself nothing.
+        let bytes = unsafe Span(_unsafeElements: datagram)
+        try process.node.receive(bytes, from: directory.endpoint(Int(sender)), at: now, via: &process.host)
+        tally.messages += 1
+      }
+      let received = heapAllocationCount() ?? 0
+      try process.node.tick(at: now, via: &process.host)
+      tally.ticks += 1
+      tally.nanoseconds += LinuxClock.threadNanoseconds - started
+      tally.allocations += received - allocated
+      tally.tickAllocations += (heapAllocationCount() ?? 0) - received
+    }
+    while let (datagram, sender) = queues[Directory.bookkeeper].take() {
+      let bytes = unsafe Span(_unsafeElements: datagram)
+      bookkeeper.receive(bytes, from: directory.endpoint(Int(sender))) { reply in
+        queues[Int(sender)].put(reply, from: UInt16(Directory.bookkeeper))
+      }
+    }
+    for process in meters {
+      let queue = queues[Int(process.host.place)]
+      while let (datagram, sender) = queue.take() {
+        let bytes = unsafe Span(_unsafeElements: datagram)
+        try process.node.receive(bytes, from: directory.endpoint(Int(sender)), via: &process.host)
+      }
+      if let period = process.node.needsClosing(at: now) {
+        process.reading += 1_234_567
+        let registers = EnergyRegisters(
+          activeEnergyImport: MilliwattHours(process.reading), activeEnergyExport: MilliwattHours(process.reading / 3))
+        try process.node.close(period, registers, via: &process.host)
+      }
+      try process.node.tick(at: now, via: &process.host)
+    }
+  }
+
+  private func report(_ tally: Tally, _ periods: UInt64, _ warmUpAllocations: UInt64, certified: UInt64) {
+    let counts = heapAllocationCount() == nil ? "null" : "\(tally.allocations)"
+    let tickCounts = heapAllocationCount() == nil ? "null" : "\(tally.tickAllocations)"
+    let warmUpCounts = heapAllocationCount() == nil ? "null" : "\(warmUpAllocations)"
+    let each = decimal(tally.nanoseconds / max(1, tally.messages), places: 3)
+    if json {
+      return printLine(
+        "{\"messages\":\(tally.messages),\"periods\":\(periods),\"metersPerSet\":\(metersPerSet),"
+          + "\"certified\":\(certified),\"heapAllocations\":\(counts),\"ticks\":\(tally.ticks),"
+          + "\"heapAllocationsOfTicks\":\(tickCounts),\"heapAllocationsOfWarmUp\":\(warmUpCounts),\"microseconds\":\(each)}"
+      )
+    }
+    let isCounted = counts != "null"
+    printLine(
+      "\(tally.messages) messages to \(Self.members) aggregators in \(periods) periods, \(metersPerSet) meters a set")
+    printLine(
+      "heap allocations        "
+        + (isCounted
+          ? "\(counts), and \(tickCounts) in \(tally.ticks) ticks; \(warmUpCounts) in the first \(Self.warmUpPeriods) periods"
+          : "not counted in this program"))
+    printLine("CPU us a message        \(each), with its part of the ticks")
+  }
+}
