@@ -30,6 +30,8 @@ struct OutstandingRecord {
   /// Bit i: aggregator i promised that it holds the record.
   var receiptedBy: UInt64 = 0
   var isReceipted: Bool { receiptedBy != 0 }
+  /// How often it was sent, up to ``MeterNode/eagerSends``.
+  var sends: UInt8 = 0
 }
 
 /// Turns a meter's registers into records and follows each until its set has certified it.
@@ -39,6 +41,9 @@ public struct MeterNode: ~Copyable {
   /// Records that may wait for their certificate at once; beyond it the oldest, which no longer can be certified by
   /// its own period, is dropped. Its energy is in every later record.
   public static let maximumOutstanding = 8
+  /// So often a record is sent in quick succession while its primary has not promised: it waits for this record, and what was
+  /// lost on the way would else hold its set up for a second.
+  static let eagerSends: UInt8 = 6
 
   let genesis: Genesis
   let encryptor: Encryptor
@@ -250,7 +255,7 @@ public struct MeterNode: ~Copyable {
     if !isConfirmed, now.clock == .synchronised { try confirm(now, via: &host) }
     guard let newest = outstanding.last else { return }
     // Also behind one promise: the primary may be the one that did not hear.
-    if ticks % (newest.isReceipted ? 10 : 3) == 0 { sendNewest(via: &host) }
+    if ticks % (isEager(newest) ? 3 : 10) == 0 { sendNewest(via: &host) }
     // Without a receipt too, though seldom: a record is refused when more is certified than this meter knows of.
     if ticks % (newest.isReceipted ? 5 : 15) == 0 { askForProof(newest.through, via: &host) }
   }
@@ -267,9 +272,16 @@ public struct MeterNode: ~Copyable {
     isConfirmed = link.sealer.acknowledgedCount(below: members) > Int(genesis.context.quorum.faults)
   }
 
+  private func isEager(_ record: OutstandingRecord) -> Bool {
+    let primary = genesis.context.primary(owner: owner, period: record.through, view: View(0))
+    return !record.isReceipted
+      || record.receiptedBy >> UInt64(primary.rawValue) & 1 == 0 && record.sends < Self.eagerSends
+  }
+
   /// To the set's primary and the next one from the start, unless they promised already. (DESIGN §3)
   private mutating func sendNewest(via host: inout some NodeHost & ~Copyable) {
     guard let newest = outstanding.last else { return }
+    if newest.sends < Self.eagerSends { outstanding[outstanding.count - 1].sends += 1 }
     for ahead in UInt32(0)..<2 {
       let target = genesis.context.primary(owner: owner, period: newest.through, view: View(ahead))
       guard newest.receiptedBy >> UInt64(target.rawValue) & 1 == 0, let peer = link.peer(.aggregator(target)) else {

@@ -52,7 +52,9 @@ public struct Siege: Sendable {
   /// What is answered with a certificate where all is decided, and is no WANT.
   static let lateRate = 300
   static let chunkRate = 2000
-  static let spoofRate = 4000
+  /// While it hurts most: from a little before a period's end until its sets should be certified.
+  static let spoofRate = 20_000
+  static let spoofMilliseconds = -300..<1300
   static let replayRate = 2000
   static let otherNodes = 20
 }

@@ -414,8 +414,10 @@ public final class GroupWorld {
 
   /// A datagram of an attacker's, from wherever it says.
   func inject(_ bytes: [UInt8], from endpoint: Endpoint, to place: Int) {
-    let delay = 1 + liarDice.below(swarm.maximumDelay)
-    calendar[(round + delay) % Self.horizon].append(Flight(receiver: place, sender: endpoint, bytes: bytes))
+    let slot = (round + 1 + liarDice.below(swarm.maximumDelay)) % Self.horizon
+    calendar[slot].append(Flight(receiver: place, sender: endpoint, bytes: bytes))
+    // Among the others that arrive then, anywhere.
+    calendar[slot].swapAt(calendar[slot].count - 1, liarDice.below(calendar[slot].count))
   }
 
   // MARK: Time

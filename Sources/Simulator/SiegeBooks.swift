@@ -165,9 +165,12 @@ final class SiegeBooks {
   /// A round of the outsiders.
   func act(_ world: GroupWorld) {
     guard attack.hasOutsiders else { return }
+    let period = Int(world.periodSeconds) * 1000
+    let passed = (world.wallMilliseconds - Siege.spoofMilliseconds.lowerBound) % period
+    let spoofs = attack.includes(.spoofedSenders) && passed < Siege.spoofMilliseconds.count
     for party in world.parties where party.isHonest {
       let isMember = party.name.aggregatorIndex != nil
-      if attack.includes(.spoofedSenders) {
+      if spoofs {
         for _ in 0..<Self.due(Siege.spoofRate, isMember: isMember, &world.liarDice) { spoof(world, party.place) }
       }
       if attack.includes(.replays) {

@@ -9,7 +9,7 @@ func attacksVerb(_ words: ArraySlice<String>) throws(Arguments.Failure) -> Int32
   guard members.count == 1 else { throw Arguments.Failure(message: "--members takes one number here") }
   let meters = try arguments.integer("meters", default: 3)
   let groups = try arguments.integer("groups", default: 6)
-  let periods = try arguments.integer("periods", default: 20)
+  let periods = try arguments.integer("periods", default: 16)
   let from = UInt64(try arguments.integer("from", default: 0))
   guard meters >= 2, members.lowerBound * (1 + meters) + 4 <= 64 else {
     throw Arguments.Failure(
