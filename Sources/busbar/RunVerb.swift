@@ -108,12 +108,10 @@ func run(_ node: LoadedNode) throws(Failure) {
       } tick: { (now, host) throws(PlatformError) in
         try node.tick(at: now, via: &host)
       } tell: { (now, machine, metrics) in
-        var peers: [PeerStatistics] = []
-        for place in 0..<node.peerCount { peers.append(node.peerStatistics(place)) }
         metrics.add(
-          role: "aggregator", version: version, startedAt: startedAt, now: now,
-          isSynchronised: now.clock == .synchronised, node.linkStatistics, peers: peers, machine: machine)
-        node.tell(&metrics)
+          node: name, role: "aggregator", version: version, startedAt: startedAt, now: now, node.linkStatistics,
+          peerCount: node.peerCount, peer: { node.peerStatistics($0) }, machine: machine)
+        node.tell(metrics)
       }
     case .bookkeeper:
       let key: PrivateKey
@@ -127,12 +125,10 @@ func run(_ node: LoadedNode) throws(Failure) {
       } tick: { (now, host) throws(PlatformError) in
         try node.tick(at: now, via: &host)
       } tell: { (now, machine, metrics) in
-        var peers: [PeerStatistics] = []
-        for place in 0..<node.peerCount { peers.append(node.peerStatistics(place)) }
         metrics.add(
-          role: "bookkeeper", version: version, startedAt: startedAt, now: now,
-          isSynchronised: now.clock == .synchronised, node.linkStatistics, peers: peers, machine: machine)
-        node.tell(&metrics)
+          node: name, role: "bookkeeper", version: version, startedAt: startedAt, now: now, node.linkStatistics,
+          peerCount: node.peerCount, peer: { node.peerStatistics($0) }, machine: machine)
+        node.tell(metrics)
       }
     case .meter:
       var node = MeterNode(
@@ -164,12 +160,10 @@ func run(_ node: LoadedNode) throws(Failure) {
           try Files.replace(configuration.data + "/state", with: text.span, mode: 0o600)
         }
       } tell: { (now, machine, metrics) in
-        var peers: [PeerStatistics] = []
-        for place in 0..<node.peerCount { peers.append(node.peerStatistics(place)) }
         metrics.add(
-          role: "meter", version: version, startedAt: startedAt, now: now,
-          isSynchronised: now.clock == .synchronised, node.linkStatistics, peers: peers, machine: machine)
-        node.tell(&metrics)
+          node: name, role: "meter", version: version, startedAt: startedAt, now: now, node.linkStatistics,
+          peerCount: node.peerCount, peer: { node.peerStatistics($0) }, machine: machine)
+        node.tell(metrics)
         metrics.counter("device_read_failures", "Reads of the meter that failed.", deviceFailures)
         if let readAt {
           metrics.gauge(
@@ -287,7 +281,7 @@ private func loop(
   receive: (Span<UInt8>, Endpoint, Instant, inout LinuxHost) throws(PlatformError) -> Void,
   poll: (Instant, inout LinuxHost) -> MonotonicTime? = { _, _ in nil },
   tick: (Instant, inout LinuxHost) throws(PlatformError) -> Void,
-  tell: (Instant, MachineStatistics, inout Metrics) -> Void
+  tell: (Instant, MachineStatistics, Metrics) -> Void
 ) throws(PlatformError) {
   let status = try LocalListener(folder: place.folder, name: StatusPlace.socketName)
   var incoming = try DatagramBatch(datagramBytes: Sealer.maximumDatagramBytes)
@@ -301,7 +295,13 @@ private func loop(
   while !ThisProcess.isTerminated {
     let ready = try events.wait(until: min(nextTick, nextPoll ?? nextTick))
     if ready & 2 != 0 {
-      status.answer { Array(metrics(place, now(clock), host, incoming, tell).json.utf8) }
+      status.answer {
+        let text = StatusText()
+        let metrics = Metrics(node: place.node, as: .json) { text.append($0) }
+        tell(now(clock), machineStatistics(host, incoming), metrics)
+        metrics.end()
+        return text.bytes
+      }
     }
     if gauge.isFlooded { clock.sleep(until: clock.monotonic().adding(milliseconds: 1)) }
     // At most this many batches between two ticks: a flood must not stop time.
@@ -319,20 +319,17 @@ private func loop(
       nextTick = clock.monotonic().adding(milliseconds: 100)
       if nextTick >= nextFile {
         nextFile = clock.monotonic().adding(milliseconds: StatusPlace.fileMilliseconds)
-        writeFile(place, metrics(place, now(clock), host, incoming, tell))
+        writeFile(place, now(clock), machineStatistics(host, incoming), tell)
       }
     }
     nextPoll = poll(now(clock), &host)
     host.flush()
   }
-  writeFile(place, metrics(place, now(clock), host, incoming, tell))
+  writeFile(place, now(clock), machineStatistics(host, incoming), tell)
   try? Files.remove("\(place.folder)/\(StatusPlace.socketName)")
 }
 
-private func metrics(
-  _ place: StatusPlace, _ now: Instant, _ host: borrowing LinuxHost, _ incoming: borrowing DatagramBatch,
-  _ tell: (Instant, MachineStatistics, inout Metrics) -> Void
-) -> Metrics {
+private func machineStatistics(_ host: borrowing LinuxHost, _ incoming: borrowing DatagramBatch) -> MachineStatistics {
   var machine = MachineStatistics()
   machine.lostDatagrams = host.outgoing.lostCount
   machine.unsendableDatagrams = host.outgoing.unsendableCount
@@ -341,15 +338,35 @@ private func metrics(
   machine.receiveHighWater = incoming.highWater
   machine.residentKilobytes = ThisProcess.residentKilobytes
   machine.peakResidentKilobytes = ThisProcess.peakResidentKilobytes
-  var metrics = Metrics(node: place.node)
-  tell(now, machine, &metrics)
-  return metrics
+  return machine
+}
+
+/// An answer that is put together from pieces.
+private final class StatusText {
+  private(set) var bytes: [UInt8] = []
+  func append(_ piece: Span<UInt8>) { for index in 0..<piece.count { bytes.append(piece[index]) } }
+}
+
+/// Notes that a piece of a file could not be written.
+private final class WriteFailure {
+  var error: PlatformError?
 }
 
 /// A full disk must not stop a node for a file that only tells of it: the journal decides that.
-private func writeFile(_ place: StatusPlace, _ metrics: Metrics) {
-  let text = Array(metrics.prometheus.utf8)
-  try? Files.replace(place.file, with: text.span, isDurable: false)
+private func writeFile(
+  _ place: StatusPlace, _ now: Instant, _ machine: MachineStatistics,
+  _ tell: (Instant, MachineStatistics, Metrics) -> Void
+) {
+  try? Files.replace(place.file, isDurable: false) { (file) throws(PlatformError) in
+    let failure = WriteFailure()
+    let metrics = Metrics(node: place.node, as: .prometheus) { piece in
+      do throws(PlatformError) { try file.write(piece) } catch { failure.error = error }
+    }
+    tell(now, machine, metrics)
+    metrics.end()
+    // Half a file is worse than an old one.
+    if let error = failure.error { throw error }
+  }
 }
 
 func now(_ clock: LinuxClock) -> Instant {
