@@ -108,10 +108,7 @@ func run(_ node: LoadedNode) throws(Failure) {
       } tick: { (now, host) throws(PlatformError) in
         try node.tick(at: now, via: &host)
       } tell: { (now, machine, metrics) in
-        metrics.add(
-          node: name, role: "aggregator", version: version, startedAt: startedAt, now: now, node.linkStatistics,
-          peerCount: node.peerCount, peer: { node.peerStatistics($0) }, machine: machine)
-        node.tell(metrics)
+        metrics.add(node, name: name, startedAt: startedAt, now: now, machine: machine)
       }
     case .bookkeeper:
       let key: PrivateKey
@@ -125,10 +122,7 @@ func run(_ node: LoadedNode) throws(Failure) {
       } tick: { (now, host) throws(PlatformError) in
         try node.tick(at: now, via: &host)
       } tell: { (now, machine, metrics) in
-        metrics.add(
-          node: name, role: "bookkeeper", version: version, startedAt: startedAt, now: now, node.linkStatistics,
-          peerCount: node.peerCount, peer: { node.peerStatistics($0) }, machine: machine)
-        node.tell(metrics)
+        metrics.add(node, name: name, startedAt: startedAt, now: now, machine: machine)
       }
     case .meter:
       var node = MeterNode(
@@ -160,10 +154,7 @@ func run(_ node: LoadedNode) throws(Failure) {
           try Files.replace(configuration.data + "/state", with: text.span, mode: 0o600)
         }
       } tell: { (now, machine, metrics) in
-        metrics.add(
-          node: name, role: "meter", version: version, startedAt: startedAt, now: now, node.linkStatistics,
-          peerCount: node.peerCount, peer: { node.peerStatistics($0) }, machine: machine)
-        node.tell(metrics)
+        metrics.add(node, name: name, startedAt: startedAt, now: now, machine: machine)
         metrics.counter("device_read_failures", "Reads of the meter that failed.", deviceFailures)
         if let readAt {
           metrics.gauge(
