@@ -4,7 +4,7 @@ comma := ,
 targets = $(subst $(comma), ,$(TARGETS))
 
 .PHONY: all setup build cross selftest lint peers demo test test-peers mutants simulate model fuzz bench-paillier interop-paillier
-.PHONY: timing-paillier count count-check bench-fleet clean distclean
+.PHONY: timing-paillier attacks attack count count-check bench-fleet clean distclean
 all: build
 setup:
 	@Toolchain/setup.sh
@@ -27,6 +27,13 @@ simulate: build
 	@.build/release/busbar-sim groups --schedules $(or $(GROUPS_OF_NODES),1000)
 	@.build/release/busbar-sim crashes
 	@.build/release/busbar-sim twins
+# Groups under every attack in the simulator, some hundreds of sets for each; then real processes under floods, beside which nothing
+# else should run: a table, and build/bench/attack.json. ATTACK="--seconds 5" shortens the second.
+attacks: build
+	@.build/release/busbar-sim attacks
+attack: build
+	@Toolchain/setup.sh peers
+	@.build-peers/venv/bin/python -B Tests/Benchmarks/packet_attack.py .build/release/busbar $(ATTACK)
 # The protocol itself, by Spin. VIEWS=3 takes hours and much memory.
 model:
 	@Toolchain/setup.sh peers

@@ -131,7 +131,7 @@ let package = Package(
       swiftSettings: hostOnly),
     .executableTarget(
       name: "busbar-sim",
-      dependencies: ["CLinux", "LinuxPlatform", "MutantConsensus", "MutantSimulator", "Simulator"],
+      dependencies: ["CLinux", "LinuxPlatform", "MutantConsensus", "MutantSimulator", "Packets", "Simulator"],
       swiftSettings: strict),
     tests("WireTests", ["Units", "Wire"]),
     tests("BigIntegerTests", ["BigInteger", "Wire"]),

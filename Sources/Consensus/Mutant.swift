@@ -37,6 +37,8 @@ public enum Mutant: UInt8, CaseIterable, Sendable {
   case oldInstancesRefused, oldInstancesNotDriven, decisionsNotPersisted, decisionsNotServed, votesBeforeConfirmed
   case signedInstancesSkipped, otherRecordNeverTaken, staleRecordsKept, headerNotPersisted
   case accusedForgotten, accusationsUnproven
+  // Of budgets; groups under attack show them.
+  case ingressUnbounded, repetitionsUnbounded
 }
 
 #if BUSBAR_MUTANTS
@@ -45,6 +47,8 @@ public enum Mutant: UInt8, CaseIterable, Sendable {
     nonisolated(unsafe) public static var planted = Mutant.none
 
     public var isOfGroups: Bool { rawValue >= Mutant.fromUnchecked.rawValue }
+    /// Shown by groups under attack.
+    public var isOfSieges: Bool { rawValue >= Mutant.ingressUnbounded.rawValue }
 
     /// Who leads the first views, where an enumeration chooses that; then leadership rotates as always.
     nonisolated(unsafe) public static var leaders: [UInt16] = []

@@ -94,12 +94,12 @@ extension AggregatorNode {
 
   /// A contradiction that another member showed. Cost: at most two signature checks, none for who is known.
   mutating func receiveProof(
-    _ bytes: Span<UInt8>, via host: inout some NodeHost & ~Copyable
+    _ bytes: Span<UInt8>, from peer: Int, via host: inout some NodeHost & ~Copyable
   ) throws(PlatformError) {
     var reader = WireReader(bytes)
     guard let proof = try? Contradiction(decoding: &reader) else { return link.sealer.count(.malformedBody) }
     guard !isProven(proof.party) else { return }
-    guard proof.holds(in: genesis) else { return link.sealer.count(.badSignature) }
+    guard proof.holds(in: genesis) else { return link.sealer.countBadSignature(of: peer) }
     keep(proof)
     try journalProofs(via: &host)
   }

@@ -36,6 +36,15 @@ extension AggregatorNode {
     // The burst bounds this loop: the buckets fill with time, which stands still here.
     while let owed = link.transfers.next(bytes: recordDatagramBytes, at: now) {
       guard let slot = existingSlot(owed.owner, owed.period), slot.held.contains(owed.meter) else { continue }
+      guard let peer = link.peer(.aggregator(owed.member)) else { continue }
+      let isFirst = served.isFirstRecord(
+        owed.owner, owed.period, of: genesis.meterCount(of: owed.owner), to: owed.member)
+      guard
+        link.sealer.maySend(recordDatagramBytes, isFirst: isFirst, to: peer) || mutated(.repetitionsUnbounded)
+      else {
+        link.sealer.count(.overBudget)
+        continue
+      }
       // The record's memory belongs to the slot, which outlives this call.
       let record = unsafe Span(_unsafeElements: slot.record(owed.meter))
       link.sendRecord(record, owed.owner, owed.period, owed.meter, to: owed.member, via: &host)

@@ -22,10 +22,13 @@ public struct AggregatorNode: ~Copyable {
   private let recordPool: RecordPool
   var manifest = Manifest()
   private var proofManifest = ProofManifest()
-  var assembly: Assembly
+  /// Certificates, by the member they come from: a liar's pieces do not disturb another's.
+  var assemblies: [AssemblyCell] = []
   var tableAssembly = Assembly(capacity: 8 * GroupLimits.maximumMetersPerSet)
-  var productAssembly: Assembly
-  /// One for each member's view changes and new views: a liar's pieces do not disturb another's.
+  /// Who was asked for a coverage table last; nobody else's is looked at.
+  var tableHolder = -1
+  var served: ServedObjects
+  /// Each member's view changes and new views, likewise.
   var viewAssemblies: [AssemblyCell] = []
   let memberKeys: MemberKeys
   var ticks: UInt64 = 0
@@ -94,9 +97,10 @@ public struct AggregatorNode: ~Copyable {
         signer: ReplicaIndex(0)), signers: 0, signatures: [])
     let ballots = BallotPool(instances: Int(genesis.members) * Int(Self.periodsKept))
     memberKeys = MemberKeys(genesis.aggregators.map { $0.verificationKey })
-    assembly = Assembly(capacity: Certificate.maximumBytes(context.quorum))
-    productAssembly = Assembly(capacity: key.ciphertextBytes)
+    served = ServedObjects(
+      members: Int(genesis.members), periodsKept: Int(Self.periodsKept), peers: link.sealer.peers.count)
     for member in 0..<genesis.members {
+      assemblies.append(AssemblyCell(capacity: Certificate.maximumBytes(context.quorum)))
       viewAssemblies.append(AssemblyCell(capacity: Self.maximumViewBytes(genesis)))
       let owner = ReplicaIndex(member)
       sets.append(
@@ -895,6 +899,7 @@ public struct AggregatorNode: ~Copyable {
     _ slot: InstanceSlot, to peer: Int, via host: inout some NodeHost & ~Copyable
   ) {
     let certificate = slot.certificate
+    guard maySend(.certificate, slot, bytes: certificate.count, to: peer) else { return }
     link.sendChunks(
       .certificate, slot.instance.owner, slot.instance.period, certificate.span, to: peer, via: &host)
   }
@@ -1147,6 +1152,7 @@ public struct AggregatorNode: ~Copyable {
         return
       }
       let product = slot.product
+      guard maySend(.product, slot, bytes: product.count, to: peer) else { return }
       link.sendChunks(.product, want.owner, period, product.span, to: peer, via: &host)
     case .records:
       // The bookkeeper could decrypt a single record: members only. (DESIGN §2.2)
@@ -1154,13 +1160,27 @@ public struct AggregatorNode: ~Copyable {
       owe(want, slot, to: member, via: &host)
     case .coverageTable:
       guard sender.aggregatorIndex != nil, period == set.headPeriod else { return }
+      guard maySend(.coverageTable, slot, bytes: 8 * Int(set.coverage.meterCount), to: peer) else { return }
       answer.replace { out in set.coverage.encode(into: &out) }
       link.sendChunks(.coverageTable, want.owner, period, answer, to: peer, via: &host)
     case .contradiction:
       guard sender.aggregatorIndex != nil else { return link.sealer.count(.notAllowed) }
+      guard maySend(.contradiction, slot, bytes: Accused.maximumNew * Contradiction.maximumBytes, to: peer) else {
+        return
+      }
       sendProofs(of: slot, to: peer, via: &host)
     case .proof, .viewChange, .newView: return
     }
+  }
+
+  /// Whether a peer may have this of what it asks for: it is owed it once, and later on its credit.
+  private mutating func maySend(_ object: ObjectKind, _ slot: InstanceSlot, bytes: Int, to peer: Int) -> Bool {
+    let party = NodeIdentifier(link.sealer.peers[peer].identifier)
+    let isFirst = served.isFirst(object, slot.instance.owner, slot.instance.period, to: party)
+    if link.sealer.maySend(Chunk.datagramBytes(ofBytes: bytes), isFirst: isFirst, to: peer) { return true }
+    if mutated(.repetitionsUnbounded) { return true }
+    link.sealer.count(.overBudget)
+    return false
   }
 
   /// The meter's newest certificate and its place in it; nobody else's.
@@ -1173,6 +1193,13 @@ public struct AggregatorNode: ~Copyable {
     let inclusions = sets[Int(want.owner.rawValue)].inclusions
     guard let newest = inclusions.newest(want.meter) else { return }
     let certificate = newest.certificate
+    let bytes =
+      Chunk.datagramBytes(ofBytes: certificate.count) + PacketHeader.encodedBytes + InclusionStore.proofBytes
+      + SealingKey.tagBytes
+    guard
+      link.sealer.maySend(bytes, isFirst: served.isFirstProof(newest.period, to: peer), to: peer)
+        || mutated(.repetitionsUnbounded)
+    else { return link.sealer.count(.overBudget) }
     link.sendChunks(.certificate, want.owner, newest.period, certificate.span, to: peer, via: &host)
     Self.write(inclusions, want.meter, with: &proofManifest, into: &answer)
     link.send(.proof, answer, to: peer, via: &host)
@@ -1196,13 +1223,23 @@ public struct AggregatorNode: ~Copyable {
     switch chunk.object {
     case .certificate:
       // Members repeat themselves; q signatures are checked once.
-      guard !isSettled(chunk.owner, chunk.period), assembly.add(chunk, piece) else { return }
-      guard let certificate = try? Certificate(checking: assembly.span, against: genesis) else {
-        return link.sealer.count(.malformedBody)
+      guard !isSettled(chunk.owner, chunk.period) else { return }
+      let cell = assemblies[Int(member.rawValue)]
+      guard cell.assembly.accepts(chunk, byteCount: piece.count) else { return link.sealer.count(.malformedBody) }
+      guard cell.assembly.add(chunk, piece) else { return }
+      let certificate: Certificate
+      do throws(VerificationError) {
+        certificate = try Certificate(checking: cell.assembly.span, against: genesis)
+      } catch {
+        if case .malformed = error { return link.sealer.count(.malformedBody) }
+        // Up to q signatures were looked at.
+        return link.sealer.countBadSignature(of: peer)
       }
       try adopt(certificate, from: peer, via: &host)
     case .coverageTable:
       let set = sets[Int(chunk.owner.rawValue)]
+      guard peer == tableHolder else { return link.sealer.count(.notAllowed) }
+      guard tableAssembly.accepts(chunk, byteCount: piece.count) else { return link.sealer.count(.malformedBody) }
       guard tableAssembly.add(chunk, piece), let pending = set.pending, pending.period == tableAssembly.period else {
         return
       }
@@ -1222,12 +1259,16 @@ public struct AggregatorNode: ~Copyable {
       try host.sync()
       set.pending = nil
     case .viewChange, .newView:
-      if viewAssemblies[Int(member.rawValue)].assembly.add(chunk, piece) {
+      let cell = viewAssemblies[Int(member.rawValue)]
+      guard cell.assembly.accepts(chunk, byteCount: piece.count) else { return link.sealer.count(.malformedBody) }
+      if cell.assembly.add(chunk, piece) {
         try receiveView(chunk.object, member, peer, at: now, via: &host)
       }
     case .contradiction:
-      guard chunk.total == 1, Int(chunk.objectLength) == piece.count else { return link.sealer.count(.malformedBody) }
-      try receiveProof(piece, via: &host)
+      guard chunk.total == 1, UInt64(chunk.objectLength) == UInt64(piece.count) else {
+        return link.sealer.count(.malformedBody)
+      }
+      try receiveProof(piece, from: peer, via: &host)
     case .product, .records, .proof: link.sealer.count(.notAllowed)
     }
   }
@@ -1250,6 +1291,7 @@ public struct AggregatorNode: ~Copyable {
       guard header.period > set.headPeriod else { return }
       set.pending = certificate
       if mutated(.neverCatchesUp) { return }
+      tableHolder = peer
       link.want(
         Want(
           object: .coverageTable, owner: header.owner, meter: MeterIndex(0), period: header.period,

@@ -27,8 +27,9 @@ public struct BookkeeperNode: ~Copyable {
   let signer: SigningKey
   var link: PacketLink
   var entries: [BookEntry] = []
-  var assembly: Assembly
-  var productAssembly: Assembly
+  /// Certificates and products, by the member they come from: a liar's pieces do not disturb another's.
+  var assemblies: [AssemblyCell] = []
+  var productAssemblies: [AssemblyCell] = []
   var ticks: UInt64 = 0
   /// A claim of a later run is followed once in a run.
   private var hasRestarted = false
@@ -39,8 +40,10 @@ public struct BookkeeperNode: ~Copyable {
   public init(
     genesis: Genesis, key: consuming PrivateKey, signer: consuming SigningKey, sealer: consuming Sealer
   ) {
-    assembly = Assembly(capacity: Certificate.maximumBytes(genesis.context.quorum))
-    productAssembly = Assembly(capacity: key.publicKey.ciphertextBytes)
+    for _ in 0..<genesis.members {
+      assemblies.append(AssemblyCell(capacity: Certificate.maximumBytes(genesis.context.quorum)))
+      productAssemblies.append(AssemblyCell(capacity: key.publicKey.ciphertextBytes))
+    }
     self.genesis = genesis
     self.key = key
     self.signer = signer
@@ -117,7 +120,8 @@ public struct BookkeeperNode: ~Copyable {
     guard let (type, peer) = try link.open(datagram, from: endpoint, via: &host) else { return }
     // The link keeps the body until it opens the next packet, which is after this call.
     let input = unsafe Span(_unsafeElements: link.openedBody)
-    guard type == .chunk, link.sealer.peers[peer].identifier < UInt32(GroupLimits.maximumAggregators) else {
+    let sender = NodeIdentifier(link.sealer.peers[peer].identifier)
+    guard type == .chunk, let member = sender.aggregatorIndex else {
       // A bookkeeper must never see a single record. (DESIGN §2.2)
       return link.sealer.count(.notAllowed)
     }
@@ -127,24 +131,33 @@ public struct BookkeeperNode: ~Copyable {
     else { return link.sealer.count(.malformedBody) }
     switch chunk.object {
     case .certificate:
-      guard place(chunk.owner, chunk.period) == nil, assembly.add(chunk, piece) else { return }
-      guard let certificate = try? Certificate(checking: assembly.span, against: genesis) else {
-        return link.sealer.count(.malformedBody)
+      guard place(chunk.owner, chunk.period) == nil else { return }
+      let cell = assemblies[Int(member.rawValue)]
+      guard cell.assembly.accepts(chunk, byteCount: piece.count) else { return link.sealer.count(.malformedBody) }
+      guard cell.assembly.add(chunk, piece) else { return }
+      let certificate: Certificate
+      do throws(VerificationError) {
+        certificate = try Certificate(checking: cell.assembly.span, against: genesis)
+      } catch {
+        if case .malformed = error { return link.sealer.count(.malformedBody) }
+        return link.sealer.countBadSignature(of: peer)
       }
       guard place(certificate.owner, certificate.period) == nil else { return }
       var entry = BookEntry(owner: certificate.owner, period: certificate.period)
       entry.certificate = certificate
-      entry.certificateBytes = Array(copying: assembly.span)
+      entry.certificateBytes = Array(copying: cell.assembly.span)
       keep(entry)
       if certificate.header == nil { try publish(entries.count - 1, via: &host) }
     case .product:
-      guard productAssembly.add(chunk, piece), let index = place(chunk.owner, chunk.period),
+      let cell = productAssemblies[Int(member.rawValue)]
+      guard cell.assembly.accepts(chunk, byteCount: piece.count) else { return link.sealer.count(.malformedBody) }
+      guard cell.assembly.add(chunk, piece), let index = place(chunk.owner, chunk.period),
         entries[index].product.isEmpty, let header = entries[index].certificate?.header
       else { return }
-      guard RecordStatement.ciphertextHash(productAssembly.span) == header.productHash else {
+      guard RecordStatement.ciphertextHash(cell.assembly.span) == header.productHash else {
         return link.sealer.count(.malformedBody)
       }
-      entries[index].product = Array(copying: productAssembly.span)
+      entries[index].product = Array(copying: cell.assembly.span)
       let certificate = entries[index].certificateBytes
       let product = entries[index].product
       // Durable before it is decrypted: a crash in between loses nothing.

@@ -67,7 +67,10 @@ public struct MemoryPlan: Sendable {
     plan.add(
       "inclusion proofs", InclusionStore.memoryBytes(meters) + members * certificate * kept,
       start: InclusionStore.memoryBytes(meters), quiet: InclusionStore.quietMemoryBytes(meters))
-    plan.add("certificate and product being received", certificate + ciphertextBytes, quiet: 0)
+    plan.add("certificates being received", members * certificate, quiet: 0)
+    plan.add(
+      "what was sent to whom",
+      ServedObjects.memoryBytes(members: members, periodsKept: kept, peers: members + meters))
     plan.add(
       "journal entry and answer being made",
       Certificate.maximumBytes(quorum) + Instance.maximumEntryBytes(quorum)
@@ -92,7 +95,7 @@ public struct MemoryPlan: Sendable {
     plan.add(
       "certificates and products of \(BookkeeperNode.periodsKept) periods",
       Int(BookkeeperNode.periodsKept) * Int(genesis.members) * (2 * certificate + ciphertextBytes + 512))
-    plan.add("certificate and product being received", certificate + ciphertextBytes)
+    plan.add("certificates and products being received", Int(genesis.members) * (certificate + ciphertextBytes))
     // The primes' powers, their inverses and what a decryption works in; see paillier.md §3.
     plan.add("Paillier key and its workspaces", 64 * ciphertextBytes)
     plan.add("genesis", genesisBytes(genesis))

@@ -30,6 +30,8 @@ struct OutstandingRecord {
   /// Bit i: aggregator i promised that it holds the record.
   var receiptedBy: UInt64 = 0
   var isReceipted: Bool { receiptedBy != 0 }
+  /// How often it was sent, up to ``MeterNode/eagerSends``.
+  var sends: UInt8 = 0
 }
 
 /// Turns a meter's registers into records and follows each until its set has certified it.
@@ -39,6 +41,9 @@ public struct MeterNode: ~Copyable {
   /// Records that may wait for their certificate at once; beyond it the oldest, which no longer can be certified by
   /// its own period, is dropped. Its energy is in every later record.
   public static let maximumOutstanding = 8
+  /// So often a record is sent in quick succession while its primary has not promised: it waits for this record, and what was
+  /// lost on the way would else hold its set up for a second.
+  static let eagerSends: UInt8 = 6
 
   let genesis: Genesis
   let encryptor: Encryptor
@@ -49,6 +54,8 @@ public struct MeterNode: ~Copyable {
   var link: PacketLink
   var outstanding: [OutstandingRecord] = []
   var assembly: Assembly
+  /// Who was asked for a certificate last; nobody else's pieces are looked at.
+  var asked = -1
   /// The newest certificate of this set that verified.
   var certificate: Certificate?
   var ticks: UInt64 = 0
@@ -248,7 +255,7 @@ public struct MeterNode: ~Copyable {
     if !isConfirmed, now.clock == .synchronised { try confirm(now, via: &host) }
     guard let newest = outstanding.last else { return }
     // Also behind one promise: the primary may be the one that did not hear.
-    if ticks % (newest.isReceipted ? 10 : 3) == 0 { sendNewest(via: &host) }
+    if ticks % (isEager(newest) ? 3 : 10) == 0 { sendNewest(via: &host) }
     // Without a receipt too, though seldom: a record is refused when more is certified than this meter knows of.
     if ticks % (newest.isReceipted ? 5 : 15) == 0 { askForProof(newest.through, via: &host) }
   }
@@ -265,9 +272,16 @@ public struct MeterNode: ~Copyable {
     isConfirmed = link.sealer.acknowledgedCount(below: members) > Int(genesis.context.quorum.faults)
   }
 
+  private func isEager(_ record: OutstandingRecord) -> Bool {
+    let primary = genesis.context.primary(owner: owner, period: record.through, view: View(0))
+    return !record.isReceipted
+      || record.receiptedBy >> UInt64(primary.rawValue) & 1 == 0 && record.sends < Self.eagerSends
+  }
+
   /// To the set's primary and the next one from the start, unless they promised already. (DESIGN §3)
   private mutating func sendNewest(via host: inout some NodeHost & ~Copyable) {
     guard let newest = outstanding.last else { return }
+    if newest.sends < Self.eagerSends { outstanding[outstanding.count - 1].sends += 1 }
     for ahead in UInt32(0)..<2 {
       let target = genesis.context.primary(owner: owner, period: newest.through, view: View(ahead))
       guard newest.receiptedBy >> UInt64(target.rawValue) & 1 == 0, let peer = link.peer(.aggregator(target)) else {
@@ -283,6 +297,7 @@ public struct MeterNode: ~Copyable {
     let turn = UInt32(truncatingIfNeeded: ticks / 5) % UInt32(genesis.members)
     let target = genesis.context.primary(owner: owner, period: period, view: View(turn))
     guard let peer = link.peer(.aggregator(target)) else { return }
+    asked = peer
     link.want(
       Want(object: .proof, owner: owner, meter: index, period: Period(0), missing: FixedBytes()), from: peer,
       via: &host)
@@ -291,7 +306,7 @@ public struct MeterNode: ~Copyable {
   public mutating func receive(
     _ datagram: Span<UInt8>, from endpoint: Endpoint, via host: inout some NodeHost & ~Copyable
   ) throws(PlatformError) {
-    guard let (type, _) = try link.open(datagram, from: endpoint, via: &host) else { return }
+    guard let (type, peer) = try link.open(datagram, from: endpoint, via: &host) else { return }
     // The link keeps the body until it opens the next packet, which is after this call.
     let input = unsafe Span(_unsafeElements: link.openedBody)
     var reader = WireReader(input)
@@ -311,9 +326,14 @@ public struct MeterNode: ~Copyable {
         let piece = try? reader.readBytes(reader.remaining)
       else { return link.sealer.count(.malformedBody) }
       // One that was checked is not checked again: it comes with every proof.
-      guard certificate?.period != chunk.period, assembly.add(chunk, piece) else { return }
-      guard let checked = try? Certificate(checking: assembly.span, against: genesis) else {
-        return link.sealer.count(.malformedBody)
+      guard certificate?.period != chunk.period else { return }
+      guard peer == asked else { return link.sealer.count(.notAllowed) }
+      guard assembly.accepts(chunk, byteCount: piece.count) else { return link.sealer.count(.malformedBody) }
+      guard assembly.add(chunk, piece) else { return }
+      let checked: Certificate
+      do throws(VerificationError) { checked = try Certificate(checking: assembly.span, against: genesis) } catch {
+        if case .malformed = error { return link.sealer.count(.malformedBody) }
+        return link.sealer.countBadSignature(of: peer)
       }
       certificate = checked
       if mutated(.anyCertificateSettles), let newest = outstanding.last { settle(newest.recordHash) }

@@ -61,6 +61,11 @@ struct PacketLink: ~Copyable {
     host.send(datagram.span, to: endpoint)
     sentPackets += 1
     sentBytes += UInt64(datagram.count)
+    if let other = sealer.otherEndpoint(of: peer), other != endpoint {
+      host.send(datagram.span, to: other)
+      sentPackets += 1
+      sentBytes += UInt64(datagram.count)
+    }
     guard hasTransfers else { return }
     let member = NodeIdentifier(sealer.peers[peer].identifier).aggregatorIndex
     if let member { transfers.left(member, sequence: sequence, at: time) }
@@ -143,8 +148,13 @@ struct PacketLink: ~Copyable {
 
   /// Tells a peer that still seals for an earlier run, or that we know no run of, about ours. The address is only
   /// claimed, so it gets one STATUS between two greetings and is not remembered.
-  private mutating func answerStranger(via host: inout some NodeHost & ~Copyable) {
+  private mutating func answerStranger(
+    _ datagramBytes: Int, via host: inout some NodeHost & ~Copyable
+  ) {
     guard let (peer, endpoint) = sealer.takeStranger(), !isAnswered[peer] else { return }
+    // Whoever claims another's address must spend as much as he has sent there. No packet is shorter than a STATUS but those
+    // that nobody makes.
+    guard datagramBytes >= Sealer.statusDatagramBytes else { return }
     isAnswered[peer] = true
     let status = sealer.statusBody(to: peer)
     send(.status, to: peer, at: endpoint, via: &host) { out in out.write(status) }
@@ -212,7 +222,7 @@ struct PacketLink: ~Copyable {
     receivedPackets += 1
     receivedBytes += UInt64(datagram.count)
     guard let opened = Self.open(datagram, from: endpoint, by: &sealer, into: &input) else {
-      answerStranger(via: &host)
+      answerStranger(datagram.count, via: &host)
       return nil
     }
     if opened.type == .status {

@@ -127,6 +127,10 @@ public struct Chunk: Equatable, Sendable {
   }
 
   public static func pieces(ofBytes count: Int) -> Int { (count + maximumPieceBytes - 1) / maximumPieceBytes }
+  /// Bytes of the datagrams that carry an object.
+  public static func datagramBytes(ofBytes count: Int) -> Int {
+    count + pieces(ofBytes: count) * (PacketHeader.encodedBytes + encodedBytes + Sealer.tagBytes)
+  }
 }
 
 /// Puts one object together from its chunks, in memory sized at start.
@@ -145,14 +149,20 @@ public struct Assembly: ~Copyable {
     buffer = ByteBuffer(capacity: capacity, isTouched: false)
   }
 
+  /// Whether this can be a piece of an object that there is room for.
+  public borrowing func accepts(_ chunk: Chunk, byteCount: Int) -> Bool {
+    // First of all: where an Int has 32 bits it does not hold every length that a packet can claim.
+    guard chunk.objectLength > 0, UInt64(chunk.objectLength) <= UInt64(buffer.capacity) else { return false }
+    let length = Int(chunk.objectLength)
+    return Int(chunk.total) == Chunk.pieces(ofBytes: length) && chunk.index < chunk.total
+      && byteCount == min(Chunk.maximumPieceBytes, length - Int(chunk.index) * Chunk.maximumPieceBytes)
+  }
+
   /// Adds a piece; another object's piece starts over. True, once, when the object is complete.
   public mutating func add(_ chunk: Chunk, _ bytes: Span<UInt8>) -> Bool {
-    let pieces = Chunk.pieces(ofBytes: Int(chunk.objectLength))
-    guard chunk.objectLength > 0, Int(chunk.objectLength) <= buffer.capacity, Int(chunk.total) == pieces,
-      chunk.index < chunk.total
-    else { return false }
+    guard accepts(chunk, byteCount: bytes.count) else { return false }
+    let pieces = Int(chunk.total)
     let start = Int(chunk.index) * Chunk.maximumPieceBytes
-    guard bytes.count == min(Chunk.maximumPieceBytes, Int(chunk.objectLength) - start) else { return false }
     if chunk.object != object || chunk.owner != owner || chunk.period != period || chunk.total != total
       || chunk.objectLength != length
     {

@@ -5,8 +5,9 @@ public struct IngressLimits: Sendable {
   /// Of whatever arrives, before anything is looked up. At 5 µs for a packet that is dropped, a quarter of one core.
   public var interfacePerSecond: UInt64 = 50_000
   public var interfaceBurst: UInt64 = 4096
-  /// Under known names from unknown addresses. These cost a seal each and prove nothing yet: a peer that moved needs one.
-  public var strangersPerSecond: UInt64 = 2000
+  /// Under known names from unknown addresses. These cost a seal each and prove nothing yet; but a peer that moved needs one
+  /// while others forge its name, so half of what a flood of 20,000 brings is looked at.
+  public var strangersPerSecond: UInt64 = 10_000
   public var strangerBurst: UInt64 = 256
   /// Of each peer, behind the seal, so that nobody can spend another's.
   public var peerPerSecond: UInt64 = 4000

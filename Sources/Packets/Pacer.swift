@@ -48,6 +48,8 @@ public struct Pacer: Sendable {
   private var changedAt = MonotonicTime(nanoseconds: 0)
   private var highest: UInt64 = 0
   private var received: UInt64 = 0
+  /// More packets than can leave between two reports; what says so is no report. Keeps the arithmetic within 64 bits.
+  static let longestSpan: UInt64 = 1 << 32
   /// In thousandths, of the last report that could tell.
   public private(set) var loss: UInt64 = 0
 
@@ -65,8 +67,8 @@ public struct Pacer: Sendable {
   ///   it is too long ago to tell.
   mutating func report(highest newHighest: UInt64, received newReceived: UInt64, sample: UInt64?, at now: MonotonicTime)
   {
-    if newHighest < highest || newReceived < received {
-      // A new run of either side; nothing to compare with.
+    if newHighest < highest || newReceived < received || newHighest - highest > Self.longestSpan {
+      // A new run of either side, or nonsense; nothing to compare with.
       highest = newHighest
       received = newReceived
       return
@@ -74,7 +76,8 @@ public struct Pacer: Sendable {
     let span = newHighest - highest
     // Below this a single packet would be more than a noticeable loss.
     if span >= 32 {
-      loss = 1000 - min(1000, (newReceived - received) * 1000 / span)
+      // A peer may say that more arrived than was sent.
+      loss = 1000 - min(span, newReceived - received) * 1000 / span
       highest = newHighest
       received = newReceived
     }

@@ -60,11 +60,13 @@ public struct PeerState: Sendable {
   public let identifier: UInt32
   /// Of the secret of a quiet peer; of what else is kept of any other.
   let place: Int32
-  /// The source of its last packet that passed the seal; at first the configuration's guess.
+  /// The source of its last packet that passed the seal; at first the configuration's guess, which is preferred while the
+  /// peer is heard from there.
   public internal(set) var endpoint: Endpoint?
   public let isQuiet: Bool
   /// Of a quiet peer: it said last that it knows of this very run.
   var isAcknowledged = false
+  var credit = ServingCredit()
   /// Its highest boot counter seen under the seal; 0 before the first STATUS.
   public internal(set) var bootCounter: UInt64 = 0
   /// Its boot counter before that one, as far as this node knows.
@@ -91,7 +93,10 @@ public struct PeerState: Sendable {
 /// is allocated for a packet once a peer's keys are made.
 public struct Sealer: ~Copyable {
   public static let maximumDatagramBytes = 1232
-  public static let maximumBodyBytes = maximumDatagramBytes - PacketHeader.encodedBytes - SealingKey.tagBytes
+  static let tagBytes = SealingKey.tagBytes
+  public static let maximumBodyBytes = maximumDatagramBytes - PacketHeader.encodedBytes - tagBytes
+  /// Of a STATUS.
+  public static let statusDatagramBytes = PacketHeader.encodedBytes + 16 + tagBytes
 
   /// What one quiet peer takes from the heap: its state and its secret.
   public static let quietPeerBytes = MemoryLayout<PeerState>.stride + 32
@@ -99,6 +104,7 @@ public struct Sealer: ~Copyable {
   /// allocation costs beside its bytes.
   public static let peerBytes =
     MemoryLayout<PeerState>.stride + 8 + MemoryLayout<ReplayWindow>.stride + 4 * (16 + 32 + 16) + 5 * 8 + 16
+    + MemoryLayout<Endpoint?>.stride + MemoryLayout<MonotonicTime?>.stride
 
   public let identifier: UInt32
   public private(set) var bootCounter: UInt64
@@ -127,10 +133,16 @@ public struct Sealer: ~Copyable {
   /// authenticated.
   public private(set) var stranger: (peer: Int, endpoint: Endpoint)?
 
+  /// A peer is at home if it was heard from there within this time.
+  public static let homeMilliseconds: UInt64 = 1000
+
   /// What is kept of a peer that is not quiet beside its ``PeerState``. A class because an array cannot hold noncopyable keys;
   /// made at start. The X25519 is done then, once: a forged STATUS costs a hash and a tag, not a scalar multiplication.
   private final class BusyPeer {
     let shared: SecretBytes
+    /// Where the configuration says that it is, and when it was heard from there.
+    let home: Endpoint?
+    var homeHeardAt: MonotonicTime?
     var sending: SealingKey
     var receiving: SealingKey
     var sendingStatus: SealingKey
@@ -144,7 +156,8 @@ public struct Sealer: ~Copyable {
     /// The highest number of a packet of its present run that was opened here, and how many were.
     var highestSequence: UInt64 = 0
     var receivedCount: UInt64 = 0
-    init(_ shared: consuming SecretBytes, _ context: Span<UInt8>) {
+    init(_ shared: consuming SecretBytes, home: Endpoint?, _ context: Span<UInt8>) {
+      self.home = home
       sending = SealingKey(deriveKey(from: shared, context: context))
       receiving = SealingKey(deriveKey(from: shared, context: context))
       sendingStatus = SealingKey(deriveKey(from: shared, context: context))
@@ -204,7 +217,8 @@ public struct Sealer: ~Copyable {
         quietPlace += 1
       } else {
         self.peers.append(PeerState(peers[index], place: Int32(busyPeers.count)))
-        busyPeers.append(BusyPeer(sharedSecret(with: peers[index].agreementKey), anything.span))
+        busyPeers.append(
+          BusyPeer(sharedSecret(with: peers[index].agreementKey), home: peers[index].endpoint, anything.span))
         makeKeys(index)
       }
     }
@@ -365,14 +379,42 @@ public struct Sealer: ~Copyable {
     guard mayTry(peer, endpoint) else { return drop(.strangersOverBudget) }
     guard unseal(peer, sealed, nonce, clear, &output) else { return drop(.badSeal) }
     noteSeen(peer, header.packetSequence)
-    peers[peer].endpoint = endpoint
+    learn(endpoint, of: peer)
     noteOpened(peer, header.packetSequence)
     guard isWithinBudget(peer, header.type) else {
       // What was opened is not handed out.
       output.removeAll()
       return drop(.overBudget)
     }
+    peers[peer].credit.earn(datagram.count)
     return (header.type, peer)
+  }
+
+  /// Notes where a peer's packet came from.
+  ///
+  /// Somebody on the way who copies packets, and whose copies overtake them, opens no seal but has this node take his
+  /// address for the peer's. If both sides fell for it, neither would hear of the other again. So a peer that is heard
+  /// from where the configuration has it does not move, and comes back as soon as it is heard from there.
+  private mutating func learn(_ endpoint: Endpoint, of peer: Int) {
+    guard let cell = busy(peer), let home = cell.home else {
+      // A meter: it is answered, where it asked from.
+      peers[peer].endpoint = endpoint
+      return
+    }
+    if endpoint == home {
+      cell.homeHeardAt = time
+    } else if let time, let heardAt = cell.homeHeardAt, time.milliseconds(since: heardAt) < Self.homeMilliseconds {
+      return
+    }
+    peers[peer].endpoint = endpoint
+  }
+
+  /// Where else to send what this peer should get: its configured place, while it says nothing from elsewhere.
+  public func otherEndpoint(of peer: Int) -> Endpoint? {
+    guard let time, let home = busy(peer)?.home, peers[peer].endpoint != home,
+      time.milliseconds(since: peers[peer].heardAt) >= Self.homeMilliseconds
+    else { return nil }
+    return home
   }
 
   private mutating func noteOpened(_ peer: Int, _ number: UInt64) {
@@ -388,6 +430,7 @@ public struct Sealer: ~Copyable {
   /// that a flood of forgeries costs what we grant it, and cannot spend what the peer itself may send.
   private mutating func mayTry(_ peer: Int, _ endpoint: Endpoint) -> Bool {
     guard let time, peers[peer].endpoint != endpoint else { return true }
+    if let home = busy(peer)?.home, home == endpoint { return true }
     return strangers.take(1, at: time)
   }
 
@@ -404,6 +447,15 @@ public struct Sealer: ~Copyable {
     count(.badSignature)
     guard let time, !peers[peer].budget.takeBadSignature(limits, at: time) else { return }
     peers[peer].budget.silencedUntil = time.adding(milliseconds: limits.penaltyMilliseconds)
+  }
+
+  /// Whether a peer may be sent something of so many bytes that it asked for: the first time always, later on its credit.
+  public mutating func maySend(_ bytes: Int, isFirst: Bool, to peer: Int) -> Bool {
+    if isFirst {
+      peers[peer].credit.owe(bytes)
+      return true
+    }
+    return peers[peer].credit.take(bytes)
   }
 
   public func isSilenced(_ peer: Int) -> Bool {
@@ -444,7 +496,7 @@ public struct Sealer: ~Copyable {
       makeKeys(peer)
     }
     peers[peer].window.insert(header.packetSequence)
-    peers[peer].endpoint = endpoint
+    learn(endpoint, of: peer)
     noteOpened(peer, header.packetSequence)
     guard isWithinBudget(peer, .status) else {
       output.removeAll()

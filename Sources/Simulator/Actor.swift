@@ -10,25 +10,27 @@ import Wire
 
 /// A liar with an aggregator's keys: it says whatever they allow. It hears what is sent to it and mixes it anew.
 final class Actor {
-  private struct Heard {
+  struct Heard {
     let type: PacketType
     let body: [UInt8]
     let peer: Int
   }
   static let memory = 48
 
-  private let world: GroupWorld
-  private let party: Party
-  private var sealer: Sealer
+  let world: GroupWorld
+  let party: Party
+  var sealer: Sealer
   private let signer: SigningKey
-  private var heard: [Heard] = []
+  private(set) var heard: [Heard] = []
   /// Record bodies by (owner, period, meter).
-  private var records: [InstanceName: [Int: [UInt8]]] = [:]
+  private(set) var records: [InstanceName: [Int: [UInt8]]] = [:]
   /// The last decided header digest it knows of each set.
   private var heads: [Int: Digest] = [:]
   private var ticks = 0
   /// Signs whatever anybody signs, at once and for all, and does nothing else.
   var isEcho = false
+  /// In a siege: the instances it proposed in.
+  var proposed: Set<InstanceName> = []
 
   init(_ world: GroupWorld, _ party: Party) {
     self.world = world
@@ -37,17 +39,22 @@ final class Actor {
     signer = party.secrets.signer()
   }
 
-  private var me: ReplicaIndex { party.name.aggregatorIndex! }
+  var me: ReplicaIndex { party.name.aggregatorIndex! }
 
-  private func send(_ type: PacketType, _ body: [UInt8], to peer: Int) {
+  func send(_ type: PacketType, _ body: [UInt8], to peer: Int) {
     guard let endpoint = sealer.peers[peer].endpoint, body.count <= Sealer.maximumBodyBytes else { return }
     let datagram = [UInt8](capacity: Sealer.maximumDatagramBytes) { out in
       _ = sealer.seal(type, body.span, to: peer, into: &out)
     }
-    if !datagram.isEmpty { world.transmit(datagram.span, from: party, to: endpoint) }
+    guard !datagram.isEmpty else { return }
+    if world.siege != nil, let place = world.places[sealer.peers[peer].identifier]?.first {
+      // Nothing that attackers send is lost, and it draws no dice of the network's.
+      return world.inject(datagram, from: party.endpoint, to: place)
+    }
+    world.transmit(datagram.span, from: party, to: endpoint)
   }
 
-  private func isAggregator(_ peer: Int) -> Bool { sealer.peers[peer].identifier < 64 }
+  func isAggregator(_ peer: Int) -> Bool { sealer.peers[peer].identifier < 64 }
 
   /// To some of the aggregators.
   private func spread(_ type: PacketType, _ body: [UInt8], everybody: Bool = false) {
@@ -78,7 +85,10 @@ final class Actor {
       }
       return
     }
+    world.siege?.noteServed(
+      opened.type, bytes, from: sealer.peers[opened.peer].identifier, to: me, datagramBytes: datagram.count)
     note(opened.type, bytes, opened.peer)
+    if world.siege != nil, opened.type == .want { serve(bytes, to: opened.peer) }
     if isEcho { return echo(opened.type, bytes) }
     if heard.count >= Self.memory { heard.remove(at: world.liarDice.below(heard.count)) }
     heard.append(Heard(type: opened.type, body: bytes, peer: opened.peer))
@@ -135,12 +145,13 @@ final class Actor {
         digest: digest, signer: signer), signature: signature)
   }
 
-  private func body(
-    _ kind: StatementKind, owner: ReplicaIndex, period: Period, view: View, digest: Digest, header: Header? = nil
+  func body(
+    _ kind: StatementKind, owner: ReplicaIndex, period: Period, view: View, digest: Digest, header: Header? = nil,
+    isSigned: Bool = true
   ) -> [UInt8] {
     let statement = Statement(
       kind: kind, in: world.genesis.context, owner: owner, period: period, view: view, digest: digest, signer: me)
-    let signature = signer.sign(statement)
+    let signature = isSigned ? signer.sign(statement) : Signature()
     return [UInt8](capacity: 112 + Header.encodedBytes) { out in
       out.write(kind.rawValue)
       out.writeZeros(1)
@@ -160,6 +171,7 @@ final class Actor {
         send(.status, Array(copying: sealer.greetingBody().span), to: peer)
       }
     }
+    guard world.siege == nil else { return }
     guard world.liarDice.hits(world.isHealed ? world.swarm.action / 4 : world.swarm.action) else { return }
     switch world.liarDice.below(5) {
     case 0: lead()
@@ -249,7 +261,9 @@ final class Actor {
   }
 
   /// A header by the rules over some of the records it holds, if it knows the chain: it takes that from the books.
-  private func header(_ set: ReplicaIndex, _ period: Period, _ held: [Int: [UInt8]], most: Int) -> Header? {
+  func header(
+    _ set: ReplicaIndex, _ period: Period, _ held: [Int: [UInt8]], most: Int, isComplete: Bool = false
+  ) -> Header? {
     var coverage = world.genesis.coverage(of: set)
     var previous = world.genesis.networkIdentifier
     var accused = Accused()
@@ -265,7 +279,8 @@ final class Actor {
     var manifest = Manifest()
     var product = CiphertextProduct(world.key)
     for meter in 0..<world.metersPerSet {
-      guard let bytes = held[meter], manifest.count < most, most == 1 || world.liarDice.below(4) > 0 else { continue }
+      guard let bytes = held[meter], manifest.count < most, most == 1 || isComplete || world.liarDice.below(4) > 0
+      else { continue }
       var reader = WireReader(bytes.span)
       guard let record = try? Record(decoding: &reader), let ciphertext = try? reader.readBytes(reader.remaining),
         let hash = try? world.genesis.check(

@@ -161,6 +161,9 @@ extension GroupWorld {
     }
     let name = InstanceName(owner: Int(certificate.owner.rawValue), period: certificate.period.rawValue)
     let digest = Array(copying: certificate.quorum.statement.digest.span)
+    if let siege, let member = party.name.aggregatorIndex {
+      siege.noteDecided(name, at: Int(member.rawValue), honest: honestMembers, milliseconds: wallMilliseconds)
+    }
     if let earlier = books.digests[name] {
       if earlier != digest { fail(.disagreement, "set \(name.owner) period \(name.period), at \(party.name)") }
       return

@@ -84,7 +84,8 @@ final class Party {
   let place: Int
   let name: NodeIdentifier
   let secrets: PartySecrets
-  let endpoint: Endpoint
+  /// Where its datagrams come from.
+  var endpoint: Endpoint
   /// 0 or 1 for the copies of a twin, else -1.
   let copy: Int
   var isHonest = true
@@ -108,6 +109,8 @@ final class Party {
   var clockOffset: Int64 = 0
   var clockState = ClockState.synchronised
   var inbox: [Flight] = []
+  /// Work that waits for its processor, in a siege.
+  var busyMicroseconds = 0
   var starts: UInt64 = 0
   /// Appended and not yet synced votes, then what the disk holds for good: by (kind, owner, period, view).
   var pendingVotes: [Vote] = []

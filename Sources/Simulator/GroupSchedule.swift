@@ -36,6 +36,8 @@ public struct GroupSchedule: Sendable {
   /// Faults left out, by number.
   public var withoutFaults: Set<Int> = []
   public var scenario: GroupScenario?
+  /// It is attacked instead, for some periods.
+  public var siege: Siege?
 
   public init(seed: UInt64, members: Int, metersPerSet: Int = 3, profile: Profile) {
     self.seed = seed
@@ -49,6 +51,7 @@ public struct GroupSchedule: Sendable {
     var result = [
       "--seed", "\(seed)", "--members", "\(members)", "--meters", "\(metersPerSet)", "--profile", profile.rawValue,
     ]
+    if let siege { result += ["--attack", siege.attack.rawValue, "--periods", "\(siege.periods)"] }
     if let scenario { result += ["--scenario", scenario.rawValue] }
     if faultLimit != .max { result += ["--fault-limit", "\(faultLimit)"] }
     if !withoutFaults.isEmpty {
@@ -76,6 +79,8 @@ public struct GroupOutcome: Sendable {
   public var healedTenths = 0
   /// Of the meters that are ignored: the longest from a period's end to the end of the one it was certified in, in periods.
   public var longestWait: UInt64 = 0
+  /// Under attack.
+  public var siege = SiegeOutcome()
 }
 
 /// The parameters of one schedule, drawn from its seed. (swarm testing: each seed leaves out most kinds of faults)
@@ -90,6 +95,8 @@ struct GroupSwarm {
     /// Votes for whatever anybody votes for, and against it too.
     case echo
     case silent
+    /// Attacks with its keys; in a siege.
+    case besieger
   }
 
   var liars: [(member: Int, kind: Liar)] = []
@@ -137,8 +144,17 @@ struct GroupSwarm {
       chaosTicks = GroupWorld.ticksPerPeriod * 5
       return
     }
-    let isGuided = schedule.profile == .guided
     firstPeriod = 1001 + UInt64(random.below(7))
+    if let siege = schedule.siege {
+      var left = Array(0..<schedule.members)
+      for _ in 0..<faults { liars.append((left.remove(at: random.below(left.count)), .besieger)) }
+      // Half of the groups are on a radio that loses a little.
+      if maybe(2, &random) { loss = random.below(20) }
+      maximumDelay = 1 + random.below(3)
+      chaosTicks = Siege.ticksPerPeriod * (siege.periods + 1)
+      return
+    }
+    let isGuided = schedule.profile == .guided
     var liarCount = maybe(3, &random) ? random.below(faults + 1) : faults
     if schedule.profile == .liveness, maybe(2, &random) { liarCount = 0 }
     var left = Array(0..<schedule.members)

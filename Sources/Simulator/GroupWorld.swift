@@ -41,6 +41,8 @@ public final class GroupWorld {
 
   let members: Int
   let metersPerSet: Int
+  let periodSeconds: UInt64
+  let ticksPerPeriod: Int
   let faults: Int
   let quorum: Int
   let key: PublicKey
@@ -70,13 +72,21 @@ public final class GroupWorld {
   var blocked: [UInt64] = []
   private var buffer = ByteBuffer(capacity: Sealer.maximumDatagramBytes)
   var books: GroupBooks
+  /// Nil unless the group is attacked.
+  private(set) var siege: SiegeBooks?
   /// Called with each thing that happens, for people to read.
   public var trace: ((String) -> Void)?
 
-  public init(members: Int, metersPerSet: Int) {
+  public convenience init(members: Int, metersPerSet: Int) {
+    self.init(members: members, metersPerSet: metersPerSet, periodSeconds: Self.periodSeconds)
+  }
+
+  init(members: Int, metersPerSet: Int, periodSeconds: UInt64) {
     precondition(members * (1 + metersPerSet) + 4 <= 64, "one bit for each party")
     self.members = members
     self.metersPerSet = metersPerSet
+    self.periodSeconds = periodSeconds
+    ticksPerPeriod = Int(periodSeconds * 1000 / Self.tickMilliseconds)
     faults = (members - 1) / 3
     quorum = (members + faults + 2) / 2
     let privateKey = Self.privateKey()
@@ -88,12 +98,13 @@ public final class GroupWorld {
     swarm = GroupSwarm(schedule, &first)
     dice = first
     liarDice = first
-    genesis = Self.makeGenesis(secrets, key, members, metersPerSet, firstPeriod: 1001)
+    genesis = Self.makeGenesis(secrets, key, members, metersPerSet, periodSeconds, firstPeriod: 1001)
     books = GroupBooks()
   }
 
   private static func makeGenesis(
-    _ secrets: [PartySecrets], _ key: PublicKey, _ members: Int, _ metersPerSet: Int, firstPeriod: UInt64
+    _ secrets: [PartySecrets], _ key: PublicKey, _ members: Int, _ metersPerSet: Int, _ periodSeconds: UInt64,
+    firstPeriod: UInt64
   ) -> Genesis {
     let modulus = [UInt8](capacity: key.modulusBytes) { out in key.writeModulus(into: &out) }
     let keys = secrets.map { $0.publicKeys() }
@@ -111,7 +122,7 @@ public final class GroupWorld {
     let raw = identifier.rawValue
     return Endpoint(ipv4: 10, UInt8(raw >> 16 & 255), UInt8(raw >> 8 & 255), UInt8(raw & 255), port: 7000)
   }
-  private static func identifier(_ endpoint: Endpoint) -> UInt32 {
+  static func identifier(_ endpoint: Endpoint) -> UInt32 {
     UInt32(endpoint.address[13]) << 16 | UInt32(endpoint.address[14]) << 8 | UInt32(endpoint.address[15])
   }
 
@@ -154,10 +165,11 @@ public final class GroupWorld {
     isHealed = false
     isMuted = false
     if genesis.firstPeriod.rawValue != swarm.firstPeriod {
-      genesis = Self.makeGenesis(secrets, key, members, metersPerSet, firstPeriod: swarm.firstPeriod)
+      genesis = Self.makeGenesis(
+        secrets, key, members, metersPerSet, periodSeconds, firstPeriod: swarm.firstPeriod)
     }
     // A little before the first period.
-    startMilliseconds = (swarm.firstPeriod * Self.periodSeconds - 1) * 1000
+    startMilliseconds = (swarm.firstPeriod * periodSeconds - 1) * 1000
     for slot in calendar.indices { calendar[slot].removeAll(keepingCapacity: true) }
     books = GroupBooks()
     // What runs refers back to this world.
@@ -168,7 +180,8 @@ public final class GroupWorld {
     parties.removeAll()
     places.removeAll()
     for place in 0..<secrets.count { addParty(place, copy: -1) }
-    for liar in swarm.liars { makeLiar(liar.member, liar.kind) }
+    siege = schedule.siege.map { SiegeBooks($0, places: parties.count, &liarDice) }
+    if siege?.attack != Attack.none { for liar in swarm.liars { makeLiar(liar.member, liar.kind) } }
     if let meter = swarm.liarMeter {
       let place = members + 1 + meter.owner * metersPerSet + meter.index
       makeTwin(place)
@@ -216,7 +229,7 @@ public final class GroupWorld {
         party.ignoredMeter = 0
         party.shunned = 0
       }
-    case .actor: party.actor = Actor(self, party)
+    case .actor, .besieger: party.actor = Actor(self, party)
     case .echo:
       party.actor = Actor(self, party)
       party.actor?.isEcho = true
@@ -251,7 +264,23 @@ public final class GroupWorld {
     return Sealer(
       identifier: party.name.rawValue, agreementKey: party.secrets.agreementKey(), bootCounter: boot,
       previousBootCounter: previousBoot, networkIdentifier: genesis.networkIdentifier, epoch: genesis.epoch,
-      peers: peers)
+      peers: peers, limits: Self.limits)
+  }
+
+  private static var limits: IngressLimits {
+    var limits = IngressLimits()
+    guard mutated(.ingressUnbounded) else { return limits }
+    let all: UInt64 = 1 << 30
+    limits.interfacePerSecond = all
+    limits.interfaceBurst = all
+    limits.strangersPerSecond = all / 2
+    limits.strangerBurst = all
+    limits.peerPerSecond = all
+    limits.peerBurst = all
+    limits.wantsPerSecond = all
+    limits.wantBurst = all
+    limits.badSignatures = all
+    return limits
   }
 
   func now(_ party: Party) -> Instant {
@@ -262,7 +291,7 @@ public final class GroupWorld {
       wall: WallTime(nanoseconds: (party.clockState == .synchronised ? wall : 0) * 1_000_000), clock: party.clockState)
   }
 
-  var period: UInt64 { (startMilliseconds + UInt64(tick) * Self.tickMilliseconds) / 1000 / Self.periodSeconds }
+  var period: UInt64 { (startMilliseconds + UInt64(tick) * Self.tickMilliseconds) / 1000 / periodSeconds }
 
   /// Every fourth schedule runs as large groups do, with little more room than for one period's records.
   private var recordBlocks: Int? { schedule.seed % 4 == 3 ? members + 1 + Int(schedule.seed / 4 % 3) : nil }
@@ -359,6 +388,7 @@ public final class GroupWorld {
   func transmit(_ datagram: Span<UInt8>, from sender: Party, to endpoint: Endpoint) {
     let identifier = Self.identifier(endpoint)
     if isMuted, sender.name.aggregatorIndex != nil, NodeIdentifier(identifier).aggregatorIndex != nil { return }
+    siege?.observe(self, datagram, from: sender, to: endpoint)
     guard let receivers = places[identifier] else { return }
     for place in receivers {
       let receiver = parties[place]
@@ -366,6 +396,8 @@ public final class GroupWorld {
       if sender.copy >= 0, Int(receiver.side >> UInt64(home(sender)) & 1) != sender.copy { continue }
       if blocked[place] >> UInt64(sender.place) & 1 == 1 || sender.shunned >> UInt64(place) & 1 == 1 { continue }
       if receiver.isLeft { continue }
+      // Nobody is where it was before it moved.
+      if siege != nil, receiver.endpoint != endpoint { continue }
       var copies = 1
       if !isHealed {
         if swarm.loss > 0, dice.hits(swarm.loss), strikes() { continue }
@@ -380,6 +412,14 @@ public final class GroupWorld {
     }
   }
 
+  /// A datagram of an attacker's, from wherever it says.
+  func inject(_ bytes: [UInt8], from endpoint: Endpoint, to place: Int) {
+    let slot = (round + 1 + liarDice.below(swarm.maximumDelay)) % Self.horizon
+    calendar[slot].append(Flight(receiver: place, sender: endpoint, bytes: bytes))
+    // Among the others that arrive then, anywhere.
+    calendar[slot].swapAt(calendar[slot].count - 1, liarDice.below(calendar[slot].count))
+  }
+
   // MARK: Time
 
   private func step() {
@@ -389,6 +429,7 @@ public final class GroupWorld {
       self.part = part
       round += 1
       let slot = round % Self.horizon
+      if siege != nil { besiege() }
       if !calendar[slot].isEmpty {
         let due = calendar[slot]
         calendar[slot].removeAll(keepingCapacity: true)
@@ -397,7 +438,7 @@ public final class GroupWorld {
           if tick < receiver.pausedUntil {
             if receiver.inbox.count < Self.inboxLimit { receiver.inbox.append(flight) }
           } else if receiver.isUp {
-            deliver(flight, to: receiver)
+            if siege != nil { enqueue(flight, at: receiver) } else { deliver(flight, to: receiver) }
           }
         }
       }
@@ -483,15 +524,15 @@ public final class GroupWorld {
     guard schedule.scenario == .lateDecision else { return }
     let second = swarm.firstPeriod + 1
     // Two ends of periods after the first one, and half a second.
-    let returns = 10 + 3 * Self.ticksPerPeriod + 5
+    let returns = 10 + 3 * ticksPerPeriod + 5
     let hasCommitted = books.votes.keys.contains {
       $0.instance.period == second && $0.kind == StatementKind.commit.rawValue
     }
     isMuted = hasCommitted && tick < returns
     // With a record missing, primaries wait for a quarter of a period.
-    guard tick == 2 * Self.ticksPerPeriod else { return }
+    guard tick == 2 * ticksPerPeriod else { return }
     for owner in 0..<members {
-      parties[members + 1 + owner * metersPerSet + metersPerSet - 1].pausedUntil = returns + Self.ticksPerPeriod / 2
+      parties[members + 1 + owner * metersPerSet + metersPerSet - 1].pausedUntil = returns + ticksPerPeriod / 2
     }
   }
 
@@ -511,7 +552,7 @@ public final class GroupWorld {
     }
     if swarm.pause > 0, dice.hits(swarm.pause) {
       let party = victim()
-      let ticks = 1 + dice.below(2 * Self.ticksPerPeriod)
+      let ticks = 1 + dice.below(2 * ticksPerPeriod)
       if strikes() { party.pausedUntil = tick + ticks }
     }
     hurtDisks()
@@ -570,6 +611,66 @@ public final class GroupWorld {
     }
   }
 
+  // MARK: Attacks
+
+  /// Milliseconds since 1970.
+  var wallMilliseconds: Int {
+    Int(startMilliseconds) + tick * Int(Self.tickMilliseconds) + part * Int(Self.roundMilliseconds)
+  }
+
+  /// Bit i: member i is none of the liars, though they may be honest too.
+  var honestMembers: UInt64 {
+    var result: UInt64 = (1 << UInt64(members)) - 1
+    for liar in swarm.liars { result &= ~(1 << UInt64(liar.member)) }
+    return result
+  }
+
+  /// A round of the attack, and of the processors of those who are attacked.
+  private func besiege() {
+    let room = Int(Self.roundMilliseconds) * 1000
+    for party in parties where party.aggregator != nil {
+      party.busyMicroseconds = max(0, party.busyMicroseconds - room)
+      guard !party.inbox.isEmpty else { continue }
+      let waiting = party.inbox
+      party.inbox.removeAll(keepingCapacity: true)
+      for flight in waiting { enqueue(flight, at: party) }
+    }
+    guard !isHealed else { return }
+    // A meter behind a NAT comes from another port now and then.
+    if part == 0, tick % (2 * ticksPerPeriod) == 7, let moved = parties.last, moved.meter != nil {
+      moved.endpoint.port = 7000 + UInt16(truncatingIfNeeded: tick)
+    }
+    siege?.act(self)
+    for party in parties { party.actor?.assault() }
+  }
+
+  /// Hands a datagram over, or lets it wait while the node is busy.
+  private func enqueue(_ flight: Flight, at party: Party) {
+    guard party.busyMicroseconds < Int(Self.roundMilliseconds) * 1000 else {
+      if party.inbox.count < SiegeBooks.waiting { party.inbox.append(flight) } else { siege?.outcome.overflowed += 1 }
+      return
+    }
+    let before = party.aggregator?.node.linkStatistics.drops
+    deliver(flight, to: party)
+    guard let before, let after = party.aggregator?.node.linkStatistics.drops else { return }
+    party.busyMicroseconds += Self.work(flight.bytes, before, after)
+    siege?.outcome.longestBacklog = max(siege?.outcome.longestBacklog ?? 0, party.busyMicroseconds / 1000)
+  }
+
+  /// What a datagram cost the node that looked at it, by what it was dropped for.
+  private static func work(_ bytes: [UInt8], _ before: InlineArray<14, UInt64>, _ after: InlineArray<14, UInt64>) -> Int
+  {
+    for reason in DropReason.allCases where after[Int(reason.rawValue)] > before[Int(reason.rawValue)] {
+      switch reason {
+      case .badSignature: return SiegeBooks.sealWork + SiegeBooks.signatureWork
+      case .badSeal, .malformedBody, .notAllowed, .overBudget: return SiegeBooks.sealWork
+      default: return SiegeBooks.dropWork
+      }
+    }
+    let signed: [PacketType] = [.record, .proposal, .vote]
+    return SiegeBooks.sealWork + (signed.contains { $0.rawValue == bytes[1] } ? SiegeBooks.signatureWork : 0)
+  }
+
   // MARK: Running
 
   /// Runs one schedule to its end.
@@ -577,10 +678,16 @@ public final class GroupWorld {
     prepare(schedule)
     if let trace { trace("\(swarm)") }
     while outcome.violation == nil, tick < swarm.chaosTicks { step() }
+    if let siege {
+      // The last period has not ended, and the one before has not had its time yet.
+      let last = period - 1
+      siege.conclude(self, periods: swarm.firstPeriod..<last)
+    }
     if outcome.violation == nil { heal() }
     if outcome.violation == nil { conclude() }
     if outcome.violation == nil, schedule.scenario == .ignoredMeter { concludeIgnored() }
     outcome.faultNumber = faultNumber
+    if let siege { outcome.siege = siege.outcome }
     if outcome.violation != nil, let trace { for party in parties { trace(state(party)) } }
     return outcome
   }
@@ -609,16 +716,16 @@ public final class GroupWorld {
     // must not vote for as long, and one for the round itself.
     var units = 3
     for ahead in 0...(faults + 1) { units += 1 << min(ahead, 3) }
-    let bound = (units * 20 + Self.ticksPerPeriod - 1) / Self.ticksPerPeriod + faults + 1 + 2 + 1
+    let bound = (units * 20 + ticksPerPeriod - 1) / ticksPerPeriod + faults + 1 + 2 + 1
     while outcome.violation == nil {
       if tick % 4 == 0, isSettled(through: target) { break }
-      if tick - healedAt > bound * Self.ticksPerPeriod {
+      if tick - healedAt > bound * ticksPerPeriod {
         fail(.stuck, unsettled(through: target))
         break
       }
       step()
     }
-    outcome.healedTenths = 10 * (tick - healedAt) / Self.ticksPerPeriod
+    outcome.healedTenths = 10 * (tick - healedAt) / ticksPerPeriod
     books.settledThrough = target
   }
 

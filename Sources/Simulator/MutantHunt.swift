@@ -57,8 +57,20 @@
     /// Runs schedules of whole groups, of ascending seeds, against one mutant until one shows it.
     public static func huntGroups(_ mutant: Mutant, upTo limit: Int) -> GroupMutantKill {
       var kill = GroupMutantKill(mutant: mutant)
+      // How it is without comes first: it is what the attack is compared with.
+      var sieges = AttackCampaign(members: 4, metersPerSet: 3, periods: 10)
+      if mutant.isOfSieges { _ = sieges.run(.none, seeds: 0..<1) }
       Mutant.planted = mutant
       defer { Mutant.planted = .none }
+      if mutant.isOfSieges {
+        let attack: Attack = mutant == .ingressUnbounded ? .garbage : .wantAmplification
+        kill.schedules = 1
+        guard let missed = sieges.run(attack, seeds: 0..<1).missed.first else { return kill }
+        kill.violation = missed
+        kill.schedule = GroupSchedule(seed: 0, members: 4, metersPerSet: 3, profile: .guided)
+        kill.schedule?.siege = Siege(attack, periods: 10)
+        return kill
+      }
       // Records are fetched where many members are busy with each other; members fall behind who were away.
       let isLarge = [.fetchedRecordsNotPersisted, .headerNotPersisted].contains(mutant)
       // Of the disks that are set back few matter: only guided schedules of the smallest group reach one soon.
@@ -151,6 +163,7 @@
       case .decisionsNotServed: "C9"
       case .accusedForgotten, .accusationsUnproven: "49"
       case .votesBeforeConfirmed: "41, 44"
+      case .ingressUnbounded, .repetitionsUnbounded: "S10"
       }
     }
   }

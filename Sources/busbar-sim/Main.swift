@@ -11,10 +11,12 @@ struct BusbarSim {
            busbar-sim groups [--schedules N] [--from SEED] [--members 4..7] [--meters K] [--profile P] [--all] [--json]
            busbar-sim replay-group SEED [--members N] [--meters K] [--profile P] [--mutant NAME] [--fault-limit N]
                           [--without N,N,...] [--scenario NAME] [--trace]
+           busbar-sim attacks [--members N] [--meters K] [--groups G] [--periods P] [--from SEED] [--attack NAME]
+                          [--trace] [--json]
            busbar-sim mutants [--only NAME] [--limit N] [--group-limit N] [--json]
            busbar-sim twins [--rounds R] [--pacemaker] [--json]
            busbar-sim crashes [--members N] [--json]
-    exit codes: 0 clean, 1 a violation was found or a mutant lives, 2 usage
+    exit codes: 0 clean, 1 a violation was found, a bound was missed or a mutant lives, 2 usage
     """
 
   static func main() {
@@ -34,6 +36,7 @@ struct BusbarSim {
     case "mutants": try mutantsVerb(words)
     case "twins": try twinsVerb(words)
     case "groups": try groupsVerb(words)
+    case "attacks": try attacksVerb(words)
     case "replay-group": try replayGroupVerb(words)
     case "crashes": try crashesVerb(words)
     default: throw Arguments.Failure(message: "\n\(usage)")

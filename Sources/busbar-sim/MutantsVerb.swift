@@ -56,6 +56,7 @@ private func line(_ kill: MutantKill) -> String {
 
 private func replay(_ kill: GroupMutantKill) -> String {
   guard let schedule = kill.schedule else { return "" }
+  if schedule.siege != nil { return "mutants --only \(kill.mutant)" }
   return "replay-group \(schedule.arguments.joined(separator: " ")) --mutant \(kill.mutant)"
 }
 

@@ -96,13 +96,13 @@ final class Metrics {
 
   // MARK: What every role has
 
-  /// - Parameter peer: asked for each place below `peerCount`.
-  func add(
-    node: String, role: String, version: String, startedAt: MonotonicTime, now: Instant, _ link: LinkStatistics,
-    peerCount: Int, peer: (Int) -> PeerStatistics, machine: MachineStatistics
+  /// And then what this node's role tells.
+  func add<Node: TellingNode & ~Copyable>(
+    _ node: borrowing Node, name: String, startedAt: MonotonicTime, now: Instant, machine: MachineStatistics
   ) {
+    let link = node.linkStatistics
     begin("busbar_node_info", "What this node is.", .gauge)
-    sample("1", labels: "{node=\"\(jsonEscaped(node))\",role=\"\(role)\",version=\"\(version)\"}")
+    sample("1", labels: "{node=\"\(jsonEscaped(name))\",role=\"\(Node.role)\",version=\"\(version)\"}")
     gauge("uptime_seconds", "Since this run began.", decimal(now.monotonic.milliseconds(since: startedAt), places: 3))
     gauge("boot_number", "Of this run.", "\(link.bootCounter)")
     gauge("clock_synchronised", "Whether wall time is believed.", now.clock == .synchronised ? "1" : "0")
@@ -125,8 +125,8 @@ final class Metrics {
       .gauge)
     var unheard = 0
     var silenced = 0
-    for place in 0..<peerCount {
-      let peer = peer(place)
+    for place in 0..<node.peerCount {
+      let peer = node.peerStatistics(place)
       if peer.isSilenced { silenced += 1 }
       guard let heardAt = peer.heardAt else {
         unheard += 1
@@ -138,6 +138,7 @@ final class Metrics {
     }
     gauge("peers_unheard", "Peers not heard in this run.", "\(unheard)")
     gauge("peers_silenced", "Peers not listened to for bad signatures.", "\(silenced)")
+    node.tell(self)
   }
 }
 
@@ -159,7 +160,19 @@ struct MachineStatistics {
   var peakResidentKilobytes: Int64 = 0
 }
 
-extension AggregatorNode {
+/// A node that tells about itself.
+protocol TellingNode: ~Copyable {
+  static var role: String { get }
+  var linkStatistics: LinkStatistics { get }
+  var peerCount: Int { get }
+  /// - Parameter place: below ``peerCount``
+  func peerStatistics(_ place: Int) -> PeerStatistics
+  /// What only its role has.
+  func tell(_ metrics: Metrics)
+}
+
+extension AggregatorNode: TellingNode {
+  static var role: String { "aggregator" }
   func tell(_ metrics: Metrics) {
     histogramAndRefusals(metrics)
     var heads: [(value: String, number: String)] = []
@@ -201,7 +214,8 @@ extension AggregatorNode {
   }
 }
 
-extension MeterNode {
+extension MeterNode: TellingNode {
+  static var role: String { "meter" }
   func tell(_ metrics: Metrics) {
     metrics.gauge("records_outstanding", "Records that wait for a certificate.", "\(outstandingCount)")
     metrics.counter("receipts", "Promises that a record is held.", receiptCount)
@@ -211,7 +225,8 @@ extension MeterNode {
   }
 }
 
-extension BookkeeperNode {
+extension BookkeeperNode: TellingNode {
+  static var role: String { "bookkeeper" }
   func tell(_ metrics: Metrics) {
     metrics.counter("sums_published", "Sums decrypted, proven and published.", publishedCount)
     metrics.counter("sums_unpublishable", "Sums beyond what their contributors may hold.", unpublishableCount)

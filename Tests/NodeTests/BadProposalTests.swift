@@ -314,9 +314,9 @@ struct BadVoteTests {
     for file in files { send(rogue, file, 1009, to: Group.aggregatorName(1)) }
     for file in files { send(rogue, file, 1009, to: .bookkeeper) }
     group.step()
-    #expect(group.aggregators[1]!.drops(.malformedBody) == UInt64(files.count))
+    #expect(group.aggregators[1]!.drops(.badSignature) == UInt64(files.count))
     #expect(group.state(1) == before)
-    #expect(group.bookkeeper!.node.drops(.malformedBody) == UInt64(files.count))
+    #expect(group.bookkeeper!.node.drops(.badSignature) == UInt64(files.count))
   }
 
   @Test("a bookkeeper refuses a product that is not the certified one, and a single record (DESIGN §2.2, §2.3)")

@@ -31,6 +31,26 @@ struct AssemblyTests {
     #expect(assembly.owner == ReplicaIndex(1) && assembly.period == Period(6))
   }
 
+  @Test(
+    "a piece of what there is no room for is refused, whatever its sizes say",
+    arguments: [
+      (0, 3, 2501, 1024), (0, 65535, .max, 1024), (0, 0, .max - 1, 1024), (2, 3, 1 << 31, 452), (65534, 65535, .max, 1),
+      (0, 3, 0, 0), (3, 3, 2500, 452), (2, 3, 2500, 451), (2, 3, 2500, 453), (0, 2, 2500, 1024),
+    ] as [(UInt16, UInt16, UInt32, Int)])
+  func oversize(index: UInt16, total: UInt16, length: UInt32, pieceBytes: Int) {
+    var assembly = Assembly(capacity: 2500)
+    _ = assembly.add(Self.chunk(0), Self.piece(0).span)
+    _ = assembly.add(Self.chunk(1), Self.piece(1).span)
+    let chunk = Chunk(
+      object: .product, owner: ReplicaIndex(1), index: index, total: total, period: Period(6), objectLength: length)
+    let piece = [UInt8](repeating: 7, count: pieceBytes)
+    let accepted = [assembly.accepts(chunk, byteCount: pieceBytes), assembly.add(chunk, piece.span)]
+    #expect(accepted == [false, false])
+    // And nothing of what was there is lost.
+    let isComplete = assembly.add(Self.chunk(2), Self.piece(2).span)
+    #expect(isComplete)
+  }
+
   @Test("a piece that comes twice does not count twice")
   func duplicates() {
     var assembly = Assembly(capacity: 2500)

@@ -303,6 +303,24 @@ struct PacerTests {
     #expect(Self.rate(reports: 20, delayMilliseconds: 10, loss: 20) > PacingLimits().startBytesPerSecond)
   }
 
+  @Test(
+    "takes a liar's numbers as they come: they make no rate that is not between floor and interface",
+    arguments: [
+      (7, 0), (.max, .max), (1 << 32, .max), (40, .max), (.max - 1, 1), (1 << 63, 1 << 62), (0, .max), (50, 1 << 60),
+    ] as [(UInt64, UInt64)])
+  func nonsense(highest: UInt64, received: UInt64) {
+    let limits = PacingLimits()
+    let member = ReplicaIndex(1)
+    var transfers = Transfers(members: 2)
+    for time in 1..<20 as Range<UInt64> {
+      transfers.left(member, sequence: highest, at: at(1000 * time))
+      transfers.report(member, highest: highest, received: received, heldNanoseconds: .max / 2, at: at(1000 * time + 5))
+      transfers.report(member, highest: 7, received: 3, heldNanoseconds: 0, at: at(1000 * time + 6))
+      let rate = transfers.bytesPerSecond(member)
+      #expect(rate >= limits.floorBytesPerSecond && rate <= limits.interfaceBytesPerSecond)
+    }
+  }
+
   @Test("falls to its floor when the round trip grows, when it grows a little with loss, and when most is lost")
   func congestion() {
     let floor = PacingLimits().floorBytesPerSecond

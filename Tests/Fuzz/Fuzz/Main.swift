@@ -27,7 +27,7 @@ nonisolated(unsafe) private var current: FuzzTarget?
 
 private func targets() -> [FuzzTarget] {
   aggregationTargets() + consensusTargets() + packetTargets() + meteringTargets() + configurationTargets()
-    + journalTargets() + paillierTargets()
+    + journalTargets() + paillierTargets() + nodeTargets()
 }
 
 /// `fuzz seeds FOLDER` writes FOLDER/TARGET/N for each target and prints its name and longest input;

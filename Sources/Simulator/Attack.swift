@@ -1,0 +1,212 @@
+import Packets
+import Units
+
+/// What f faulty members and outsiders do to a group, one thing at a time or all at once. The name goes into reports.
+///
+/// Faulty members neither propose nor vote unless it is said here, so that a quorum needs every honest member.
+/// (issue "Packets", attack suite; reference/consensus.md §4.2, S10 and S13)
+public enum Attack: String, CaseIterable, Sendable {
+  /// Nothing, and nobody is faulty: what the others are compared with.
+  case none
+  /// Bodies of every kind under a valid seal that do not decode, or whose signatures do not hold.
+  case garbage
+  /// Asks again and again for the largest things that it may have, and for those that it may not.
+  case wantAmplification = "want-amplification"
+  /// Objects of a byte, pieces shorter than their place asks for, and pieces that begin something else.
+  case tinyChunks = "tiny-chunks"
+  /// Pieces of objects that are longer, or of more pieces, than any object is.
+  case oversizeTotals = "oversize-totals"
+  /// Outsiders under known names: right headers over junk, from strange addresses and from the peers' own.
+  case spoofedSenders = "spoofed-senders"
+  /// Outsiders send what they recorded, at once and later, from their own addresses and from the senders'.
+  case replays
+  /// Faulty members lead as late as the others wait for them, or never.
+  case slowPrimary = "slow-primary"
+  /// Faulty members lead in time and give their records and votes to some only, or to nobody.
+  case selectiveRecords = "selective-records"
+  case everything
+
+  func includes(_ other: Attack) -> Bool { self == other || self == .everything }
+  var hasOutsiders: Bool { includes(.spoofedSenders) || includes(.replays) }
+}
+
+/// A group that is attacked for some periods.
+public struct Siege: Sendable {
+  /// Long enough for a second view, and for meters to hear of its decision before they read again: there half a period
+  /// passes before anybody stops waiting for a primary.
+  static let periodSeconds: UInt64 = 8
+  static let ticksPerPeriod = Int(periodSeconds * 1000 / GroupWorld.tickMilliseconds)
+
+  public var attack: Attack
+  public var periods: Int
+
+  public init(_ attack: Attack, periods: Int) {
+    self.attack = attack
+    self.periods = periods
+  }
+
+  // To each honest aggregator, a second; to other nodes a twentieth. Above what the budgets of Packets let through, but for
+  // WANTs: those beyond the budget would get nothing.
+  static let garbageRate = 5000
+  static let wantRate = 90
+  /// What is answered with a certificate where all is decided, and is no WANT.
+  static let lateRate = 300
+  static let chunkRate = 2000
+  /// While it hurts most: from a little before a period's end until its sets should be certified.
+  static let spoofRate = 20_000
+  static let spoofMilliseconds = -300..<1300
+  static let replayRate = 2000
+  static let otherNodes = 20
+}
+
+/// What came of one group under attack.
+public struct SiegeOutcome: Sendable {
+  /// Sets whose period and the one after it lie within the run.
+  public var sets = 0
+  public var certifiedSets = 0
+  /// Those of them whose first primary is honest.
+  public var honestSets = 0
+  public var certifiedHonestSets = 0
+  /// From the period's end until the last honest member held the certificate, in ms, of every set with a value.
+  public var latencies: [Int] = []
+  public var honestLatencies: [Int] = []
+
+  /// Bytes of datagrams: that faulty members sent under their seal; that they were sent and had not been sent before by the same holder;
+  /// that they were sent at all, asked for.
+  public var sealedBytes: UInt64 = 0
+  public var entitledBytes: UInt64 = 0
+  public var servedBytes: UInt64 = 0
+  /// By outsiders, and to the addresses they send from.
+  public var outsiderBytes: UInt64 = 0
+  public var reflectedBytes: UInt64 = 0
+
+  public var attackPackets: UInt64 = 0
+  /// Of honest aggregators, by reason.
+  public var drops = Array(repeating: UInt64(0), count: DropReason.allCases.count)
+  /// Datagrams that a busy node had no room for.
+  public var overflowed: UInt64 = 0
+  /// Most work that waited at an honest aggregator, in ms of its processor.
+  public var longestBacklog = 0
+
+  mutating func add(_ other: SiegeOutcome) {
+    sets += other.sets
+    certifiedSets += other.certifiedSets
+    honestSets += other.honestSets
+    certifiedHonestSets += other.certifiedHonestSets
+    latencies += other.latencies
+    honestLatencies += other.honestLatencies
+    sealedBytes += other.sealedBytes
+    entitledBytes += other.entitledBytes
+    servedBytes += other.servedBytes
+    outsiderBytes += other.outsiderBytes
+    reflectedBytes += other.reflectedBytes
+    attackPackets += other.attackPackets
+    for place in drops.indices { drops[place] += other.drops[place] }
+    overflowed += other.overflowed
+    longestBacklog = max(longestBacklog, other.longestBacklog)
+  }
+}
+
+/// One attack on some groups, beside the same groups left alone.
+public struct AttackReport: Sendable {
+  /// Of the sets whose primary is honest.
+  public static let honestShare = 0.95
+  public static let latencyRatio = 2.0
+  public static let amplificationBound = 1.1
+
+  public let attack: Attack
+  public let members: Int
+  public var outcome = SiegeOutcome()
+  public var baseline = SiegeOutcome()
+
+  public var faults: Int { (members - 1) / 3 }
+  public var honestCertified: Double { share(outcome.certifiedHonestSets, outcome.honestSets) }
+  public var allCertified: Double { share(outcome.certifiedSets, outcome.sets) }
+  public var latency: Int { Self.quantile(99, outcome.honestLatencies) }
+  public var baselineLatency: Int { Self.quantile(99, baseline.honestLatencies) }
+  public var latencyOfAll: Int { Self.quantile(99, outcome.latencies) }
+  public var latencyGrowth: Double { Double(latency) / Double(max(1, baselineLatency)) }
+  /// Bytes that faulty members were sent, for each that they sent under their seal or that was owed to them.
+  public var amplification: Double {
+    Double(outcome.servedBytes) / Double(max(1, outcome.sealedBytes + outcome.entitledBytes))
+  }
+  /// Bytes sent to outsiders, for each of theirs.
+  public var reflection: Double { Double(outcome.reflectedBytes) / Double(max(1, outcome.outsiderBytes)) }
+
+  private func share(_ part: Int, _ whole: Int) -> Double { whole == 0 ? 0 : Double(part) / Double(whole) }
+
+  static func quantile(_ percent: Int, _ values: [Int]) -> Int {
+    guard !values.isEmpty else { return 0 }
+    return values.sorted()[min(values.count - 1, values.count * percent / 100)]
+  }
+
+  /// The bounds that were missed, in words.
+  public var missed: [String] {
+    var result: [String] = []
+    if honestCertified < Self.honestShare { result.append("sets of honest primaries") }
+    // Without division: (m − f)/m has no exact form.
+    if outcome.certifiedSets * members < outcome.sets * (members - faults) || outcome.sets == 0 {
+      result.append("all sets")
+    }
+    if latencyGrowth > Self.latencyRatio || outcome.honestLatencies.isEmpty { result.append("latency") }
+    if amplification > Self.amplificationBound { result.append("amplification") }
+    if reflection > Self.amplificationBound { result.append("reflection") }
+    return result
+  }
+}
+
+/// Every attack asked for on the same groups.
+public struct AttackCampaign {
+  public let members: Int
+  public let metersPerSet: Int
+  public let periods: Int
+  private let world: GroupWorld
+  private var baselines: [UInt64: SiegeOutcome] = [:]
+  public private(set) var schedules = 0
+  public private(set) var unsafe = 0
+  public private(set) var stuck = 0
+  public private(set) var wronglyConvicted = 0
+  public private(set) var firstFailure: (schedule: GroupSchedule, outcome: GroupOutcome)?
+
+  public init(members: Int, metersPerSet: Int, periods: Int) {
+    self.members = members
+    self.metersPerSet = metersPerSet
+    self.periods = periods
+    world = GroupWorld(members: members, metersPerSet: metersPerSet, periodSeconds: Siege.periodSeconds)
+  }
+
+  /// Called with each thing that happens, for people to read.
+  public var trace: ((String) -> Void)? {
+    get { world.trace }
+    nonmutating set { world.trace = newValue }
+  }
+
+  private mutating func run(_ attack: Attack, _ seed: UInt64) -> SiegeOutcome {
+    var schedule = GroupSchedule(seed: seed, members: members, metersPerSet: metersPerSet, profile: .guided)
+    schedule.siege = Siege(attack, periods: periods)
+    let outcome = world.run(schedule)
+    schedules += 1
+    if let violation = outcome.violation {
+      if violation == .wronglyConvicted {
+        wronglyConvicted += 1
+      } else if violation.isSafety {
+        unsafe += 1
+      } else {
+        stuck += 1
+      }
+      if firstFailure == nil { firstFailure = (schedule, outcome) }
+    }
+    return outcome.siege
+  }
+
+  public mutating func run(_ attack: Attack, seeds: Range<UInt64>) -> AttackReport {
+    var report = AttackReport(attack: attack, members: members)
+    for seed in seeds {
+      let baseline = baselines[seed] ?? run(.none, seed)
+      baselines[seed] = baseline
+      report.baseline.add(baseline)
+      report.outcome.add(attack == .none ? baseline : run(attack, seed))
+    }
+    return report
+  }
+}

@@ -1,0 +1,155 @@
+import Aggregation
+import Consensus
+import Cryptography
+import HAL
+import Packets
+import Testing
+import Units
+import Wire
+
+@Suite("A node that is attacked answers little and listens no more")
+struct AttackTests {
+  /// A group that has decided something, and a member of it that turns.
+  private static func group() -> (Group, Rogue) {
+    let group = Group()
+    _ = group.run(untilAtMost: 4) { (0..<4).allSatisfy { group.published.certificates["1001-\($0)"] != nil } }
+    let rogue = Rogue.aggregator(3, of: group)
+    rogue.greet()
+    return (group, rogue)
+  }
+
+  private static func want(_ object: ObjectKind, _ owner: Int, _ period: UInt64) -> [UInt8] {
+    var missing = FixedBytes<64>()
+    missing.storage[0] = 7
+    let want = Want(
+      object: object, owner: ReplicaIndex(UInt16(owner)), meter: MeterIndex(0), period: Period(period), missing: missing
+    )
+    return [UInt8](capacity: Want.encodedBytes) { out in want.encode(into: &out) }
+  }
+
+  /// Bytes of the datagrams that answer, over those that asked: this many of them, with time to fill every budget but one.
+  private static func answered(_ group: Group, _ rogue: Rogue, _ count: Int, _ ask: () -> (PacketType, [UInt8])) -> (
+    asked: Int, answered: Int
+  ) {
+    rogue.listen()
+    rogue.heard.removeAll()
+    var asked = 0
+    for _ in 0..<count {
+      let (type, body) = ask()
+      asked += PacketHeader.encodedBytes + body.count + 16
+      rogue.send(type, body, toAggregator: 0)
+      group.step()
+      rogue.listen()
+    }
+    // Meters send this member their records too, of later periods.
+    let answers = rogue.heard.filter { heard in
+      switch heard.type {
+      case .chunk: heard.body[0] < ObjectKind.viewChange.rawValue
+      case .record: heard.body[24..<32].elementsEqual([233, 3, 0, 0, 0, 0, 0, 0])
+      default: false
+      }
+    }
+    return (asked, answers.reduce(0) { $0 + PacketHeader.encodedBytes + $1.body.count + 16 })
+  }
+
+  @Test(
+    "what is asked for again and again is answered once, and then with as much as the asker sends",
+    arguments: [ObjectKind.certificate, .product, .records, .coverageTable])
+  func wants(object: ObjectKind) {
+    let (group, rogue) = Self.group()
+    let bytes = Self.answered(group, rogue, 400) { (.want, Self.want(object, 0, 1001)) }
+    #expect(bytes.answered > 0)
+    // One answer, half of it again, a burst and what was asked.
+    #expect(bytes.answered <= bytes.asked + ServingCredit.burstBytes + 3 * 1232)
+  }
+
+  @Test("late votes and pieces of view changes are asking too")
+  func late() {
+    let (group, rogue) = Self.group()
+    let vote = group.vote(.commit, signer: 3, owner: 0, period: 1001, digest: Digest())
+    let piece = Chunk(
+      object: .viewChange, owner: ReplicaIndex(0), index: 0, total: 1, period: Period(1001), objectLength: 1)
+    let body = [UInt8](capacity: Chunk.encodedBytes + 1) { out in
+      piece.encode(into: &out)
+      out.write(UInt8(1))
+    }
+    var turn = 0
+    let bytes = Self.answered(group, rogue, 400) {
+      turn += 1
+      return turn % 2 == 0 ? (.vote, vote) : (.chunk, body)
+    }
+    #expect(bytes.answered > 0)
+    #expect(bytes.answered <= bytes.asked + ServingCredit.burstBytes + 3 * 1232)
+    #expect(group.aggregators[0]!.drops(.overBudget) > 0)
+  }
+
+  @Test("contradictions and certificates that nobody signed silence who brings them", arguments: [true, false])
+  func unsigned(isCertificate: Bool) throws {
+    let (group, rogue) = Self.group()
+    var certificate = group.published.certificates["1001-0"]!
+    // Of a later period, and its last signature one bit off.
+    certificate[16 + 56] &+= 1
+    certificate[certificate.count - Header.encodedBytes - 1] ^= 1
+    let contradiction = [UInt8](capacity: 232) { out in
+      out.write(StatementKind.prepare.rawValue)
+      out.writeZeros(5)
+      out.writeZeros(2)
+      out.write(UInt64(1001))
+      out.writeZeros(8)
+      out.writeZeros(8)
+      for _ in 0..<96 { out.write(UInt8(1)) }
+      out.writeZeros(8)
+      for _ in 0..<96 { out.write(UInt8(2)) }
+    }
+    let object = isCertificate ? certificate : contradiction
+    let chunk = Chunk(
+      object: isCertificate ? .certificate : .contradiction, owner: ReplicaIndex(0), index: 0, total: 1,
+      period: Period(isCertificate ? 1002 : 1001), objectLength: UInt32(object.count))
+    let body = [UInt8](capacity: Chunk.encodedBytes + object.count) { out in
+      chunk.encode(into: &out)
+      out.write(object.span)
+    }
+    for _ in 0..<40 { rogue.send(.chunk, body, toAggregator: 0) }
+    group.step()
+    let dropped = [group.aggregators[0]!.drops(.badSignature), group.aggregators[0]!.drops(.silenced)]
+    #expect(dropped == [33, 7])
+  }
+
+  @Test("pieces that fit nothing are dropped and counted")
+  func pieces() {
+    let (group, rogue) = Self.group()
+    let before = group.aggregators[0]!.drops(.malformedBody)
+    for object in [ObjectKind.certificate, .viewChange, .newView, .contradiction] {
+      let chunk = Chunk(
+        object: object, owner: ReplicaIndex(0), index: 0, total: 65535, period: Period(group.period),
+        objectLength: .max)
+      let body = [UInt8](capacity: Chunk.encodedBytes + 1024) { out in
+        chunk.encode(into: &out)
+        for _ in 0..<1024 { out.write(UInt8(9)) }
+      }
+      rogue.send(.chunk, body, toAggregator: 0)
+    }
+    group.step()
+    #expect(group.aggregators[0]!.drops(.malformedBody) == before + 4)
+  }
+
+  @Test("a packet too short to be anybody's is not answered; one of an unknown run is, once", arguments: [true, false])
+  func reflection(isShort: Bool) {
+    let group = Group()
+    group.run(milliseconds: 300)
+    // From an address that says nothing itself: the answer is what lies there afterwards.
+    let address = Endpoint(ipv4: 198, 51, 100, 7, port: 7)
+    var socket = group.network.attach(address)
+    let header = PacketHeader(
+      type: .vote, bodyLength: isShort ? 0 : 112, sender: Group.aggregatorName(1).rawValue,
+      receiver: Group.aggregatorName(0).rawValue, bootCounter: 1 << 40, packetSequence: 1)
+    let datagram = [UInt8](capacity: 200) { out in
+      header.encode(into: &out)
+      out.writeZeros((isShort ? 0 : 112) + 16)
+    }
+    for _ in 0..<3 { try? socket.send(datagram.span, to: Group.endpoint(Group.aggregatorName(0))) }
+    group.step()
+    #expect(group.aggregators[0]!.drops(.unknownBoot) == 3)
+    #expect(group.network.waitingCount(at: address) == (isShort ? 0 : 1))
+  }
+}
