@@ -123,18 +123,12 @@ struct RoundBench {
     var body = ByteBuffer(capacity: Sealer.maximumBodyBytes)
     var isBroken = false
 
-    func deliver(_ member: Member, _ type: PacketType) throws(Failure) -> UInt64 {
+    func deliver(_ member: Member, _ type: PacketType) throws(Failure) {
       let content = unsafe Span(_unsafeElements: UnsafeBufferPointer(rebasing: body.mutableBytes[..<body.count]))
       datagram.replace { out in if !member.sealer.seal(type, content, to: 0, into: &out) { isBroken = true } }
       // 2000 packets a second are within a peer's budget.
       time += 1
-      let cost = try node.deliver(datagram.span, from: UInt16(member.sealer.identifier), at: time / 2)
-      switch type {
-      case .record: parts.recordAllocations += cost.allocations
-      case .proposal: parts.proposalAllocations += cost.allocations
-      default: parts.voteAllocations += cost.allocations
-      }
-      return cost.nanoseconds
+      try node.deliver(datagram.span, from: UInt16(member.sealer.identifier), at: time / 2)
     }
     func tick() throws(Failure) -> UInt64 {
       time += 200
@@ -151,9 +145,10 @@ struct RoundBench {
       }
       let answer = member.sealer.statusBody(to: 0)
       body.replace { out in out.write(answer) }
-      _ = try deliver(member, .status)
+      try deliver(member, .status)
     }
     _ = try tick()
+    _ = try node.takeSpent()
     let begun = try node.numbers()
     guard !isBroken, begun.isConfirmed == 1 else { throw Failure("the members did not come to know each other") }
 
@@ -199,7 +194,7 @@ struct RoundBench {
           record.encode(into: &out)
           out.write(ciphertext.span)
         }
-        parts.records += try deliver(carrier, .record)
+        try deliver(carrier, .record)
       }
       let started = LinuxClock.threadNanoseconds
       let root = manifest.root()
@@ -214,15 +209,21 @@ struct RoundBench {
           previous: genesis.networkIdentifier, coverageRoot: coverageRoot, manifestRoot: root,
           productHash: RecordStatement.ciphertextHash(productBytes.span), contributors: all))
     }
+    let records = try node.takeSpent()
+    parts.records = records.nanoseconds
+    parts.recordAllocations = records.allocations
     // Its own proposal; then the others', and everybody's votes.
     parts.proposals += try tick()
     for header in headers {
       if let author = others[Int(header.author.rawValue)] {
         write(.prepare, header, author, genesis.context, into: &body, withHeader: true)
-        parts.proposals += try deliver(author, .proposal)
+        try deliver(author, .proposal)
       }
     }
     parts.proposals += try tick() + tick()
+    let proposals = try node.takeSpent()
+    parts.proposals += proposals.nanoseconds
+    parts.proposalAllocations = proposals.allocations
     for kind in [StatementKind.prepare, .commit] {
       for header in headers {
         for member in others {
@@ -230,10 +231,13 @@ struct RoundBench {
             continue
           }
           write(kind, header, member, genesis.context, into: &body, withHeader: false)
-          parts.votes += try deliver(member, .vote)
+          try deliver(member, .vote)
         }
       }
     }
+    let votes = try node.takeSpent()
+    parts.votes = votes.nanoseconds
+    parts.voteAllocations = votes.allocations
     var decided = 0
     for header in headers where try node.head(of: header.owner) == header.digest { decided += 1 }
     measureAlone(&parts, key, ciphertexts, headers[0], genesis.context, others)

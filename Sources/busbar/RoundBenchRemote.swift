@@ -20,8 +20,12 @@ struct RoundBenchRemote: ~Copyable {
   private var process: ChildProcess
   private var node = Endpoint(ipv4: 127, 0, 0, 1, port: 0)
   private let clock = LinuxClock()
-  private var order = ByteBuffer(capacity: 1500)
+  private var order = ByteBuffer(capacity: RoundBenchOrder.maximumBytes)
   private var answer = ByteBuffer(capacity: 1500)
+  /// Packets that wait for more.
+  private var waiting = ByteBuffer(capacity: RoundBenchOrder.maximumBytes)
+  private var waitingCount = 0
+  private var spent: (nanoseconds: UInt64, allocations: UInt64) = (0, 0)
   /// Of its process when the node was made and nothing had arrived.
   private(set) var residentAtStart: UInt64 = 0
 
@@ -132,28 +136,49 @@ struct RoundBenchRemote: ~Copyable {
 
   // MARK: Orders
 
-  mutating func deliver(
-    _ datagram: Span<UInt8>, from member: UInt16, at milliseconds: UInt64
-  ) throws(Failure) -> (nanoseconds: UInt64, allocations: UInt64) {
-    try ask(.deliver) { out in
+  /// Has the node take a packet, by the next other order at the latest.
+  mutating func deliver(_ datagram: Span<UInt8>, from member: UInt16, at milliseconds: UInt64) throws(Failure) {
+    waiting.append { out in
       out.write(milliseconds)
       out.write(member)
+      out.write(UInt16(datagram.count))
       out.write(datagram)
     }
-    return cost
+    waitingCount += 1
+    if waitingCount == RoundBenchOrder.packetsAtOnce { try deliverWaiting() }
+  }
+
+  private mutating func deliverWaiting() throws(Failure) {
+    guard waitingCount > 0 else { return }
+    let packets = unsafe Span(_unsafeElements: UnsafeBufferPointer(rebasing: waiting.mutableBytes[..<waiting.count]))
+    try ask(.deliver) { out in out.write(packets) }
+    spent.nanoseconds += cost.nanoseconds
+    spent.allocations += cost.allocations
+    waiting.removeAll()
+    waitingCount = 0
+  }
+
+  /// What the packets since the last call took.
+  mutating func takeSpent() throws(Failure) -> (nanoseconds: UInt64, allocations: UInt64) {
+    try deliverWaiting()
+    defer { spent = (0, 0) }
+    return spent
   }
 
   mutating func tick(at milliseconds: UInt64) throws(Failure) -> UInt64 {
+    try deliverWaiting()
     try ask(.tick) { out in out.write(milliseconds) }
     return cost.nanoseconds
   }
 
   mutating func status(to member: UInt16) throws(Failure) -> [UInt8] {
+    try deliverWaiting()
     try ask(.status) { out in out.write(member) }
     return rest
   }
 
   mutating func head(of owner: ReplicaIndex) throws(Failure) -> Digest {
+    try deliverWaiting()
     try ask(.head) { out in out.write(owner.rawValue) }
     let bytes = rest
     guard bytes.count == 32 else { throw Failure("bench round: a short answer") }
@@ -161,6 +186,7 @@ struct RoundBenchRemote: ~Copyable {
   }
 
   mutating func numbers() throws(Failure) -> RoundBenchNumbers {
+    try deliverWaiting()
     try ask(.report) { _ in }
     let bytes = rest
     var reader = WireReader(bytes.span)
