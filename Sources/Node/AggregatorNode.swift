@@ -1225,16 +1225,10 @@ public struct AggregatorNode: ~Copyable {
       // Members repeat themselves; q signatures are checked once.
       guard !isSettled(chunk.owner, chunk.period) else { return }
       let cell = assemblies[Int(member.rawValue)]
-      guard cell.assembly.accepts(chunk, byteCount: piece.count) else { return link.sealer.count(.malformedBody) }
-      guard cell.assembly.add(chunk, piece) else { return }
-      let certificate: Certificate
-      do throws(VerificationError) {
-        certificate = try Certificate(checking: cell.assembly.span, against: genesis)
-      } catch {
-        if case .malformed = error { return link.sealer.count(.malformedBody) }
-        // Up to q signatures were looked at.
-        return link.sealer.countBadSignature(of: peer)
-      }
+      guard
+        let certificate = link.certificate(
+          completedBy: chunk, piece, from: peer, in: &cell.assembly, against: genesis)
+      else { return }
       try adopt(certificate, from: peer, via: &host)
     case .coverageTable:
       let set = sets[Int(chunk.owner.rawValue)]

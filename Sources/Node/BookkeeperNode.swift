@@ -133,15 +133,10 @@ public struct BookkeeperNode: ~Copyable {
     case .certificate:
       guard place(chunk.owner, chunk.period) == nil else { return }
       let cell = assemblies[Int(member.rawValue)]
-      guard cell.assembly.accepts(chunk, byteCount: piece.count) else { return link.sealer.count(.malformedBody) }
-      guard cell.assembly.add(chunk, piece) else { return }
-      let certificate: Certificate
-      do throws(VerificationError) {
-        certificate = try Certificate(checking: cell.assembly.span, against: genesis)
-      } catch {
-        if case .malformed = error { return link.sealer.count(.malformedBody) }
-        return link.sealer.countBadSignature(of: peer)
-      }
+      guard
+        let certificate = link.certificate(
+          completedBy: chunk, piece, from: peer, in: &cell.assembly, against: genesis)
+      else { return }
       guard place(certificate.owner, certificate.period) == nil else { return }
       var entry = BookEntry(owner: certificate.owner, period: certificate.period)
       entry.certificate = certificate

@@ -328,13 +328,9 @@ public struct MeterNode: ~Copyable {
       // One that was checked is not checked again: it comes with every proof.
       guard certificate?.period != chunk.period else { return }
       guard peer == asked else { return link.sealer.count(.notAllowed) }
-      guard assembly.accepts(chunk, byteCount: piece.count) else { return link.sealer.count(.malformedBody) }
-      guard assembly.add(chunk, piece) else { return }
-      let checked: Certificate
-      do throws(VerificationError) { checked = try Certificate(checking: assembly.span, against: genesis) } catch {
-        if case .malformed = error { return link.sealer.count(.malformedBody) }
-        return link.sealer.countBadSignature(of: peer)
-      }
+      guard
+        let checked = link.certificate(completedBy: chunk, piece, from: peer, in: &assembly, against: genesis)
+      else { return }
       certificate = checked
       if mutated(.anyCertificateSettles), let newest = outstanding.last { settle(newest.recordHash) }
     case .proof: try receiveProof(&reader, via: &host)

@@ -1,3 +1,4 @@
+import Aggregation
 import Cryptography
 import HAL
 import Packets
@@ -191,6 +192,23 @@ struct PacketLink: ~Copyable {
   ) {
     let bytes = body.span
     send(type, to: peer, via: &host) { out in out.write(bytes) }
+  }
+
+  /// The certificate that this piece completes and whose signatures hold; nil before, and when something is wrong with it,
+  /// which is counted. Cost: q signature checks, of which a peer may waste as many as its budget for bad ones allows.
+  mutating func certificate(
+    completedBy chunk: Chunk, _ piece: Span<UInt8>, from peer: Int, in assembly: inout Assembly,
+    against genesis: Genesis
+  ) -> Certificate? {
+    guard assembly.accepts(chunk, byteCount: piece.count) else {
+      sealer.count(.malformedBody)
+      return nil
+    }
+    guard assembly.add(chunk, piece) else { return nil }
+    do throws(VerificationError) { return try Certificate(checking: assembly.span, against: genesis) } catch {
+      if case .malformed = error { sealer.count(.malformedBody) } else { sealer.countBadSignature(of: peer) }
+      return nil
+    }
   }
 
   /// Asks, and says what became of the peer's packets.

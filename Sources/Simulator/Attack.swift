@@ -163,9 +163,7 @@ public struct AttackCampaign {
   private let world: GroupWorld
   private var baselines: [UInt64: SiegeOutcome] = [:]
   public private(set) var schedules = 0
-  public private(set) var unsafe = 0
-  public private(set) var stuck = 0
-  public private(set) var wronglyConvicted = 0
+  public private(set) var verdicts = Verdicts()
   public private(set) var firstFailure: (schedule: GroupSchedule, outcome: GroupOutcome)?
 
   public init(members: Int, metersPerSet: Int, periods: Int) {
@@ -187,13 +185,7 @@ public struct AttackCampaign {
     let outcome = world.run(schedule)
     schedules += 1
     if let violation = outcome.violation {
-      if violation == .wronglyConvicted {
-        wronglyConvicted += 1
-      } else if violation.isSafety {
-        unsafe += 1
-      } else {
-        stuck += 1
-      }
+      verdicts.add(isConviction: violation == .wronglyConvicted, isSafety: violation.isSafety)
       if firstFailure == nil { firstFailure = (schedule, outcome) }
     }
     return outcome.siege

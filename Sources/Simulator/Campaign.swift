@@ -11,9 +11,7 @@ public struct Campaign {
   public private(set) var schedules = 0
   public private(set) var steps = 0
   public private(set) var faults = 0
-  public private(set) var unsafe = 0
-  public private(set) var stuck = 0
-  public private(set) var wronglyConvicted = 0
+  public private(set) var verdicts = Verdicts()
   /// Schedules in which more than f liars came to two decisions, and the fewest of them that were named.
   public private(set) var forks = 0
   public private(set) var fewestNamed = Int.max
@@ -70,13 +68,7 @@ public struct Campaign {
       forks += 1
       fewestNamed = min(fewestNamed, outcome.named.nonzeroBitCount)
     } else if let violation = outcome.violation {
-      if violation == .wronglyConvicted {
-        wronglyConvicted += 1
-      } else if violation.isSafety {
-        unsafe += 1
-      } else {
-        stuck += 1
-      }
+      verdicts.add(isConviction: violation == .wronglyConvicted, isSafety: violation.isSafety)
       if firstFailure == nil { firstFailure = (schedule, outcome) }
     }
     return outcome

@@ -8,9 +8,7 @@ public struct GroupCampaign {
   public private(set) var schedules = 0
   public private(set) var packets = 0
   public private(set) var faults = 0
-  public private(set) var unsafe = 0
-  public private(set) var stuck = 0
-  public private(set) var wronglyConvicted = 0
+  public private(set) var verdicts = Verdicts()
   public private(set) var lostWattHours: Int64 = 0
   public private(set) var doubledWattHours: Int64 = 0
   public private(set) var certificates = 0
@@ -70,13 +68,7 @@ public struct GroupCampaign {
     doubledWattHours += outcome.doubledWattHours
     longestHealingTenths = max(longestHealingTenths, outcome.healedTenths)
     if let violation = outcome.violation {
-      if violation == .wronglyConvicted {
-        wronglyConvicted += 1
-      } else if violation.isSafety {
-        unsafe += 1
-      } else {
-        stuck += 1
-      }
+      verdicts.add(isConviction: violation == .wronglyConvicted, isSafety: violation.isSafety)
       if firstFailure == nil { firstFailure = (schedule, outcome) }
     }
     return outcome

@@ -43,13 +43,13 @@ func attacksVerb(_ words: ArraySlice<String>) throws(Arguments.Failure) -> Int32
   if isJSON {
     printLine(
       "{\"members\":\(members.lowerBound),\"metersPerSet\":\(meters),\"groups\":\(groups),\"periods\":\(periods),"
-        + "\"schedules\":\(campaign.schedules),\"unsafe\":\(campaign.unsafe),\"stuck\":\(campaign.stuck),"
-        + "\"wronglyConvicted\":\(campaign.wronglyConvicted),\"boundsMissed\":\(missed),\"attacks\":["
+        + "\"schedules\":\(campaign.schedules),\"unsafe\":\(campaign.verdicts.unsafe),\"stuck\":\(campaign.verdicts.stuck),"
+        + "\"wronglyConvicted\":\(campaign.verdicts.wronglyConvicted),\"boundsMissed\":\(missed),\"attacks\":["
         + reports.map(json).joined(separator: ",\n ") + "]}")
   } else {
     printLine(
-      "\(campaign.schedules) schedules, groups of \(members.lowerBound) under attack: \(campaign.unsafe) unsafe, "
-        + "\(campaign.stuck) stuck, \(campaign.wronglyConvicted) wrongly convicted, \(missed) bounds missed; "
+      "\(campaign.schedules) schedules, groups of \(members.lowerBound) under attack: \(campaign.verdicts), "
+        + "\(missed) bounds missed; "
         + "\(Int(seconds)) s")
   }
   for report in reports where !report.missed.isEmpty {

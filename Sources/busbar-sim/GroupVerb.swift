@@ -40,7 +40,7 @@ private func report(_ campaign: GroupCampaign, _ seconds: Double) {
   printLine(
     """
     \(campaign.schedules) schedules, whole groups, n = \(campaign.members.lowerBound)…\(campaign.members.upperBound): \
-    \(campaign.unsafe) unsafe, \(campaign.stuck) stuck, \(campaign.wronglyConvicted) wrongly convicted
+    \(campaign.verdicts)
     \(campaign.lostWattHours) Wh lost, \(campaign.doubledWattHours) Wh doubled; \(campaign.certificates) instances decided, \
     \(campaign.decidedLater) of them after a view change, \(campaign.decidedNull) NULL; \
     \(campaign.accused) accusations agreed
@@ -55,9 +55,9 @@ private func json(_ campaign: GroupCampaign, _ seconds: Double) -> String {
   let failure =
     campaign.firstFailure.map { "\"\($0.schedule.arguments.joined(separator: " "))\"" } ?? "null"
   return
-    "{\"schedules\":\(campaign.schedules),\"steps\":\(campaign.packets),\"unsafe\":\(campaign.unsafe),"
-    + "\"stuck\":\(campaign.stuck),\"lostWattHours\":\(campaign.lostWattHours),"
-    + "\"doubledWattHours\":\(campaign.doubledWattHours),\"wronglyConvicted\":\(campaign.wronglyConvicted),"
+    "{\"schedules\":\(campaign.schedules),\"steps\":\(campaign.packets),\"unsafe\":\(campaign.verdicts.unsafe),"
+    + "\"stuck\":\(campaign.verdicts.stuck),\"lostWattHours\":\(campaign.lostWattHours),"
+    + "\"doubledWattHours\":\(campaign.doubledWattHours),\"wronglyConvicted\":\(campaign.verdicts.wronglyConvicted),"
     + "\"stepsPerSecond\":\(Int(Double(campaign.packets) / seconds)),"
     + "\"schedulesPerSecond\":\(Int(Double(campaign.schedules) / seconds)),\"firstFailure\":\(failure)}"
 }

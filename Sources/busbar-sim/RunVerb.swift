@@ -34,7 +34,7 @@ private func report(_ campaign: Campaign, _ seconds: Double) {
   printLine(
     """
     \(campaign.schedules) schedules, n = \(campaign.members.lowerBound)…\(campaign.members.upperBound): \
-    \(campaign.unsafe) unsafe, \(campaign.stuck) stuck, \(campaign.wronglyConvicted) wrongly convicted
+    \(campaign.verdicts)
     \(campaign.steps) steps (median \(campaign.medianSteps) a schedule), \(campaign.faults) faults; \
     highest view \(campaign.highestView); \(campaign.decidedLater) decided after a view change, \(campaign.decidedNull) NULL
     after healing: median \(campaign.healing(quantile: 0.5)), 99.9 % \(campaign.healing(quantile: 0.999)), \
@@ -52,8 +52,8 @@ private func json(_ campaign: Campaign, _ seconds: Double) -> String {
   let failure =
     campaign.firstFailure.map { "\"\($0.schedule.arguments.joined(separator: " "))\"" } ?? "null"
   return
-    "{\"schedules\":\(campaign.schedules),\"steps\":\(campaign.steps),\"unsafe\":\(campaign.unsafe),"
-    + "\"stuck\":\(campaign.stuck),\"wronglyConvicted\":\(campaign.wronglyConvicted),"
+    "{\"schedules\":\(campaign.schedules),\"steps\":\(campaign.steps),\"unsafe\":\(campaign.verdicts.unsafe),"
+    + "\"stuck\":\(campaign.verdicts.stuck),\"wronglyConvicted\":\(campaign.verdicts.wronglyConvicted),"
     + "\"viewsMax\":\(campaign.highestView),\"stepsPerSecond\":\(Int(Double(campaign.steps) / seconds)),"
     + "\"schedulesPerSecond\":\(Int(Double(campaign.schedules) / seconds)),\"medianSteps\":\(campaign.medianSteps),"
     + "\"viewsAfterHealingMax\":\(campaign.highestViewsAfterHealing),\"forks\":\(campaign.forks),"
