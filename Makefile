@@ -4,7 +4,7 @@ comma := ,
 targets = $(subst $(comma), ,$(TARGETS))
 
 .PHONY: all setup build cross selftest lint peers demo test test-peers mutants simulate model fuzz bench-paillier interop-paillier
-.PHONY: timing-paillier attacks attack count count-check clean distclean
+.PHONY: timing-paillier attacks attack count count-check bench-fleet clean distclean
 all: build
 setup:
 	@Toolchain/setup.sh
@@ -62,6 +62,12 @@ timing-paillier: build
 count count-check:
 	@PRODUCTS=busbar-selftest Toolchain/cross.sh armv6 armv7 arm64
 	@Toolchain/count.sh $(if $(filter count-check,$@),check)
+# Real periods of 4 aggregators with 500 meters each, as processes on loopback: about 6 minutes. A table, and
+# build/bench/fleet.json. FLEET="--seconds 30 --meters 100" makes it a smaller one.
+bench-fleet: build
+	@rm -rf build/fleet build/fleet.new
+	@mkdir -p build/bench
+	@.build/release/busbar bench fleet --data build/fleet --report build/bench/fleet.json $(FLEET)
 fuzz: setup
 	@Toolchain/fuzz.sh
 clean:

@@ -151,8 +151,8 @@ let package = Package(
     tests(
       "NodeTests",
       [
-        "Aggregation", "Consensus", "Cryptography", "HAL", "Node", "Packets", "Paillier", "SimulatedPlatform", "Units",
-        "Wire",
+        "Aggregation", "CHeapCount", "Consensus", "Cryptography", "HAL", "Node", "Packets", "Paillier",
+        "SimulatedPlatform", "Units", "Wire",
       ]),
     tests("CryptographyTests", ["Cryptography", "Units", "Wire"]),
   ]

@@ -208,7 +208,7 @@ public struct Contradiction: Equatable, Sendable {
     guard accused < genesis.meterCount(of: owner), position <= period.rawValue,
       first.digest != second.digest || first.closing != second.closing
     else { return false }
-    let key = genesis.meter(MeterIndex(accused), of: owner).verificationKey
+    let key = genesis.verificationKey(MeterIndex(accused), of: owner)
     func holds(_ half: Half) -> Bool {
       let record = Record(
         owner: owner, meter: MeterIndex(accused), epoch: genesis.epoch, from: Period(position), through: period,

@@ -40,8 +40,10 @@ public final class Genesis: Sendable {
   public let bookkeeper: PartyKeys
   public let aggregators: [PartyKeys]
   public let aggregatorKeys: [VerificationKey]
-  /// Meters of each set, in order.
-  public let meters: [[PartyKeys]]
+  /// Of the meters of each set, in order.
+  private let verificationKeys: [[VerificationKey]]
+  /// Empty in a genesis ``withoutAgreementKeys()``.
+  private let agreementKeys: [[AgreementPublicKey]]
   public let networkIdentifier: Digest
   public let keyIdentifier: FixedBytes<16>
 
@@ -63,8 +65,9 @@ public final class Genesis: Sendable {
     self.modulus = modulus
     self.bookkeeper = bookkeeper
     self.aggregators = aggregators
-    self.meters = meters
     aggregatorKeys = aggregators.map { $0.verificationKey }
+    verificationKeys = meters.map { $0.map { $0.verificationKey } }
+    agreementKeys = meters.map { $0.map { $0.agreementKey } }
     keyIdentifier = Self.keyIdentifier(modulus, slots)
     var buffer = ByteBuffer(capacity: Self.encodedBytes(slots, modulus, meters))
     buffer.replace { out in
@@ -75,10 +78,52 @@ public final class Genesis: Sendable {
     networkIdentifier = Blake2b.digest(domain: "BUSBARgn", buffer.span)
   }
 
+  private init(forgettingAgreementKeysOf whole: Genesis) {
+    epoch = whole.epoch
+    group = whole.group
+    periodSeconds = whole.periodSeconds
+    minimumContributors = whole.minimumContributors
+    rotates = whole.rotates
+    firstPeriod = whole.firstPeriod
+    slots = whole.slots
+    modulus = whole.modulus
+    bookkeeper = whole.bookkeeper
+    aggregators = whole.aggregators
+    aggregatorKeys = whole.aggregatorKeys
+    verificationKeys = whole.verificationKeys
+    agreementKeys = []
+    networkIdentifier = whole.networkIdentifier
+    keyIdentifier = whole.keyIdentifier
+  }
+
+  /// The same without its meters' agreement keys, for who has agreed with all of them: those of 25,000 meters are 800 KB. It
+  /// cannot be encoded, and has no ``meters``.
+  public func withoutAgreementKeys() -> Genesis { Genesis(forgettingAgreementKeysOf: self) }
+
+  /// Meters of each set, in order. Cost: made anew each time.
+  public var meters: [[PartyKeys]] {
+    precondition(agreementKeys.count == verificationKeys.count, "its agreement keys were forgotten")
+    return verificationKeys.indices.map { owner in
+      verificationKeys[owner].indices.map { index in
+        PartyKeys(verificationKey: verificationKeys[owner][index], agreementKey: agreementKeys[owner][index])
+      }
+    }
+  }
+
   public var members: UInt16 { UInt16(aggregators.count) }
-  public func meterCount(of owner: ReplicaIndex) -> UInt16 { UInt16(meters[Int(owner.rawValue)].count) }
+  /// Of all sets.
+  public var meterCount: Int { verificationKeys.reduce(0) { $0 + $1.count } }
+  public func meterCount(of owner: ReplicaIndex) -> UInt16 { UInt16(verificationKeys[Int(owner.rawValue)].count) }
+  public func verificationKey(_ meter: MeterIndex, of owner: ReplicaIndex) -> VerificationKey {
+    verificationKeys[Int(owner.rawValue)][Int(meter.rawValue)]
+  }
+  /// - Precondition: not one ``withoutAgreementKeys()``.
+  public func agreementKey(_ meter: MeterIndex, of owner: ReplicaIndex) -> AgreementPublicKey {
+    agreementKeys[Int(owner.rawValue)][Int(meter.rawValue)]
+  }
+  /// - Precondition: not one ``withoutAgreementKeys()``.
   public func meter(_ index: MeterIndex, of owner: ReplicaIndex) -> PartyKeys {
-    meters[Int(owner.rawValue)][Int(index.rawValue)]
+    PartyKeys(verificationKey: verificationKey(index, of: owner), agreementKey: agreementKey(index, of: owner))
   }
   public var context: GroupContext {
     GroupContext(
@@ -108,7 +153,9 @@ public final class Genesis: Sendable {
     return size
   }
 
-  public var encodedBytes: Int { Self.encodedBytes(slots, modulus, meters) }
+  public var encodedBytes: Int {
+    40 + 4 + slots.count + modulus.count + 64 + aggregators.count * 66 + 64 * meterCount
+  }
 
   public func encode(into output: inout OutputSpan<UInt8>) {
     Self.encode(
@@ -182,17 +229,28 @@ public final class Genesis: Sendable {
       guard count <= GroupLimits.maximumMetersPerSet else { throw .outOfRange(offset: reader.offset - 2) }
       counts.append(count)
     }
-    var meters: [[PartyKeys]] = []
+    var verificationKeys: [[VerificationKey]] = []
+    var agreementKeys: [[AgreementPublicKey]] = []
     for count in counts {
-      var set: [PartyKeys] = []
-      for _ in 0..<count { set.append(try PartyKeys(decoding: &reader)) }
-      meters.append(set)
+      var verification: [VerificationKey] = []
+      var agreement: [AgreementPublicKey] = []
+      // Never more than a set has: the count was checked above.
+      verification.reserveCapacity(count)
+      agreement.reserveCapacity(count)
+      for _ in 0..<count {
+        let keys = try PartyKeys(decoding: &reader)
+        verification.append(keys.verificationKey)
+        agreement.append(keys.agreementKey)
+      }
+      verificationKeys.append(verification)
+      agreementKeys.append(agreement)
     }
     try reader.expectEnd()
     self.slots = slots
     self.modulus = modulus
     self.aggregators = aggregators
-    self.meters = meters
+    self.verificationKeys = verificationKeys
+    self.agreementKeys = agreementKeys
     aggregatorKeys = aggregators.map { $0.verificationKey }
     keyIdentifier = Self.keyIdentifier(modulus, slots)
     networkIdentifier = Blake2b.digest(domain: "BUSBARgn", bytes)

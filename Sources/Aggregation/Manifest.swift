@@ -11,12 +11,15 @@ public struct Manifest: ~Copyable {
   public static let maximumSiblings = 9
   /// Leaves first, then each level above them; the root last.
   private var nodes: [Digest]
+  private static let nodeCount = 2 * GroupLimits.maximumMetersPerSet + maximumSiblings
+  /// What one takes from the heap.
+  public static let memoryBytes = nodeCount * MemoryLayout<Digest>.stride
   private var isBuilt = false
   public private(set) var count = 0
 
   public init() {
     precondition(1 << Self.maximumSiblings >= GroupLimits.maximumMetersPerSet)
-    nodes = Array(repeating: Digest(), count: 2 * GroupLimits.maximumMetersPerSet + Self.maximumSiblings)
+    nodes = Array(repeating: Digest(), count: Self.nodeCount)
   }
 
   public mutating func removeAll() {

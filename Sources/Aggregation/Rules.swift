@@ -66,7 +66,7 @@ extension Genesis {
     let statement = RecordStatement(
       networkIdentifier: networkIdentifier, group: group, record: record,
       ciphertextHash: RecordStatement.ciphertextHash(ciphertext))
-    guard Authenticated(checking: statement, by: meter(record.meter, of: owner).verificationKey) != nil else {
+    guard Authenticated(checking: statement, by: verificationKey(record.meter, of: owner)) != nil else {
       throw .badSignature
     }
     return statement.recordHash

@@ -262,7 +262,22 @@ static int64_t status_kilobytes(int pid, const char *format) {
   return kilobytes;
 }
 int64_t busbar_resident_kilobytes(int pid) { return status_kilobytes(pid, "VmRSS: %lld"); }
+int64_t busbar_file_resident_kilobytes(int pid) { return status_kilobytes(pid, "RssFile: %lld"); }
 int64_t busbar_peak_resident_kilobytes(int pid) { return status_kilobytes(pid, "VmHWM: %lld"); }
+int64_t busbar_cpu_milliseconds(int pid) {
+  char path[64], line[1024];
+  snprintf(path, sizeof path, "/proc/%d/stat", pid);
+  FILE *file = fopen(path, "re");
+  if (!file) return -1;
+  size_t count = fread(line, 1, sizeof line - 1, file);
+  fclose(file);
+  line[count] = 0;
+  // The name stands in parentheses and may hold anything; ten fields behind it are the user's and the system's ticks.
+  const char *rest = strrchr(line, ')');
+  unsigned long long user, system;
+  if (!rest || sscanf(rest + 2, "%*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %llu %llu", &user, &system) != 2) return -1;
+  return (int64_t)((user + system) * 1000 / (unsigned long long)sysconf(_SC_CLK_TCK));
+}
 static volatile sig_atomic_t terminated;
 static void on_termination(int signal) { (void)signal; terminated = 1; }
 void busbar_catch_termination(void) {

@@ -113,6 +113,20 @@ public struct Instance: ~Copyable {
     lock = .none
   }
 
+  /// The most that one takes from the heap beside itself: what it knows of each member's view, votes of three kinds, a lock, and
+  /// what a view change makes.
+  public static func maximumHeapBytes(_ quorum: Quorum) -> Int {
+    startHeapBytes(quorum) + 3 * (32 + Int(quorum.members) * MemoryLayout<Ballot>.stride)
+      + 32 + Int(quorum.size) * MemoryLayout<Signature>.stride
+      + ViewChange.maximumBytes(quorum) + NewView.maximumBytes(quorum)
+  }
+  /// Of that, what it has from the start; and what it takes while its first view goes well, until its votes are released.
+  public static func startHeapBytes(_ quorum: Quorum) -> Int { 32 + Int(quorum.members) * MemoryLayout<View>.stride }
+  public static func quietHeapBytes(_ quorum: Quorum) -> Int {
+    startHeapBytes(quorum) + 2 * (32 + Int(quorum.members) * MemoryLayout<Ballot>.stride)
+      + 32 + Int(quorum.size) * MemoryLayout<Signature>.stride
+  }
+
   /// The primary of the current view.
   public var primary: ReplicaIndex { context.primary(owner: owner, period: period, view: view) }
   /// True once this member took part, be it only by asking for another view: others may wait for it.

@@ -2,6 +2,12 @@ import CLinux
 import HAL
 import Wire
 
+/// A file that is being written, until the call that lent it returns.
+public struct OpenFile {
+  let descriptor: Int32
+  public func write(_ bytes: Span<UInt8>) throws(PlatformError) { try Files.write(descriptor, bytes) }
+}
+
 /// Whole files: read, replaced atomically, kept secret.
 public enum Files {
   /// - Throws: `.full` when the file is longer than `limit` bytes.
@@ -39,12 +45,20 @@ public enum Files {
   public static func replace(
     _ path: String, with bytes: Span<UInt8>, mode: Int32 = 0o644, isDurable: Bool = true
   ) throws(PlatformError) {
+    try replace(path, mode: mode, isDurable: isDurable) { (file) throws(PlatformError) in try file.write(bytes) }
+  }
+
+  /// The same, written piece by piece: what is longer than it is worth to hold.
+  public static func replace(
+    _ path: String, mode: Int32 = 0o644, isDurable: Bool = true,
+    writing body: (OpenFile) throws(PlatformError) -> Void
+  ) throws(PlatformError) {
     let temporary = path + ".new"
     // One that a crash left behind may have another mode, or be a link somebody placed there.
     busbar_unlink(temporary)
     let file = try check(busbar_create_new(temporary, mode))
     do throws(PlatformError) {
-      try write(file, bytes)
+      try body(OpenFile(descriptor: file))
       if isDurable { try check(busbar_sync(file)) }
     } catch {
       busbar_close(file)

@@ -39,6 +39,8 @@ public struct ChildProcess: Sendable {
   public func resume() { busbar_kill(identifier, Int32(BUSBAR_SIGCONT)) }
   /// Kilobytes resident now; -1 when it is gone.
   public func residentKilobytes() -> Int64 { busbar_resident_kilobytes(identifier) }
+  /// CPU time used so far, by itself and by the kernel for it; -1 when it is gone.
+  public func cpuMilliseconds() -> Int64 { busbar_cpu_milliseconds(identifier) }
   /// The most kilobytes that were ever resident; -1 when it is gone.
   public func peakResidentKilobytes() -> Int64 { busbar_peak_resident_kilobytes(identifier) }
 }
@@ -48,6 +50,8 @@ public enum ThisProcess {
   public static var identifier: Int32 { busbar_pid() }
   public static var residentKilobytes: Int64 { busbar_resident_kilobytes(busbar_pid()) }
   public static var peakResidentKilobytes: Int64 { busbar_peak_resident_kilobytes(busbar_pid()) }
+  /// Of those resident now: pages of files, which is the program and its libraries. Other processes share them.
+  public static var residentFileKilobytes: Int64 { busbar_file_resident_kilobytes(busbar_pid()) }
   /// Nil when it is not set.
   public static func environment(_ name: String) -> String? {
     // The string stays until somebody sets the variable, and nobody here does.

@@ -5,18 +5,38 @@ import Paillier
 import Units
 import Wire
 
-/// What a node takes from the heap at start and keeps, store by store. It follows from the genesis and the role alone, so that
-/// a configuration can be refused before anything runs. Beyond it there are the program itself, its libraries and its stack.
+/// What a node takes from the heap and keeps, store by store. It follows from the genesis and the role alone, so that a
+/// configuration can be refused before anything runs. Beyond it there are the program itself, its libraries and its stack.
 public struct MemoryPlan: Sendable {
-  public private(set) var stores: [(name: String, bytes: Int)] = []
-  public var bytes: Int { stores.reduce(0) { $0 + $1.bytes } }
+  public struct Store: Sendable {
+    public let name: String
+    /// The most it ever takes.
+    public let bytes: Int
+    /// Of that, what is taken at the start. Not all of it is touched then.
+    public let startBytes: Int
+    /// What is resident while every set is certified in its period.
+    public let quietBytes: Int
+  }
 
-  private mutating func add(_ name: String, _ bytes: Int) { stores.append((name, bytes)) }
+  public private(set) var stores: [Store] = []
+  public var bytes: Int { stores.reduce(0) { $0 + $1.bytes } }
+  public var startBytes: Int { stores.reduce(0) { $0 + $1.startBytes } }
+  public var quietBytes: Int { stores.reduce(0) { $0 + $1.quietBytes } }
+
+  /// - Parameters:
+  ///   - start: all, unless it says less.
+  ///   - quiet: all, unless it says less.
+  private mutating func add(_ name: String, _ bytes: Int, start: Int? = nil, quiet: Int? = nil) {
+    stores.append(Store(name: name, bytes: bytes, startBytes: start ?? bytes, quietBytes: quiet ?? bytes))
+  }
 
   private mutating func addLink(peers: Int, quiet: Int = 0, members: UInt16) {
-    add("peers: keys, replay windows, budgets", peers * Sealer.peerBytes + quiet * Sealer.quietPeerBytes)
+    add("peers: keys, replay windows, budgets", peers * Sealer.peerBytes + quiet * (Sealer.quietPeerBytes + 1))
     // Every role has one, and those that send no records have it for one member.
-    add("transfers of records to members", Transfers.memoryBytes(members: max(1, Int(members))))
+    let count = max(1, Int(members))
+    add(
+      "transfers of records to members", Transfers.memoryBytes(members: count),
+      quiet: Transfers.quietMemoryBytes(members: count))
     add("packet being made, sealed and opened", 2 * Sealer.maximumBodyBytes + Sealer.maximumDatagramBytes)
   }
 
@@ -26,43 +46,59 @@ public struct MemoryPlan: Sendable {
     let members = Int(genesis.members)
     let quorum = genesis.context.quorum
     let kept = Int(AggregatorNode.periodsKept)
-    var meters = 0
-    for owner in 0..<genesis.members { meters += Int(genesis.meterCount(of: ReplicaIndex(owner))) }
+    let certificate = Certificate.maximumBytes(quorum)
+    let meters = genesis.meterCount
     let room = AggregatorNode.recordRoom(genesis, ciphertextBytes: ciphertextBytes)
-    plan.add("records and their hashes, \(room.blocks) times a set's", room.blocks * room.blockBytes)
+    plan.add(
+      "records and their hashes, \(room.blocks) times a set's", room.blocks * room.blockBytes,
+      quiet: meters * RecordPool.blockBytes(meterCount: 1, recordBytes: Record.fixedBytes + ciphertextBytes))
     let slots = members * kept
+    // With their places in the pool of votes.
+    let start = slots * (slotBytes + Instance.startHeapBytes(quorum) + 4 * 8)
     plan.add(
       "instances: votes, certificates, products",
-      slots
-        * (MemoryLayout<InstanceSlot>.size + 512 + 3 * members * MemoryLayout<Vote>.stride
-          + Certificate.maximumBytes(quorum) + ciphertextBytes + AggregatorNode.maximumViewBytes(genesis)))
-    plan.add("view changes being received", members * AggregatorNode.maximumViewBytes(genesis))
-    plan.add("coverage tables and their transfer", 8 * meters + 8 * GroupLimits.maximumMetersPerSet)
+      slots * (slotBytes + Instance.maximumHeapBytes(quorum) + certificate + ciphertextBytes), start: start,
+      // Votes go when a set is certified; but all of them may be here before the first one is.
+      quiet: start
+        + members * (Instance.quietHeapBytes(quorum) - Instance.startHeapBytes(quorum) + certificate + ciphertextBytes))
+    plan.add("view changes being received", members * AggregatorNode.maximumViewBytes(genesis), quiet: 0)
     plan.add(
-      "inclusion proofs",
-      meters * (InclusionStore.proofBytes + 32 + 32) + members * Certificate.maximumBytes(quorum) * kept)
-    plan.add("certificates being received", members * Certificate.maximumBytes(quorum))
+      "coverage tables and their transfer", 8 * meters + 8 * GroupLimits.maximumMetersPerSet, quiet: 8 * meters)
+    plan.add(
+      "inclusion proofs", InclusionStore.memoryBytes(meters) + members * certificate * kept,
+      start: InclusionStore.memoryBytes(meters), quiet: InclusionStore.quietMemoryBytes(meters))
+    plan.add("certificates being received", members * certificate, quiet: 0)
     plan.add(
       "what was sent to whom",
       ServedObjects.memoryBytes(members: members, periodsKept: kept, peers: members + meters))
-    plan.add("genesis", genesisBytes(genesis, meters))
+    plan.add(
+      "journal entry and answer being made",
+      Certificate.maximumBytes(quorum) + Instance.maximumEntryBytes(quorum)
+        + 2 * ciphertextBytes + 8 * GroupLimits.maximumMetersPerSet)
+    plan.add("manifests, of a proposal and of a proof", 2 * Manifest.memoryBytes)
+    plan.add("genesis", genesisBytes(genesis) - 32 * meters)
+    // The bookkeeper is one of the peers, and the node itself is not.
     plan.addLink(peers: members, quiet: meters, members: genesis.members)
     plan.add("datagrams in system calls", machineBytes)
     return plan
   }
 
+  /// An instance with what is kept beside it; most of it the instance and three headers.
+  private static var slotBytes: Int {
+    MemoryLayout<Instance>.stride + 3 * MemoryLayout<Header?>.stride + 4 * MemoryLayout<MeterBitmap>.stride
+      + MemoryLayout<Fetch>.stride + 96
+  }
+
   public static func bookkeeper(_ genesis: Genesis, ciphertextBytes: Int, machineBytes: Int) -> MemoryPlan {
     var plan = MemoryPlan()
     let certificate = Certificate.maximumBytes(genesis.context.quorum)
-    var meters = 0
-    for owner in 0..<genesis.members { meters += Int(genesis.meterCount(of: ReplicaIndex(owner))) }
     plan.add(
       "certificates and products of \(BookkeeperNode.periodsKept) periods",
       Int(BookkeeperNode.periodsKept) * Int(genesis.members) * (2 * certificate + ciphertextBytes + 512))
     plan.add("certificates and products being received", Int(genesis.members) * (certificate + ciphertextBytes))
     // The primes' powers, their inverses and what a decryption works in; see paillier.md §3.
     plan.add("Paillier key and its workspaces", 64 * ciphertextBytes)
-    plan.add("genesis", genesisBytes(genesis, meters))
+    plan.add("genesis", genesisBytes(genesis))
     plan.addLink(peers: Int(genesis.members), members: 0)
     plan.add("datagrams in system calls", machineBytes)
     return plan
@@ -70,21 +106,28 @@ public struct MemoryPlan: Sendable {
 
   public static func meter(_ genesis: Genesis, ciphertextBytes: Int, machineBytes: Int) -> MemoryPlan {
     var plan = MemoryPlan()
-    var meters = 0
-    for owner in 0..<genesis.members { meters += Int(genesis.meterCount(of: ReplicaIndex(owner))) }
     plan.add("table of powers for encryption", Encryptor.tableBytes(modulusBytes: ciphertextBytes / 2))
     plan.add("workspaces of an encryption", 32 * ciphertextBytes)
     plan.add(
       "records that wait for a certificate",
       MeterNode.maximumOutstanding * (Record.fixedBytes + ciphertextBytes + MemoryLayout<OutstandingRecord>.stride))
     plan.add("certificate being received", Certificate.maximumBytes(genesis.context.quorum))
-    plan.add("genesis", genesisBytes(genesis, meters))
+    plan.add("genesis", genesisBytes(genesis))
     plan.addLink(peers: Int(genesis.members), members: 0)
     plan.add("datagrams in system calls", machineBytes)
     return plan
   }
 
-  private static func genesisBytes(_ genesis: Genesis, _ meters: Int) -> Int {
-    (meters + Int(genesis.members) + 1) * MemoryLayout<PartyKeys>.stride + genesis.modulus.count
+  private static func genesisBytes(_ genesis: Genesis) -> Int {
+    // Two arrays for each set, with what an array costs beside its elements.
+    (genesis.meterCount + Int(genesis.members) + 1) * MemoryLayout<PartyKeys>.stride + genesis.modulus.count
+      + Int(genesis.members) * 2 * (8 + 40)
   }
+}
+
+extension InclusionStore {
+  /// Of all meters of a group together: a proof with its siblings, a certificate, a period, a count and a hash each.
+  fileprivate static func memoryBytes(_ meters: Int) -> Int { meters * (proofBytes + 8 + 8 + 1 + 32) }
+  /// Siblings are written down only for meters that a certificate goes without.
+  fileprivate static func quietMemoryBytes(_ meters: Int) -> Int { memoryBytes(meters) - meters * siblingBytes }
 }

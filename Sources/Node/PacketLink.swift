@@ -134,9 +134,9 @@ struct PacketLink: ~Copyable {
   /// Notes new boots of aggregators, for later runs; durable with whatever is synced next.
   private mutating func noteBoot(_ peer: Int, via host: inout some NodeHost & ~Copyable) throws(PlatformError) {
     let known = sealer.peers[peer]
-    guard known.identifier < UInt32(GroupLimits.maximumAggregators), known.bootCounter > known.minimumBootCounter else {
-      return
-    }
+    guard known.identifier < UInt32(GroupLimits.maximumAggregators),
+      known.bootCounter > sealer.minimumBootCounter(of: peer)
+    else { return }
     let entry = FixedBytes<13> { out in
       out.write(EntryKind.peerBoot.rawValue)
       out.write(known.identifier)
@@ -197,8 +197,8 @@ struct PacketLink: ~Copyable {
   mutating func want(_ want: Want, from peer: Int, via host: inout some NodeHost & ~Copyable) {
     let known = sealer.peers[peer]
     var want = want
-    want.highestSequence = known.highestSequence
-    want.receivedCount = known.receivedCount
+    want.highestSequence = sealer.highestSequence(of: peer)
+    want.receivedCount = sealer.receivedCount(of: peer)
     want.heldMicroseconds = UInt32(
       clamping: (time.nanoseconds - min(time.nanoseconds, known.heardAt.nanoseconds)) / 1000)
     send(.want, to: peer, via: &host) { out in want.encode(into: &out) }

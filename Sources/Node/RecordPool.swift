@@ -61,6 +61,9 @@ final class RecordPool {
   init(capacity: Int, meterCount: Int, recordBytes: Int) {
     self.capacity = capacity
     free = (0..<capacity).map { _ in RecordBlock(meterCount: meterCount, recordBytes: recordBytes) }
+    // The first come first: they may lie where something was at the start and is gone, whose memory is resident already. The
+    // spare ones are the last, in memory that nobody has touched.
+    free.reverse()
   }
 
   func take() -> RecordBlock? { free.popLast() }

@@ -63,7 +63,7 @@ extension PacketLink {
   /// - Parameter place: below ``peerCount``
   func peerStatistics(_ place: Int) -> PeerStatistics {
     let identifier = sealer.peers[place].identifier
-    let isHeard = sealer.peers[place].receivedCount > 0
+    let isHeard = sealer.peers[place].bootCounter > 0
     return PeerStatistics(
       identifier: identifier, heardAt: isHeard ? sealer.peers[place].heardAt : nil,
       isSilenced: sealer.isSilenced(place))

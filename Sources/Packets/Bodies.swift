@@ -145,7 +145,8 @@ public struct Assembly: ~Copyable {
 
   public init(capacity: Int) {
     precondition(Chunk.pieces(ofBytes: capacity) <= 64, "one bit for each piece")
-    buffer = ByteBuffer(capacity: capacity)
+    // Most objects never come, and none is looked at before all of it is there.
+    buffer = ByteBuffer(capacity: capacity, isTouched: false)
   }
 
   /// Whether this can be a piece of an object that there is room for.

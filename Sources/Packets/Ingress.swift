@@ -27,16 +27,34 @@ public struct IngressLimits: Sendable {
   func check() {
     precondition(peerPerSecond <= interfacePerSecond, "one peer alone must not fill the interface")
     precondition(strangersPerSecond < interfacePerSecond, "strangers leave room for peers")
-    precondition(wantsPerSecond <= peerPerSecond)
+    precondition(wantsPerSecond > 0 && wantsPerSecond <= peerPerSecond && peerPerSecond <= 1_000_000_000)
+    // So that a burst's nanoseconds stay within 64 bits.
+    precondition(max(peerBurst, wantBurst, badSignatures) <= TokenBucket.maximumBurst)
     precondition(penaltyMilliseconds >= badSignatureMilliseconds, "a penalty must outlast what caused it")
+  }
+}
+
+/// A token bucket in one number, for thousands of them with the same limits: when it will be full again. (the generic cell rate
+/// algorithm; ITU-T I.371, annex A)
+private struct RefillMoment: Sendable {
+  /// Nanoseconds; in the past while the bucket is full.
+  private var full: UInt64 = 0
+
+  /// Takes one token if there is one.
+  mutating func take(perSecond: UInt64, burst: UInt64, at now: MonotonicTime) -> Bool {
+    let interval = 1_000_000_000 / perSecond
+    let moment = max(full, now.nanoseconds) + interval
+    guard moment - now.nanoseconds <= burst * interval else { return false }
+    full = moment
+    return true
   }
 }
 
 /// One peer's budgets.
 struct PeerBudget: Sendable {
-  private var packets = TokenBucketState()
-  private var wants = TokenBucketState()
-  private var badSignatures = TokenBucketState()
+  private var packets = RefillMoment()
+  private var wants = RefillMoment()
+  private var badSignatures = RefillMoment()
   /// 0: it is listened to.
   private var silencedUntilNanoseconds: UInt64 = 0
 
@@ -46,22 +64,14 @@ struct PeerBudget: Sendable {
   }
 
   mutating func takePacket(_ limits: IngressLimits, at now: MonotonicTime) -> Bool {
-    Self.take(&packets, perSecond: limits.peerPerSecond, burst: limits.peerBurst, at: now)
+    packets.take(perSecond: limits.peerPerSecond, burst: limits.peerBurst, at: now)
   }
   mutating func takeWant(_ limits: IngressLimits, at now: MonotonicTime) -> Bool {
-    Self.take(&wants, perSecond: limits.wantsPerSecond, burst: limits.wantBurst, at: now)
+    wants.take(perSecond: limits.wantsPerSecond, burst: limits.wantBurst, at: now)
   }
   mutating func takeBadSignature(_ limits: IngressLimits, at now: MonotonicTime) -> Bool {
-    Self.take(
-      &badSignatures, perSecond: max(1, limits.badSignatures * 1000 / limits.badSignatureMilliseconds),
-      burst: limits.badSignatures, at: now)
-  }
-
-  private static func take(
-    _ state: inout TokenBucketState, perSecond: UInt64, burst: UInt64, at now: MonotonicTime
-  ) -> Bool {
-    var bucket = TokenBucket(perSecond: perSecond, burst: burst, state: state)
-    defer { state = bucket.state }
-    return bucket.take(1, at: now)
+    badSignatures.take(
+      perSecond: max(1, limits.badSignatures * 1000 / limits.badSignatureMilliseconds), burst: limits.badSignatures,
+      at: now)
   }
 }

@@ -37,42 +37,52 @@ public enum DropReason: UInt8, CaseIterable, Sendable {
   }
 }
 
-/// One party packets are exchanged with.
+/// One party packets are exchanged with, as its node is told of it.
 public struct Peer: Sendable {
   public let identifier: UInt32
   public let agreementKey: AgreementPublicKey
-  /// The source of its last packet that passed the seal; at first the configuration's guess, which is preferred while the
-  /// peer is heard from there.
-  public var endpoint: Endpoint?
-  /// Its highest boot counter seen under the seal; 0 before the first STATUS.
-  public internal(set) var bootCounter: UInt64 = 0
-  /// Its highest boot counter seen by earlier runs of this node, from the journal: a lower one is an old image of it.
-  public var minimumBootCounter: UInt64 = 0
-  /// Its boot counter before that one, as far as this node knows.
-  var previousBootCounter: UInt64 = 0
-  /// The highest boot counter of ours that it says it knows.
-  public internal(set) var claimedOwnBoot: UInt64 = 0
-  /// The one of ours it says it knew before.
-  var claimedPreviousBoot: UInt64 = 0
+  /// The configuration's guess.
+  public let endpoint: Endpoint?
   /// Sends little: a record or two in a period. Its replay window is short and its keys are made for each packet.
   public let isQuiet: Bool
-  /// Where the window and the keys of a peer that is not quiet are, or the secret of one that is.
-  var place: Int32 = 0
-  var quietWindow = SmallReplayWindow()
-  var statusWindow = SmallReplayWindow()
-  public internal(set) var nextSequence: UInt64 = 0
-  /// The highest number of a packet of its present run that was opened here, how many were, and when that was.
-  public internal(set) var highestSequence: UInt64 = 0
-  public internal(set) var receivedCount: UInt64 = 0
-  public internal(set) var heardAt = MonotonicTime(nanoseconds: 0)
-  var budget = PeerBudget()
-  var credit = ServingCredit()
 
   public init(identifier: UInt32, agreementKey: AgreementPublicKey, endpoint: Endpoint?, isQuiet: Bool = false) {
     self.isQuiet = isQuiet
     self.identifier = identifier
     self.agreementKey = agreementKey
     self.endpoint = endpoint
+  }
+}
+
+/// What is known of every peer. An aggregator has up to 32,768, so the order of the fields leaves no gaps, and what only
+/// peers that are not quiet need is elsewhere.
+public struct PeerState: Sendable {
+  public let identifier: UInt32
+  /// Of the secret of a quiet peer; of what else is kept of any other.
+  let place: Int32
+  /// The source of its last packet that passed the seal; at first the configuration's guess, which is preferred while the
+  /// peer is heard from there.
+  public internal(set) var endpoint: Endpoint?
+  public let isQuiet: Bool
+  /// Of a quiet peer: it said last that it knows of this very run.
+  var isAcknowledged = false
+  var credit = ServingCredit()
+  /// Its highest boot counter seen under the seal; 0 before the first STATUS.
+  public internal(set) var bootCounter: UInt64 = 0
+  /// Its boot counter before that one, as far as this node knows.
+  var previousBootCounter: UInt64 = 0
+  public internal(set) var nextSequence: UInt64 = 0
+  /// Of STATUS, and of a quiet peer of all it sends: one counter numbers them.
+  var window = SmallReplayWindow()
+  /// When the packet of its present run with the highest number was opened; of a quiet peer, any packet.
+  public internal(set) var heardAt = MonotonicTime(nanoseconds: 0)
+  var budget = PeerBudget()
+
+  init(_ peer: Peer, place: Int32) {
+    identifier = peer.identifier
+    self.place = place
+    endpoint = peer.endpoint
+    isQuiet = peer.isQuiet
   }
 }
 
@@ -88,12 +98,13 @@ public struct Sealer: ~Copyable {
   /// Of a STATUS.
   public static let statusDatagramBytes = PacketHeader.encodedBytes + 16 + tagBytes
 
-  /// What one quiet peer takes from the heap: itself, an entry of the sorted table, and its secret.
-  public static let quietPeerBytes = MemoryLayout<Peer>.stride + 8 + 32
-  /// What any other takes: a replay window besides, and an object with four keys of 32 bytes in the secret's place, each with
-  /// what an allocation costs beside its bytes.
+  /// What one quiet peer takes from the heap: its state and its secret.
+  public static let quietPeerBytes = MemoryLayout<PeerState>.stride + 32
+  /// What any other takes: an object in the secret's place, with a replay window and four keys of 32 bytes, each with what an
+  /// allocation costs beside its bytes.
   public static let peerBytes =
-    MemoryLayout<Peer>.stride + 8 + MemoryLayout<ReplayWindow>.stride + MemoryLayout<Home>.stride + 4 * (32 + 16) + 96
+    MemoryLayout<PeerState>.stride + 8 + MemoryLayout<ReplayWindow>.stride + 4 * (16 + 32 + 16) + 5 * 8 + 16
+    + MemoryLayout<Endpoint?>.stride + MemoryLayout<MonotonicTime?>.stride
 
   public let identifier: UInt32
   public private(set) var bootCounter: UInt64
@@ -102,19 +113,15 @@ public struct Sealer: ~Copyable {
   private let networkIdentifier: Digest
   private let epoch: Epoch
   private let agreementKey: AgreementKey
-  public private(set) var peers: [Peer]
-  private var keys: [PeerKeys] = []
-  private var windows: [ReplayWindow] = []
-  /// Where the configuration says that a peer is that is not quiet, and when it was heard from there.
-  private var homes: [Home] = []
+  public private(set) var peers: [PeerState] = []
+  private var busyPeers: [BusyPeer] = []
   /// Agreed with quiet peers. Their keys are made for each packet in the same memory.
   private let quietSecrets: SecretTable
   private var quietKey: SealingKey
   /// Opens STATUS packets: made anew for each in the same memory.
   private var statusKey: SealingKey
-  /// Peers by identifier, ascending, and their places in ``peers``.
-  private var sortedIdentifiers: [UInt32]
-  private var sortedPlaces: [Int32]
+  /// Places in ``peers``, by identifier; none when they stand in that order.
+  private let sortedPlaces: [Int32]
   private let limits: IngressLimits
   private var interface: TokenBucket
   private var strangers: TokenBucket
@@ -126,25 +133,41 @@ public struct Sealer: ~Copyable {
   /// authenticated.
   public private(set) var stranger: (peer: Int, endpoint: Endpoint)?
 
-  private struct Home {
-    let endpoint: Endpoint?
-    var heardAt: MonotonicTime?
-  }
   /// A peer is at home if it was heard from there within this time.
   public static let homeMilliseconds: UInt64 = 1000
 
-  /// A class because an array cannot hold noncopyable keys; one for each peer, made at start. The X25519 is done here,
-  /// once: a forged STATUS costs a hash and a tag, not a scalar multiplication.
-  private final class PeerKeys {
+  /// What is kept of a peer that is not quiet beside its ``PeerState``. A class because an array cannot hold noncopyable keys;
+  /// made at start. The X25519 is done then, once: a forged STATUS costs a hash and a tag, not a scalar multiplication.
+  private final class BusyPeer {
     let shared: SecretBytes
+    /// Where the configuration says that it is, and when it was heard from there.
+    let home: Endpoint?
+    var homeHeardAt: MonotonicTime?
     var sending: SealingKey
     var receiving: SealingKey
     var sendingStatus: SealingKey
-    init(_ shared: consuming SecretBytes, _ context: Span<UInt8>) {
+    var window = ReplayWindow()
+    /// Its highest boot counter seen by earlier runs of this node, from the journal: a lower one is an old image of it.
+    var minimumBootCounter: UInt64 = 0
+    /// The highest boot counter of ours that it says it knows.
+    var claimedOwnBoot: UInt64 = 0
+    /// The one of ours it says it knew before.
+    var claimedPreviousBoot: UInt64 = 0
+    /// The highest number of a packet of its present run that was opened here, and how many were.
+    var highestSequence: UInt64 = 0
+    var receivedCount: UInt64 = 0
+    init(_ shared: consuming SecretBytes, home: Endpoint?, _ context: Span<UInt8>) {
+      self.home = home
       sending = SealingKey(deriveKey(from: shared, context: context))
       receiving = SealingKey(deriveKey(from: shared, context: context))
       sendingStatus = SealingKey(deriveKey(from: shared, context: context))
       self.shared = shared
+    }
+
+    func forgetPackets() {
+      window = ReplayWindow()
+      highestSequence = 0
+      receivedCount = 0
     }
   }
 
@@ -165,12 +188,15 @@ public struct Sealer: ~Copyable {
     self.bootCounter = bootCounter
     self.networkIdentifier = networkIdentifier
     self.epoch = epoch
-    self.peers = peers
     var quietCount = 0
-    for index in peers.indices where peers[index].isQuiet { quietCount += 1 }
-    let order = peers.indices.sorted { peers[$0].identifier < peers[$1].identifier }
-    sortedIdentifiers = order.map { peers[$0].identifier }
-    sortedPlaces = order.map { Int32($0) }
+    var isAscending = true
+    for index in peers.indices {
+      if peers[index].isQuiet { quietCount += 1 }
+      if index > 0, peers[index].identifier < peers[index - 1].identifier { isAscending = false }
+    }
+    sortedPlaces =
+      isAscending
+      ? [] : peers.indices.sorted { peers[$0].identifier < peers[$1].identifier }.map { Int32($0) }
     // Any key will do; each STATUS makes its own of it.
     let anything = FixedBytes<72>()
     guard let own = agreementKey.sharedSecret(with: agreementKey.publicKey) else {
@@ -180,20 +206,19 @@ public struct Sealer: ~Copyable {
     quietKey = SealingKey(deriveKey(from: own, context: anything.span))
     quietSecrets = SecretTable(count: max(1, quietCount))
     self.agreementKey = agreementKey
-    keys.reserveCapacity(peers.count - quietCount)
-    windows.reserveCapacity(peers.count - quietCount)
-    homes.reserveCapacity(peers.count - quietCount)
+    // Exactly as many as there are: growing would take half as much again.
+    self.peers.reserveCapacity(peers.count)
+    busyPeers.reserveCapacity(peers.count - quietCount)
     var quietPlace = 0
     for index in peers.indices {
       if peers[index].isQuiet {
         quietSecrets.store(sharedSecret(with: peers[index].agreementKey), at: quietPlace)
-        self.peers[index].place = Int32(quietPlace)
+        self.peers.append(PeerState(peers[index], place: Int32(quietPlace)))
         quietPlace += 1
       } else {
-        self.peers[index].place = Int32(keys.count)
-        keys.append(PeerKeys(sharedSecret(with: peers[index].agreementKey), anything.span))
-        windows.append(ReplayWindow())
-        homes.append(Home(endpoint: peers[index].endpoint))
+        self.peers.append(PeerState(peers[index], place: Int32(busyPeers.count)))
+        busyPeers.append(
+          BusyPeer(sharedSecret(with: peers[index].agreementKey), home: peers[index].endpoint, anything.span))
         makeKeys(index)
       }
     }
@@ -205,14 +230,28 @@ public struct Sealer: ~Copyable {
   /// The peer's place, if it is one.
   public func index(of identifier: UInt32) -> Int? {
     var low = 0
-    var high = sortedIdentifiers.count
+    var high = peers.count
     while low < high {
       let middle = (low + high) / 2
-      if sortedIdentifiers[middle] < identifier { low = middle + 1 } else { high = middle }
+      if peers[place(ofRank: middle)].identifier < identifier { low = middle + 1 } else { high = middle }
     }
-    guard low < sortedIdentifiers.count, sortedIdentifiers[low] == identifier else { return nil }
-    return Int(sortedPlaces[low])
+    guard low < peers.count, peers[place(ofRank: low)].identifier == identifier else { return nil }
+    return place(ofRank: low)
   }
+
+  private func place(ofRank rank: Int) -> Int { sortedPlaces.isEmpty ? rank : Int(sortedPlaces[rank]) }
+
+  /// Nil for a quiet peer.
+  private func busy(_ peer: Int) -> BusyPeer? {
+    peers[peer].isQuiet ? nil : busyPeers[Int(peers[peer].place)]
+  }
+
+  /// The highest number of a packet of its present run that was opened here; 0 of a quiet peer, as of one that was not heard.
+  public func highestSequence(of peer: Int) -> UInt64 { busy(peer)?.highestSequence ?? 0 }
+  /// How many packets of its present run were opened here; 0 of a quiet peer.
+  public func receivedCount(of peer: Int) -> UInt64 { busy(peer)?.receivedCount ?? 0 }
+  /// Its highest boot counter seen by earlier runs of this node; 0 of a quiet peer.
+  public func minimumBootCounter(of peer: Int) -> UInt64 { busy(peer)?.minimumBootCounter ?? 0 }
 
   private func sharedSecret(with key: AgreementPublicKey) -> SecretBytes {
     if let shared = agreementKey.sharedSecret(with: key) { return shared }
@@ -241,10 +280,9 @@ public struct Sealer: ~Copyable {
 
   /// The keys of both directions for the boot counters as they are now.
   private mutating func makeKeys(_ peer: Int) {
-    guard !peers[peer].isQuiet else { return }
+    guard let cell = busy(peer) else { return }
     let other = peers[peer].identifier
     let known = peers[peer].bootCounter
-    let cell = keys[Int(peers[peer].place)]
     let sending = context(from: identifier, to: other, bootCounter, known)
     let receiving = context(from: other, to: identifier, known, bootCounter)
     let status = context(from: identifier, to: other, bootCounter, 0)
@@ -280,9 +318,9 @@ public struct Sealer: ~Copyable {
       quietKey.replace(derivingFrom: quietSecrets, place, context: context.span)
       quietKey.seal(body, nonce: nonce, associatedData: clear.span, into: &output)
     } else if type == .status {
-      keys[place].sendingStatus.seal(body, nonce: nonce, associatedData: clear.span, into: &output)
+      busyPeers[place].sendingStatus.seal(body, nonce: nonce, associatedData: clear.span, into: &output)
     } else {
-      keys[place].sending.seal(body, nonce: nonce, associatedData: clear.span, into: &output)
+      busyPeers[place].sending.seal(body, nonce: nonce, associatedData: clear.span, into: &output)
     }
     return true
   }
@@ -294,7 +332,7 @@ public struct Sealer: ~Copyable {
   ) -> Bool {
     let place = Int(peers[peer].place)
     guard peers[peer].isQuiet else {
-      return keys[place].receiving.open(sealed, nonce: nonce, associatedData: clear, into: &output)
+      return busyPeers[place].receiving.open(sealed, nonce: nonce, associatedData: clear, into: &output)
     }
     let context = context(from: peers[peer].identifier, to: identifier, peers[peer].bootCounter, bootCounter)
     quietKey.replace(derivingFrom: quietSecrets, place, context: context.span)
@@ -302,22 +340,10 @@ public struct Sealer: ~Copyable {
   }
 
   private func isFresh(_ peer: Int, _ number: UInt64) -> Bool {
-    peers[peer].isQuiet
-      ? peers[peer].quietWindow.isFresh(number) : windows[Int(peers[peer].place)].isFresh(number)
+    busy(peer)?.window.isFresh(number) ?? peers[peer].window.isFresh(number)
   }
   private mutating func noteSeen(_ peer: Int, _ number: UInt64) {
-    if peers[peer].isQuiet {
-      peers[peer].quietWindow.insert(number)
-    } else {
-      windows[Int(peers[peer].place)].insert(number)
-    }
-  }
-  private mutating func clearWindow(_ peer: Int) {
-    if peers[peer].isQuiet {
-      peers[peer].quietWindow = SmallReplayWindow()
-    } else {
-      windows[Int(peers[peer].place)] = ReplayWindow()
-    }
+    if let cell = busy(peer) { cell.window.insert(number) } else { peers[peer].window.insert(number) }
   }
 
   /// Opens a datagram, cheapest checks first, and appends its body. Nil when dropped; the reason is counted.
@@ -361,11 +387,7 @@ public struct Sealer: ~Copyable {
     guard unseal(peer, sealed, nonce, clear, &output) else { return drop(.badSeal) }
     noteSeen(peer, header.packetSequence)
     learn(endpoint, of: peer)
-    peers[peer].receivedCount += 1
-    if header.packetSequence >= peers[peer].highestSequence {
-      peers[peer].highestSequence = header.packetSequence
-      if let time { peers[peer].heardAt = time }
-    }
+    noteOpened(peer, header.packetSequence)
     guard isWithinBudget(peer, header.type) else {
       // What was opened is not handed out.
       output.removeAll()
@@ -381,17 +403,14 @@ public struct Sealer: ~Copyable {
   /// address for the peer's. If both sides fell for it, neither would hear of the other again. So a peer that is heard
   /// from where the configuration has it does not move, and comes back as soon as it is heard from there.
   private mutating func learn(_ endpoint: Endpoint, of peer: Int) {
-    guard !peers[peer].isQuiet, let home = homes[Int(peers[peer].place)].endpoint else {
+    guard let cell = busy(peer), let home = cell.home else {
       // A meter: it is answered, where it asked from.
       peers[peer].endpoint = endpoint
       return
     }
-    let place = Int(peers[peer].place)
     if endpoint == home {
-      homes[place].heardAt = time
-    } else if let time, let heardAt = homes[place].heardAt,
-      time.milliseconds(since: heardAt) < Self.homeMilliseconds
-    {
+      cell.homeHeardAt = time
+    } else if let time, let heardAt = cell.homeHeardAt, time.milliseconds(since: heardAt) < Self.homeMilliseconds {
       return
     }
     peers[peer].endpoint = endpoint
@@ -405,17 +424,26 @@ public struct Sealer: ~Copyable {
 
   /// Where else to send what this peer should get: its configured place, while it says nothing from elsewhere.
   public func otherEndpoint(of peer: Int) -> Endpoint? {
-    guard let time, !peers[peer].isQuiet, let home = homes[Int(peers[peer].place)].endpoint,
-      peers[peer].endpoint != home, time.milliseconds(since: peers[peer].heardAt) >= Self.homeMilliseconds
+    guard let time, let home = busy(peer)?.home, peers[peer].endpoint != home,
+      time.milliseconds(since: peers[peer].heardAt) >= Self.homeMilliseconds
     else { return nil }
     return home
+  }
+
+  private mutating func noteOpened(_ peer: Int, _ number: UInt64) {
+    if let cell = busy(peer) {
+      cell.receivedCount += 1
+      guard number >= cell.highestSequence else { return }
+      cell.highestSequence = number
+    }
+    if let time { peers[peer].heardAt = time }
   }
 
   /// Whether a seal is worth trying. From a peer's own address it always is; under its name from elsewhere only so often, so
   /// that a flood of forgeries costs what we grant it, and cannot spend what the peer itself may send.
   private mutating func mayTry(_ peer: Int, _ endpoint: Endpoint) -> Bool {
     guard let time, peers[peer].endpoint != endpoint else { return true }
-    if !peers[peer].isQuiet, homes[Int(peers[peer].place)].endpoint == endpoint { return true }
+    if let home = busy(peer)?.home, home == endpoint { return true }
     return strangers.take(1, at: time)
   }
 
@@ -452,20 +480,20 @@ public struct Sealer: ~Copyable {
     _ header: PacketHeader, _ peer: Int, _ sealed: Span<UInt8>, _ nonce: FixedBytes<12>, _ clear: Span<UInt8>,
     _ endpoint: Endpoint, _ output: inout OutputSpan<UInt8>
   ) -> (type: PacketType, peer: Int)? {
-    guard header.bootCounter >= max(peers[peer].bootCounter, peers[peer].minimumBootCounter), header.bootCounter > 0
+    guard header.bootCounter >= max(peers[peer].bootCounter, minimumBootCounter(of: peer)), header.bootCounter > 0
     else {
       stranger = (peer, endpoint)
       return drop(.staleBoot)
     }
     let isNewBoot = header.bootCounter > peers[peer].bootCounter
-    guard isNewBoot || peers[peer].statusWindow.isFresh(header.packetSequence) else { return drop(.replayed) }
+    guard isNewBoot || peers[peer].window.isFresh(header.packetSequence) else { return drop(.replayed) }
     guard mayTry(peer, endpoint) else { return drop(.strangersOverBudget) }
     // The sender's boot counter is in the header, which the seal covers; the key depends on it as well.
     let statusContext = context(from: header.sender, to: identifier, header.bootCounter, 0)
-    if peers[peer].isQuiet {
-      statusKey.replace(derivingFrom: quietSecrets, Int(peers[peer].place), context: statusContext.span)
+    if let cell = busy(peer) {
+      statusKey.replace(derivingFrom: cell.shared, context: statusContext.span)
     } else {
-      statusKey.replace(derivingFrom: keys[Int(peers[peer].place)].shared, context: statusContext.span)
+      statusKey.replace(derivingFrom: quietSecrets, Int(peers[peer].place), context: statusContext.span)
     }
     let opened = statusKey.open(sealed, nonce: nonce, associatedData: clear, into: &output)
     guard opened else { return drop(.badSeal) }
@@ -473,20 +501,16 @@ public struct Sealer: ~Copyable {
     // was dropped above; before we know any, it can at worst make us derive keys that its sender no longer uses, until
     // the sender's next STATUS.
     if isNewBoot {
-      let known = max(peers[peer].bootCounter, peers[peer].minimumBootCounter)
+      let known = max(peers[peer].bootCounter, minimumBootCounter(of: peer))
       if known < header.bootCounter { peers[peer].previousBootCounter = known }
       peers[peer].bootCounter = header.bootCounter
-      clearWindow(peer)
-      peers[peer].statusWindow = SmallReplayWindow()
-      peers[peer].highestSequence = 0
-      peers[peer].receivedCount = 0
+      peers[peer].window = SmallReplayWindow()
+      busy(peer)?.forgetPackets()
       makeKeys(peer)
     }
-    peers[peer].statusWindow.insert(header.packetSequence)
+    peers[peer].window.insert(header.packetSequence)
     learn(endpoint, of: peer)
-    peers[peer].receivedCount += 1
-    peers[peer].highestSequence = max(peers[peer].highestSequence, header.packetSequence)
-    if let time { peers[peer].heardAt = time }
+    noteOpened(peer, header.packetSequence)
     guard isWithinBudget(peer, .status) else {
       output.removeAll()
       return drop(.overBudget)
@@ -497,7 +521,7 @@ public struct Sealer: ~Copyable {
   /// The body of a STATUS to this peer: its boot counters that we know, the one before and the highest.
   public func statusBody(to peer: Int) -> FixedBytes<16> {
     Self.statusBody(
-      peers[peer].previousBootCounter, max(peers[peer].bootCounter, peers[peer].minimumBootCounter))
+      peers[peer].previousBootCounter, max(peers[peer].bootCounter, minimumBootCounter(of: peer)))
   }
 
   /// The body of a STATUS that asks for an answer: it owns to knowing nothing.
@@ -521,17 +545,26 @@ public struct Sealer: ~Copyable {
       count(.malformedBody)
       return false
     }
-    peers[peer].claimedOwnBoot = max(peers[peer].claimedOwnBoot, known)
-    peers[peer].claimedPreviousBoot = max(peers[peer].claimedPreviousBoot, previous)
+    if let cell = busy(peer) {
+      cell.claimedOwnBoot = max(cell.claimedOwnBoot, known)
+      cell.claimedPreviousBoot = max(cell.claimedPreviousBoot, previous)
+    } else {
+      peers[peer].isAcknowledged = known == bootCounter
+    }
     return known < bootCounter
   }
 
+  /// Of a quiet peer it is not kept: such peers sign nothing that an old image of them could contradict here.
   public mutating func setMinimumBoot(_ counter: UInt64, of peer: Int) {
-    peers[peer].minimumBootCounter = max(peers[peer].minimumBootCounter, counter)
+    guard let cell = busy(peer) else { return }
+    cell.minimumBootCounter = max(cell.minimumBootCounter, counter)
   }
 
   /// True once the peer has said that it knows of this very run.
-  public func hasAcknowledged(_ peer: Int) -> Bool { peers[peer].claimedOwnBoot == bootCounter }
+  public func hasAcknowledged(_ peer: Int) -> Bool {
+    guard let cell = busy(peer) else { return peers[peer].isAcknowledged }
+    return cell.claimedOwnBoot == bootCounter
+  }
 
   /// How many of the peers with identifiers below `limit` know of this very run.
   public func acknowledgedCount(below limit: UInt32) -> Int {
@@ -540,14 +573,15 @@ public struct Sealer: ~Copyable {
     return count
   }
 
-  /// The highest boot counter of ours that a peer with an identifier below `limit` says it knows, if it is above this
+  /// The highest boot counter of ours that a peer with an identifier below `limit`, not a quiet one, says it knows, if it is above this
   /// run's, or between this run's and that of the run before: then this node runs from an old image, or has lost its
   /// disk; or the peer lies.
   public func forgottenBoot(below limit: UInt32) -> UInt64? {
     var highest = previousBootCounter
     for index in peers.indices where peers[index].identifier < limit {
-      highest = max(highest, peers[index].claimedPreviousBoot)
-      if peers[index].claimedOwnBoot != bootCounter { highest = max(highest, peers[index].claimedOwnBoot) }
+      guard let cell = busy(index) else { continue }
+      highest = max(highest, cell.claimedPreviousBoot)
+      if cell.claimedOwnBoot != bootCounter { highest = max(highest, cell.claimedOwnBoot) }
     }
     return highest > previousBootCounter ? highest : nil
   }
@@ -563,9 +597,9 @@ public struct Sealer: ~Copyable {
     bootCounter = newCounter
     for index in peers.indices {
       peers[index].nextSequence = 0
-      clearWindow(index)
-      peers[index].highestSequence = 0
-      peers[index].receivedCount = 0
+      // Of a quiet peer the window stays: its numbers go on, and its STATUS packets of before still open.
+      peers[index].isAcknowledged = false
+      busy(index)?.forgetPackets()
       makeKeys(index)
     }
   }

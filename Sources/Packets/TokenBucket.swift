@@ -1,13 +1,5 @@
 import HAL
 
-/// What changes of a bucket, for those of which there are thousands with the same limits.
-struct TokenBucketState: Sendable {
-  var level: Int64 = 0
-  /// The largest number before the first use: the bucket is full then.
-  var filledAt = UInt64.max
-  var isStarted: Bool { filledAt != .max }
-}
-
 /// How much may pass: fills evenly, holds at most its burst. Exact: it counts billionths of a token.
 public struct TokenBucket: Sendable {
   /// So that twice a burst, in billionths, stays within 64 bits.
@@ -27,18 +19,6 @@ public struct TokenBucket: Sendable {
     self.perSecond = perSecond
     self.burst = burst
     level = Int64(burst) * 1_000_000_000
-  }
-
-  /// As it was left: what ``level`` and ``filledAt`` say.
-  init(perSecond: UInt64, burst: UInt64, state: TokenBucketState) {
-    self.init(perSecond: perSecond, burst: burst)
-    guard state.isStarted else { return }
-    level = state.level
-    filledAt = MonotonicTime(nanoseconds: state.filledAt)
-  }
-
-  var state: TokenBucketState {
-    TokenBucketState(level: level, filledAt: filledAt?.nanoseconds ?? .max)
   }
 
   private mutating func fill(at now: MonotonicTime) {

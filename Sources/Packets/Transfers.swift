@@ -80,8 +80,8 @@ public struct Transfers: ~Copyable {
     pacers = Array(repeating: Pacer(limits), count: members)
     objects = Array(repeating: Object(), count: members * Self.objectsPerMember)
     let records = members * Self.objectsPerMember * Self.meters
+    // Each object's part is filled when a member first asks: most are never touched.
     sequences = .allocate(capacity: records)
-    sequences.initialize(repeating: Self.never, count: records)
     sentSequences = .allocate(capacity: members * Self.remembered)
     sentSequences.initialize(repeating: .max, count: members * Self.remembered)
     sentTimes = .allocate(capacity: members * Self.remembered)
@@ -98,6 +98,11 @@ public struct Transfers: ~Copyable {
   public static func memoryBytes(members: Int) -> Int {
     members
       * (objectsPerMember * (meters * 8 + MemoryLayout<Object>.stride) + remembered * 16 + MemoryLayout<Pacer>.stride)
+  }
+
+  /// Of that, what is touched where no member ever asks for a record.
+  public static func quietMemoryBytes(members: Int) -> Int {
+    memoryBytes(members: members) - members * objectsPerMember * meters * 8
   }
 
   public func roundTrip(_ member: ReplicaIndex) -> UInt64 { pacers[Int(member.rawValue)].roundTrip }

@@ -66,6 +66,15 @@ public struct ProfiledEncryptor<Profile: ArithmeticProfile>: ~Copyable {
     }
   }
 
+  /// Encrypts with another's base and its table of powers, in memory of its own for the rest: for many simulated meters in
+  /// one process. Both are read only, so neither sees what the other encrypts.
+  public init(sharing other: borrowing ProfiledEncryptor) {
+    key = other.key
+    exponentBits = other.exponentBits
+    comb = other.comb
+    workspace = Workspace(other.key.pairs, exponentBits: other.exponentBits)
+  }
+
   package init(
     _ key: PublicKey, x: borrowing Integer, exponentLength: ExponentLength = .halfOfModulus, shape: CombShape? = nil
   ) {

@@ -181,12 +181,11 @@ extension Actor {
     ]
     var missing = FixedBytes<64>()
     for place in 0..<64 { missing.storage[place] = 255 }
-    let known = sealer.peers[peer]
     let want = Want(
       object: objects[world.liarDice.below(objects.count)], owner: someOwner,
       meter: MeterIndex(UInt16(world.liarDice.below(world.metersPerSet))),
       period: world.liarDice.below(8) == 0 ? Period(0) : somePeriod, missing: missing,
-      highestSequence: known.highestSequence, receivedCount: known.receivedCount)
+      highestSequence: sealer.highestSequence(of: peer), receivedCount: sealer.receivedCount(of: peer))
     attack(.want, [UInt8](capacity: Want.encodedBytes) { out in want.encode(into: &out) }, at: peer)
   }
 

@@ -256,7 +256,8 @@ public final class GroupWorld {
       add(members, genesis.bookkeeper, known: true)
       for owner in 0..<members {
         for meter in 0..<metersPerSet {
-          add(members + 1 + owner * metersPerSet + meter, genesis.meters[owner][meter], known: false)
+          let keys = genesis.meter(MeterIndex(UInt16(meter)), of: ReplicaIndex(UInt16(owner)))
+          add(members + 1 + owner * metersPerSet + meter, keys, known: false)
         }
       }
     }

@@ -4,11 +4,13 @@ public struct ByteBuffer: ~Copyable {
   public let capacity: Int
   public private(set) var count = 0
 
-  public init(capacity: Int) {
+  /// - Parameter isTouched: false leaves the memory as it comes, so that none is resident before it is written; then nothing of
+  ///   ``mutableBytes`` may be read that was not written.
+  public init(capacity: Int, isTouched: Bool = true) {
     precondition(capacity > 0)
     self.capacity = capacity
     base = .allocate(capacity: capacity)
-    base.initialize(repeating: 0, count: capacity)
+    if isTouched { base.initialize(repeating: 0, count: capacity) }
   }
 
   public init(copying bytes: Span<UInt8>) {

@@ -8,15 +8,22 @@ import Wire
 extension Verb {
   static var bench: Verb {
     Verb(
-      name: "bench", operands: "crypto | packets | consensus | node | round", words: 1...1,
+      name: "bench", operands: "crypto | packets | consensus | node | round | round-node | fleet", words: 1...1,
       summary: "time what this machine does most",
       options: [
-        Option(name: "bits", value: "N", text: "crypto, round: of the Paillier key, 2048 or 3072 (2048)"),
+        Option(
+          name: "bits", value: "N", text: "crypto, round, fleet: of the Paillier key, 2048 or 3072 (2048; fleet 3072)"),
         Option(name: "milliseconds", value: "N", text: "crypto: for each operation, 10...60000 (1000)"),
         Option(name: "packets", value: "N", text: "packets: how many, 32...100000000 (10000000)"),
         Option(name: "messages", value: "N", text: "consensus, node: how many, 1000...100000000 (1000000)"),
-        Option(name: "aggregators", value: "M", text: "round: in the group, 4...64 (4)"),
-        Option(name: "meters", value: "N", text: "node, round: of each aggregator's set, 2...512 (4, 100)"),
+        Option(name: "aggregators", value: "M", text: "round, fleet: in the group, 4...64 (4)"),
+        Option(
+          name: "meters", value: "N", text: "node, round, fleet: of each aggregator's set, 2...512 (4, 100, 500)"),
+        Option(name: "seconds", value: "N", text: "fleet: of a period, 2...3600 (60)"),
+        Option(name: "periods", value: "N", text: "fleet: 1...1000 (3)"),
+        Option(name: "data", value: "FOLDER", text: "fleet: a folder that does not exist yet (fleet-data)"),
+        Option(name: "report", value: "FILE", text: "fleet: where its numbers go too, as JSON"),
+        Option(name: "driver", value: "PORT", text: "round-node: where the program is that plays the group"),
         .json,
       ],
       notes: [
@@ -29,7 +36,11 @@ extension Verb {
           + "aggregator's node.",
         "round: CPU time of one aggregator's period in which every set is certified: every record, proposal and vote\n"
           + "arrives sealed. The baseline is what no program can avoid: libsodium's verification, and GMP's product\n"
-          + "and remainder, once for each record.",
+          + "and remainder, once for each record. The aggregator is a process of its own, round-node, which round\n"
+          + "starts: what is resident there is an aggregator's.",
+        "fleet: whole periods of a group on loopback in real time: each aggregator and the bookkeeper a process, and\n"
+          + "all meters in one. Fails unless every period of every set is certified with every meter, and every sum\n"
+          + "is that of the registers. Tells what each role took.",
       ],
       examples: [
         "busbar bench crypto", "busbar bench crypto --bits 3072 --milliseconds 5000 --json",
@@ -98,9 +109,18 @@ func bench(_ arguments: Arguments) throws(Failure) {
       metersPerSet: Int(try arguments.integer("meters", default: 100, in: 2...512)), bits: bits,
       json: arguments.wantsJSON
     ).run()
+  case "fleet":
+    var fleet = Fleet(try FleetOptions(arguments))
+    return try fleet.run()
+  case "round-node":
+    guard arguments.has("driver") else { throw Failure("round-node needs --driver", exitCode: Failure.usageCode) }
+    let port = UInt16(try arguments.integer("driver", default: 0, in: 1...65535))
+    var node = RoundBenchNode(try RoundBenchNode.openSocket(), driver: port)
+    return try node.run()
   default:
     throw Failure(
-      "bench knows crypto, packets, consensus, node and round, not \(arguments.words[0])", exitCode: Failure.usageCode)
+      "bench knows crypto, packets, consensus, node, round and fleet, not \(arguments.words[0])",
+      exitCode: Failure.usageCode)
   }
   let bits = Int(try arguments.integer("bits", default: 2048, in: 2048...3072))
   guard bits == 2048 || bits == 3072 else { throw Failure("--bits is 2048 or 3072", exitCode: Failure.usageCode) }

@@ -146,17 +146,18 @@ private func party(
     return ("aggregator-\(index + 1)", genesis.aggregators[index])
   case .meter:
     let owner = Int(configuration.owner)
-    guard owner < genesis.meters.count else {
+    guard owner < Int(genesis.members) else {
       throw wrong(configuration, "owner", "the genesis has \(genesis.members) sets, no owner \(owner)")
     }
-    guard index < genesis.meters[owner].count else {
+    let set = ReplicaIndex(UInt16(owner))
+    guard index < Int(genesis.meterCount(of: set)) else {
       throw wrong(
         configuration, "index",
-        "set \(owner) has \(genesis.meters[owner].count) meters in the genesis, no index \(index)")
+        "set \(owner) has \(genesis.meterCount(of: set)) meters in the genesis, no index \(index)")
     }
     var number = index + 1
-    for set in genesis.meters[..<owner] { number += set.count }
-    return ("meter-\(number)", genesis.meters[owner][index])
+    for other in 0..<set.rawValue { number += Int(genesis.meterCount(of: ReplicaIndex(other))) }
+    return ("meter-\(number)", genesis.meter(MeterIndex(UInt16(index)), of: set))
   }
 }
 
@@ -229,6 +230,7 @@ private func describeNode(_ path: String, _ json: Bool) throws(Failure) {
       "{\"kind\":\"node\",\"valid\":true,\"role\":\"\(configuration.role.rawValue)\",\"name\":\"\(checked.name)\","
         + "\"network\":\"\(checked.genesis.networkIdentifier)\",\"listen\":\"\(configuration.listen)\","
         + "\"recordStoreBytes\":\(checked.recordStoreBytes),\"storeBytes\":\(checked.memory.bytes),"
+        + "\"quietBytes\":\(checked.memory.quietBytes),"
         + "\"stores\":{"
         + checked.memory.stores.map { "\"\($0.name)\":\($0.bytes)" }.joined(separator: ",") + "},"
         + "\"warnings\":\(checked.warnings.count)}")
@@ -241,9 +243,14 @@ private func describeNode(_ path: String, _ json: Bool) throws(Failure) {
       "room for records takes \(checked.recordStoreBytes / 1024) KiB"
         + (node.board.map { " of the \($0.memoryBudgetMiB) MiB of \($0.name)" } ?? ""))
   }
-  for store in checked.memory.stores { printLine(aligned("\(kibibytes(store.bytes))", 8) + " KiB  " + store.name) }
-  printLine(
-    aligned("\(kibibytes(checked.memory.bytes))", 8) + " KiB  in all, and \(kibibytes(programBytes)) KiB of program"
+  func row(_ bytes: Int, _ quiet: Int, _ name: String) {
+    printLine(aligned("\(kibibytes(bytes))", 8) + aligned("\(kibibytes(quiet))", 8) + " KiB  " + name)
+  }
+  printLine("  at most resident while all goes well")
+  for store in checked.memory.stores { row(store.bytes, store.quietBytes, store.name) }
+  row(
+    checked.memory.bytes, checked.memory.quietBytes,
+    "in all, and \(kibibytes(programBytes)) KiB of program"
       + (node.board.map { ", of the \($0.memoryBudgetMiB) MiB of \($0.name)" } ?? ""))
   switch configuration.source {
   case .modbus(let map, .serial(let port), let unit, let baud, let parity):

@@ -26,8 +26,8 @@ struct Verb {
 
   static var all: [Verb] {
     [
-      demo, provision, keygen, checkConfig, run, read, scan, dump, limit, capture, replay, simulateBus, doctor, inspect,
-      verify, bench, status, relay,
+      demo, provision, keygen, checkConfig, run, read, scan, dump, limit, capture, replay, simulateBus, simulateMeters,
+      doctor, inspect, verify, bench, status, relay,
       Verb(
         name: "version", summary: "print the version", options: [.json], examples: ["busbar version"],
         exitCodes: ["0  done", "2  usage"]),
@@ -172,7 +172,7 @@ struct Verb {
 
   static var overview: String {
     var text = "busbar: certified sums of smart meters, without anybody's reading\n\nusage: busbar VERB [OPTION...]\n\n"
-    for verb in all { text += "  \(padded(verb.name, 14))\(verb.summary)\n" }
+    for verb in all { text += "  \(padded(verb.name, 17))\(verb.summary)\n" }
     return text + "\nbusbar VERB --help tells more.\nexit codes: 0 done, 1 failed, 2 usage, 78 bad configuration"
   }
 

@@ -72,8 +72,7 @@ func inspect(_ arguments: Arguments) throws(Failure) {
 }
 
 private func describe(_ genesis: Genesis, _ json: Bool) {
-  var meters = 0
-  for set in genesis.meters { meters += set.count }
+  let meters = genesis.meterCount
   let slots = slotNames(genesis)
   if json {
     printLine(

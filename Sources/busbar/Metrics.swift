@@ -6,81 +6,106 @@ import Packets
 import Units
 import Wire
 
-/// One number a node tells about itself, with its labels.
-struct MetricSample {
-  var suffix = ""
-  var labels: [(name: String, value: String)] = []
-  /// As digits: an integer, or a decimal fraction.
-  var value: String
-}
+/// Everything a node tells about itself, in one order, as text for Prometheus (exposition format 0.0.4) or as JSON. Nothing of a
+/// household is in it. It goes out piece by piece: of a large group it is megabytes, and it is told every few seconds.
+final class Metrics {
+  enum Form { case prometheus, json }
+  private enum Kind: String { case counter, gauge, histogram }
+  private static let pieceBytes = 16_384
 
-/// Numbers of one kind. (Prometheus exposition format 0.0.4)
-struct Metric {
-  enum Kind: String { case counter, gauge, histogram }
-  let name: String
-  let help: String
-  let kind: Kind
-  var samples: [MetricSample] = []
-}
+  private let form: Form
+  private let write: (Span<UInt8>) -> Void
+  private var piece: [UInt8] = []
+  /// The metric whose samples come now, and what stands before its first one.
+  private var name = ""
+  private var heading = ""
+  private var isFirst = true
 
-/// Everything a node tells about itself, in one order, as text for Prometheus and as JSON. Nothing of a household is in it.
-struct Metrics {
-  private(set) var all: [Metric] = []
-  let node: String
+  /// - Parameter write: takes the pieces in order; called until ``end()``.
+  init(node: String, as form: Form, writingTo write: @escaping (Span<UInt8>) -> Void) {
+    self.form = form
+    self.write = write
+    piece.reserveCapacity(Self.pieceBytes + 256)
+    if form == .json { put("{\"node\":\"\(jsonEscaped(node))\",\"metrics\":{") }
+  }
 
-  init(node: String) { self.node = node }
+  func end() {
+    if form == .json { put("}}\n") }
+    write(piece.span)
+    piece.removeAll()
+  }
 
-  mutating func counter(_ name: String, _ help: String, _ value: UInt64) {
-    all.append(
-      Metric(name: "busbar_\(name)_total", help: help, kind: .counter, samples: [MetricSample(value: "\(value)")]))
+  private func put(_ text: String) {
+    piece.append(contentsOf: text.utf8)
+    guard piece.count >= Self.pieceBytes else { return }
+    write(piece.span)
+    piece.removeAll(keepingCapacity: true)
   }
-  mutating func counters(
-    _ name: String, _ help: String, _ label: String, _ values: [(value: String, count: UInt64)]
-  ) {
-    all.append(
-      Metric(
-        name: "busbar_\(name)_total", help: help, kind: .counter,
-        samples: values.map { MetricSample(labels: [(label, $0.value)], value: "\($0.count)") }))
+
+  private func begin(_ name: String, _ help: String, _ kind: Kind) {
+    self.name = name
+    heading = "# HELP \(name) \(help)\n# TYPE \(name) \(kind.rawValue)\n"
   }
-  mutating func gauge(_ name: String, _ help: String, _ value: String) {
-    all.append(Metric(name: "busbar_\(name)", help: help, kind: .gauge, samples: [MetricSample(value: value)]))
+
+  /// - Parameters:
+  ///   - labels: as Prometheus has them, in braces; empty for none.
+  ///   - value: as digits: an integer, or a decimal fraction.
+  private func sample(_ value: String, suffix: String = "", labels: String = "") {
+    switch form {
+    case .prometheus:
+      // A metric without samples is not mentioned.
+      put(heading)
+      heading = ""
+      put("\(name)\(suffix)\(labels) \(value)\n")
+    case .json:
+      put((isFirst ? "\"" : ",\"") + jsonEscaped(name + suffix + labels) + "\":" + value)
+      isFirst = false
+    }
   }
-  mutating func gauges(_ name: String, _ help: String, _ label: String, _ values: [(value: String, number: String)]) {
-    all.append(
-      Metric(
-        name: "busbar_\(name)", help: help, kind: .gauge,
-        samples: values.map { MetricSample(labels: [(label, $0.value)], value: $0.number) }))
+
+  private static func label(_ name: String, _ value: String) -> String { "{\(name)=\"\(jsonEscaped(value))\"}" }
+
+  func counter(_ name: String, _ help: String, _ value: UInt64) {
+    begin("busbar_\(name)_total", help, .counter)
+    sample("\(value)")
   }
-  mutating func histogram(_ name: String, _ help: String, _ histogram: LatencyHistogram) {
-    var samples: [MetricSample] = []
+  func counters(_ name: String, _ help: String, _ label: String, _ values: [(value: String, count: UInt64)]) {
+    begin("busbar_\(name)_total", help, .counter)
+    for value in values { sample("\(value.count)", labels: Self.label(label, value.value)) }
+  }
+  func gauge(_ name: String, _ help: String, _ value: String) {
+    begin("busbar_\(name)", help, .gauge)
+    sample(value)
+  }
+  func gauges(_ name: String, _ help: String, _ label: String, _ values: [(value: String, number: String)]) {
+    begin("busbar_\(name)", help, .gauge)
+    for value in values { sample(value.number, labels: Self.label(label, value.value)) }
+  }
+  func histogram(_ name: String, _ help: String, _ histogram: LatencyHistogram) {
+    begin("busbar_\(name)", help, .histogram)
     var below: UInt64 = 0
     for place in 0..<LatencyHistogram.count {
       below += histogram.counts[place]
-      samples.append(
-        MetricSample(
-          suffix: "_bucket", labels: [("le", decimal(LatencyHistogram.bounds[place], places: 3))], value: "\(below)"))
+      sample(
+        "\(below)", suffix: "_bucket", labels: Self.label("le", decimal(LatencyHistogram.bounds[place], places: 3)))
     }
-    samples.append(MetricSample(suffix: "_bucket", labels: [("le", "+Inf")], value: "\(histogram.total)"))
-    samples.append(MetricSample(suffix: "_sum", value: decimal(histogram.sumMilliseconds, places: 3)))
-    samples.append(MetricSample(suffix: "_count", value: "\(histogram.total)"))
-    all.append(Metric(name: "busbar_\(name)", help: help, kind: .histogram, samples: samples))
+    sample("\(histogram.total)", suffix: "_bucket", labels: Self.label("le", "+Inf"))
+    sample(decimal(histogram.sumMilliseconds, places: 3), suffix: "_sum")
+    sample("\(histogram.total)", suffix: "_count")
   }
 
   // MARK: What every role has
 
-  mutating func add(
-    role: String, version: String, startedAt: MonotonicTime, now: Instant, isSynchronised: Bool, _ link: LinkStatistics,
-    peers: [PeerStatistics], machine: MachineStatistics
+  /// And then what this node's role tells.
+  func add<Node: TellingNode & ~Copyable>(
+    _ node: borrowing Node, name: String, startedAt: MonotonicTime, now: Instant, machine: MachineStatistics
   ) {
-    all.append(
-      Metric(
-        name: "busbar_node_info", help: "What this node is.", kind: .gauge,
-        samples: [
-          MetricSample(labels: [("node", node), ("role", role), ("version", version)], value: "1")
-        ]))
+    let link = node.linkStatistics
+    begin("busbar_node_info", "What this node is.", .gauge)
+    sample("1", labels: "{node=\"\(jsonEscaped(name))\",role=\"\(Node.role)\",version=\"\(version)\"}")
     gauge("uptime_seconds", "Since this run began.", decimal(now.monotonic.milliseconds(since: startedAt), places: 3))
     gauge("boot_number", "Of this run.", "\(link.bootCounter)")
-    gauge("clock_synchronised", "Whether wall time is believed.", isSynchronised ? "1" : "0")
+    gauge("clock_synchronised", "Whether wall time is believed.", now.clock == .synchronised ? "1" : "0")
     counter("packets_sent", "Datagrams sealed and sent.", link.sentPackets)
     counter("packets_received", "Datagrams received, good or bad.", link.receivedPackets)
     counter("sent_bytes", "Of datagrams, without UDP's and IP's headers.", link.sentBytes)
@@ -95,47 +120,25 @@ struct Metrics {
     gauge("receive_queue_high_water", "Most datagrams that one system call found.", "\(machine.receiveHighWater)")
     gauge("resident_memory_bytes", "Now.", "\(max(0, machine.residentKilobytes) * 1024)")
     gauge("resident_memory_peak_bytes", "The most there was.", "\(max(0, machine.peakResidentKilobytes) * 1024)")
-    let heard = peers.filter { $0.heardAt != nil }
-    gauges(
-      "peer_last_heard_age_seconds", "Since a packet of this peer passed its seal; absent before the first.", "peer",
-      heard.map {
-        (
-          partyName(NodeIdentifier($0.identifier)),
-          decimal(now.monotonic.milliseconds(since: $0.heardAt ?? now.monotonic), places: 3)
-        )
-      })
-    gauge("peers_unheard", "Peers not heard in this run.", "\(peers.count - heard.count)")
-    gauge("peers_silenced", "Peers not listened to for bad signatures.", "\(peers.count { $0.isSilenced })")
-  }
-
-  // MARK: As text
-
-  var prometheus: String {
-    var text = ""
-    for metric in all where !metric.samples.isEmpty {
-      text += "# HELP \(metric.name) \(metric.help)\n# TYPE \(metric.name) \(metric.kind.rawValue)\n"
-      for sample in metric.samples { text += "\(metric.name)\(sample.suffix)\(Self.labels(sample)) \(sample.value)\n" }
-    }
-    return text
-  }
-
-  private static func labels(_ sample: MetricSample) -> String {
-    if sample.labels.isEmpty { return "" }
-    return "{" + sample.labels.map { "\($0.name)=\"\(jsonEscaped($0.value))\"" }.joined(separator: ",") + "}"
-  }
-
-  /// One object on one line. The keys of `metrics` are the names and labels as Prometheus has them.
-  var json: String {
-    var text = "{\"node\":\"\(jsonEscaped(node))\",\"metrics\":{"
-    var isFirst = true
-    for metric in all {
-      for sample in metric.samples {
-        if !isFirst { text += "," }
-        isFirst = false
-        text += "\"\(jsonEscaped(metric.name + sample.suffix + Self.labels(sample)))\":\(sample.value)"
+    begin(
+      "busbar_peer_last_heard_age_seconds", "Since a packet of this peer passed its seal; absent before the first.",
+      .gauge)
+    var unheard = 0
+    var silenced = 0
+    for place in 0..<node.peerCount {
+      let peer = node.peerStatistics(place)
+      if peer.isSilenced { silenced += 1 }
+      guard let heardAt = peer.heardAt else {
+        unheard += 1
+        continue
       }
+      sample(
+        decimal(now.monotonic.milliseconds(since: heardAt), places: 3),
+        labels: Self.label("peer", partyName(NodeIdentifier(peer.identifier))))
     }
-    return text + "}}\n"
+    gauge("peers_unheard", "Peers not heard in this run.", "\(unheard)")
+    gauge("peers_silenced", "Peers not listened to for bad signatures.", "\(silenced)")
+    node.tell(self)
   }
 }
 
@@ -157,9 +160,21 @@ struct MachineStatistics {
   var peakResidentKilobytes: Int64 = 0
 }
 
-extension AggregatorNode {
-  func tell(_ metrics: inout Metrics) {
-    histogramAndRefusals(&metrics)
+/// A node that tells about itself.
+protocol TellingNode: ~Copyable {
+  static var role: String { get }
+  var linkStatistics: LinkStatistics { get }
+  var peerCount: Int { get }
+  /// - Parameter place: below ``peerCount``
+  func peerStatistics(_ place: Int) -> PeerStatistics
+  /// What only its role has.
+  func tell(_ metrics: Metrics)
+}
+
+extension AggregatorNode: TellingNode {
+  static var role: String { "aggregator" }
+  func tell(_ metrics: Metrics) {
+    histogramAndRefusals(metrics)
     var heads: [(value: String, number: String)] = []
     var missing: [(value: String, number: String)] = []
     for owner in 0..<members {
@@ -172,7 +187,7 @@ extension AggregatorNode {
     metrics.gauge("may_vote", "Whether every own vote could be read back.", mayVote ? "1" : "0")
   }
 
-  private func histogramAndRefusals(_ metrics: inout Metrics) {
+  private func histogramAndRefusals(_ metrics: Metrics) {
     metrics.histogram(
       "decision_latency_seconds", "From the end of a period to the decision about a set.", decisionLatency)
     metrics.counters(
@@ -199,8 +214,9 @@ extension AggregatorNode {
   }
 }
 
-extension MeterNode {
-  func tell(_ metrics: inout Metrics) {
+extension MeterNode: TellingNode {
+  static var role: String { "meter" }
+  func tell(_ metrics: Metrics) {
     metrics.gauge("records_outstanding", "Records that wait for a certificate.", "\(outstandingCount)")
     metrics.counter("receipts", "Promises that a record is held.", receiptCount)
     metrics.counter("inclusion_proofs", "Records proven to be certified.", proofCount)
@@ -209,8 +225,9 @@ extension MeterNode {
   }
 }
 
-extension BookkeeperNode {
-  func tell(_ metrics: inout Metrics) {
+extension BookkeeperNode: TellingNode {
+  static var role: String { "bookkeeper" }
+  func tell(_ metrics: Metrics) {
     metrics.counter("sums_published", "Sums decrypted, proven and published.", publishedCount)
     metrics.counter("sums_unpublishable", "Sums beyond what their contributors may hold.", unpublishableCount)
     metrics.gauge("sums_waiting", "Certified values whose sum is not published yet.", "\(unpublishedCount)")

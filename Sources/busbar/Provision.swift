@@ -152,9 +152,7 @@ struct Provisioning: ~Copyable {
 /// Makes a group and says what was made.
 func provision(_ provisioning: consuming Provisioning, _ json: Bool) throws(Failure) {
   let genesis = try provisioning.make()
-  var meters = 0
-  for set in genesis.meters { meters += set.count }
-  let nodes = meters + Int(genesis.members) + 1
+  let nodes = genesis.meterCount + Int(genesis.members) + 1
   printLine(
     json
       ? "{\"folder\":\"\(jsonEscaped(provisioning.folder))\",\"network\":\"\(genesis.networkIdentifier)\","

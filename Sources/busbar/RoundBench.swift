@@ -12,40 +12,16 @@ import Wire
 
 /// One period of one aggregator that certifies everything: every meter's record, every set's proposal and every vote arrive
 /// as sealed packets, and the real node takes them. CPU time of that, and of its parts done alone in the same run.
+///
+/// The node is a process of its own, ``RoundBenchNode``; this one plays everybody else and asks.
 struct RoundBench {
   let members: Int
   let metersPerSet: Int
   let bits: Int
   let json: Bool
 
-  /// The node under test; the others are played.
-  private static let own = 0
-  private static let period = Period(1001)
-  private static let seconds: UInt64 = 900
-
-  /// Takes what the node sends and keeps the STATUS packets, by the port they go to.
-  private struct Host: ~Copyable, NodeHost {
-    var random = SecureRandom()
-    var statuses: [[UInt8]]
-    var sent: UInt64 = 0
-    var sentBytes: UInt64 = 0
-    var journalBytes: UInt64 = 0
-    var published = 0
-
-    init(members: Int) { statuses = Array(repeating: [], count: members) }
-    mutating func send(_ datagram: Span<UInt8>, to endpoint: Endpoint) {
-      sent += 1
-      sentBytes += UInt64(datagram.count)
-      if datagram[1] == PacketType.status.rawValue, Int(endpoint.port) < statuses.count {
-        statuses[Int(endpoint.port)] = [UInt8](copying: datagram)
-      }
-    }
-    mutating func append(_ entry: Span<UInt8>) throws(PlatformError) { journalBytes += UInt64(entry.count) }
-    mutating func sync() throws(PlatformError) {}
-    mutating func publish(
-      _ kind: Publication, period: Period, owner: ReplicaIndex, _ bytes: Span<UInt8>
-    ) throws(PlatformError) { published += 1 }
-  }
+  private static let own = RoundBenchParty.own
+  private static let period = RoundBenchParty.period
 
   /// One of the others. A class, so that an array can hold it.
   private final class Member {
@@ -78,145 +54,23 @@ struct RoundBench {
     var baseline: UInt64 { baselineVerify + baselineMultiply }
   }
 
-  private static func seed(_ kind: UInt8, _ number: Int) -> SecretBytes {
-    var bytes = FixedBytes<32> { out in
-      out.write(kind)
-      out.write(UInt64(number))
-      out.writeZeros(23)
-    }
-    return SecretBytes(taking: &bytes)
-  }
-  private static func signer(_ kind: UInt8, _ number: Int) -> SigningKey { SigningKey(seed: seed(kind, number)) }
-  private static func agreement(_ kind: UInt8, _ number: Int) -> AgreementKey {
-    AgreementKey(seed: seed(kind + 100, number))
-  }
-  /// Everything about these keys is public: they seal and sign nothing but this measurement.
-  private static func party(_ kind: UInt8, _ number: Int) -> PartyKeys {
-    let signer = signer(kind, number)
-    let agreement = agreement(kind, number)
-    return PartyKeys(verificationKey: signer.verificationKey, agreementKey: agreement.publicKey)
-  }
-  private static func endpoint(_ member: Int) -> Endpoint { Endpoint(ipv4: 10, 0, 0, 1, port: UInt16(member)) }
-
   func run() throws(Failure) {
+    let publicKey: PublicKey
+    let ciphertexts: [[UInt8]]
     do throws(PaillierError) {
       var random = SecureRandom()
       let key = try PrivateKey(
         generatingBits: bits, layout: SlotLayout([.activeEnergyImport, .activeEnergyExport]), using: &random)
-      try run(key.publicKey, &random)
+      publicKey = key.publicKey
+      ciphertexts = try Self.makeCiphertexts(publicKey, &random)
     } catch { throw Failure("bench round: \(error)") }
+    try run(publicKey, ciphertexts)
   }
 
-  private func makeGenesis(_ key: PublicKey) -> Genesis {
-    let modulus = [UInt8](capacity: key.modulusBytes) { out in key.writeModulus(into: &out) }
-    return Genesis(
-      epoch: Epoch(1), group: GroupIndex(0), periodSeconds: UInt32(Self.seconds), minimumContributors: 2, rotates: true,
-      firstPeriod: Self.period,
-      slots: [SlotQuantity.activeEnergyImport.rawValue, SlotQuantity.activeEnergyExport.rawValue], modulus: modulus,
-      bookkeeper: Self.party(3, 0), aggregators: (0..<members).map { Self.party(1, $0) },
-      meters: (0..<members).map { owner in
-        (0..<metersPerSet).map { Self.party(2, owner * metersPerSet + $0) }
-      })
-  }
-
-  private func makeNode(_ genesis: Genesis, _ key: PublicKey) -> AggregatorNode {
-    var peers: [Peer] = []
-    for index in 0..<members where index != Self.own {
-      peers.append(
-        Peer(
-          identifier: UInt32(index), agreementKey: genesis.aggregators[index].agreementKey,
-          endpoint: Self.endpoint(index)))
-    }
-    for owner in 0..<members {
-      for meter in 0..<metersPerSet {
-        peers.append(
-          Peer(
-            identifier: NodeIdentifier.meter(MeterIndex(UInt16(meter)), of: ReplicaIndex(UInt16(owner))).rawValue,
-            agreementKey: genesis.meters[owner][meter].agreementKey, endpoint: nil, isQuiet: true))
-      }
-    }
-    return AggregatorNode(
-      genesis: genesis, key: key, index: ReplicaIndex(UInt16(Self.own)), signer: Self.signer(1, Self.own),
-      sealer: Sealer(
-        identifier: UInt32(Self.own), agreementKey: Self.agreement(1, Self.own), bootCounter: 1,
-        networkIdentifier: genesis.networkIdentifier, epoch: genesis.epoch, peers: peers))
-  }
-
-  private func makeMember(_ index: Int, _ genesis: Genesis) -> Member {
-    Member(
-      Self.signer(1, index),
-      Sealer(
-        identifier: UInt32(index), agreementKey: Self.agreement(1, index), bootCounter: 1,
-        networkIdentifier: genesis.networkIdentifier, epoch: genesis.epoch,
-        peers: [
-          Peer(
-            identifier: UInt32(Self.own), agreementKey: genesis.aggregators[Self.own].agreementKey,
-            endpoint: Self.endpoint(Self.own))
-        ]))
-  }
-
-  /// The moment of everything: a little after the period's end. Monotonic time goes on, so that budgets fill.
-  private static func instant(_ milliseconds: UInt64) -> Instant {
-    Instant(
-      monotonic: MonotonicTime(nanoseconds: milliseconds * 1_000_000),
-      wall: WallTime(nanoseconds: ((period.rawValue + 1) * seconds + 1) * 1_000_000_000), clock: .synchronised)
-  }
-
-  private func run(_ key: PublicKey, _ random: inout SecureRandom) throws(PaillierError) {
-    let genesis = makeGenesis(key)
-    var node = makeNode(genesis, key)
-    let own = Self.own
-    let others = (0..<members).map { $0 == own ? nil : makeMember($0, genesis) }
-    var host = Host(members: members)
-    var parts = Parts()
-    var time: UInt64 = 1000
-    var datagram = ByteBuffer(capacity: Sealer.maximumDatagramBytes)
-    var body = ByteBuffer(capacity: Sealer.maximumBodyBytes)
-    var isBroken = false
-
-    func deliver(_ member: Member, _ type: PacketType) -> UInt64 {
-      let content = unsafe Span(_unsafeElements: UnsafeBufferPointer(rebasing: body.mutableBytes[..<body.count]))
-      datagram.replace { out in if !member.sealer.seal(type, content, to: 0, into: &out) { isBroken = true } }
-      // 2000 packets a second are within a peer's budget.
-      time += 1
-      let allocated = heapAllocationCount() ?? 0
-      let started = LinuxClock.threadNanoseconds
-      do throws(PlatformError) {
-        try node.receive(
-          datagram.span, from: Self.endpoint(Int(member.sealer.identifier)), at: Self.instant(time / 2), via: &host)
-      } catch { isBroken = true }
-      let spent = LinuxClock.threadNanoseconds - started
-      let allocations = (heapAllocationCount() ?? 0) - allocated
-      switch type {
-      case .record: parts.recordAllocations += allocations
-      case .proposal: parts.proposalAllocations += allocations
-      default: parts.voteAllocations += allocations
-      }
-      return spent
-    }
-    func tick() -> UInt64 {
-      time += 200
-      let started = LinuxClock.threadNanoseconds
-      do throws(PlatformError) { try node.tick(at: Self.instant(time / 2), via: &host) } catch { isBroken = true }
-      return LinuxClock.threadNanoseconds - started
-    }
-
-    // Runs are announced and named; that is not part of the round.
-    _ = tick()
-    for place in others.indices {
-      guard let member = others[place] else { continue }
-      let status = host.statuses[place]
-      body.replace { out in
-        if member.sealer.open(status.span, from: Self.endpoint(own), into: &out) == nil { isBroken = true }
-      }
-      let answer = member.sealer.statusBody(to: 0)
-      body.replace { out in out.write(answer) }
-      _ = deliver(member, .status)
-    }
-    _ = tick()
-    guard !isBroken, node.isConfirmed else { return printFailure("the members did not come to know each other") }
-
-    // A few ciphertexts stand for all: what they hold does not change what they cost.
+  /// A few ciphertexts stand for all: what they hold does not change what they cost.
+  private static func makeCiphertexts(
+    _ key: PublicKey, _ random: inout SecureRandom
+  ) throws(PaillierError) -> [[UInt8]] {
     let encryptor = Encryptor(key, using: &random)
     var ciphertexts: [[UInt8]] = []
     for place in 0..<16 as Range<Int64> {
@@ -230,6 +84,74 @@ struct RoundBench {
         })
       if let failure { throw failure }
     }
+    return ciphertexts
+  }
+
+  private func makeGenesis(_ key: PublicKey) -> Genesis {
+    let modulus = [UInt8](capacity: key.modulusBytes) { out in key.writeModulus(into: &out) }
+    return Genesis(
+      epoch: Epoch(1), group: GroupIndex(0), periodSeconds: UInt32(RoundBenchParty.seconds), minimumContributors: 2,
+      rotates: true, firstPeriod: Self.period,
+      slots: [SlotQuantity.activeEnergyImport.rawValue, SlotQuantity.activeEnergyExport.rawValue], modulus: modulus,
+      bookkeeper: RoundBenchParty.party(3, 0), aggregators: (0..<members).map { RoundBenchParty.party(1, $0) },
+      meters: (0..<members).map { owner in
+        (0..<metersPerSet).map { RoundBenchParty.party(2, owner * metersPerSet + $0) }
+      })
+  }
+
+  private func makeMember(_ index: Int, _ genesis: Genesis) -> Member {
+    Member(
+      RoundBenchParty.signer(1, index),
+      Sealer(
+        identifier: UInt32(index), agreementKey: RoundBenchParty.agreement(1, index), bootCounter: 1,
+        networkIdentifier: genesis.networkIdentifier, epoch: genesis.epoch,
+        peers: [
+          Peer(
+            identifier: UInt32(Self.own), agreementKey: genesis.aggregators[Self.own].agreementKey,
+            endpoint: RoundBenchParty.endpoint(Self.own))
+        ]))
+  }
+
+  private func run(_ key: PublicKey, _ ciphertexts: [[UInt8]]) throws(Failure) {
+    let genesis = makeGenesis(key)
+    var node = try RoundBenchRemote.start(genesis)
+    let own = Self.own
+    let others = (0..<members).map { $0 == own ? nil : makeMember($0, genesis) }
+    var parts = Parts()
+    var time: UInt64 = 1000
+    var datagram = ByteBuffer(capacity: Sealer.maximumDatagramBytes)
+    var body = ByteBuffer(capacity: Sealer.maximumBodyBytes)
+    var isBroken = false
+
+    func deliver(_ member: Member, _ type: PacketType) throws(Failure) {
+      let content = unsafe Span(_unsafeElements: UnsafeBufferPointer(rebasing: body.mutableBytes[..<body.count]))
+      datagram.replace { out in if !member.sealer.seal(type, content, to: 0, into: &out) { isBroken = true } }
+      // 2000 packets a second are within a peer's budget.
+      time += 1
+      try node.deliver(datagram.span, from: UInt16(member.sealer.identifier), at: time / 2)
+    }
+    func tick() throws(Failure) -> UInt64 {
+      time += 200
+      return try node.tick(at: time / 2)
+    }
+
+    // Runs are announced and named; that is not part of the round.
+    _ = try tick()
+    for place in others.indices {
+      guard let member = others[place] else { continue }
+      let status = try node.status(to: UInt16(place))
+      body.replace { out in
+        if member.sealer.open(status.span, from: RoundBenchParty.endpoint(own), into: &out) == nil { isBroken = true }
+      }
+      let answer = member.sealer.statusBody(to: 0)
+      body.replace { out in out.write(answer) }
+      try deliver(member, .status)
+    }
+    _ = try tick()
+    _ = try node.takeSpent()
+    let begun = try node.numbers()
+    guard !isBroken, begun.isConfirmed == 1 else { throw Failure("the members did not come to know each other") }
+
     var headers: [Header] = []
     var manifest = Manifest()
     for owner in 0..<members {
@@ -255,14 +177,14 @@ struct RoundBench {
         let hash = statement.recordHash
         manifest.append(index, hash)
         parts.hash += LinuxClock.threadNanoseconds - started
-        let meterSigner = Self.signer(2, owner * metersPerSet + meter)
+        let meterSigner = RoundBenchParty.signer(2, owner * metersPerSet + meter)
         record.signature = meterSigner.sign { out in statement.encodeSigned(into: &out) }
         let message = FixedBytes<192> { out in statement.encodeSigned(into: &out) }
         started = LinuxClock.threadNanoseconds
         let holds = meterSigner.verificationKey.isValid(record.signature, for: message.span)
         parts.verify += LinuxClock.threadNanoseconds - started
         started = LinuxClock.threadNanoseconds
-        try key.validate(ciphertext.span)
+        if (try? key.validate(ciphertext.span)) == nil { isBroken = true }
         parts.validate += LinuxClock.threadNanoseconds - started
         started = LinuxClock.threadNanoseconds
         product.multiply(by: ciphertext.span)
@@ -272,7 +194,7 @@ struct RoundBench {
           record.encode(into: &out)
           out.write(ciphertext.span)
         }
-        parts.records += deliver(carrier, .record)
+        try deliver(carrier, .record)
       }
       let started = LinuxClock.threadNanoseconds
       let root = manifest.root()
@@ -287,15 +209,21 @@ struct RoundBench {
           previous: genesis.networkIdentifier, coverageRoot: coverageRoot, manifestRoot: root,
           productHash: RecordStatement.ciphertextHash(productBytes.span), contributors: all))
     }
+    let records = try node.takeSpent()
+    parts.records = records.nanoseconds
+    parts.recordAllocations = records.allocations
     // Its own proposal; then the others', and everybody's votes.
-    parts.proposals += tick()
+    parts.proposals += try tick()
     for header in headers {
       if let author = others[Int(header.author.rawValue)] {
         write(.prepare, header, author, genesis.context, into: &body, withHeader: true)
-        parts.proposals += deliver(author, .proposal)
+        try deliver(author, .proposal)
       }
     }
-    parts.proposals += tick() + tick()
+    parts.proposals += try tick() + tick()
+    let proposals = try node.takeSpent()
+    parts.proposals += proposals.nanoseconds
+    parts.proposalAllocations = proposals.allocations
     for kind in [StatementKind.prepare, .commit] {
       for header in headers {
         for member in others {
@@ -303,19 +231,22 @@ struct RoundBench {
             continue
           }
           write(kind, header, member, genesis.context, into: &body, withHeader: false)
-          parts.votes += deliver(member, .vote)
+          try deliver(member, .vote)
         }
       }
     }
+    let votes = try node.takeSpent()
+    parts.votes = votes.nanoseconds
+    parts.voteAllocations = votes.allocations
     var decided = 0
-    for header in headers where !node.certificate(header.owner, Self.period).isEmpty {
-      if node.head(of: header.owner) == header.digest { decided += 1 }
-    }
+    for header in headers where try node.head(of: header.owner) == header.digest { decided += 1 }
     measureAlone(&parts, key, ciphertexts, headers[0], genesis.context, others)
-    guard !isBroken, decided == members, host.published == members else {
-      return printFailure("\(decided) of \(members) sets were certified")
+    let numbers = try node.numbers()
+    guard !isBroken, decided == members, numbers.published == UInt64(members) else {
+      throw Failure("bench round: \(decided) of \(members) sets were certified")
     }
-    report(parts, host.sent, host.sentBytes, host.journalBytes)
+    try node.end()
+    report(parts, numbers, residentAtStart: node.residentAtStart)
   }
 
   private func write(
@@ -357,7 +288,7 @@ struct RoundBench {
     for _ in 0..<count { product = product.times(factor).modulo(square) }
     parts.baselineMultiply = LinuxClock.threadNanoseconds - started
     // Sealed packets as long as records, opened; one member's, again and again, into its own receiver.
-    let signer = Self.signer(1, 1)
+    let signer = RoundBenchParty.signer(1, 1)
     let statement = Statement(
       kind: .commit, in: context, owner: header.owner, period: header.period, view: View(0), digest: header.digest,
       signer: ReplicaIndex(1))
@@ -369,7 +300,7 @@ struct RoundBench {
     for _ in 0..<votes { holds = holds && signer.verificationKey.isValid(signature, for: message.span) }
     parts.voteSignatures = LinuxClock.threadNanoseconds - started
     precondition(holds, "our own signature holds")
-    let sealing = SealingKey(Self.seed(9, 9))
+    let sealing = RoundBenchParty.sealing()
     let record = [UInt8](repeating: 7, count: Record.fixedBytes + key.ciphertextBytes)
     let clear = FixedBytes<40>()
     var sealed = ByteBuffer(capacity: Sealer.maximumDatagramBytes)
@@ -392,12 +323,9 @@ struct RoundBench {
       + "\"proposalAllocations\":\(parts.proposalAllocations),\"voteAllocations\":\(parts.voteAllocations)"
   }
 
-  private func printFailure(_ message: String) { printDiagnostic("busbar: bench round: \(message)") }
-
-  private func report(_ parts: Parts, _ sent: UInt64, _ sentBytes: UInt64, _ journalBytes: UInt64) {
+  private func report(_ parts: Parts, _ numbers: RoundBenchNumbers, residentAtStart: UInt64) {
     let ratio = decimal(parts.total * 1000 / max(1, parts.baseline), places: 3)
     func milliseconds(_ nanoseconds: UInt64) -> String { decimal(nanoseconds / 1000, places: 3) }
-    let memory = max(0, ThisProcess.residentKilobytes)
     let known = parts.verify + parts.validate + 2 * parts.product + parts.packets + parts.hash + parts.voteSignatures
     let rows: [(name: String, nanoseconds: UInt64)] = [
       ("total", parts.total), ("records", parts.records), ("proposals", parts.proposals), ("votes", parts.votes),
@@ -411,8 +339,11 @@ struct RoundBench {
         "{\"aggregators\":\(members),\"metersPerSet\":\(metersPerSet),\"bits\":\(bits),"
           + rows.map { "\"\($0.name)Milliseconds\":\(milliseconds($0.nanoseconds))" }.joined(separator: ",")
           + heapJSON(parts)
-          + ",\"ratio\":\(ratio),\"residentKilobytes\":\(memory),\"sentPackets\":\(sent),\"sentBytes\":\(sentBytes),"
-          + "\"journalBytes\":\(journalBytes)}")
+          + ",\"ratio\":\(ratio),\"residentKilobytes\":\(numbers.resident),"
+          + "\"residentPeakKilobytes\":\(numbers.residentPeak),\"residentFileKilobytes\":\(numbers.residentFile),"
+          + "\"plannedQuietKilobytes\":\(numbers.plannedQuiet / 1024),\"plannedKilobytes\":\(numbers.planned / 1024),"
+          + "\"residentAtStartKilobytes\":\(residentAtStart),\"sentPackets\":\(numbers.sent),"
+          + "\"sentBytes\":\(numbers.sentBytes),\"journalBytes\":\(numbers.journalBytes)}")
       return
     }
     printLine(
@@ -425,7 +356,15 @@ struct RoundBench {
           + "\(parts.voteAllocations) for votes")
     }
     printLine("total to baseline       " + aligned(ratio, 16))
-    printLine("resident                " + aligned("\(memory) KiB", 16))
-    printLine("sent                    \(sent) packets, \(sentBytes) bytes; \(journalBytes) bytes of journal")
+    printLine(
+      "resident                " + aligned("\(numbers.resident) KiB", 16)
+        + ", \(numbers.residentFile) KiB of it program and libraries; \(numbers.residentPeak) KiB at most; "
+        + "\(residentAtStart) KiB before the first packet")
+    printLine(
+      "planned                 " + aligned("\(numbers.plannedQuiet / 1024) KiB", 16)
+        + " while all goes well, \(numbers.planned / 1024) KiB at most, and the program")
+    printLine(
+      "sent                    \(numbers.sent) packets, \(numbers.sentBytes) bytes; \(numbers.journalBytes) bytes of "
+        + "journal")
   }
 }

@@ -64,7 +64,9 @@ func run(_ node: LoadedNode) throws(Failure) {
   let configuration = node.configuration
   let checked = try check(node)
   for warning in checked.warnings { printDiagnostic("\(checked.name): warning: \(warning)") }
+  let name = checked.name
   let genesis = checked.genesis
+  _ = consume checked
   let publicKey = try loadPublicKey(genesis)
   let identity = try Identity(path: configuration.key)
   do throws(PlatformError) {
@@ -90,11 +92,13 @@ func run(_ node: LoadedNode) throws(Failure) {
       peers: peers(configuration, genesis))
     let signer = SigningKey(seed: identity.signingSeed)
     let startedAt = clock.monotonic()
-    let told = StatusPlace(folder: configuration.data, node: checked.name)
+    let told = StatusPlace(folder: configuration.data, node: name)
     switch configuration.role {
     case .aggregator:
+      // The sealer has agreed with everybody, and nobody else holds the genesis now: its agreement keys go.
       var node = AggregatorNode(
-        genesis: genesis, key: publicKey, index: ReplicaIndex(configuration.index), signer: signer, sealer: sealer)
+        genesis: (consume genesis).withoutAgreementKeys(), key: publicKey, index: ReplicaIndex(configuration.index),
+        signer: signer, sealer: sealer)
       for entry in entries { node.restore(entry.span) }
       try loop(&host, clock, told) { (datagram, endpoint, now, host) throws(PlatformError) in
         try node.receive(datagram, from: endpoint, at: now, via: &host)
@@ -104,12 +108,7 @@ func run(_ node: LoadedNode) throws(Failure) {
       } tick: { (now, host) throws(PlatformError) in
         try node.tick(at: now, via: &host)
       } tell: { (now, machine, metrics) in
-        var peers: [PeerStatistics] = []
-        for place in 0..<node.peerCount { peers.append(node.peerStatistics(place)) }
-        metrics.add(
-          role: "aggregator", version: version, startedAt: startedAt, now: now,
-          isSynchronised: now.clock == .synchronised, node.linkStatistics, peers: peers, machine: machine)
-        node.tell(&metrics)
+        metrics.add(node, name: name, startedAt: startedAt, now: now, machine: machine)
       }
     case .bookkeeper:
       let key: PrivateKey
@@ -123,12 +122,7 @@ func run(_ node: LoadedNode) throws(Failure) {
       } tick: { (now, host) throws(PlatformError) in
         try node.tick(at: now, via: &host)
       } tell: { (now, machine, metrics) in
-        var peers: [PeerStatistics] = []
-        for place in 0..<node.peerCount { peers.append(node.peerStatistics(place)) }
-        metrics.add(
-          role: "bookkeeper", version: version, startedAt: startedAt, now: now,
-          isSynchronised: now.clock == .synchronised, node.linkStatistics, peers: peers, machine: machine)
-        node.tell(&metrics)
+        metrics.add(node, name: name, startedAt: startedAt, now: now, machine: machine)
       }
     case .meter:
       var node = MeterNode(
@@ -160,12 +154,7 @@ func run(_ node: LoadedNode) throws(Failure) {
           try Files.replace(configuration.data + "/state", with: text.span, mode: 0o600)
         }
       } tell: { (now, machine, metrics) in
-        var peers: [PeerStatistics] = []
-        for place in 0..<node.peerCount { peers.append(node.peerStatistics(place)) }
-        metrics.add(
-          role: "meter", version: version, startedAt: startedAt, now: now,
-          isSynchronised: now.clock == .synchronised, node.linkStatistics, peers: peers, machine: machine)
-        node.tell(&metrics)
+        metrics.add(node, name: name, startedAt: startedAt, now: now, machine: machine)
         metrics.counter("device_read_failures", "Reads of the meter that failed.", deviceFailures)
         if let readAt {
           metrics.gauge(
@@ -202,7 +191,7 @@ private func describe(_ node: borrowing MeterNode) -> String {
     + "\(node.coveredThrough.rawValue) \(node.lastClosed.rawValue)\n"
 }
 
-private func identifier(_ configuration: NodeConfiguration) -> NodeIdentifier {
+func identifier(_ configuration: NodeConfiguration) -> NodeIdentifier {
   switch configuration.role {
   case .aggregator: .aggregator(ReplicaIndex(configuration.index))
   case .bookkeeper: .bookkeeper
@@ -211,27 +200,39 @@ private func identifier(_ configuration: NodeConfiguration) -> NodeIdentifier {
 }
 
 /// Whom this node exchanges packets with, and where they are thought to be.
-private func peers(_ configuration: NodeConfiguration, _ genesis: Genesis) -> [Peer] {
-  func guess(_ name: String) -> Endpoint? { configuration.peers.first { $0.name == name }?.endpoint }
-  var result: [Peer] = []
-  for member in genesis.aggregators.indices
-  where configuration.role != .aggregator || member != Int(configuration.index) {
-    result.append(
-      Peer(
-        identifier: NodeIdentifier.aggregator(ReplicaIndex(UInt16(member))).rawValue,
-        agreementKey: genesis.aggregators[member].agreementKey, endpoint: guess("aggregator-\(member + 1)")))
+func peers(_ configuration: NodeConfiguration, _ genesis: Genesis) -> [Peer] {
+  func guess(_ member: Int?) -> Endpoint? {
+    let name = member.map { "aggregator-\($0 + 1)" } ?? "bookkeeper-1"
+    return configuration.peers.first { $0.name == name }?.endpoint
   }
-  guard configuration.role == .aggregator else { return result }
+  if configuration.role == .aggregator { return aggregatorPeers(Int(configuration.index), genesis, guess) }
+  return genesis.aggregators.indices.map { memberPeer($0, genesis, guess) }
+}
+
+private func memberPeer(_ member: Int, _ genesis: Genesis, _ guess: (Int?) -> Endpoint?) -> Peer {
+  Peer(
+    identifier: NodeIdentifier.aggregator(ReplicaIndex(UInt16(member))).rawValue,
+    agreementKey: genesis.aggregators[member].agreementKey, endpoint: guess(member))
+}
+
+/// Whom an aggregator exchanges packets with, by identifier.
+/// - Parameter guess: where a member is thought to be; nil asks for the bookkeeper.
+func aggregatorPeers(_ own: Int, _ genesis: Genesis, _ guess: (Int?) -> Endpoint?) -> [Peer] {
+  var result: [Peer] = []
+  result.reserveCapacity(genesis.aggregators.count + genesis.meterCount)
+  for member in genesis.aggregators.indices where member != own { result.append(memberPeer(member, genesis, guess)) }
   result.append(
     Peer(
       identifier: NodeIdentifier.bookkeeper.rawValue, agreementKey: genesis.bookkeeper.agreementKey,
-      endpoint: guess("bookkeeper-1")))
-  for owner in genesis.meters.indices {
-    for index in genesis.meters[owner].indices {
+      endpoint: guess(nil)))
+  for set in 0..<genesis.members {
+    let owner = ReplicaIndex(set)
+    for meter in 0..<genesis.meterCount(of: owner) {
+      let index = MeterIndex(meter)
       result.append(
         Peer(
-          identifier: NodeIdentifier.meter(MeterIndex(UInt16(index)), of: ReplicaIndex(UInt16(owner))).rawValue,
-          agreementKey: genesis.meters[owner][index].agreementKey, endpoint: nil, isQuiet: true))
+          identifier: NodeIdentifier.meter(index, of: owner).rawValue,
+          agreementKey: genesis.agreementKey(index, of: owner), endpoint: nil, isQuiet: true))
     }
   }
   return result
@@ -271,7 +272,7 @@ private func loop(
   receive: (Span<UInt8>, Endpoint, Instant, inout LinuxHost) throws(PlatformError) -> Void,
   poll: (Instant, inout LinuxHost) -> MonotonicTime? = { _, _ in nil },
   tick: (Instant, inout LinuxHost) throws(PlatformError) -> Void,
-  tell: (Instant, MachineStatistics, inout Metrics) -> Void
+  tell: (Instant, MachineStatistics, Metrics) -> Void
 ) throws(PlatformError) {
   let status = try LocalListener(folder: place.folder, name: StatusPlace.socketName)
   var incoming = try DatagramBatch(datagramBytes: Sealer.maximumDatagramBytes)
@@ -285,7 +286,13 @@ private func loop(
   while !ThisProcess.isTerminated {
     let ready = try events.wait(until: min(nextTick, nextPoll ?? nextTick))
     if ready & 2 != 0 {
-      status.answer { Array(metrics(place, now(clock), host, incoming, tell).json.utf8) }
+      status.answer {
+        let text = StatusText()
+        let metrics = Metrics(node: place.node, as: .json) { text.append($0) }
+        tell(now(clock), machineStatistics(host, incoming), metrics)
+        metrics.end()
+        return text.bytes
+      }
     }
     if gauge.isFlooded { clock.sleep(until: clock.monotonic().adding(milliseconds: 1)) }
     // At most this many batches between two ticks: a flood must not stop time.
@@ -303,20 +310,17 @@ private func loop(
       nextTick = clock.monotonic().adding(milliseconds: 100)
       if nextTick >= nextFile {
         nextFile = clock.monotonic().adding(milliseconds: StatusPlace.fileMilliseconds)
-        writeFile(place, metrics(place, now(clock), host, incoming, tell))
+        writeFile(place, now(clock), machineStatistics(host, incoming), tell)
       }
     }
     nextPoll = poll(now(clock), &host)
     host.flush()
   }
-  writeFile(place, metrics(place, now(clock), host, incoming, tell))
+  writeFile(place, now(clock), machineStatistics(host, incoming), tell)
   try? Files.remove("\(place.folder)/\(StatusPlace.socketName)")
 }
 
-private func metrics(
-  _ place: StatusPlace, _ now: Instant, _ host: borrowing LinuxHost, _ incoming: borrowing DatagramBatch,
-  _ tell: (Instant, MachineStatistics, inout Metrics) -> Void
-) -> Metrics {
+private func machineStatistics(_ host: borrowing LinuxHost, _ incoming: borrowing DatagramBatch) -> MachineStatistics {
   var machine = MachineStatistics()
   machine.lostDatagrams = host.outgoing.lostCount
   machine.unsendableDatagrams = host.outgoing.unsendableCount
@@ -325,18 +329,38 @@ private func metrics(
   machine.receiveHighWater = incoming.highWater
   machine.residentKilobytes = ThisProcess.residentKilobytes
   machine.peakResidentKilobytes = ThisProcess.peakResidentKilobytes
-  var metrics = Metrics(node: place.node)
-  tell(now, machine, &metrics)
-  return metrics
+  return machine
+}
+
+/// An answer that is put together from pieces.
+private final class StatusText {
+  private(set) var bytes: [UInt8] = []
+  func append(_ piece: Span<UInt8>) { for index in 0..<piece.count { bytes.append(piece[index]) } }
+}
+
+/// Notes that a piece of a file could not be written.
+private final class WriteFailure {
+  var error: PlatformError?
 }
 
 /// A full disk must not stop a node for a file that only tells of it: the journal decides that.
-private func writeFile(_ place: StatusPlace, _ metrics: Metrics) {
-  let text = Array(metrics.prometheus.utf8)
-  try? Files.replace(place.file, with: text.span, isDurable: false)
+private func writeFile(
+  _ place: StatusPlace, _ now: Instant, _ machine: MachineStatistics,
+  _ tell: (Instant, MachineStatistics, Metrics) -> Void
+) {
+  try? Files.replace(place.file, isDurable: false) { (file) throws(PlatformError) in
+    let failure = WriteFailure()
+    let metrics = Metrics(node: place.node, as: .prometheus) { piece in
+      do throws(PlatformError) { try file.write(piece) } catch { failure.error = error }
+    }
+    tell(now, machine, metrics)
+    metrics.end()
+    // Half a file is worse than an old one.
+    if let error = failure.error { throw error }
+  }
 }
 
-private func now(_ clock: LinuxClock) -> Instant {
+func now(_ clock: LinuxClock) -> Instant {
   Instant(monotonic: clock.monotonic(), wall: clock.wall(), clock: clock.state())
 }
 

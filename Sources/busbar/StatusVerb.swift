@@ -26,12 +26,7 @@ func status(_ arguments: Arguments) throws(Failure) {
   let clock = LinuxClock()
   ThisProcess.catchTermination()
   repeat {
-    let answer: [UInt8]
-    do throws(PlatformError) {
-      answer = try askLocally(folder: folder, name: StatusPlace.socketName, limit: maximumStatusBytes)
-    } catch { throw Failure("\(folder): no node runs there (\(error))") }
-    let text = String(decoding: answer, as: UTF8.self)
-    guard text.hasSuffix("}}\n") else { throw Failure("\(folder): the answer is cut short") }
+    let text = try nodeStatus(folder)
     if arguments.wantsJSON {
       StandardStream.write(text)
     } else {
@@ -42,6 +37,17 @@ func status(_ arguments: Arguments) throws(Failure) {
     guard arguments.has("watch") else { return }
     clock.sleep(until: clock.monotonic().adding(milliseconds: 1000))
   } while !ThisProcess.isTerminated
+}
+
+/// What the node of this folder says about itself, as JSON.
+func nodeStatus(_ folder: String) throws(Failure) -> String {
+  let answer: [UInt8]
+  do throws(PlatformError) {
+    answer = try askLocally(folder: folder, name: StatusPlace.socketName, limit: maximumStatusBytes)
+  } catch { throw Failure("\(folder): no node runs there (\(error))") }
+  let text = String(decoding: answer, as: UTF8.self)
+  guard text.hasSuffix("}}\n") else { throw Failure("\(folder): the answer is cut short") }
+  return text
 }
 
 /// `name value` for each member of the answer's metrics. The answer is this program's own: its values are numbers, and its

@@ -22,7 +22,7 @@ BUSBAR = ""
 DEMO = ""
 SCRATCH = ""
 VERBS = ["demo", "provision", "keygen", "check-config", "run", "read", "scan", "dump", "limit", "capture", "replay",
-         "simulate-bus", "doctor", "inspect", "verify", "bench", "status", "relay", "version"]
+         "simulate-bus", "simulate-meters", "doctor", "inspect", "verify", "bench", "status", "relay", "version"]
 TOPOLOGY = """[group]
 aggregators = 4
 metersPerSet = 5
@@ -896,6 +896,31 @@ class Demo(CommandLine):
         self.interrupted(signal.SIGTERM, "aggregator-4/journal")
 
 
+class Fleet(CommandLine):
+    def test_a_small_fleet_agrees_with_its_registers(self):
+        data, report = self.path("fleet"), self.path("fleet.json")
+        run = busbar("bench", "fleet", "--meters", "3", "--seconds", "4", "--periods", "2", "--bits", "2048",
+                     "--data", data, "--report", report, "--json")
+        self.assertEqual(run.returncode, 0, run.stderr)
+        told = json.loads(run.stdout)
+        self.assertEqual(told, json.load(open(report)))
+        self.assertTrue(told["agrees"])
+        self.assertEqual(len(told["publishedMilliseconds"]), 8)
+        names = [process["name"] for process in told["processes"]]
+        self.assertEqual(names, [f"aggregator-{number}" for number in range(1, 5)] + ["bookkeeper-1", "meters"])
+        for process in told["processes"][:4]:
+            self.assertGreater(process["sentBytes"], 0)
+            self.assertGreater(process["receivedBytes"], 0)
+            self.assertGreater(process["residentKilobytes"], 1000)
+        self.assertEqual(busbar("verify", data).returncode, 0)
+
+    def test_one_round_of_an_aggregator_in_its_own_process(self):
+        run = busbar("bench", "round", "--aggregators", "4", "--meters", "5", "--json")
+        self.assertEqual(run.returncode, 0, run.stderr)
+        told = json.loads(run.stdout)
+        self.assertGreater(told["ratio"], 1)
+        self.assertGreater(told["residentKilobytes"], told["residentFileKilobytes"])
+        self.assertGreaterEqual(told["residentPeakKilobytes"], told["residentKilobytes"])
 class Relay(CommandLine):
     """Two sockets of ours with the relay between them, on ports the kernel had free."""
 

@@ -250,10 +250,9 @@ final class Group {
     }
     if identifier.aggregatorIndex != nil {
       add(.bookkeeper, genesis.bookkeeper, known: true)
-      for owner in genesis.meters.indices {
-        for index in genesis.meters[owner].indices {
-          add(Self.meterName(owner, index), genesis.meters[owner][index], known: false)
-        }
+      let meters = genesis.meters
+      for owner in meters.indices {
+        for index in meters[owner].indices { add(Self.meterName(owner, index), meters[owner][index], known: false) }
       }
     }
     return Sealer(

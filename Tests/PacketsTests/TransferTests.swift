@@ -141,7 +141,7 @@ private func run(_ scenario: TransferScenario, seed: UInt64) -> TransferResult {
       let peer = receiver.sealer.peers[0]
       let want = Want(
         object: .records, owner: owner, meter: MeterIndex(UInt16(index + 1)), period: period, missing: receiver.missing,
-        highestSequence: peer.highestSequence, receivedCount: peer.receivedCount,
+        highestSequence: receiver.sealer.highestSequence(of: 0), receivedCount: receiver.sealer.receivedCount(of: 0),
         heldMicroseconds: UInt32((now.nanoseconds - min(now.nanoseconds, peer.heardAt.nanoseconds)) / 1000))
       let bytes = [UInt8](capacity: Want.encodedBytes) { out in want.encode(into: &out) }
       guard let packet = receiver.sealer.packet(.want, bytes) else { continue }
