@@ -63,7 +63,7 @@
       Mutant.planted = mutant
       defer { Mutant.planted = .none }
       if mutant.isOfSieges {
-        let attack: Attack = mutant == .ingressUnbounded ? .garbage : .wantAmplification
+        let attack: Attack = mutant == .ingressUnbounded ? .everything : .wantAmplification
         kill.schedules = 1
         guard let missed = sieges.run(attack, seeds: 0..<1).missed.first else { return kill }
         kill.violation = missed
