@@ -375,7 +375,14 @@ public struct Sealer: ~Copyable {
       stranger = (peer, endpoint)
       return drop(.unknownBoot)
     }
-    guard isFresh(peer, header.packetSequence) else { return drop(.replayed) }
+    guard isFresh(peer, header.packetSequence) else {
+      // What a copy overtook comes here, from where its sender is.
+      if header.packetSequence == peers[peer].highestSequence, isHomecoming(peer, endpoint) {
+        if unseal(peer, sealed, nonce, clear, &output) { learn(endpoint, of: peer) }
+        output.removeAll()
+      }
+      return drop(.replayed)
+    }
     guard mayTry(peer, endpoint) else { return drop(.strangersOverBudget) }
     guard unseal(peer, sealed, nonce, clear, &output) else { return drop(.badSeal) }
     noteSeen(peer, header.packetSequence)
@@ -407,6 +414,12 @@ public struct Sealer: ~Copyable {
       return
     }
     peers[peer].endpoint = endpoint
+  }
+
+  /// Whether a peer that is thought to be elsewhere is spoken for at its configured address.
+  private func isHomecoming(_ peer: Int, _ endpoint: Endpoint) -> Bool {
+    guard !peers[peer].isQuiet, peers[peer].endpoint != endpoint else { return false }
+    return homes[Int(peers[peer].place)].endpoint == endpoint
   }
 
   /// Where else to send what this peer should get: its configured place, while it says nothing from elsewhere.

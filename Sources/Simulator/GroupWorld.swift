@@ -406,8 +406,10 @@ public final class GroupWorld {
       let bytes = Array(copying: datagram)
       for _ in 0..<copies {
         let delay = isHealed ? 1 : 1 + dice.below(swarm.maximumDelay)
-        calendar[(round + delay) % Self.horizon].append(
-          Flight(receiver: place, sender: sender.endpoint, bytes: bytes))
+        let slot = (round + delay) % Self.horizon
+        calendar[slot].append(Flight(receiver: place, sender: sender.endpoint, bytes: bytes))
+        // No attacker's datagrams are always before an honest one's.
+        if siege != nil { calendar[slot].swapAt(calendar[slot].count - 1, liarDice.below(calendar[slot].count)) }
       }
     }
   }

@@ -43,6 +43,22 @@ struct AddressTests {
     #expect(returned == Fixture.home)
   }
 
+  @Test("the packet that a copy overtook brings its sender home; a forgery of it does not")
+  func overtakenOnce() {
+    var pair = Pair()
+    pair.node.advance(to: Self.at(5000))
+    guard let packet = pair.peer.packet(.vote, [1]) else { return }
+    let copy = pair.node.body(of: packet, from: Fixture.elsewhere)
+    let misled = pair.endpoint
+    #expect(copy == [1] && misled == Fixture.elsewhere)
+    let forged = pair.node.body(of: packet.flipping(8 * 41), from: Fixture.home)
+    let still = pair.endpoint
+    #expect(forged == nil && still == Fixture.elsewhere)
+    let original = pair.node.body(of: packet, from: Fixture.home)
+    let returned = pair.endpoint
+    #expect(original == nil && returned == Fixture.home)
+  }
+
   @Test("who moved and falls silent is spoken to at both places; two that were both led astray hear of each other")
   func silent() {
     var pair = Pair()
