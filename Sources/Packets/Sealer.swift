@@ -377,7 +377,7 @@ public struct Sealer: ~Copyable {
     }
     guard isFresh(peer, header.packetSequence) else {
       // What a copy overtook comes here, from where its sender is.
-      if header.packetSequence == peers[peer].highestSequence, isHomecoming(peer, endpoint) {
+      if header.packetSequence == highestSequence(of: peer), isHomecoming(peer, endpoint) {
         if unseal(peer, sealed, nonce, clear, &output) { learn(endpoint, of: peer) }
         output.removeAll()
       }
@@ -418,8 +418,8 @@ public struct Sealer: ~Copyable {
 
   /// Whether a peer that is thought to be elsewhere is spoken for at its configured address.
   private func isHomecoming(_ peer: Int, _ endpoint: Endpoint) -> Bool {
-    guard !peers[peer].isQuiet, peers[peer].endpoint != endpoint else { return false }
-    return homes[Int(peers[peer].place)].endpoint == endpoint
+    guard let home = busy(peer)?.home else { return false }
+    return home == endpoint && peers[peer].endpoint != endpoint
   }
 
   /// Where else to send what this peer should get: its configured place, while it says nothing from elsewhere.
