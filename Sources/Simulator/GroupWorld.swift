@@ -270,7 +270,8 @@ public final class GroupWorld {
   private static var limits: IngressLimits {
     var limits = IngressLimits()
     guard mutated(.ingressUnbounded) else { return limits }
-    let all: UInt64 = 1 << 30
+    // The most that a budget can be.
+    let all: UInt64 = 1_000_000_000
     limits.interfacePerSecond = all
     limits.interfaceBurst = all
     limits.strangersPerSecond = all / 2
