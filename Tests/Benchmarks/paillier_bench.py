@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Paillier beside phe, pypaillier and bare mpz: CPU time, every implementation in a process of its own on one pinned
-core, rounds interleaved, medians. Prints a table and writes build/bench/paillier.json.
+core, rounds interleaved. Times are medians over the rounds, ratios the medians of each round's own. Prints a table and
+writes build/bench/paillier.json.
 
 usage: paillier_bench.py BUSBAR_LAB [--rounds N] [--bits 2048,3072] [--without-pypaillier]
 
@@ -115,12 +116,17 @@ def measure(bits, arguments, folder):
     return rows, gmp["busbar"]
 
 
-def median(rows, implementation, operation, profile=None, exponent=None, key="standard"):
+def samples(rows, implementation, operation, profile=None, exponent=None, key="standard"):
     for row in rows:
         if (row.implementation, row.operation, row.key) == (implementation, operation, key) and profile in (
                 None, row.profile) and exponent in (None, row.exponent):
-            return statistics.median(row.samples)
+            return row.samples
     raise KeyError(operation)
+
+
+def quotient(numerators, denominators):
+    """The median over the rounds of one round's quotient: what slows a round slows both sides of it."""
+    return statistics.median(a / b for a, b in zip(numerators, denominators))
 
 
 def acceptance(results):
@@ -134,36 +140,39 @@ def acceptance(results):
 
     for bits, rows in results.items():
         half, short = bits // 2, 448 if bits < 3072 else 512
-        encrypt, decrypt = median(rows, "phe", "encrypt"), median(rows, "phe", "decrypt")
-        ours = lambda *rest, **named: median(rows, "busbar", *rest, **named)
+        encrypt, decrypt = samples(rows, "phe", "encrypt"), samples(rows, "phe", "decrypt")
+        ours = lambda *rest, **named: samples(rows, "busbar", *rest, **named)
         limits = {
             2048: ((17, "22 (2 MiB)"), (11, "13"), (38, "50"), (24, "28"), (1.25, "1.33"), "5.7", (0.85, "0.67")),
             3072: ((13, "17"), (8.5, "9.5"), None, None, (1.3, "1.39"), "7.6", (1.0, "0.8")),
         }.get(bits)
         if limits is None:
             continue
-        ratio(f"encrypt {bits} n/2 fast", encrypt / ours("encrypt", "fast", half), *limits[0])
+        ratio(f"encrypt {bits} n/2 fast", quotient(encrypt, ours("encrypt", "fast", half)), *limits[0])
         ratio(f"encrypt {bits} n/2 fast, {2 if bits == 2048 else 3} MiB table",
-              encrypt / median(rows, f"busbar {2 if bits == 2048 else 3} MiB table", "encrypt"), *limits[0])
-        ratio(f"encrypt {bits} n/2 hardened", encrypt / ours("encrypt", "hardened", half), *limits[1])
+              quotient(encrypt, samples(rows, f"busbar {2 if bits == 2048 else 3} MiB table", "encrypt")), *limits[0])
+        ratio(f"encrypt {bits} n/2 hardened", quotient(encrypt, ours("encrypt", "hardened", half)), *limits[1])
         if limits[2]:
-            ratio(f"encrypt {bits} {short}-bit fast", encrypt / ours("encrypt", "fast", short), *limits[2])
-            ratio(f"encrypt {bits} {short}-bit hardened", encrypt / ours("encrypt", "hardened", short), *limits[3])
-        ratio(f"decrypt {bits} hardened", decrypt / ours("decrypt", "hardened"), *limits[4])
-        ratio(f"decrypt {bits} alpha hardened", decrypt / ours("decrypt", "hardened", key="alpha"), 5, limits[5])
-        ratio(f"aggregate {bits} against mpz", ours("aggregate") / median(rows, "mpz", "aggregate"), *limits[6],
+            ratio(f"encrypt {bits} {short}-bit fast", quotient(encrypt, ours("encrypt", "fast", short)), *limits[2])
+            ratio(f"encrypt {bits} {short}-bit hardened", quotient(encrypt, ours("encrypt", "hardened", short)),
+                  *limits[3])
+        ratio(f"decrypt {bits} hardened", quotient(decrypt, ours("decrypt", "hardened")), *limits[4])
+        ratio(f"decrypt {bits} alpha hardened", quotient(decrypt, ours("decrypt", "hardened", key="alpha")), 5,
+              limits[5])
+        ratio(f"aggregate {bits} against mpz", quotient(ours("aggregate"), samples(rows, "mpz", "aggregate")),
+              *limits[6],
               least=False)
-        ratio(f"pooled encrypt {bits}", encrypt / ours("pooledEncrypt"), 2500, "-")
-        powm = median(rows, "mpz", "powm")
-        ratio(f"prove {bits}, raw powm", ours("prove") / powm, 1.1, "1.1", least=False)
-        ratio(f"verify {bits}, raw powm", ours("verifyProof") / powm, 1.1, "1.1", least=False)
+        ratio(f"pooled encrypt {bits}", quotient(encrypt, ours("pooledEncrypt")), 2500, "-")
+        powm = samples(rows, "mpz", "powm")
+        ratio(f"prove {bits}, raw powm", quotient(ours("prove"), powm), 1.1, "1.1", least=False)
+        ratio(f"verify {bits}, raw powm", quotient(ours("verifyProof"), powm), 1.1, "1.1", least=False)
     return lines
 
 
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("lab")
-    parser.add_argument("--rounds", type=int, default=25)
+    parser.add_argument("--rounds", type=int, default=61)
     parser.add_argument("--bits", default="2048,3072")
     parser.add_argument("--without-pypaillier", action="store_true")
     arguments = parser.parse_args()
@@ -179,7 +188,7 @@ def main():
             middle = statistics.median(row.samples)
             against = {"pooledEncrypt": "encrypt"}.get(row.operation, row.operation)
             try:
-                to_phe = round(median(rows, "phe", against) / middle, 3)
+                to_phe = round(quotient(samples(rows, "phe", against), row.samples), 3)
             except KeyError:
                 to_phe = None
             out.append({
