@@ -69,7 +69,9 @@ public final class Genesis: Sendable {
     verificationKeys = meters.map { $0.map { $0.verificationKey } }
     agreementKeys = meters.map { $0.map { $0.agreementKey } }
     keyIdentifier = Self.keyIdentifier(modulus, slots)
-    var buffer = ByteBuffer(capacity: Self.encodedBytes(slots, modulus, meters))
+    var buffer = ByteBuffer(
+      capacity: Self.encodedBytes(
+        slots, modulus, members: aggregators.count, meters: meters.reduce(0) { $0 + $1.count }))
     buffer.replace { out in
       Self.encode(
         epoch, group, periodSeconds, minimumContributors, rotates, firstPeriod, slots, modulus, bookkeeper, aggregators,
@@ -147,15 +149,11 @@ public final class Genesis: Sendable {
     return FixedBytes(copying: digest.span.extracting(0..<16))
   }
 
-  private static func encodedBytes(_ slots: [UInt8], _ modulus: [UInt8], _ meters: [[PartyKeys]]) -> Int {
-    var size = 40 + 4 + slots.count + modulus.count + 64 + meters.count * 66
-    for set in meters { size += 64 * set.count }
-    return size
+  private static func encodedBytes(_ slots: [UInt8], _ modulus: [UInt8], members: Int, meters: Int) -> Int {
+    40 + 4 + slots.count + modulus.count + 64 + members * 66 + 64 * meters
   }
 
-  public var encodedBytes: Int {
-    40 + 4 + slots.count + modulus.count + 64 + aggregators.count * 66 + 64 * meterCount
-  }
+  public var encodedBytes: Int { Self.encodedBytes(slots, modulus, members: aggregators.count, meters: meterCount) }
 
   public func encode(into output: inout OutputSpan<UInt8>) {
     Self.encode(
