@@ -94,10 +94,12 @@ struct NodeBench {
     }
   }
 
-  /// Who is who in one group. Everything about these keys is public: they seal and sign nothing but this measurement.
+  /// Who is who in one group.
   private struct Directory {
     let metersPerSet: Int
     static let bookkeeper = NodeBench.members
+    /// Everybody's seeds differ by place alone.
+    static let kind: UInt8 = 1
     var parties: Int { Self.bookkeeper + 1 + NodeBench.members * metersPerSet }
 
     func name(_ place: Int) -> NodeIdentifier {
@@ -108,35 +110,18 @@ struct NodeBench {
     }
     func place(owner: Int, meter: Int) -> Int { Self.bookkeeper + 1 + owner * metersPerSet + meter }
 
-    private func seed(_ kind: UInt8, _ place: Int) -> SecretBytes {
-      var bytes = FixedBytes<32> { out in
-        out.write(kind)
-        out.write(UInt64(place))
-        out.writeZeros(23)
-      }
-      return SecretBytes(taking: &bytes)
-    }
-    func signer(_ place: Int) -> SigningKey { SigningKey(seed: seed(1, place)) }
-    func agreement(_ place: Int) -> AgreementKey { AgreementKey(seed: seed(2, place)) }
-    func closing(_ place: Int) -> SelfSealingKey { SelfSealingKey(seed(3, place)) }
-    func keys(_ place: Int) -> PartyKeys {
-      let signer = signer(place)
-      let agreement = agreement(place)
-      return PartyKeys(verificationKey: signer.verificationKey, agreementKey: agreement.publicKey)
-    }
-    func endpoint(_ place: Int) -> Endpoint { Endpoint(ipv4: 10, 0, 0, 1, port: UInt16(place)) }
-
     /// Aggregators know everybody, the others know the aggregators.
     func sealer(_ place: Int, _ genesis: Genesis) -> Sealer {
       var peers: [Peer] = []
       for other in 0..<parties where other != place && (place < Self.bookkeeper || other < Self.bookkeeper) {
         peers.append(
           Peer(
-            identifier: name(other).rawValue, agreementKey: keys(other).agreementKey,
-            endpoint: other <= Self.bookkeeper ? endpoint(other) : nil, isQuiet: name(other).meter != nil))
+            identifier: name(other).rawValue, agreementKey: RoundBenchParty.party(Self.kind, other).agreementKey,
+            endpoint: other <= Self.bookkeeper ? RoundBenchParty.endpoint(other) : nil,
+            isQuiet: name(other).meter != nil))
       }
       return Sealer(
-        identifier: name(place).rawValue, agreementKey: agreement(place), bootCounter: 1,
+        identifier: name(place).rawValue, agreementKey: RoundBenchParty.agreement(Self.kind, place), bootCounter: 1,
         networkIdentifier: genesis.networkIdentifier, epoch: genesis.epoch, peers: peers)
     }
   }
@@ -190,15 +175,16 @@ struct NodeBench {
       rotates: true, firstPeriod: Self.firstPeriod,
       slots: [SlotQuantity.activeEnergyImport.rawValue, SlotQuantity.activeEnergyExport.rawValue],
       modulus: [UInt8](capacity: publicKey.modulusBytes) { out in publicKey.writeModulus(into: &out) },
-      bookkeeper: directory.keys(Directory.bookkeeper),
-      aggregators: (0..<Self.members).map { directory.keys($0) },
+      bookkeeper: RoundBenchParty.party(Directory.kind, Directory.bookkeeper),
+      aggregators: (0..<Self.members).map { RoundBenchParty.party(Directory.kind, $0) },
       meters: (0..<Self.members).map { owner in
-        (0..<metersPerSet).map { directory.keys(directory.place(owner: owner, meter: $0)) }
+        (0..<metersPerSet).map { RoundBenchParty.party(Directory.kind, directory.place(owner: owner, meter: $0)) }
       })
     let aggregators = (0..<Self.members).map { place in
       AggregatorProcess(
         AggregatorNode(
-          genesis: genesis, key: publicKey, index: ReplicaIndex(UInt16(place)), signer: directory.signer(place),
+          genesis: genesis, key: publicKey, index: ReplicaIndex(UInt16(place)),
+          signer: RoundBenchParty.signer(Directory.kind, place),
           sealer: directory.sealer(place, genesis)), Host(place, queues))
     }
     var bookkeeper = Bookkeeper(directory.sealer(Directory.bookkeeper, genesis))
@@ -210,7 +196,8 @@ struct NodeBench {
           MeterProcess(
             MeterNode(
               genesis: genesis, encryptor: Encryptor(publicKey, using: &random), owner: ReplicaIndex(UInt16(owner)),
-              index: MeterIndex(UInt16(meter)), signer: directory.signer(place), closingKey: directory.closing(place),
+              index: MeterIndex(UInt16(meter)), signer: RoundBenchParty.signer(Directory.kind, place),
+              closingKey: RoundBenchParty.closing(Directory.kind, place),
               sealer: directory.sealer(place, genesis)), Host(place, queues)))
       }
     }
@@ -226,7 +213,7 @@ struct NodeBench {
             nanoseconds: (Self.firstPeriod.rawValue * Self.periodSeconds * 1000 + milliseconds) * 1_000_000),
           clock: .synchronised)
         let period = milliseconds / (Self.periodSeconds * 1000)
-        try step(aggregators, &bookkeeper, meters, queues, directory, at: instant, &tally)
+        try step(aggregators, &bookkeeper, meters, queues, at: instant, &tally)
         if period < Self.warmUpPeriods {
           warmUpAllocations += tally.allocations + tally.tickAllocations
           tally = Tally()
@@ -248,7 +235,7 @@ struct NodeBench {
   /// Everything that waits is delivered, everyone ticks.
   private func step(
     _ aggregators: [AggregatorProcess], _ bookkeeper: inout Bookkeeper, _ meters: [MeterProcess], _ queues: [Queue],
-    _ directory: Directory, at now: Instant, _ tally: inout Tally
+    at now: Instant, _ tally: inout Tally
   ) throws(PlatformError) {
     for place in aggregators.indices {
       let process = aggregators[place]
@@ -257,7 +244,7 @@ struct NodeBench {
       while let (datagram, sender) = queues[place].take() {
         // The queue keeps these bytes until something is put there, and a node sends itself nothing.
         let bytes = unsafe Span(_unsafeElements: datagram)
-        try process.node.receive(bytes, from: directory.endpoint(Int(sender)), at: now, via: &process.host)
+        try process.node.receive(bytes, from: RoundBenchParty.endpoint(Int(sender)), at: now, via: &process.host)
         tally.messages += 1
       }
       let received = heapAllocationCount() ?? 0
@@ -269,7 +256,7 @@ struct NodeBench {
     }
     while let (datagram, sender) = queues[Directory.bookkeeper].take() {
       let bytes = unsafe Span(_unsafeElements: datagram)
-      bookkeeper.receive(bytes, from: directory.endpoint(Int(sender))) { reply in
+      bookkeeper.receive(bytes, from: RoundBenchParty.endpoint(Int(sender))) { reply in
         queues[Int(sender)].put(reply, from: UInt16(Directory.bookkeeper))
       }
     }
@@ -277,7 +264,7 @@ struct NodeBench {
       let queue = queues[Int(process.host.place)]
       while let (datagram, sender) = queue.take() {
         let bytes = unsafe Span(_unsafeElements: datagram)
-        try process.node.receive(bytes, from: directory.endpoint(Int(sender)), via: &process.host)
+        try process.node.receive(bytes, from: RoundBenchParty.endpoint(Int(sender)), via: &process.host)
       }
       if let period = process.node.needsClosing(at: now) {
         process.reading += 1_234_567

@@ -10,8 +10,8 @@ import Paillier
 import Units
 import Wire
 
-/// What the program that plays the group and the one that is the aggregator have to agree on. Everything about the keys is
-/// public: they seal and sign nothing but this measurement.
+/// What the program that plays the group and the one that is the aggregator have to agree on; `bench node` takes its keys here
+/// too. Everything about them is public: they seal and sign nothing but these measurements.
 enum RoundBenchParty {
   /// The node under test; the others are played.
   static let own = 0
@@ -28,6 +28,7 @@ enum RoundBenchParty {
   }
   static func signer(_ kind: UInt8, _ number: Int) -> SigningKey { SigningKey(seed: seed(kind, number)) }
   static func agreement(_ kind: UInt8, _ number: Int) -> AgreementKey { AgreementKey(seed: seed(kind + 100, number)) }
+  static func closing(_ kind: UInt8, _ number: Int) -> SelfSealingKey { SelfSealingKey(seed(kind + 50, number)) }
   static func sealing() -> SealingKey { SealingKey(seed(9, 9)) }
   static func party(_ kind: UInt8, _ number: Int) -> PartyKeys {
     let signer = signer(kind, number)
