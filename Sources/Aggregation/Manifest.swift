@@ -41,20 +41,6 @@ public struct Manifest: ~Copyable {
   /// Calls `visit` with each sibling on the way from leaf `index` to the root, and returns the root.
   public mutating func proof(of index: Int, _ visit: (Digest) -> Void) -> Digest { climb(from: index, visit) }
 
-  /// How many siblings ``proof(of:_:)`` visits in a manifest of `count`.
-  public static func siblingCount(of index: Int, count: Int) -> Int {
-    precondition(index >= 0 && index < count)
-    var result = 0
-    var width = count
-    var position = index
-    while width > 1 {
-      if position ^ 1 < width { result += 1 }
-      width = (width + 1) / 2
-      position /= 2
-    }
-    return result
-  }
-
   private mutating func climb(from index: Int, _ visit: (Digest) -> Void) -> Digest {
     precondition(index >= 0 && index < count)
     if !isBuilt { build() }

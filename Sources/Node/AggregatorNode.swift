@@ -103,8 +103,7 @@ public struct AggregatorNode: ~Copyable {
       assemblies.append(AssemblyCell(capacity: Certificate.maximumBytes(context.quorum)))
       viewAssemblies.append(AssemblyCell(capacity: Self.maximumViewBytes(genesis)))
       let owner = ReplicaIndex(member)
-      sets.append(
-        SetState(owner: owner, coverage: genesis.coverage(of: owner), genesisDigest: genesis.networkIdentifier))
+      sets.append(SetState(owner: owner, in: genesis))
       for _ in 0..<Self.periodsKept {
         slots.append(
           InstanceSlot(
@@ -212,8 +211,10 @@ public struct AggregatorNode: ~Copyable {
       do throws(WireError) { try slot.instance.restore(vote, proof: &reader) } catch { mayVote = false }
     case .record:
       let bytes = entry.extracting(1..<entry.count)
-      guard let record = try? Record(decoding: &reader), let slot = slot(record.owner, record.through),
-        bytes.count == slot.recordBytes
+      guard let record = try? Record(decoding: &reader), record.epoch == genesis.epoch,
+        record.keyIdentifier == genesis.keyIdentifier, record.owner.rawValue < genesis.members,
+        record.meter.rawValue < genesis.meterCount(of: record.owner),
+        let slot = slot(record.owner, record.through), bytes.count == slot.recordBytes
       else { return }
       guard makesRoom(for: slot) else { return slot.noteForgotten() }
       let hash = statement(record, bytes.extracting(Record.fixedBytes..<bytes.count)).recordHash
@@ -282,7 +283,6 @@ public struct AggregatorNode: ~Copyable {
     let inclusions = sets[Int(header.owner.rawValue)].inclusions
     let isNewest = inclusions.begin(
       header.contributors, header.period, slot.certificate, with: &proofManifest)
-    let count = Int(header.contributors.count)
     var leaf = 0
     for meter in 0..<genesis.meterCount(of: header.owner) where header.contributors.contains(MeterIndex(meter)) {
       // The record's memory belongs to the slot, which outlives this call.
@@ -290,13 +290,8 @@ public struct AggregatorNode: ~Copyable {
       var reader = WireReader(bytes)
       if let record = try? Record(decoding: &reader), let ciphertext = try? reader.readBytes(reader.remaining) {
         inclusions.store(
-          InclusionProof(
-            owner: header.owner, meter: MeterIndex(meter), leafIndex: UInt16(leaf),
-            siblingCount: UInt16(Manifest.siblingCount(of: leaf, count: count)), from: record.from,
-            through: record.through, ciphertextHash: RecordStatement.ciphertextHash(ciphertext),
-            closing: record.closing),
-          recordHash: slot.chosenHash(of: MeterIndex(meter)), certificate: slot.certificate, isNewest: isNewest,
-          of: &manifest)
+          record, ciphertextHash: RecordStatement.ciphertextHash(ciphertext), leaf: leaf,
+          certificate: slot.certificate, isNewest: isNewest, of: &manifest)
       }
       leaf += 1
     }

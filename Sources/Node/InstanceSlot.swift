@@ -191,11 +191,11 @@ final class SetState {
   var pending: Certificate?
   let inclusions: InclusionStore
 
-  init(owner: ReplicaIndex, coverage: consuming CoverageTable, genesisDigest: Digest) {
+  init(owner: ReplicaIndex, in genesis: Genesis) {
     self.owner = owner
-    inclusions = InclusionStore(owner: owner, meterCount: coverage.meterCount)
-    self.coverage = coverage
-    head = genesisDigest
+    inclusions = InclusionStore(owner: owner, in: genesis)
+    coverage = genesis.coverage(of: owner)
+    head = genesis.networkIdentifier
   }
 }
 

@@ -65,8 +65,8 @@ public struct MemoryPlan: Sendable {
     plan.add(
       "coverage tables and their transfer", 8 * meters + 8 * GroupLimits.maximumMetersPerSet, quiet: 8 * meters)
     plan.add(
-      "inclusion proofs", InclusionStore.memoryBytes(meters) + members * certificate * kept,
-      start: InclusionStore.memoryBytes(meters), quiet: InclusionStore.quietMemoryBytes(meters))
+      "inclusion proofs", InclusionStore.meterBytes * meters + members * certificate * kept,
+      start: InclusionStore.startMeterBytes * meters, quiet: InclusionStore.quietMeterBytes * meters)
     plan.add("certificates being received", members * certificate, quiet: 0)
     plan.add(
       "what was sent to whom",
@@ -123,11 +123,4 @@ public struct MemoryPlan: Sendable {
     (genesis.meterCount + Int(genesis.members) + 1) * MemoryLayout<PartyKeys>.stride + genesis.modulus.count
       + Int(genesis.members) * 2 * (8 + 40)
   }
-}
-
-extension InclusionStore {
-  /// Of all meters of a group together: a proof with its siblings, a certificate, a period, a count and a hash each.
-  fileprivate static func memoryBytes(_ meters: Int) -> Int { meters * (proofBytes + 8 + 8 + 1 + 32) }
-  /// Siblings are written down only for meters that a certificate goes without.
-  fileprivate static func quietMemoryBytes(_ meters: Int) -> Int { memoryBytes(meters) - meters * siblingBytes }
 }
