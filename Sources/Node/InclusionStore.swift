@@ -20,21 +20,21 @@ struct ProofManifest: ~Copyable {
   }
 }
 
-/// The newest certified record of each meter of a set, ready to be shown to it. Memory is taken once.
+/// The newest certified record of each meter of a set, ready to be shown to it.
 ///
 /// A meter that was away for long, or lost its disk, still finds its base here. (coverage rules 4, 5) Of each meter there is
 /// what its proof says that nobody else knows; the rest follows from the genesis and the certificate. The newest
 /// certificate's manifest is made again when somebody asks, at two digests a contributor for its record's hash and one or two for
-/// the tree. For a meter that a newer certificate goes without, the old one and the way to its root are written down: so
-/// memory for these is touched, and that for certificates taken, for such meters alone.
+/// the tree. For a meter that a newer certificate goes without, the old one and the way to its root are written down, in memory
+/// that is taken when a set has the first such meter.
 final class InclusionStore {
   /// The most that a proof takes, as it travels.
   static let proofBytes = InclusionProof.encodedBytes + 32 * Manifest.maximumSiblings
 
-  /// A certified record without its ciphertext; what a ``RecordStatement`` says beside is the same for all of a set.
+  /// A certified record without its ciphertext; what a ``RecordStatement`` says beside is the same for all of a set, or in
+  /// the certificate.
   private struct Entry {
     var from: Period
-    var through: Period
     var ciphertextHash: Digest
     var closing: FixedBytes<72>
   }
@@ -44,6 +44,8 @@ final class InclusionStore {
     var leafIndex: UInt16 = 0
     var siblingCount: UInt16 = 0
     var siblings = InlineArray<9, Digest>(repeating: Digest())
+
+    init() {}
 
     /// - Parameter leaf: below the manifest's count.
     init(of leaf: Int, in manifest: inout Manifest) {
@@ -59,20 +61,25 @@ final class InclusionStore {
   private enum Standing: UInt8 {
     case none
     case newest
-    /// One that is kept for this meter, with its path.
+    /// One that is kept for this meter.
     case earlier
+  }
+
+  /// The certificate that a meter was last in, while there are newer ones.
+  private struct Absence {
+    var period = Period(0)
+    var path = Path()
+    var certificate: [UInt8] = []
   }
 
   private let genesis: Genesis
   private let owner: ReplicaIndex
   private let meterCount: Int
   private let entries: UnsafeMutablePointer<Entry>
-  /// Written for meters whose standing is `earlier`.
-  private let paths: UnsafeMutablePointer<Path>
   private var standings: [Standing]
-  /// Of meters whose standing is `earlier`, the one each was last in; empty for all others, and before the first such meter.
-  private var certificates: [[UInt8]] = []
-  /// The newest certificate, written anew into the same memory unless a meter is left with the old one.
+  /// Of each meter, if its standing is `earlier`; empty before the first that is.
+  private var absences: [Absence] = []
+  /// Shared with the instance that made it.
   private var newestCertificate: [UInt8] = []
   /// Of the newest certificate. Invariant: the entry of each is of it.
   private var contributors = MeterBitmap()
@@ -83,22 +90,16 @@ final class InclusionStore {
     self.genesis = genesis
     meterCount = Int(genesis.meterCount(of: owner))
     precondition(Manifest.maximumSiblings == 9, "a path has as many")
-    // Not touched before a meter's first proof, or its first absence.
+    // Not touched before a meter's first proof.
     entries = .allocate(capacity: max(1, meterCount))
-    paths = .allocate(capacity: max(1, meterCount))
     standings = Array(repeating: .none, count: meterCount)
   }
 
-  deinit {
-    entries.deallocate()
-    paths.deallocate()
-  }
+  deinit { entries.deallocate() }
 
-  /// Bytes of heap for a meter: at most, and while no certificate goes without it.
-  static let meterBytes = quietMeterBytes + MemoryLayout<Path>.stride + MemoryLayout<[UInt8]>.stride
+  /// Bytes of heap for a meter: at most, and while no certificate went without a meter of its set.
+  static let meterBytes = quietMeterBytes + MemoryLayout<Absence>.stride
   static let quietMeterBytes = MemoryLayout<Entry>.stride + MemoryLayout<Standing>.stride
-  /// Of the most, what is taken at the start.
-  static let startMeterBytes = quietMeterBytes + MemoryLayout<Path>.stride
 
   /// Nil when no certificate with this meter's record was seen here.
   func newest(_ meter: MeterIndex) -> (period: Period, certificate: [UInt8])? {
@@ -107,7 +108,7 @@ final class InclusionStore {
     return switch standings[place] {
     case .none: nil
     case .newest: (latest, newestCertificate)
-    case .earlier: (entries[place].through, certificates[place])
+    case .earlier: (absences[place].period, absences[place].certificate)
     }
   }
 
@@ -116,11 +117,12 @@ final class InclusionStore {
   func write(_ meter: MeterIndex, with scratch: inout ProofManifest, into output: inout OutputSpan<UInt8>) {
     let place = Int(meter.rawValue)
     precondition(standings[place] != .none)
-    let path = standings[place] == .newest ? path(of: meter, with: &scratch) : paths[place]
+    let isNewest = standings[place] == .newest
+    let path = isNewest ? path(of: meter, with: &scratch) : absences[place].path
     let entry = entries[place]
     InclusionProof(
       owner: owner, meter: meter, leafIndex: path.leafIndex, siblingCount: path.siblingCount, from: entry.from,
-      through: entry.through, ciphertextHash: entry.ciphertextHash, closing: entry.closing
+      through: isNewest ? latest : absences[place].period, ciphertextHash: entry.ciphertextHash, closing: entry.closing
     ).encode(into: &output)
     for sibling in 0..<Int(path.siblingCount) { output.write(path.siblings[sibling]) }
   }
@@ -133,9 +135,9 @@ final class InclusionStore {
     for place in 0..<meterCount {
       let meter = MeterIndex(UInt16(place))
       guard standings[place] == .newest, !certified.contains(meter) else { continue }
-      leave(meter, with: path(of: meter, with: &scratch), to: newestCertificate)
+      leave(meter, Absence(period: latest, path: path(of: meter, with: &scratch), certificate: newestCertificate))
     }
-    newestCertificate.replace(copying: certificate.span)
+    newestCertificate = certificate
     contributors = certified
     latest = period
     return true
@@ -150,24 +152,26 @@ final class InclusionStore {
     of manifest: inout Manifest
   ) {
     let place = Int(record.meter.rawValue)
-    guard standings[place] == .none || record.through > entries[place].through else { return }
-    (entries + place).initialize(
-      to: Entry(
-        from: record.from, through: record.through, ciphertextHash: ciphertextHash, closing: record.closing))
-    if isNewest {
-      standings[place] = .newest
-      if !certificates.isEmpty { certificates[place] = [] }
-    } else {
-      leave(record.meter, with: Path(of: leaf, in: &manifest), to: certificate)
+    switch standings[place] {
+    case .none: break
+    case .newest: guard isNewest else { return }
+    case .earlier: guard record.through > absences[place].period else { return }
     }
+    (entries + place).initialize(
+      to: Entry(from: record.from, ciphertextHash: ciphertextHash, closing: record.closing))
+    guard isNewest else {
+      let path = Path(of: leaf, in: &manifest)
+      return leave(record.meter, Absence(period: record.through, path: path, certificate: certificate))
+    }
+    if standings[place] == .earlier { absences[place].certificate = [] }
+    standings[place] = .newest
   }
 
-  /// From now on this meter's proof is of an earlier certificate.
-  private func leave(_ meter: MeterIndex, with path: Path, to certificate: [UInt8]) {
+  /// From now on this meter's proof is of an earlier certificate than the newest.
+  private func leave(_ meter: MeterIndex, _ absence: Absence) {
     let place = Int(meter.rawValue)
-    if certificates.isEmpty { certificates = Array(repeating: [], count: meterCount) }
-    (paths + place).initialize(to: path)
-    certificates[place] = certificate
+    if absences.isEmpty { absences = Array(repeating: Absence(), count: meterCount) }
+    absences[place] = absence
     standings[place] = .earlier
   }
 
@@ -182,11 +186,11 @@ final class InclusionStore {
     return Path(of: leaf, in: &scratch.manifest)
   }
 
-  /// As the meter's record had it. What an entry lacks was compared with the genesis when the record came.
+  /// Of the record in the newest certificate, as its meter had it. What an entry lacks was compared with the genesis when the record came.
   private func recordHash(_ place: Int) -> Digest {
     let entry = entries[place]
     let record = Record(
-      owner: owner, meter: MeterIndex(UInt16(place)), epoch: genesis.epoch, from: entry.from, through: entry.through,
+      owner: owner, meter: MeterIndex(UInt16(place)), epoch: genesis.epoch, from: entry.from, through: latest,
       keyIdentifier: genesis.keyIdentifier, closing: entry.closing, signature: Signature())
     return RecordStatement(
       networkIdentifier: genesis.networkIdentifier, group: genesis.group, record: record,

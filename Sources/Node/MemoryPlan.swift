@@ -66,7 +66,7 @@ public struct MemoryPlan: Sendable {
       "coverage tables and their transfer", 8 * meters + 8 * GroupLimits.maximumMetersPerSet, quiet: 8 * meters)
     plan.add(
       "inclusion proofs", InclusionStore.meterBytes * meters + members * certificate * kept,
-      start: InclusionStore.startMeterBytes * meters, quiet: InclusionStore.quietMeterBytes * meters)
+      start: InclusionStore.quietMeterBytes * meters, quiet: InclusionStore.quietMeterBytes * meters)
     plan.add("certificates being received", members * certificate, quiet: 0)
     plan.add(
       "what was sent to whom",
