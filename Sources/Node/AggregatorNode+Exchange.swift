@@ -45,9 +45,9 @@ extension AggregatorNode {
         link.sealer.count(.overBudget)
         continue
       }
-      // The record's memory belongs to the slot, which outlives this call.
-      let record = unsafe Span(_unsafeElements: slot.record(owed.meter))
-      link.sendRecord(record, owed.owner, owed.period, owed.meter, to: owed.member, via: &host)
+      link.sendRecord(owed.owner, owed.period, owed.meter, to: owed.member, via: &host) { out in
+        slot.write(owed.meter, into: &out)
+      }
     }
   }
 

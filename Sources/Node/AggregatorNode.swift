@@ -78,7 +78,7 @@ public struct AggregatorNode: ~Copyable {
     precondition(RecordRefusal.allCases.count == 11 && HeaderRefusal.allCases.count == 13)
     precondition(Refusal.allCases.count == 11)
     recordPool = RecordPool(
-      capacity: blocks, meterCount: room.meterCount, recordBytes: Record.fixedBytes + key.ciphertextBytes)
+      capacity: blocks, meterCount: room.meterCount, ciphertextBytes: key.ciphertextBytes)
     self.genesis = genesis
     self.key = key
     self.index = index
@@ -110,7 +110,7 @@ public struct AggregatorNode: ~Copyable {
             Instance(
               context: context, replica: index, owner: owner, period: Period(0), timing: Self.timing(genesis),
               pool: ballots),
-            ciphertextBytes: key.ciphertextBytes))
+            in: genesis))
       }
     }
   }
@@ -119,7 +119,7 @@ public struct AggregatorNode: ~Copyable {
   static func recordRoom(_ genesis: Genesis, ciphertextBytes: Int) -> (blocks: Int, meterCount: Int, blockBytes: Int) {
     var largest = 1
     for owner in 0..<genesis.members { largest = max(largest, Int(genesis.meterCount(of: ReplicaIndex(owner)))) }
-    let blockBytes = RecordPool.blockBytes(meterCount: largest, recordBytes: Record.fixedBytes + ciphertextBytes)
+    let blockBytes = RecordBlock.bytes(meterCount: largest, ciphertextBytes: ciphertextBytes)
     let blocks = RecordPool.capacity(
       members: Int(genesis.members), slotsPerSet: Int(periodsKept), blockBytes: blockBytes)
     return (blocks, largest, blockBytes)
@@ -210,15 +210,14 @@ public struct AggregatorNode: ~Copyable {
       if vote.statement.kind == .prepare, vote.statement.digest != Instance.nullDigest { slot.hasVouched = true }
       do throws(WireError) { try slot.instance.restore(vote, proof: &reader) } catch { mayVote = false }
     case .record:
-      let bytes = entry.extracting(1..<entry.count)
-      guard let record = try? Record(decoding: &reader), record.epoch == genesis.epoch,
+      guard let record = try? Record(decoding: &reader), reader.remaining == key.ciphertextBytes,
+        let ciphertext = try? reader.readBytes(reader.remaining), record.epoch == genesis.epoch,
         record.keyIdentifier == genesis.keyIdentifier, record.owner.rawValue < genesis.members,
         record.meter.rawValue < genesis.meterCount(of: record.owner),
-        let slot = slot(record.owner, record.through), bytes.count == slot.recordBytes
+        let slot = slot(record.owner, record.through)
       else { return }
       guard makesRoom(for: slot) else { return slot.noteForgotten() }
-      let hash = statement(record, bytes.extracting(Record.fixedBytes..<bytes.count)).recordHash
-      slot.store(record.meter, bytes, hash: hash)
+      slot.store(record, ciphertext, hash: statement(record, ciphertext).recordHash)
       slot.journaled.insert(record.meter)
     case .decided:
       guard let length = try? reader.read(UInt16.self), let bytes = try? reader.readBytes(Int(length)),
@@ -285,14 +284,11 @@ public struct AggregatorNode: ~Copyable {
       header.contributors, header.period, slot.certificate, with: &proofManifest)
     var leaf = 0
     for meter in 0..<genesis.meterCount(of: header.owner) where header.contributors.contains(MeterIndex(meter)) {
-      // The record's memory belongs to the slot, which outlives this call.
-      let bytes = unsafe Span(_unsafeElements: slot.chosenRecord(MeterIndex(meter)))
-      var reader = WireReader(bytes)
-      if let record = try? Record(decoding: &reader), let ciphertext = try? reader.readBytes(reader.remaining) {
-        inclusions.store(
-          record, ciphertextHash: RecordStatement.ciphertextHash(ciphertext), leaf: leaf,
-          certificate: slot.certificate, isNewest: isNewest, of: &manifest)
-      }
+      // The ciphertext's memory belongs to the slot, which outlives this call.
+      let ciphertext = unsafe Span(_unsafeElements: slot.chosenCiphertext(MeterIndex(meter)))
+      inclusions.store(
+        slot.chosenRecord(MeterIndex(meter)), ciphertextHash: RecordStatement.ciphertextHash(ciphertext), leaf: leaf,
+        certificate: slot.certificate, isNewest: isNewest, of: &manifest)
       leaf += 1
     }
   }
@@ -452,10 +448,7 @@ public struct AggregatorNode: ~Copyable {
   /// Whether a record carries on where the set's chain stands now. It was checked when it came, but an earlier instance may
   /// have been decided since, with a shorter record of the same meter: its energy would count twice. (coverage rule 2)
   private func follows(_ slot: InstanceSlot, _ meter: MeterIndex) -> Bool {
-    let bytes = unsafe Span(_unsafeElements: slot.chosenRecord(meter))
-    var reader = WireReader(bytes)
-    guard let record = try? Record(decoding: &reader) else { return false }
-    return record.from == sets[Int(slot.instance.owner.rawValue)].coverage.coveredThrough(meter).next
+    slot.chosenFrom(meter) == sets[Int(slot.instance.owner.rawValue)].coverage.coveredThrough(meter).next
       || mutated(.staleRecordsKept) || mutated(.fromUnchecked)
   }
 
@@ -478,9 +471,8 @@ public struct AggregatorNode: ~Copyable {
     manifest.removeAll()
     for meter in 0..<genesis.meterCount(of: slot.instance.owner) where contributors.contains(MeterIndex(meter)) {
       manifest.append(MeterIndex(meter), slot.chosenHash(of: MeterIndex(meter)))
-      // The record's memory belongs to the slot, which outlives this call.
-      let record = unsafe Span(_unsafeElements: slot.chosenRecord(MeterIndex(meter)))
-      product.multiply(by: record.extracting(Record.fixedBytes..<record.count))
+      // The ciphertext's memory belongs to the slot, which outlives this call.
+      product.multiply(by: unsafe Span(_unsafeElements: slot.chosenCiphertext(MeterIndex(meter))))
     }
     Self.write(product, to: slot, bytes: key.ciphertextBytes)
     if contributors.isSubset(of: slot.coprime) { return true }
@@ -500,8 +492,8 @@ public struct AggregatorNode: ~Copyable {
     for meter in 0..<genesis.meterCount(of: slot.instance.owner) {
       let meter = MeterIndex(meter)
       guard contributors.contains(meter), slot.held.contains(meter), !slot.coprime.contains(meter) else { continue }
-      // The record's memory belongs to the slot, which outlives this call.
-      if isUnit(unsafe Span(_unsafeElements: slot.record(meter))) {
+      // The ciphertext's memory belongs to the slot, which outlives this call.
+      if isUnit(unsafe Span(_unsafeElements: slot.ciphertext(meter))) {
         slot.coprime.insert(meter)
       } else {
         slot.remove(meter)
@@ -510,8 +502,8 @@ public struct AggregatorNode: ~Copyable {
     }
   }
 
-  private func isUnit(_ record: Span<UInt8>) -> Bool {
-    do throws(PaillierError) { try key.validate(record.extracting(Record.fixedBytes..<record.count)) } catch {
+  private func isUnit(_ ciphertext: Span<UInt8>) -> Bool {
+    do throws(PaillierError) { try key.validate(ciphertext) } catch {
       return false
     }
     return true
@@ -699,17 +691,18 @@ public struct AggregatorNode: ~Copyable {
       guard header.contributors.contains(meter), slot.held.contains(meter), !slot.journaled.contains(meter) else {
         continue
       }
-      try append(record: unsafe Span(_unsafeElements: slot.record(meter)), via: &host)
+      try journal(meter, slot, via: &host)
       slot.journaled.insert(meter)
     }
   }
 
-  private mutating func append(
-    record bytes: Span<UInt8>, via host: inout some NodeHost & ~Copyable
+  /// Appends a record that is held.
+  private mutating func journal(
+    _ meter: MeterIndex, _ slot: InstanceSlot, via host: inout some NodeHost & ~Copyable
   ) throws(PlatformError) {
     entry.replace { out in
       out.write(EntryKind.record.rawValue)
-      out.write(bytes)
+      slot.write(meter, into: &out)
     }
     try host.append(entry.span)
   }
@@ -999,7 +992,7 @@ public struct AggregatorNode: ~Copyable {
       return
     }
     if !slot.journaled.contains(record.meter), !mutated(.receiptBeforeDurable) {
-      try append(record: bytes, via: &host)
+      try journal(record.meter, slot, via: &host)
       try host.sync()
       slot.journaled.insert(record.meter)
     }
@@ -1029,9 +1022,10 @@ public struct AggregatorNode: ~Copyable {
       let slot = slot(record.owner, record.through)
     else { throw .wrongThrough }
     if slot.held.contains(record.meter) {
-      let held = unsafe Span(_unsafeElements: slot.record(record.meter))
-      var same = held.count == bytes.count
-      if same { for index in 0..<bytes.count where held[index] != bytes[index] { same = false } }
+      // The ciphertext's memory belongs to the slot, which outlives this call.
+      let held = unsafe Span(_unsafeElements: slot.ciphertext(record.meter))
+      var same = held.count == ciphertext.count && slot.record(record.meter) == record
+      if same { for index in 0..<ciphertext.count where held[index] != ciphertext[index] { same = false } }
       if same {
         // What a member brought first was not looked at alone; its meter is about to be promised something.
         if sender.meter != nil, !slot.coprime.contains(record.meter) {
@@ -1055,8 +1049,8 @@ public struct AggregatorNode: ~Copyable {
           accused: .meter(record.meter, of: record.owner), kind: .record, owner: record.owner, period: record.through,
           view: View(0), first: slot.hash(of: record.meter), second: hash))
       noteContradiction(slot, record, ciphertext)
-      if sender.aggregatorIndex != nil, slot.isManifestStrange, isUnit(bytes), !mutated(.otherRecordNeverTaken) {
-        slot.keepAlternate(record.meter, bytes, hash: hash)
+      if sender.aggregatorIndex != nil, slot.isManifestStrange, isUnit(ciphertext), !mutated(.otherRecordNeverTaken) {
+        slot.keepAlternate(record, ciphertext, hash: hash)
       }
       throw .conflicting
     }
@@ -1064,7 +1058,7 @@ public struct AggregatorNode: ~Copyable {
       if sender.meter != nil { try key.validate(ciphertext) } else { try key.validateRange(ciphertext) }
     } catch { throw .badCiphertext }
     guard makesRoom(for: slot) else { throw .noRoom }
-    slot.store(record.meter, bytes, hash: hash)
+    slot.store(record, ciphertext, hash: hash)
     if sender.meter != nil { slot.coprime.insert(record.meter) }
     recordsAccepted += 1
     return (record, slot)
@@ -1072,11 +1066,10 @@ public struct AggregatorNode: ~Copyable {
 
   /// A second record beside the one that is held. Only for the same periods it is a lie for certain.
   private mutating func noteContradiction(_ slot: InstanceSlot, _ record: Record, _ ciphertext: Span<UInt8>) {
-    let held = unsafe Span(_unsafeElements: slot.record(record.meter))
-    var reader = WireReader(held)
-    guard let earlier = try? Record(decoding: &reader), let other = try? reader.readBytes(reader.remaining),
-      earlier.from == record.from
-    else { return }
+    let earlier = slot.record(record.meter)
+    guard earlier.from == record.from else { return }
+    // The ciphertext's memory belongs to the slot, which outlives this call.
+    let other = unsafe Span(_unsafeElements: slot.ciphertext(record.meter))
     keep(Contradiction(statement(earlier, other), statement(record, ciphertext)))
   }
 

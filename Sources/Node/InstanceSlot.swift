@@ -32,7 +32,7 @@ final class InstanceSlot {
   /// The records held do not hash to the proposal's manifest.
   var isManifestStrange = false
   /// Other records of meters that contradicted themselves, as members hold them that were asked.
-  private(set) var alternates: [(meter: MeterIndex, bytes: ByteCell, hash: Digest)] = []
+  private(set) var alternates: [(record: Record, ciphertext: ByteCell, hash: Digest)] = []
   /// Bit i: alternate i stands in for what is held.
   var chosenAlternates: UInt64 = 0
   /// Asks other members for the proposal's records.
@@ -43,17 +43,17 @@ final class InstanceSlot {
   var hasVouched = false
   /// Records that were receipted here had to make room: a value written without them could break a promise.
   private(set) var hasForgotten = false
-  let recordBytes: Int
+  private let genesis: Genesis
   /// Meters of one set and period that may contradict themselves before the set goes without them.
   static let maximumAlternates = 6
 
-  init(_ instance: consuming Instance, ciphertextBytes: Int) {
-    recordBytes = Record.fixedBytes + ciphertextBytes
+  init(_ instance: consuming Instance, in genesis: Genesis) {
+    self.genesis = genesis
     self.instance = instance
   }
 
   func give(_ block: RecordBlock) {
-    precondition(self.block == nil && block.recordBytes == recordBytes)
+    precondition(self.block == nil)
     self.block = block
   }
 
@@ -123,38 +123,44 @@ final class InstanceSlot {
     heardAt = ticks
   }
 
-  /// - Precondition: the record is held, as for ``record(_:)``.
+  /// - Precondition: the record is held, as for what follows.
   func hash(of meter: MeterIndex) -> Digest {
     precondition(held.contains(meter))
     return block!.hash(meter)
   }
 
   /// Keeps what another member holds of a meter. The record that came first stays what this one vouches for.
-  func keepAlternate(_ meter: MeterIndex, _ bytes: Span<UInt8>, hash: Digest) {
-    guard !alternates.contains(where: { $0.meter == meter && $0.hash == hash }) else { return }
+  func keepAlternate(_ record: Record, _ ciphertext: Span<UInt8>, hash: Digest) {
+    guard !alternates.contains(where: { $0.record.meter == record.meter && $0.hash == hash }) else { return }
     // One other of each meter is enough: whoever is asked next may hold a third.
-    alternates.removeAll { $0.meter == meter }
+    alternates.removeAll { $0.record.meter == record.meter }
     guard alternates.count < Self.maximumAlternates else { return }
-    alternates.append((meter, ByteCell(bytes), hash))
+    alternates.append((record, ByteCell(ciphertext), hash))
   }
 
   private func alternate(_ meter: MeterIndex) -> Int? {
     for place in alternates.indices
-    where alternates[place].meter == meter && chosenAlternates >> UInt64(place) & 1 == 1 {
+    where alternates[place].record.meter == meter && chosenAlternates >> UInt64(place) & 1 == 1 {
       return place
     }
     return nil
   }
   func chosenHash(of meter: MeterIndex) -> Digest { alternate(meter).map { alternates[$0].hash } ?? hash(of: meter) }
-  func chosenRecord(_ meter: MeterIndex) -> UnsafeBufferPointer<UInt8> {
-    guard let place = alternate(meter) else { return record(meter) }
-    return UnsafeBufferPointer(alternates[place].bytes.buffer.mutableBytes)
+  func chosenFrom(_ meter: MeterIndex) -> Period { alternate(meter).map { alternates[$0].record.from } ?? from(meter) }
+  func chosenRecord(_ meter: MeterIndex) -> Record { alternate(meter).map { alternates[$0].record } ?? record(meter) }
+  func chosenCiphertext(_ meter: MeterIndex) -> UnsafeBufferPointer<UInt8> {
+    guard let place = alternate(meter) else { return ciphertext(meter) }
+    let buffer = alternates[place].ciphertext
+    return UnsafeBufferPointer(rebasing: buffer.buffer.mutableBytes[..<buffer.buffer.count])
   }
 
-  func store(_ meter: MeterIndex, _ bytes: Span<UInt8>, hash: Digest) {
+  /// - Precondition: it is of this set, period and genesis.
+  func store(_ record: Record, _ ciphertext: Span<UInt8>, hash: Digest) {
     precondition(block != nil, "room is made before a record is kept")
-    block!.store(meter, bytes, hash: hash)
-    held.insert(meter)
+    precondition(record.owner == instance.owner && record.through == instance.period)
+    precondition(record.epoch == genesis.epoch && record.keyIdentifier == genesis.keyIdentifier)
+    block!.store(record, ciphertext, hash: hash)
+    held.insert(record.meter)
   }
 
   /// Forgets a record that turned out to be worthless.
@@ -164,9 +170,27 @@ final class InstanceSlot {
     coprime.remove(meter)
   }
 
-  func record(_ meter: MeterIndex) -> UnsafeBufferPointer<UInt8> {
+  /// What follows is of the records that are held.
+  private func from(_ meter: MeterIndex) -> Period {
     precondition(held.contains(meter))
-    return block!.record(meter)
+    return block!.from(meter)
+  }
+
+  func record(_ meter: MeterIndex) -> Record {
+    precondition(held.contains(meter))
+    return block!.record(meter, of: instance.owner, through: instance.period, in: genesis)
+  }
+
+  func ciphertext(_ meter: MeterIndex) -> UnsafeBufferPointer<UInt8> {
+    precondition(held.contains(meter))
+    return block!.ciphertext(meter)
+  }
+
+  /// The whole record as it travels.
+  func write(_ meter: MeterIndex, into output: inout OutputSpan<UInt8>) {
+    record(meter).encode(into: &output)
+    // The bytes belong to the block, which outlives this call.
+    output.write(unsafe Span(_unsafeElements: ciphertext(meter)))
   }
 
   func missing(of contributors: MeterBitmap) -> MeterBitmap {

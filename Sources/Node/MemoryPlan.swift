@@ -51,7 +51,7 @@ public struct MemoryPlan: Sendable {
     let room = AggregatorNode.recordRoom(genesis, ciphertextBytes: ciphertextBytes)
     plan.add(
       "records and their hashes, \(room.blocks) times a set's", room.blocks * room.blockBytes,
-      quiet: meters * RecordPool.blockBytes(meterCount: 1, recordBytes: Record.fixedBytes + ciphertextBytes))
+      quiet: RecordBlock.bytes(meterCount: meters, ciphertextBytes: ciphertextBytes))
     let slots = members * kept
     // With their places in the pool of votes.
     let start = slots * (slotBytes + Instance.startHeapBytes(quorum) + 4 * 8)

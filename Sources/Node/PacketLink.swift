@@ -75,13 +75,13 @@ struct PacketLink: ~Copyable {
 
   /// Sends a record that the pacing let go.
   mutating func sendRecord(
-    _ record: Span<UInt8>, _ owner: ReplicaIndex, _ period: Period, _ meter: MeterIndex, to member: ReplicaIndex,
-    via host: inout some NodeHost & ~Copyable
+    _ owner: ReplicaIndex, _ period: Period, _ meter: MeterIndex, to member: ReplicaIndex,
+    via host: inout some NodeHost & ~Copyable, _ fill: (inout OutputSpan<UInt8>) -> Void
   ) {
     guard let peer = peer(.aggregator(member)) else { return }
     let sequence = sealer.peers[peer].nextSequence
     isPaced = true
-    send(.record, to: peer, via: &host) { out in out.write(record) }
+    send(.record, to: peer, via: &host, fill)
     isPaced = false
     guard sealer.peers[peer].nextSequence > sequence else { return }
     transfers.sent(member, owner, period, meter, sequence: sequence, at: time)

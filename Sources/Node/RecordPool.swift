@@ -1,41 +1,62 @@
 import Aggregation
+import Cryptography
 import Units
 import Wire
 
 /// Memory for the records of one set in one period, and for their hashes.
 ///
-/// Taken at start, and not touched before its first use: what is kept for bad days is not resident on good ones.
+/// Of each record there is what the set, the period and the genesis do not say. Taken at start, and not touched before its first
+/// use: what is kept for bad days is not resident on good ones.
 final class RecordBlock {
-  let recordBytes: Int
-  private let meterCount: Int
-  private let base: UnsafeMutablePointer<UInt8>
-  private let hashes: UnsafeMutablePointer<Digest>
+  private struct Head {
+    var from: Period
+    var closing: FixedBytes<72>
+    var signature: Signature
+    var hash: Digest
+  }
 
-  init(meterCount: Int, recordBytes: Int) {
+  let ciphertextBytes: Int
+  private let meterCount: Int
+  private let ciphertexts: UnsafeMutablePointer<UInt8>
+  private let heads: UnsafeMutablePointer<Head>
+
+  init(meterCount: Int, ciphertextBytes: Int) {
     self.meterCount = meterCount
-    self.recordBytes = recordBytes
-    base = .allocate(capacity: meterCount * recordBytes)
-    hashes = .allocate(capacity: meterCount)
+    self.ciphertextBytes = ciphertextBytes
+    ciphertexts = .allocate(capacity: meterCount * ciphertextBytes)
+    heads = .allocate(capacity: meterCount)
   }
 
   deinit {
-    base.deallocate()
-    hashes.deallocate()
+    ciphertexts.deallocate()
+    heads.deallocate()
   }
 
-  func store(_ meter: MeterIndex, _ bytes: Span<UInt8>, hash: Digest) {
-    let place = Int(meter.rawValue)
-    precondition(place < meterCount && bytes.count == recordBytes)
-    let start = base + place * recordBytes
-    for index in 0..<bytes.count { start[index] = bytes[index] }
-    (hashes + place).initialize(to: hash)
+  /// What one takes from the heap.
+  static func bytes(meterCount: Int, ciphertextBytes: Int) -> Int {
+    meterCount * (ciphertextBytes + MemoryLayout<Head>.stride)
   }
 
-  /// - Precondition: stored since the block was taken, as for ``record(_:)``; the slot's bitmap knows.
-  func hash(_ meter: MeterIndex) -> Digest { hashes[Int(meter.rawValue)] }
+  func store(_ record: Record, _ ciphertext: Span<UInt8>, hash: Digest) {
+    let place = Int(record.meter.rawValue)
+    precondition(place < meterCount && ciphertext.count == ciphertextBytes)
+    let start = ciphertexts + place * ciphertextBytes
+    for index in 0..<ciphertext.count { start[index] = ciphertext[index] }
+    (heads + place).initialize(
+      to: Head(from: record.from, closing: record.closing, signature: record.signature, hash: hash))
+  }
 
-  func record(_ meter: MeterIndex) -> UnsafeBufferPointer<UInt8> {
-    UnsafeBufferPointer(start: base + Int(meter.rawValue) * recordBytes, count: recordBytes)
+  /// - Precondition: stored since the block was taken, as for all that follow; the slot's bitmap knows.
+  func hash(_ meter: MeterIndex) -> Digest { heads[Int(meter.rawValue)].hash }
+  func from(_ meter: MeterIndex) -> Period { heads[Int(meter.rawValue)].from }
+  func ciphertext(_ meter: MeterIndex) -> UnsafeBufferPointer<UInt8> {
+    UnsafeBufferPointer(start: ciphertexts + Int(meter.rawValue) * ciphertextBytes, count: ciphertextBytes)
+  }
+  func record(_ meter: MeterIndex, of owner: ReplicaIndex, through period: Period, in genesis: Genesis) -> Record {
+    let head = heads[Int(meter.rawValue)]
+    return Record(
+      owner: owner, meter: meter, epoch: genesis.epoch, from: head.from, through: period,
+      keyIdentifier: genesis.keyIdentifier, closing: head.closing, signature: head.signature)
   }
 }
 
@@ -54,13 +75,10 @@ final class RecordPool {
     let tight = members + max(2, members / 8)
     return min(members * slotsPerSet, max(tight, plentyBytes / blockBytes))
   }
-  static func blockBytes(meterCount: Int, recordBytes: Int) -> Int {
-    meterCount * (recordBytes + MemoryLayout<Digest>.stride)
-  }
 
-  init(capacity: Int, meterCount: Int, recordBytes: Int) {
+  init(capacity: Int, meterCount: Int, ciphertextBytes: Int) {
     self.capacity = capacity
-    free = (0..<capacity).map { _ in RecordBlock(meterCount: meterCount, recordBytes: recordBytes) }
+    free = (0..<capacity).map { _ in RecordBlock(meterCount: meterCount, ciphertextBytes: ciphertextBytes) }
     // The first come first: they may lie where something was at the start and is gone, whose memory is resident already. The
     // spare ones are the last, in memory that nobody has touched.
     free.reverse()
