@@ -25,7 +25,11 @@ public struct Instance: ~Copyable {
   /// The proposal accepted in this view. Invariant: never replaced by another.
   public internal(set) var accepted: Vote?
   /// What justifies ``accepted`` in a view above 0; the primary sends it.
-  public internal(set) var newView: NewView?
+  public internal(set) var newView: NewView? {
+    get { newViewCell?.value }
+    set { newViewCell = newValue.map { Cell($0) } }
+  }
+  private var newViewCell: Cell<NewView>?
   public internal(set) var decided: Digest?
   /// True once this member prepared or committed here, in any view: then only a decision ends the instance for it.
   /// (coverage rule 1)
@@ -37,7 +41,11 @@ public struct Instance: ~Copyable {
   var ownPrepare: Vote?
   var ownCommit: Vote?
   /// With the certificate it was signed about; the lock may be a higher one by now.
-  var ownViewChange: ViewChange?
+  var ownViewChange: ViewChange? {
+    get { ownViewChangeCell?.value }
+    set { ownViewChangeCell = newValue.map { Cell($0) } }
+  }
+  private var ownViewChangeCell: Cell<ViewChange>?
   /// The prepared certificate of the highest view this member knows of, its own or another's; goes into its view changes.
   /// Invariant: its view is not above ``view``. (consensus rules 11, 20, 24)
   var lock: PreparedCertificate
@@ -270,4 +278,10 @@ public struct Instance: ~Copyable {
     }
     effects.append(.refused(.conflicting))
   }
+}
+
+/// Memory of its own for what few instances hold, so that the others have no room for it.
+private final class Cell<Value> {
+  let value: Value
+  init(_ value: Value) { self.value = value }
 }

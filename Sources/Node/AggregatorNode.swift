@@ -227,8 +227,7 @@ public struct AggregatorNode: ~Copyable {
       let slot = slot(certificate.owner, certificate.period)
       apply(certificate)
       guard let slot else { return }
-      slot.certificate = Array(copying: bytes)
-      slot.header = certificate.header
+      slot.decide(certificate.header, Array(copying: bytes))
       slot.isFinished = true
       if let product = try? reader.readBytes(reader.remaining) { slot.product = Array(copying: product) }
       remember(slot)
@@ -265,8 +264,7 @@ public struct AggregatorNode: ~Copyable {
     set.headPeriod = header.period
     set.accused = header.accused
     guard let slot, !slot.isFinished else { return true }
-    slot.certificate = bytes
-    slot.header = header
+    slot.decide(header, bytes)
     slot.isFinished = true
     return true
   }
@@ -829,10 +827,7 @@ public struct AggregatorNode: ~Copyable {
     _ slot: InstanceSlot, _ certificate: Certificate, via host: inout some NodeHost & ~Copyable
   ) throws(PlatformError) {
     guard !slot.isFinished else { return }
-    slot.certificate.replace(capacity: Certificate.maximumBytes(genesis.context.quorum)) { out in
-      certificate.encode(into: &out)
-    }
-    slot.header = certificate.header
+    slot.decide(certificate, capacity: Certificate.maximumBytes(genesis.context.quorum))
     if let header = certificate.header {
       // It is there already where this replica validated or wrote the value.
       if slot.product.isEmpty || productHash(slot) != header.productHash {

@@ -6,17 +6,20 @@ import Wire
 
 /// Everything an aggregator holds about one set in one period. Memory is taken once and reused period after period.
 final class InstanceSlot {
+  private enum Decision { case none, null, proposed, kept }
+
   var instance: Instance
   /// The header being looked at: of the accepted proposal, or of the value that must be proposed.
   private(set) var proposedHeader: Header?
-  /// The header of a prepared value that arrived with a view change; the lock may come to be on it.
-  private var keptHeader: Header?
+  /// The header of a prepared value that arrived with a view change; the lock may come to be on it. Once there is a decision,
+  /// its header, if it is not the one above.
+  private var keptHeader: HeaderCell?
   var proposalRefusal: HeaderRefusal?
   /// The proposal builds on a header this replica does not hold; counted once.
   var isAheadOfHead = false
   /// Set once the decision was applied to the set's chain; the bytes are the certificate file.
-  var certificate: [UInt8] = []
-  var header: Header?
+  private(set) var certificate: [UInt8] = []
+  private var decision = Decision.none
   var isFinished = false
   /// Empty unless this replica held every contributor's record.
   var product: [UInt8] = []
@@ -84,7 +87,7 @@ final class InstanceSlot {
     proposalRefusal = nil
     isAheadOfHead = false
     certificate.removeAll(keepingCapacity: true)
-    header = nil
+    decision = .none
     isFinished = false
     forgetProduct()
     isReopened = false
@@ -96,24 +99,60 @@ final class InstanceSlot {
 
   func forgetProduct() { product.removeAll(keepingCapacity: true) }
 
-  /// Looks at another header; the earlier one is kept in case it was prepared.
+  /// Of the decided value; nil before, and of NULL.
+  var header: Header? {
+    switch decision {
+    case .none, .null: nil
+    case .proposed: proposedHeader
+    case .kept: keptHeader?.header
+    }
+  }
+
+  /// Keeps what was decided. It is applied when ``isFinished`` is set.
+  func decide(_ decided: Certificate, capacity: Int) {
+    certificate.replace(capacity: capacity) { out in decided.encode(into: &out) }
+    decide(decided.header)
+  }
+
+  /// - Parameter bytes: the certificate, as a journal or another member has it.
+  func decide(_ header: Header?, _ bytes: [UInt8]) {
+    certificate = bytes
+    decide(header)
+  }
+
+  private func decide(_ header: Header?) {
+    guard let header else {
+      decision = .null
+      return
+    }
+    if proposedHeader == header {
+      decision = .proposed
+    } else {
+      keptHeader = HeaderCell(header)
+      decision = .kept
+    }
+  }
+
+  /// Looks at another header; the earlier one is kept in case it was prepared. Nothing is looked at after the decision.
   func propose(_ header: Header) {
+    guard decision == .none else { return }
     if let earlier = proposedHeader, earlier.digest == header.digest { return }
-    keptHeader = proposedHeader
+    keptHeader = proposedHeader.map { HeaderCell($0) }
     proposedHeader = header
     proposalRefusal = nil
   }
 
   /// Keeps the header of a value that others prepared.
   func keep(_ header: Header) {
+    guard decision == .none else { return }
     if let earlier = proposedHeader, earlier.digest == header.digest { return }
-    keptHeader = header
+    keptHeader = HeaderCell(header)
   }
 
   /// Makes the header with this digest the one being looked at; false if it is not here.
   func select(_ digest: Digest) -> Bool {
     if let header = proposedHeader, header.digest == digest { return true }
-    guard let header = keptHeader, header.digest == digest else { return false }
+    guard decision == .none, let header = keptHeader?.header, header.digest == digest else { return false }
     propose(header)
     return true
   }
@@ -221,6 +260,12 @@ final class SetState {
     coverage = genesis.coverage(of: owner)
     head = genesis.networkIdentifier
   }
+}
+
+/// A class, so that a slot has no room for what it seldom holds.
+private final class HeaderCell {
+  let header: Header
+  init(_ header: Header) { self.header = header }
 }
 
 /// A class, so that an array can hold what has one owner.
