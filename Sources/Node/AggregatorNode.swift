@@ -86,11 +86,8 @@ public struct AggregatorNode: ~Copyable {
     link = PacketLink(sealer, members: genesis.members)
     let context = genesis.context
     product = CiphertextProduct(key)
-    let certificateBytes = Certificate.maximumBytes(context.quorum)
-    entry = ByteBuffer(
-      capacity: 3 + Record.fixedBytes + Header.encodedBytes + certificateBytes + key.ciphertextBytes
-        + Instance.maximumEntryBytes(context.quorum))
-    answer = ByteBuffer(capacity: max(8 * GroupLimits.maximumMetersPerSet, InclusionStore.proofBytes))
+    entry = ByteBuffer(capacity: Self.maximumEntryBytes(context.quorum, ciphertextBytes: key.ciphertextBytes))
+    answer = ByteBuffer(capacity: Self.maximumAnswerBytes)
     quorum = QuorumCertificate(
       statement: Statement(
         kind: .commit, in: context, owner: index, period: Period(0), view: View(0), digest: Instance.nullDigest,
@@ -114,6 +111,16 @@ public struct AggregatorNode: ~Copyable {
       }
     }
   }
+
+  /// The longest journal entry that is written period after period: a vote with its proof, or a decision with its product.
+  static func maximumEntryBytes(_ quorum: Quorum, ciphertextBytes: Int) -> Int {
+    let record = 1 + Record.fixedBytes + ciphertextBytes
+    let decided = 3 + Certificate.maximumBytes(quorum) + ciphertextBytes
+    return max(record, decided, 1 + Header.encodedBytes, 1 + Instance.maximumEntryBytes(quorum))
+  }
+
+  /// The longest answer that is neither a record nor kept as it is sent: a coverage table or a proof.
+  static let maximumAnswerBytes = max(8 * GroupLimits.maximumMetersPerSet, InclusionStore.proofBytes)
 
   /// Blocks of memory for records, of which each holds the largest set's.
   static func recordRoom(_ genesis: Genesis, ciphertextBytes: Int) -> (blocks: Int, meterCount: Int, blockBytes: Int) {

@@ -58,9 +58,10 @@ public struct MemoryPlan: Sendable {
     plan.add(
       "instances: votes, certificates, products",
       slots * (slotBytes + Instance.maximumHeapBytes(quorum) + certificate + ciphertextBytes), start: start,
-      // Votes go when a set is certified; but all of them may be here before the first one is.
-      quiet: start
-        + members * (Instance.quietHeapBytes(quorum) - Instance.startHeapBytes(quorum) + certificate + ciphertextBytes))
+      // Votes go when a set is certified; but all of them may be here before the first one is. What was certified stays until
+      // its slot is used again.
+      quiet: start + members * (Instance.quietHeapBytes(quorum) - Instance.startHeapBytes(quorum))
+        + slots * (certificate + ciphertextBytes))
     plan.add("view changes being received", members * AggregatorNode.maximumViewBytes(genesis), quiet: 0)
     plan.add(
       "coverage tables and their transfer", 8 * meters + 8 * GroupLimits.maximumMetersPerSet, quiet: 8 * meters)
@@ -73,8 +74,10 @@ public struct MemoryPlan: Sendable {
       ServedObjects.memoryBytes(members: members, periodsKept: kept, peers: members + meters))
     plan.add(
       "journal entry and answer being made",
-      Certificate.maximumBytes(quorum) + Instance.maximumEntryBytes(quorum)
-        + 2 * ciphertextBytes + 8 * GroupLimits.maximumMetersPerSet)
+      AggregatorNode.maximumEntryBytes(quorum, ciphertextBytes: ciphertextBytes) + AggregatorNode.maximumAnswerBytes)
+    // Digits, a table of powers, and what they are multiplied in.
+    plan.add("product being made", 46 * ciphertextBytes)
+    plan.add("sets: head, accused, certificate that waits", members * setBytes)
     plan.add("manifests, of a proposal and of a proof", 2 * Manifest.memoryBytes)
     plan.add("genesis", genesisBytes(genesis) - 32 * meters)
     // The bookkeeper is one of the peers, and the node itself is not.
@@ -83,10 +86,15 @@ public struct MemoryPlan: Sendable {
     return plan
   }
 
-  /// An instance with what is kept beside it; most of it the instance and three headers.
+  /// An instance with what is kept beside it; most of it the instance and a header.
   private static var slotBytes: Int {
-    MemoryLayout<Instance>.stride + 3 * MemoryLayout<Header?>.stride + 4 * MemoryLayout<MeterBitmap>.stride
+    MemoryLayout<Instance>.stride + MemoryLayout<Header?>.stride + 4 * MemoryLayout<MeterBitmap>.stride
       + MemoryLayout<Fetch>.stride + 96
+  }
+
+  /// A set with its store of proofs, beside what is counted by meters.
+  private static var setBytes: Int {
+    MemoryLayout<Certificate?>.stride + MemoryLayout<Accused>.stride + MemoryLayout<MeterBitmap>.stride + 320
   }
 
   public static func bookkeeper(_ genesis: Genesis, ciphertextBytes: Int, machineBytes: Int) -> MemoryPlan {
