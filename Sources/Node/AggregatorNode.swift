@@ -21,6 +21,8 @@ public struct AggregatorNode: ~Copyable {
   var slots: [InstanceSlot] = []
   private let recordPool: RecordPool
   var manifest = Manifest()
+  /// Of the records that ``remember(_:)`` looks at.
+  private var ciphertextHashes: [Digest]
   private var proofManifest = ProofManifest()
   /// Certificates, by the member they come from: a liar's pieces do not disturb another's.
   var assemblies: [AssemblyCell] = []
@@ -79,6 +81,7 @@ public struct AggregatorNode: ~Copyable {
     precondition(Refusal.allCases.count == 11)
     recordPool = RecordPool(
       capacity: blocks, meterCount: room.meterCount, ciphertextBytes: key.ciphertextBytes)
+    ciphertextHashes = Array(repeating: Digest(), count: room.meterCount)
     self.genesis = genesis
     self.key = key
     self.index = index
@@ -224,7 +227,7 @@ public struct AggregatorNode: ~Copyable {
         let slot = slot(record.owner, record.through)
       else { return }
       guard makesRoom(for: slot) else { return slot.noteForgotten() }
-      slot.store(record, ciphertext, hash: statement(record, ciphertext).recordHash)
+      slot.store(record, ciphertext)
       slot.journaled.insert(record.meter)
     case .decided:
       guard let length = try? reader.read(UInt16.self), let bytes = try? reader.readBytes(Int(length)),
@@ -281,7 +284,11 @@ public struct AggregatorNode: ~Copyable {
     guard let header = slot.header, slot.missing(of: header.contributors).count == 0 else { return }
     manifest.removeAll()
     for meter in 0..<genesis.meterCount(of: header.owner) where header.contributors.contains(MeterIndex(meter)) {
-      manifest.append(MeterIndex(meter), slot.chosenHash(of: MeterIndex(meter)))
+      // The ciphertext's memory belongs to the slot, which outlives this call.
+      let ciphertextHash = RecordStatement.ciphertextHash(
+        unsafe Span(_unsafeElements: slot.chosenCiphertext(MeterIndex(meter))))
+      ciphertextHashes[Int(meter)] = ciphertextHash
+      manifest.append(MeterIndex(meter), slot.chosenHash(of: MeterIndex(meter), ciphertextHash: ciphertextHash))
     }
     guard manifest.count > 0, manifest.root() == header.manifestRoot else { return }
     let inclusions = sets[Int(header.owner.rawValue)].inclusions
@@ -289,10 +296,8 @@ public struct AggregatorNode: ~Copyable {
       header.contributors, header.period, slot.certificate, with: &proofManifest)
     var leaf = 0
     for meter in 0..<genesis.meterCount(of: header.owner) where header.contributors.contains(MeterIndex(meter)) {
-      // The ciphertext's memory belongs to the slot, which outlives this call.
-      let ciphertext = unsafe Span(_unsafeElements: slot.chosenCiphertext(MeterIndex(meter)))
       inclusions.store(
-        slot.chosenRecord(MeterIndex(meter)), ciphertextHash: RecordStatement.ciphertextHash(ciphertext), leaf: leaf,
+        slot.chosenRecord(MeterIndex(meter)), ciphertextHash: ciphertextHashes[Int(meter)], leaf: leaf,
         certificate: slot.certificate, isNewest: isNewest, of: &manifest)
       leaf += 1
     }
@@ -440,6 +445,7 @@ public struct AggregatorNode: ~Copyable {
     }
     let set = sets[Int(owner.rawValue)]
     // What was thrown out may leave too few: the next tick tells.
+    fillManifest(slot, contributors)
     guard multiply(slot, contributors) else { return removeNonUnits(slot, contributors) }
     let header = Header(
       networkIdentifier: genesis.networkIdentifier, epoch: genesis.epoch, group: genesis.group, owner: owner,
@@ -468,14 +474,19 @@ public struct AggregatorNode: ~Copyable {
     return result
   }
 
-  /// Fills the manifest and the slot's product from the contributors' records. False when the product is no unit: then one
+  private mutating func fillManifest(_ slot: InstanceSlot, _ contributors: MeterBitmap) {
+    manifest.removeAll()
+    for meter in 0..<genesis.meterCount(of: slot.instance.owner) where contributors.contains(MeterIndex(meter)) {
+      manifest.append(MeterIndex(meter), slot.chosenHash(of: MeterIndex(meter)))
+    }
+  }
+
+  /// Fills the slot's product from the contributors' records. False when the product is no unit: then one
   /// of them spoils it. One gcd for all those that came from members; records of meters were looked at one by one, because
   /// a receipt is a promise to count them.
   private mutating func multiply(_ slot: InstanceSlot, _ contributors: MeterBitmap) -> Bool {
     product.reset()
-    manifest.removeAll()
     for meter in 0..<genesis.meterCount(of: slot.instance.owner) where contributors.contains(MeterIndex(meter)) {
-      manifest.append(MeterIndex(meter), slot.chosenHash(of: MeterIndex(meter)))
       // The ciphertext's memory belongs to the slot, which outlives this call.
       product.multiply(by: unsafe Span(_unsafeElements: slot.chosenCiphertext(MeterIndex(meter))))
     }
@@ -595,10 +606,7 @@ public struct AggregatorNode: ~Copyable {
   private mutating func fits(_ slot: InstanceSlot, _ header: Header) -> (fits: Bool, areUnits: Bool) {
     for choice in 0..<UInt64(1) << UInt64(slot.alternates.count) {
       slot.chosenAlternates = choice
-      manifest.removeAll()
-      for meter in 0..<genesis.meterCount(of: header.owner) where header.contributors.contains(MeterIndex(meter)) {
-        manifest.append(MeterIndex(meter), slot.chosenHash(of: MeterIndex(meter)))
-      }
+      fillManifest(slot, header.contributors)
       guard manifest.root() == header.manifestRoot else { continue }
       return (true, multiply(slot, header.contributors))
     }
@@ -1060,7 +1068,7 @@ public struct AggregatorNode: ~Copyable {
       if sender.meter != nil { try key.validate(ciphertext) } else { try key.validateRange(ciphertext) }
     } catch { throw .badCiphertext }
     guard makesRoom(for: slot) else { throw .noRoom }
-    slot.store(record, ciphertext, hash: hash)
+    slot.store(record, ciphertext)
     if sender.meter != nil { slot.coprime.insert(record.meter) }
     recordsAccepted += 1
     return (record, slot)

@@ -162,12 +162,6 @@ final class InstanceSlot {
     heardAt = ticks
   }
 
-  /// - Precondition: the record is held, as for what follows.
-  func hash(of meter: MeterIndex) -> Digest {
-    precondition(held.contains(meter))
-    return block!.hash(meter)
-  }
-
   /// Keeps what another member holds of a meter. The record that came first stays what this one vouches for.
   func keepAlternate(_ record: Record, _ ciphertext: Span<UInt8>, hash: Digest) {
     guard !alternates.contains(where: { $0.record.meter == record.meter && $0.hash == hash }) else { return }
@@ -185,6 +179,10 @@ final class InstanceSlot {
     return nil
   }
   func chosenHash(of meter: MeterIndex) -> Digest { alternate(meter).map { alternates[$0].hash } ?? hash(of: meter) }
+  /// The same, of a record whose ciphertext was hashed already.
+  func chosenHash(of meter: MeterIndex, ciphertextHash: Digest) -> Digest {
+    alternate(meter).map { alternates[$0].hash } ?? hash(of: meter, ciphertextHash: ciphertextHash)
+  }
   func chosenFrom(_ meter: MeterIndex) -> Period { alternate(meter).map { alternates[$0].record.from } ?? from(meter) }
   func chosenRecord(_ meter: MeterIndex) -> Record { alternate(meter).map { alternates[$0].record } ?? record(meter) }
   func chosenCiphertext(_ meter: MeterIndex) -> UnsafeBufferPointer<UInt8> {
@@ -194,11 +192,11 @@ final class InstanceSlot {
   }
 
   /// - Precondition: it is of this set, period and genesis.
-  func store(_ record: Record, _ ciphertext: Span<UInt8>, hash: Digest) {
+  func store(_ record: Record, _ ciphertext: Span<UInt8>) {
     precondition(block != nil, "room is made before a record is kept")
     precondition(record.owner == instance.owner && record.through == instance.period)
     precondition(record.epoch == genesis.epoch && record.keyIdentifier == genesis.keyIdentifier)
-    block!.store(record, ciphertext, hash: hash)
+    block!.store(record, ciphertext)
     held.insert(record.meter)
   }
 
@@ -213,6 +211,19 @@ final class InstanceSlot {
   private func from(_ meter: MeterIndex) -> Period {
     precondition(held.contains(meter))
     return block!.from(meter)
+  }
+
+  /// Cost: a digest of the ciphertext and one of the record.
+  func hash(of meter: MeterIndex) -> Digest {
+    // The ciphertext's memory belongs to the block, which outlives this call.
+    hash(of: meter, ciphertextHash: RecordStatement.ciphertextHash(unsafe Span(_unsafeElements: ciphertext(meter))))
+  }
+
+  private func hash(of meter: MeterIndex, ciphertextHash: Digest) -> Digest {
+    RecordStatement(
+      networkIdentifier: genesis.networkIdentifier, group: genesis.group, record: record(meter),
+      ciphertextHash: ciphertextHash
+    ).recordHash
   }
 
   func record(_ meter: MeterIndex) -> Record {

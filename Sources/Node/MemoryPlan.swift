@@ -50,7 +50,7 @@ public struct MemoryPlan: Sendable {
     let meters = genesis.meterCount
     let room = AggregatorNode.recordRoom(genesis, ciphertextBytes: ciphertextBytes)
     plan.add(
-      "records and their hashes, \(room.blocks) times a set's", room.blocks * room.blockBytes,
+      "records, \(room.blocks) times a set's", room.blocks * room.blockBytes,
       quiet: RecordBlock.bytes(meterCount: meters, ciphertextBytes: ciphertextBytes))
     let slots = members * kept
     // With their places in the pool of votes.
@@ -78,7 +78,8 @@ public struct MemoryPlan: Sendable {
     // Digits, a table of powers, and what they are multiplied in.
     plan.add("product being made", 46 * ciphertextBytes)
     plan.add("sets: head, accused, certificate that waits", members * setBytes)
-    plan.add("manifests, of a proposal and of a proof", 2 * Manifest.memoryBytes)
+    plan.add(
+      "manifests, of a proposal and of a proof", 2 * Manifest.memoryBytes + room.meterCount * MemoryLayout<Digest>.stride)
     plan.add("genesis", genesisBytes(genesis) - 32 * meters)
     // The bookkeeper is one of the peers, and the node itself is not.
     plan.addLink(peers: members, quiet: meters, members: genesis.members)

@@ -3,16 +3,15 @@ import Cryptography
 import Units
 import Wire
 
-/// Memory for the records of one set in one period, and for their hashes.
+/// Memory for the records of one set in one period.
 ///
-/// Of each record there is what the set, the period and the genesis do not say. Taken at start, and not touched before its first
+/// Of each record there is what the set, the period and the genesis do not say; its hash is made again when it is needed. Taken at start, and not touched before its first
 /// use: what is kept for bad days is not resident on good ones.
 final class RecordBlock {
   private struct Head {
     var from: Period
     var closing: FixedBytes<72>
     var signature: Signature
-    var hash: Digest
   }
 
   let ciphertextBytes: Int
@@ -37,17 +36,17 @@ final class RecordBlock {
     meterCount * (ciphertextBytes + MemoryLayout<Head>.stride)
   }
 
-  func store(_ record: Record, _ ciphertext: Span<UInt8>, hash: Digest) {
+  func store(_ record: Record, _ ciphertext: Span<UInt8>) {
     let place = Int(record.meter.rawValue)
     precondition(place < meterCount && ciphertext.count == ciphertextBytes)
-    let start = ciphertexts + place * ciphertextBytes
-    for index in 0..<ciphertext.count { start[index] = ciphertext[index] }
-    (heads + place).initialize(
-      to: Head(from: record.from, closing: record.closing, signature: record.signature, hash: hash))
+    // As many bytes as the precondition says, in the place of this meter alone.
+    unsafe ciphertext.withUnsafeBufferPointer { bytes in
+      unsafe (ciphertexts + place * ciphertextBytes).update(from: bytes.baseAddress!, count: bytes.count)
+    }
+    (heads + place).initialize(to: Head(from: record.from, closing: record.closing, signature: record.signature))
   }
 
   /// - Precondition: stored since the block was taken, as for all that follow; the slot's bitmap knows.
-  func hash(_ meter: MeterIndex) -> Digest { heads[Int(meter.rawValue)].hash }
   func from(_ meter: MeterIndex) -> Period { heads[Int(meter.rawValue)].from }
   func ciphertext(_ meter: MeterIndex) -> UnsafeBufferPointer<UInt8> {
     UnsafeBufferPointer(start: ciphertexts + Int(meter.rawValue) * ciphertextBytes, count: ciphertextBytes)
