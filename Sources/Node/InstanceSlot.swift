@@ -57,6 +57,7 @@ final class InstanceSlot {
 
   func give(_ block: RecordBlock) {
     precondition(self.block == nil)
+    product.reserveCapacity(2 * genesis.modulus.count)
     self.block = block
   }
 

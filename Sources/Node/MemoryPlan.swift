@@ -54,14 +54,14 @@ public struct MemoryPlan: Sendable {
       quiet: RecordBlock.bytes(meterCount: meters, ciphertextBytes: ciphertextBytes))
     let slots = members * kept
     // With their places in the pool of votes.
-    let start = slots * (slotBytes + Instance.startHeapBytes(quorum) + 4 * 8)
+    let start = slots * (slotBytes + Instance.startHeapBytes(quorum) + 4 * 8 + 32 + ciphertextBytes)
     plan.add(
       "instances: votes, certificates, products",
-      slots * (slotBytes + Instance.maximumHeapBytes(quorum) + certificate + ciphertextBytes), start: start,
+      start + slots * (Instance.maximumHeapBytes(quorum) - Instance.startHeapBytes(quorum) + certificate), start: start,
       // Votes go when a set is certified; but all of them may be here before the first one is. What was certified stays until
       // its slot is used again.
       quiet: start + members * (Instance.quietHeapBytes(quorum) - Instance.startHeapBytes(quorum))
-        + slots * (certificate + ciphertextBytes))
+        + slots * certificate)
     plan.add("view changes being received", members * AggregatorNode.maximumViewBytes(genesis), quiet: 0)
     plan.add(
       "coverage tables and their transfer", 8 * meters + 8 * GroupLimits.maximumMetersPerSet, quiet: 8 * meters)
