@@ -50,10 +50,10 @@ public enum HeaderRefusal: UInt8, Error, CaseIterable, Sendable, CustomStringCon
 }
 
 extension Genesis {
-  /// Coverage rule 2, cheapest checks first; the signature last. Returns the record's hash.
+  /// Coverage rule 2, cheapest checks first; the signature last. Returns what was signed, which has the record's hash.
   public func check(
     _ record: Record, ciphertext: Span<UInt8>, owner: ReplicaIndex, period: Period, coverage: borrowing CoverageTable
-  ) throws(RecordRefusal) -> Digest {
+  ) throws(RecordRefusal) -> RecordStatement {
     guard record.owner == owner, owner.rawValue < members else { throw .wrongSet }
     guard record.meter.rawValue < meterCount(of: owner) else { throw .unknownMeter }
     guard record.epoch == epoch else { throw .wrongEpoch }
@@ -69,7 +69,7 @@ extension Genesis {
     guard Authenticated(checking: statement, by: verificationKey(record.meter, of: owner)) != nil else {
       throw .badSignature
     }
-    return statement.recordHash
+    return statement
   }
 
   /// Everything about a header that needs neither records nor proofs of who is accused. `previous` and coverage make the set's headers one chain.

@@ -283,17 +283,22 @@ public struct AggregatorNode: ~Copyable {
   private mutating func remember(_ slot: InstanceSlot) {
     guard let header = slot.header, slot.missing(of: header.contributors).count == 0 else { return }
     manifest.removeAll()
+    // What was found to fit is not hashed again.
+    let fits = slot.fittingManifest == header.manifestRoot
     for meter in 0..<genesis.meterCount(of: header.owner) where header.contributors.contains(MeterIndex(meter)) {
       // The ciphertext's memory belongs to the slot, which outlives this call.
       let ciphertextHash = RecordStatement.ciphertextHash(
         unsafe Span(_unsafeElements: slot.chosenCiphertext(MeterIndex(meter))))
       ciphertextHashes[Int(meter)] = ciphertextHash
+      if fits { continue }
       manifest.append(MeterIndex(meter), slot.chosenHash(of: MeterIndex(meter), ciphertextHash: ciphertextHash))
     }
-    guard manifest.count > 0, manifest.root() == header.manifestRoot else { return }
+    guard fits || manifest.count > 0 && manifest.root() == header.manifestRoot else { return }
     let inclusions = sets[Int(header.owner.rawValue)].inclusions
     let isNewest = inclusions.begin(
       header.contributors, header.period, slot.certificate, with: &proofManifest)
+    // An older certificate's paths are written down at once.
+    if !isNewest, fits { fillManifest(slot, header.contributors) }
     var leaf = 0
     for meter in 0..<genesis.meterCount(of: header.owner) where header.contributors.contains(MeterIndex(meter)) {
       inclusions.store(
@@ -608,6 +613,7 @@ public struct AggregatorNode: ~Copyable {
       slot.chosenAlternates = choice
       fillManifest(slot, header.contributors)
       guard manifest.root() == header.manifestRoot else { continue }
+      slot.fittingManifest = header.manifestRoot
       return (true, multiply(slot, header.contributors))
     }
     slot.chosenAlternates = 0
@@ -1048,11 +1054,12 @@ public struct AggregatorNode: ~Copyable {
         return (record, slot)
       }
     }
-    let hash = try genesis.check(
+    let statement = try genesis.check(
       record, ciphertext: ciphertext, owner: record.owner, period: record.through,
       coverage: sets[Int(record.owner.rawValue)].coverage)
     guard !slot.held.contains(record.meter) else {
       // Both signatures hold and the records differ: the meter lied, or lost its disk.
+      let hash = statement.recordHash
       evidenceCount += 1
       accuse(
         Evidence(

@@ -37,7 +37,11 @@ final class InstanceSlot {
   /// Other records of meters that contradicted themselves, as members hold them that were asked.
   private(set) var alternates: [(record: Record, ciphertext: ByteCell, hash: Digest)] = []
   /// Bit i: alternate i stands in for what is held.
-  var chosenAlternates: UInt64 = 0
+  var chosenAlternates: UInt64 = 0 {
+    didSet { if chosenAlternates != oldValue { fittingManifest = nil } }
+  }
+  /// Root of the manifest that the chosen records were last found to hash to, while they are what they were.
+  var fittingManifest: Digest?
   /// Asks other members for the proposal's records.
   var fetch = Fetch()
   /// Where its records are; nil before the first and after they made room for others. Invariant: `held` is empty without it.
@@ -53,11 +57,11 @@ final class InstanceSlot {
   init(_ instance: consuming Instance, in genesis: Genesis) {
     self.genesis = genesis
     self.instance = instance
+    product.reserveCapacity(2 * genesis.modulus.count)
   }
 
   func give(_ block: RecordBlock) {
     precondition(self.block == nil)
-    product.reserveCapacity(2 * genesis.modulus.count)
     self.block = block
   }
 
@@ -76,6 +80,7 @@ final class InstanceSlot {
     held = MeterBitmap()
     journaled = MeterBitmap()
     coprime = MeterBitmap()
+    fittingManifest = nil
     alternates.removeAll()
     chosenAlternates = 0
     fetch.end()
@@ -166,6 +171,7 @@ final class InstanceSlot {
   /// Keeps what another member holds of a meter. The record that came first stays what this one vouches for.
   func keepAlternate(_ record: Record, _ ciphertext: Span<UInt8>, hash: Digest) {
     guard !alternates.contains(where: { $0.record.meter == record.meter && $0.hash == hash }) else { return }
+    fittingManifest = nil
     // One other of each meter is enough: whoever is asked next may hold a third.
     alternates.removeAll { $0.record.meter == record.meter }
     guard alternates.count < Self.maximumAlternates else { return }
@@ -195,6 +201,8 @@ final class InstanceSlot {
   /// - Precondition: it is of this set, period and genesis.
   func store(_ record: Record, _ ciphertext: Span<UInt8>) {
     precondition(block != nil, "room is made before a record is kept")
+    // Another record of a meter that is held already would be another manifest.
+    if held.contains(record.meter) { fittingManifest = nil }
     precondition(record.owner == instance.owner && record.through == instance.period)
     precondition(record.epoch == genesis.epoch && record.keyIdentifier == genesis.keyIdentifier)
     block!.store(record, ciphertext)
@@ -204,6 +212,7 @@ final class InstanceSlot {
   /// Forgets a record that turned out to be worthless.
   func remove(_ meter: MeterIndex) {
     held.remove(meter)
+    fittingManifest = nil
     journaled.remove(meter)
     coprime.remove(meter)
   }

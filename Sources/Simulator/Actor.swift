@@ -283,11 +283,11 @@ final class Actor {
       else { continue }
       var reader = WireReader(bytes.span)
       guard let record = try? Record(decoding: &reader), let ciphertext = try? reader.readBytes(reader.remaining),
-        let hash = try? world.genesis.check(
+        let statement = try? world.genesis.check(
           record, ciphertext: ciphertext, owner: set, period: period, coverage: coverage)
       else { continue }
       contributors.insert(record.meter)
-      manifest.append(record.meter, hash)
+      manifest.append(record.meter, statement.recordHash)
       product.multiply(by: ciphertext)
     }
     guard manifest.count >= min(most, Int(GroupWorld.minimumContributors)) else { return nil }

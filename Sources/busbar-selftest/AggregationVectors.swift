@@ -90,7 +90,8 @@ private func checkRecord(
   var hash = Digest()
   do throws(RecordRefusal) {
     hash = try genesis.check(
-      record, ciphertext: ciphertext.span, owner: ReplicaIndex(0), period: vectorPeriod, coverage: coverage)
+      record, ciphertext: ciphertext.span, owner: ReplicaIndex(0), period: vectorPeriod, coverage: coverage
+    ).recordHash
   } catch {
     report.check(false, "aggregation: an honest record is not refused")
   }

@@ -78,10 +78,10 @@ struct RecordRuleTests {
   @Test("are accepted when they follow on what is covered, under the hash that names them everywhere")
   func accepted() throws {
     let coverage = Fixture.coverage()
-    let hash = try Fixture.genesis.check(
+    let statement = try Fixture.genesis.check(
       Fixture.record(), ciphertext: Fixture.ciphertext.span, owner: Fixture.owner, period: Fixture.period,
       coverage: coverage)
-    #expect(hash == Fixture.digest("recordHash"))
+    #expect(statement.recordHash == Fixture.digest("recordHash"))
   }
 
   @Test("are refused, and the coverage stays", arguments: WrongRecord.all)
