@@ -11,7 +11,7 @@ struct PacketLink: ~Copyable {
   private var body = ByteBuffer(capacity: Sealer.maximumBodyBytes)
   private var datagram = ByteBuffer(capacity: Sealer.maximumDatagramBytes)
   private var input = ByteBuffer(capacity: Sealer.maximumBodyBytes)
-  /// Peers whose unknown run was answered since the last ``greet(via:)``.
+  /// Peers whose unknown run or old packet key was answered since the last ``greet(via:)``.
   private var isAnswered: [Bool]
   private let hasTransfers: Bool
   /// Records on their way to other members.
@@ -101,11 +101,11 @@ struct PacketLink: ~Copyable {
     send(.status, to: peer, via: &host) { out in out.write(status) }
   }
 
-  /// Announces this run to every peer that has not acknowledged it yet.
+  /// Announces this run and its packet key to every peer that has not acknowledged them yet.
   mutating func greet(via host: inout some NodeHost & ~Copyable) {
     for peer in sealer.peers.indices {
       isAnswered[peer] = false
-      if sealer.hasAcknowledged(peer) { continue }
+      if !sealer.mustGreet(peer) { continue }
       let greeting = sealer.greetingBody()
       send(.status, to: peer, via: &host) { out in out.write(greeting) }
     }
@@ -113,15 +113,32 @@ struct PacketLink: ~Copyable {
 
   /// Takes note of a run of this node that it has forgotten. If that one's counter is above this run's, which others then
   /// drop, this run goes on one above it, durable first.
-  mutating func accept(forgotten known: UInt64, via host: inout some NodeHost & ~Copyable) throws(PlatformError) {
+  mutating func accept(
+    forgotten known: UInt64, signer: borrowing SigningKey, via host: inout some NodeHost & ~Copyable
+  ) throws(PlatformError) {
     sealer.acceptForgotten(known)
     // A liar's claim near the end of the range would leave no counters for the future.
     guard known >= sealer.bootCounter, known < UInt64.max >> 1 else { return }
     let entry = BootCounter.entry(known + 1)
     try host.append(entry.span)
     try host.sync()
-    sealer.restart(bootCounter: known + 1)
+    let seed = SecretBytes(random: &host.random)
+    sealer.restart(bootCounter: known + 1, packetKey: seed, signer: signer)
+    notePacketKey(seed, via: &host)
     greet(via: &host)
+  }
+
+  /// Makes the next packet key when the present one is old enough, and tells it.
+  mutating func renewPacketKeyIfDue(signer: borrowing SigningKey, via host: inout some NodeHost & ~Copyable) {
+    guard sealer.isPacketKeyDue else { return }
+    let seed = SecretBytes(random: &host.random)
+    sealer.renewPacketKey(seed, signer: signer)
+    notePacketKey(seed, via: &host)
+    greet(via: &host)
+  }
+
+  private func notePacketKey(_ seed: borrowing SecretBytes, via host: inout some NodeHost & ~Copyable) {
+    host.packetKeyMade(seed, number: sealer.packetKeyNumber, bootCounter: sealer.bootCounter)
   }
 
   /// Puts back what an earlier run knew of a peer's boots.
@@ -147,14 +164,14 @@ struct PacketLink: ~Copyable {
     sealer.setMinimumBoot(known.bootCounter, of: peer)
   }
 
-  /// Tells a peer that still seals for an earlier run, or that we know no run of, about ours. The address is only
+  /// Tells a peer that still seals for an earlier run or packet key, or that we know no run of, about ours. The address is only
   /// claimed, so it gets one STATUS between two greetings and is not remembered.
   private mutating func answerStranger(
     _ datagramBytes: Int, via host: inout some NodeHost & ~Copyable
   ) {
     guard let (peer, endpoint) = sealer.takeStranger(), !isAnswered[peer] else { return }
-    // Whoever claims another's address must spend as much as he has sent there. No packet is shorter than a STATUS but those
-    // that nobody makes.
+    // Whoever claims another's address must spend as much as he has sent there. What is shorter is followed by greetings,
+    // records or proposals.
     guard datagramBytes >= Sealer.statusDatagramBytes else { return }
     isAnswered[peer] = true
     let status = sealer.statusBody(to: peer)
@@ -235,7 +252,8 @@ struct PacketLink: ~Copyable {
 
   /// Opens a datagram into ``openedBody``; answers STATUS itself and returns nil for it.
   mutating func open(
-    _ datagram: Span<UInt8>, from endpoint: Endpoint, via host: inout some NodeHost & ~Copyable
+    _ datagram: Span<UInt8>, from endpoint: Endpoint, knowing genesis: Genesis,
+    via host: inout some NodeHost & ~Copyable
   ) throws(PlatformError) -> (type: PacketType, peer: Int)? {
     receivedPackets += 1
     receivedBytes += UInt64(datagram.count)
@@ -245,10 +263,16 @@ struct PacketLink: ~Copyable {
     }
     if opened.type == .status {
       let body = unsafe Span(_unsafeElements: openedBody)
-      let wantsAnswer = sealer.readStatus(body, from: opened.peer)
+      let sender = NodeIdentifier(sealer.peers[opened.peer].identifier)
+      guard let key = genesis.verificationKey(of: sender) else { return nil }
+      let wantsAnswer = sealer.readStatus(body, from: opened.peer, signedBy: key)
       try noteBoot(opened.peer, via: &host)
       if wantsAnswer { sendStatus(to: opened.peer, via: &host) }
       return nil
+    }
+    if sealer.mustLearnKey(opened.peer), !isAnswered[opened.peer] {
+      isAnswered[opened.peer] = true
+      sendStatus(to: opened.peer, via: &host)
     }
     return opened
   }
