@@ -37,7 +37,7 @@ public struct LinkStatistics: Sendable {
   public var bootCounter: UInt64
   /// Of the packet key that peers are told.
   public var packetKeyNumber: UInt32
-  /// The lowest of the newest versions that peers speak, of those that were heard; 0 before any was.
+  /// The lowest of the newest versions that peers speak; 0 while one of them was not heard in this run.
   public var oldestPeerVersion: UInt8
   /// Records sent to other members, those of them sent again, and those refused.
   public var transfersSent: UInt64

@@ -29,9 +29,9 @@ public struct PacketHeader: Equatable, Sendable {
   public var bootCounter: UInt64
   public var packetSequence: UInt64
   /// Number of the sender's packet key that it is sealed under; of a STATUS 0, as it is under no packet key.
-  public var senderKey: UInt32
+  public var senderKeyNumber: UInt32
   /// Likewise of the receiver's.
-  public var receiverKey: UInt32
+  public var receiverKeyNumber: UInt32
 
   public func encode(into output: inout OutputSpan<UInt8>) {
     output.write(version)
@@ -43,13 +43,13 @@ public struct PacketHeader: Equatable, Sendable {
     output.writeZeros(3)
     output.write(bootCounter)
     output.write(packetSequence)
-    output.write(senderKey)
-    output.write(receiverKey)
+    output.write(senderKeyNumber)
+    output.write(receiverKeyNumber)
   }
 
   public init(
     type: PacketType, bodyLength: UInt16, sender: UInt32, receiver: UInt32, bootCounter: UInt64, packetSequence: UInt64,
-    senderKey: UInt32 = 0, receiverKey: UInt32 = 0, version: UInt8 = PacketHeader.versions.upperBound,
+    senderKeyNumber: UInt32 = 0, receiverKeyNumber: UInt32 = 0, version: UInt8 = PacketHeader.versions.upperBound,
     newestVersion: UInt8 = PacketHeader.versions.upperBound
   ) {
     self.version = version
@@ -60,11 +60,22 @@ public struct PacketHeader: Equatable, Sendable {
     self.newestVersion = newestVersion
     self.bootCounter = bootCounter
     self.packetSequence = packetSequence
-    self.senderKey = senderKey
-    self.receiverKey = receiverKey
+    self.senderKeyNumber = senderKeyNumber
+    self.receiverKeyNumber = receiverKeyNumber
   }
 
-  /// Of any version; whether it is spoken here is for the caller.
+  /// Sender and receiver, of any version. (docs/PROTOCOL.md, Versions)
+  /// - Precondition: `datagram` is as long as a header.
+  static func parties(_ datagram: Span<UInt8>) -> (sender: UInt32, receiver: UInt32) {
+    var numbers: (UInt32, UInt32) = (0, 0)
+    for index in 0..<4 {
+      numbers.0 |= UInt32(datagram[4 + index]) << UInt32(8 * index)
+      numbers.1 |= UInt32(datagram[8 + index]) << UInt32(8 * index)
+    }
+    return numbers
+  }
+
+  /// Whether its version is spoken here is for the caller.
   public init(decoding reader: inout WireReader) throws(WireError) {
     version = try reader.read(UInt8.self)
     guard version > 0 else { throw .unknownKind(version) }
@@ -79,10 +90,10 @@ public struct PacketHeader: Equatable, Sendable {
     try reader.readZeros(3)
     bootCounter = try reader.read(UInt64.self)
     packetSequence = try reader.read(UInt64.self)
-    senderKey = try reader.read(UInt32.self)
-    receiverKey = try reader.read(UInt32.self)
+    senderKeyNumber = try reader.read(UInt32.self)
+    receiverKeyNumber = try reader.read(UInt32.self)
     // One encoding each: a STATUS is under no packet key, all else under two.
-    guard (senderKey == 0) == (type == .status), (receiverKey == 0) == (type == .status) else {
+    guard (senderKeyNumber == 0) == (type == .status), (receiverKeyNumber == 0) == (type == .status) else {
       throw .unknownKind(code)
     }
   }

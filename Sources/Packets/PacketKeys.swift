@@ -55,8 +55,9 @@ public struct StatusBody: Equatable, Sendable {
 
 /// A node's own X25519 pair that its peers seal for, a day long. (DESIGN §5)
 ///
-/// It is drawn at random, never stored, and signed by the node's identity for one run, so that whoever has the disk, or the
-/// long-lived agreement key, opens nothing that was sealed before. The secret is wiped when the next key is made.
+/// It is drawn at random, never stored unless `packetKeyLog` asks for it, and signed by the node's identity for one run, so that
+/// whoever has the disk, or the long-lived agreement key, opens nothing that was sealed before but STATUS. The secret is wiped
+/// when the next key is made.
 struct PacketKey: ~Copyable {
   /// What a peer is told of it is signed in this form: 96 bytes.
   static func statement(
@@ -91,9 +92,9 @@ struct PacketKey: ~Copyable {
   }
 }
 
-/// The two keys that follow from one packet key of this node and one of a peer.
-struct PairKeys: ~Copyable {
-  /// Numbers of the two packet keys; 0: there is no pair here.
+/// The keys of both directions, which follow from one packet key of this node and one of a peer.
+struct AgreedKeys: ~Copyable {
+  /// Numbers of the two packet keys; 0: nothing is agreed here.
   private(set) var own: UInt32 = 0
   private(set) var other: UInt32 = 0
   /// The peer has shown that it has them too.
@@ -108,7 +109,7 @@ struct PairKeys: ~Copyable {
     receiving = SealingKey(deriveKey(from: anything, context: context.span))
   }
 
-  /// Becomes another pair, in the memory of the old one, which is gone.
+  /// Becomes those of two other packet keys, in the memory of the old ones, which are gone.
   mutating func replace(
     own: UInt32, other: UInt32, secret: borrowing SecretBytes, sending sendingContext: Span<UInt8>,
     receiving receivingContext: Span<UInt8>
@@ -132,9 +133,9 @@ struct PairKeys: ~Copyable {
 /// What is kept of a peer that is not quiet beside its ``PeerState``. A class because an array cannot hold noncopyable keys;
 /// made at start. The X25519 for STATUS is done then, once: a forged STATUS costs a hash and a tag, not a scalar multiplication.
 final class BusyPeer {
-  /// A key of each side may change before either has heard of the other's: then the newest pair is two steps from that both
-  /// know they have.
-  static let pairsKept = 3
+  /// A packet key of each side may change before either has heard of the other's: then the newest are two steps from those
+  /// that both know they have.
+  static let agreedKept = 3
 
   /// Of the two identities' agreement keys.
   let shared: SecretBytes
@@ -142,12 +143,12 @@ final class BusyPeer {
   let home: Endpoint?
   var homeHeardAt: MonotonicTime?
   /// The newest first.
-  var pairs: InlineArray<3, PairKeys>
+  var agreed: InlineArray<3, AgreedKeys>
   var sendingStatus: SealingKey
   var window = ReplayWindow()
   /// Its newest packet key, and that one's number; 0 before it told one in its present run.
-  var packetKey = AgreementPublicKey(FixedBytes())
-  var packetKeyNumber: UInt32 = 0
+  var peerKey = AgreementPublicKey(FixedBytes())
+  var peerKeyNumber: UInt32 = 0
   /// Its highest boot counter seen by earlier runs of this node, from the journal: a lower one is an old image of it.
   var minimumBootCounter: UInt64 = 0
   /// The highest boot counter of ours that it says it knows.
@@ -162,7 +163,7 @@ final class BusyPeer {
     self.home = home
     let anything = FixedBytes<72>()
     sendingStatus = SealingKey(deriveKey(from: shared, context: anything.span))
-    pairs = [PairKeys(shared), PairKeys(shared), PairKeys(shared)]
+    agreed = [AgreedKeys(shared), AgreedKeys(shared), AgreedKeys(shared)]
     self.shared = shared
   }
 
@@ -171,25 +172,28 @@ final class BusyPeer {
     window = ReplayWindow()
     highestSequence = 0
     receivedCount = 0
-    for place in 0..<Self.pairsKept { pairs[place].forget() }
+    for place in 0..<Self.agreedKept { agreed[place].forget() }
   }
 
-  /// Which pair to seal under: the newest that it has for certain; while it has none, the newest.
+  /// Which to seal under: the newest that it has for certain and has not wiped since; while there are none, the newest.
   var sendingPlace: Int? {
-    for place in 0..<Self.pairsKept where pairs[place].isConfirmed { return place }
-    return pairs[0].own > 0 ? 0 : nil
+    for place in 0..<Self.agreedKept
+    where agreed[place].isConfirmed && agreed[place].other + 1 >= peerKeyNumber {
+      return place
+    }
+    return agreed[0].own > 0 ? 0 : nil
   }
 
   func place(own: UInt32, other: UInt32) -> Int? {
-    for place in 0..<Self.pairsKept where own > 0 && pairs[place].own == own && pairs[place].other == other {
+    for place in 0..<Self.agreedKept where own > 0 && agreed[place].own == own && agreed[place].other == other {
       return place
     }
     return nil
   }
 
-  /// Makes room for a new pair in the first place.
-  func pushPairs() {
-    pairs.swapAt(1, 2)
-    pairs.swapAt(0, 1)
+  /// Makes room for new ones in the first place.
+  func makeRoom() {
+    agreed.swapAt(1, 2)
+    agreed.swapAt(0, 1)
   }
 }

@@ -76,7 +76,7 @@ public struct PeerState: Sendable {
   public internal(set) var newestVersion: UInt8 = 0
   /// Of a quiet peer: numbers of the packet keys agreed on, of this node and of the peer; 0 before.
   var ownKeyNumber: UInt32 = 0
-  var keyNumber: UInt32 = 0
+  var peerKeyNumber: UInt32 = 0
   var credit = ServingCredit()
   /// Its highest boot counter seen under the seal; 0 before the first STATUS.
   public internal(set) var bootCounter: UInt64 = 0
@@ -102,23 +102,23 @@ public struct PeerState: Sendable {
 /// Each node has a packet key, which it changes daily, and tells its peers of it in STATUS. The key of a direction is agreed by
 /// both sides' packet keys and bound to network, epoch, both parties and both boot counters, so that no packet of an
 /// earlier run opens. STATUS alone is sealed by the identities' keys, without the receiver's boot counter, which it serves
-/// to announce. Nothing is allocated for a packet; a STATUS that tells a new key takes memory for a moment.
+/// to announce. Nothing is allocated for a packet; whoever makes or learns a packet key takes memory for a moment.
 public struct Sealer: ~Copyable {
   public static let maximumDatagramBytes = 1232
   static let tagBytes = SealingKey.tagBytes
   public static let maximumBodyBytes = maximumDatagramBytes - PacketHeader.encodedBytes - tagBytes
   /// Of a STATUS.
   public static let statusDatagramBytes = PacketHeader.encodedBytes + StatusBody.encodedBytes + tagBytes
-  /// How long a packet key is told to peers; those who have not heard of the next may use it as long again.
-  public static let packetKeyMilliseconds: UInt64 = 86_400_000
+  /// A day. Peers who have not heard of the next packet key may use one as long again.
+  public static let defaultPacketKeyMilliseconds: UInt64 = 86_400_000
 
   /// What one quiet peer takes from the heap: its state and its two secrets.
   public static let quietPeerBytes = MemoryLayout<PeerState>.stride + 2 * 32
-  /// What any other takes: an object in the secrets' place, with a replay window, three pairs of keys and two more, each key with
+  /// What any other takes: an object in the secrets' place, with a replay window, three times the keys agreed, and two keys more, each key with
   /// what an allocation of 32 bytes costs beside them.
   public static let peerBytes =
     MemoryLayout<PeerState>.stride + 8 + MemoryLayout<ReplayWindow>.stride
-    + BusyPeer.pairsKept * (MemoryLayout<PairKeys>.stride + 2 * 48) + 2 * (16 + 48) + 32 + 6 * 8 + 16
+    + BusyPeer.agreedKept * (MemoryLayout<AgreedKeys>.stride + 2 * 48) + 2 * (16 + 48) + 32 + 6 * 8 + 16
     + MemoryLayout<Endpoint?>.stride + MemoryLayout<MonotonicTime?>.stride
 
   public let identifier: UInt32
@@ -132,6 +132,8 @@ public struct Sealer: ~Copyable {
   /// Nil until the caller says what time it is.
   private var packetKeyMadeAt: MonotonicTime?
   private let packetKeyMilliseconds: UInt64
+  /// Of the first packet key: shorter by up to an eighth, by the node's number.
+  private let firstKeyMilliseconds: UInt64
   /// What this node speaks.
   public let versions: ClosedRange<UInt8>
   public private(set) var peers: [PeerState] = []
@@ -159,22 +161,25 @@ public struct Sealer: ~Copyable {
   public static let homeMilliseconds: UInt64 = 1000
 
   /// - Parameters:
-  ///   - packetKey: 32 random bytes that nobody else gets, for the first packet key of this run.
+  ///   - packetKeySeed: 32 random bytes that nobody else gets, for the first packet key of this run.
   ///   - signer: the node's identity, which signs that.
   ///   - previousBootCounter: the last one in the node's journal, 0 without one; nil for the number before `bootCounter`.
   ///   - packetKeyMilliseconds: the age at which the next packet key is due.
   public init(
-    identifier: UInt32, agreementKey: consuming AgreementKey, packetKey: consuming SecretBytes,
+    identifier: UInt32, agreementKey: consuming AgreementKey, packetKeySeed: borrowing SecretBytes,
     signer: borrowing SigningKey, bootCounter: UInt64, previousBootCounter: UInt64? = nil,
     networkIdentifier: Digest, epoch: Epoch, peers: [Peer], limits: IngressLimits = IngressLimits(),
-    packetKeyMilliseconds: UInt64 = Sealer.packetKeyMilliseconds,
+    packetKeyMilliseconds: UInt64 = Sealer.defaultPacketKeyMilliseconds,
     versions: ClosedRange<UInt8> = PacketHeader.versions
   ) {
     precondition(bootCounter > 0 && packetKeyMilliseconds > 0 && versions.lowerBound > 0)
     self.packetKey = PacketKey(
-      number: 1, seed: packetKey, signer: signer, network: networkIdentifier, epoch: epoch, node: identifier,
+      number: 1, seed: packetKeySeed, signer: signer, network: networkIdentifier, epoch: epoch, node: identifier,
       bootCounter: bootCounter)
     self.packetKeyMilliseconds = packetKeyMilliseconds
+    // After a power cut all nodes begin at once; they need not all change their keys at once.
+    let spread = UInt64((identifier &* 2_654_435_761) >> 22)
+    firstKeyMilliseconds = packetKeyMilliseconds - packetKeyMilliseconds / 8 * spread / 1024
     self.versions = versions
     limits.check()
     self.limits = limits
@@ -294,7 +299,8 @@ public struct Sealer: ~Copyable {
   /// Whether it is time for ``renewPacketKey(_:signer:)``.
   public var isPacketKeyDue: Bool {
     guard let time, let packetKeyMadeAt else { return false }
-    return time.milliseconds(since: packetKeyMadeAt) >= packetKeyMilliseconds
+    let lifetime = packetKey.number == 1 ? firstKeyMilliseconds : packetKeyMilliseconds
+    return time.milliseconds(since: packetKeyMadeAt) >= lifetime
   }
 
   /// Goes over to the next packet key. What follows from the one before the last is wiped, and the last one's secret, so
@@ -311,17 +317,19 @@ public struct Sealer: ~Copyable {
         if peers[peer].ownKeyNumber + 1 < packetKey.number { forgetPacketSecret(peer) }
         continue
       }
-      for place in 0..<BusyPeer.pairsKept where cell.pairs[place].own + 1 < packetKey.number {
-        cell.pairs[place].forget()
+      for place in 0..<BusyPeer.agreedKept where cell.agreed[place].own + 1 < packetKey.number {
+        cell.agreed[place].forget()
       }
-      if cell.packetKeyNumber > 0 { _ = agree(peer, cell.packetKey, cell.packetKeyNumber) }
+      if cell.peerKeyNumber > 0 { _ = agree(peer, cell.peerKey, cell.peerKeyNumber) }
     }
+    // It holds what the last quiet peer's packet was under.
+    quietKey.erase()
   }
 
   private mutating func forgetPacketSecret(_ peer: Int) {
     guard peers[peer].ownKeyNumber > 0 else { return }
     peers[peer].ownKeyNumber = 0
-    peers[peer].keyNumber = 0
+    peers[peer].peerKeyNumber = 0
     quietPacketSecrets.erase(Int(peers[peer].place))
   }
 
@@ -331,25 +339,25 @@ public struct Sealer: ~Copyable {
     guard let cell = busy(peer) else {
       quietPacketSecrets.store(secret, at: Int(peers[peer].place))
       peers[peer].ownKeyNumber = packetKey.number
-      peers[peer].keyNumber = number
+      peers[peer].peerKeyNumber = number
       return true
     }
-    cell.packetKey = key
-    cell.packetKeyNumber = number
+    cell.peerKey = key
+    cell.peerKeyNumber = number
     let other = peers[peer].identifier
     let known = peers[peer].bootCounter
     let sending = context(from: identifier, to: other, bootCounter, known)
     let receiving = context(from: other, to: identifier, known, bootCounter)
-    cell.pushPairs()
-    cell.pairs[0].replace(
+    cell.makeRoom()
+    cell.agreed[0].replace(
       own: packetKey.number, other: number, secret: secret, sending: sending.span, receiving: receiving.span)
     return true
   }
 
   /// The number of this peer's packet key that ours is agreed with; 0: none.
   private func agreedKeyNumber(_ peer: Int) -> UInt32 {
-    if let cell = busy(peer) { return cell.pairs[0].own == packetKey.number ? cell.pairs[0].other : 0 }
-    return peers[peer].ownKeyNumber == packetKey.number ? peers[peer].keyNumber : 0
+    if let cell = busy(peer) { return cell.agreed[0].own == packetKey.number ? cell.agreed[0].other : 0 }
+    return peers[peer].ownKeyNumber == packetKey.number ? peers[peer].peerKeyNumber : 0
   }
 
   /// Whether a peer that was just heard should be told of this node's packet key: a quiet one that seals for the one before.
@@ -361,15 +369,13 @@ public struct Sealer: ~Copyable {
   public func mustGreet(_ peer: Int) -> Bool {
     guard hasAcknowledged(peer) else { return true }
     guard let cell = busy(peer) else { return false }
-    return cell.pairs[0].own != packetKey.number || !cell.pairs[0].isConfirmed
+    return cell.agreed[0].own != packetKey.number || !cell.agreed[0].isConfirmed
   }
 
-  /// The lowest of the newest versions that peers speak, of those that were heard; 0 before any was. Cost: a look at each.
+  /// The lowest of the newest versions that peers speak; 0 while one of them was not heard in this run. Cost: a look at each.
   public var oldestPeerVersion: UInt8 {
-    var oldest: UInt8 = 0
-    for peer in peers.indices where peers[peer].newestVersion > 0 {
-      oldest = oldest == 0 ? peers[peer].newestVersion : min(oldest, peers[peer].newestVersion)
-    }
+    var oldest = UInt8.max
+    for peer in peers.indices { oldest = min(oldest, peers[peer].newestVersion) }
     return oldest
   }
 
@@ -394,23 +400,24 @@ public struct Sealer: ~Copyable {
     let place = Int(peers[peer].place)
     var own: UInt32 = 0
     var other: UInt32 = 0
-    var pair = 0
+    var keys = 0
     if type != .status {
       guard peers[peer].bootCounter > 0 else { return false }
       if let cell = busy(peer) {
         guard let sendingPlace = cell.sendingPlace else { return false }
-        pair = sendingPlace
-        own = cell.pairs[pair].own
-        other = cell.pairs[pair].other
+        keys = sendingPlace
+        own = cell.agreed[keys].own
+        other = cell.agreed[keys].other
       } else {
-        guard peers[peer].keyNumber > 0 else { return false }
+        guard peers[peer].peerKeyNumber > 0 else { return false }
         own = peers[peer].ownKeyNumber
-        other = peers[peer].keyNumber
+        other = peers[peer].peerKeyNumber
       }
     }
     let header = PacketHeader(
       type: type, bodyLength: UInt16(body.count), sender: identifier, receiver: peers[peer].identifier,
-      bootCounter: bootCounter, packetSequence: peers[peer].nextSequence, senderKey: own, receiverKey: other,
+      bootCounter: bootCounter, packetSequence: peers[peer].nextSequence, senderKeyNumber: own,
+      receiverKeyNumber: other,
       version: version(for: peer), newestVersion: versions.upperBound)
     // One counter serves all keys, so no nonce repeats under any.
     peers[peer].nextSequence += 1
@@ -429,29 +436,31 @@ public struct Sealer: ~Copyable {
     } else if type == .status {
       busyPeers[place].sendingStatus.seal(body, nonce: nonce, associatedData: clear.span, into: &output)
     } else {
-      busyPeers[place].pairs[pair].sending.seal(body, nonce: nonce, associatedData: clear.span, into: &output)
+      busyPeers[place].agreed[keys].sending.seal(body, nonce: nonce, associatedData: clear.span, into: &output)
     }
     return true
   }
 
-  /// Whether this node has the keys that a packet says it is under.
-  private func hasKeys(_ header: PacketHeader, _ peer: Int) -> Bool {
-    if let cell = busy(peer) { return cell.place(own: header.receiverKey, other: header.senderKey) != nil }
-    return header.receiverKey == peers[peer].ownKeyNumber && header.senderKey == peers[peer].keyNumber
+  /// Where this node has the keys that a packet says it is under; 0 for a quiet peer; nil when it has not.
+  private func keyPlace(_ header: PacketHeader, _ peer: Int) -> Int? {
+    if let cell = busy(peer) { return cell.place(own: header.receiverKeyNumber, other: header.senderKeyNumber) }
+    let isAgreed =
+      header.receiverKeyNumber == peers[peer].ownKeyNumber && header.senderKeyNumber == peers[peer].peerKeyNumber
+    return isAgreed ? 0 : nil
   }
 
-  /// Opens what a peer sealed for this run, in its present one.
+  /// Opens what a peer sealed for this run, in its present one, under the keys of that place.
   private mutating func unseal(
-    _ header: PacketHeader, _ peer: Int, _ sealed: Span<UInt8>, _ nonce: FixedBytes<12>, _ clear: Span<UInt8>,
+    _ keys: Int, _ peer: Int, _ sealed: Span<UInt8>, _ nonce: FixedBytes<12>, _ clear: Span<UInt8>,
     _ output: inout OutputSpan<UInt8>
   ) -> Bool {
     let place = Int(peers[peer].place)
     guard peers[peer].isQuiet else {
       let cell = busyPeers[place]
-      guard let pair = cell.place(own: header.receiverKey, other: header.senderKey),
-        cell.pairs[pair].receiving.open(sealed, nonce: nonce, associatedData: clear, into: &output)
-      else { return false }
-      cell.pairs[pair].isConfirmed = true
+      guard cell.agreed[keys].receiving.open(sealed, nonce: nonce, associatedData: clear, into: &output) else {
+        return false
+      }
+      cell.agreed[keys].isConfirmed = true
       return true
     }
     let context = context(from: peers[peer].identifier, to: identifier, peers[peer].bootCounter, bootCounter)
@@ -473,6 +482,7 @@ public struct Sealer: ~Copyable {
     guard datagram.count >= PacketHeader.encodedBytes + SealingKey.tagBytes,
       datagram.count <= Self.maximumDatagramBytes
     else { return drop(.malformed) }
+    guard versions.contains(datagram[0]) || datagram[0] == 0 else { return dropOtherVersion(datagram, from: endpoint) }
     var reader = WireReader(datagram)
     guard let header = try? PacketHeader(decoding: &reader),
       Int(header.bodyLength) + PacketHeader.encodedBytes + SealingKey.tagBytes == datagram.count
@@ -483,10 +493,6 @@ public struct Sealer: ~Copyable {
     if let until = peers[peer].budget.silencedUntil {
       if let time, time < until { return drop(.silenced) }
       peers[peer].budget.silencedUntil = nil
-    }
-    guard versions.contains(header.version) else {
-      stranger = (peer, endpoint)
-      return drop(.unknownVersion)
     }
     let clear = datagram.extracting(0..<PacketHeader.encodedBytes)
     let sealed = datagram.extracting(PacketHeader.encodedBytes..<datagram.count)
@@ -502,17 +508,19 @@ public struct Sealer: ~Copyable {
     guard isFresh(peer, header.packetSequence) else {
       // What a copy overtook comes here, from where its sender is.
       if header.packetSequence == highestSequence(of: peer), isHomecoming(peer, endpoint) {
-        if unseal(header, peer, sealed, nonce, clear, &output) { learn(endpoint, of: peer) }
+        if let keys = keyPlace(header, peer), unseal(keys, peer, sealed, nonce, clear, &output) {
+          learn(endpoint, of: peer)
+        }
         output.removeAll()
       }
       return drop(.replayed)
     }
-    guard hasKeys(header, peer) else {
+    guard let keys = keyPlace(header, peer) else {
       stranger = (peer, endpoint)
       return drop(.unknownKey)
     }
     guard mayTry(peer, endpoint) else { return drop(.strangersOverBudget) }
-    guard unseal(header, peer, sealed, nonce, clear, &output) else { return drop(.badSeal) }
+    guard unseal(keys, peer, sealed, nonce, clear, &output) else { return drop(.badSeal) }
     peers[peer].newestVersion = header.newestVersion
     noteSeen(peer, header.packetSequence)
     learn(endpoint, of: peer)
@@ -524,6 +532,19 @@ public struct Sealer: ~Copyable {
     }
     peers[peer].credit.earn(datagram.count)
     return (header.type, peer)
+  }
+
+  /// Of a version that is not spoken here only the parties are read, so that a peer can be told which is.
+  private mutating func dropOtherVersion(
+    _ datagram: Span<UInt8>, from endpoint: Endpoint
+  ) -> (type: PacketType, peer: Int)? {
+    let (sender, receiver) = PacketHeader.parties(datagram)
+    guard receiver == identifier else { return drop(.notForMe) }
+    if let time, !interface.take(1, at: time) { return drop(.interfaceOverBudget) }
+    guard let peer = index(of: sender) else { return drop(.unknownSender) }
+    if isSilenced(peer) { return drop(.silenced) }
+    stranger = (peer, endpoint)
+    return drop(.unknownVersion)
   }
 
   /// Notes where a peer's packet came from.
@@ -650,8 +671,11 @@ public struct Sealer: ~Copyable {
 
   /// What belongs to a run of this peer that has ended.
   private mutating func forgetKeys(_ peer: Int) {
-    guard let cell = busy(peer) else { return forgetPacketSecret(peer) }
-    cell.packetKeyNumber = 0
+    guard let cell = busy(peer) else {
+      peers[peer].isAcknowledged = false
+      return forgetPacketSecret(peer)
+    }
+    cell.peerKeyNumber = 0
     cell.forgetPackets()
   }
 
@@ -676,8 +700,10 @@ public struct Sealer: ~Copyable {
   private func encoded(_ body: StatusBody) -> FixedBytes<120> { FixedBytes { out in body.encode(into: &out) } }
 
   /// Reads the STATUS body of a peer, whose identity's key is given. True when it should be answered: its sender does not
-  /// know our run or packet key yet, or it told a key of its own that is now agreed with ours.
-  /// Cost: for a key that is new, one signature check and one X25519, of which a peer may have as many as WANTs.
+  /// know our run or any packet key of it, or it told a key of its own that is now agreed with ours. A sender that knows an
+  /// older key is told by greetings and by ``mustLearnKey(_:)``, so that two nodes farther from each other than their keys live
+  /// do not answer without end.
+  /// Cost: for a key that is new, one signature check and one X25519, of which a peer may have as many as bad signatures.
   public mutating func readStatus(_ bytes: Span<UInt8>, from peer: Int, signedBy key: VerificationKey) -> Bool {
     var reader = WireReader(bytes)
     guard let body = try? StatusBody(decoding: &reader) else {
@@ -687,30 +713,42 @@ public struct Sealer: ~Copyable {
     if let cell = busy(peer) {
       cell.claimedOwnBoot = max(cell.claimedOwnBoot, body.knownBootCounter)
       cell.claimedPreviousBoot = max(cell.claimedPreviousBoot, body.previousBootCounter)
-    } else {
-      peers[peer].isAcknowledged = body.knownBootCounter == bootCounter
+    } else if body.knownBootCounter == bootCounter {
+      // A greeting of one that knows says that it does not.
+      peers[peer].isAcknowledged = true
     }
-    let isNew = isNewKey(body.keyNumber, of: peer)
-    if isNew, !learnKey(body, of: peer, signedBy: key) { return false }
-    if let cell = busy(peer), body.knownKeyNumber == packetKey.number,
-      let pair = cell.place(own: body.knownKeyNumber, other: body.keyNumber)
+    let knowsNothing = body.knownBootCounter < bootCounter || body.knownKeyNumber == 0
+    let isNew = isNewKey(body, of: peer)
+    if isNew {
+      if let time, !peers[peer].budget.takeKey(limits, at: time) {
+        count(.overBudget)
+        return knowsNothing
+      }
+      guard learnKey(body, of: peer, signedBy: key) else { return false }
+    }
+    // What it knew of an earlier run had the same numbers.
+    if let cell = busy(peer), body.knownBootCounter == bootCounter,
+      let keys = cell.place(own: body.knownKeyNumber, other: body.keyNumber)
     {
-      cell.pairs[pair].isConfirmed = true
+      cell.agreed[keys].isConfirmed = true
     }
-    return isNew || body.knownBootCounter < bootCounter || body.knownKeyNumber < packetKey.number
+    return isNew || knowsNothing
   }
 
-  /// Whether there is something to agree. A lower number than is known is of a STATUS that was overtaken.
-  private func isNewKey(_ number: UInt32, of peer: Int) -> Bool {
-    let known = busy(peer)?.packetKeyNumber ?? peers[peer].keyNumber
-    return number > known || number == known && agreedKeyNumber(peer) != number
+  /// Whether there is something to agree. A lower number than is known is of a STATUS that was overtaken. Another key of the
+  /// same number is of a peer that began one run twice, from an old image and without a clock.
+  private func isNewKey(_ body: StatusBody, of peer: Int) -> Bool {
+    guard let cell = busy(peer) else {
+      let known = peers[peer].peerKeyNumber
+      return body.keyNumber > known
+        || body.keyNumber == known && (body.knownKeyNumber == 0 || agreedKeyNumber(peer) != known)
+    }
+    return body.keyNumber > cell.peerKeyNumber
+      || body.keyNumber == cell.peerKeyNumber
+        && (agreedKeyNumber(peer) != body.keyNumber || cell.peerKey.bytes != body.packetKey)
   }
 
   private mutating func learnKey(_ body: StatusBody, of peer: Int, signedBy key: VerificationKey) -> Bool {
-    if let time, !peers[peer].budget.takeWant(limits, at: time) {
-      count(.overBudget)
-      return false
-    }
     let statement = PacketKey.statement(
       network: networkIdentifier, epoch: epoch, node: peers[peer].identifier, number: body.keyNumber,
       bootCounter: peers[peer].bootCounter, publicKey: body.packetKey)
@@ -764,7 +802,7 @@ public struct Sealer: ~Copyable {
   /// - Precondition: the new counter is above the old one and durable.
   /// - Parameter seed: 32 random bytes that nobody else gets, for a packet key of the new run.
   public mutating func restart(
-    bootCounter newCounter: UInt64, packetKey seed: borrowing SecretBytes, signer: borrowing SigningKey
+    bootCounter newCounter: UInt64, packetKeySeed seed: borrowing SecretBytes, signer: borrowing SigningKey
   ) {
     precondition(newCounter > bootCounter)
     previousBootCounter = newCounter - 1

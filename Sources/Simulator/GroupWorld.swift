@@ -263,7 +263,7 @@ public final class GroupWorld {
     }
     return Sealer(
       identifier: party.name.rawValue, agreementKey: party.secrets.agreementKey(),
-      packetKey: party.secrets.packetSeed(boot: boot), signer: party.secrets.signer(), bootCounter: boot,
+      packetKeySeed: party.secrets.packetSeed(boot: boot), signer: party.secrets.signer(), bootCounter: boot,
       previousBootCounter: previousBoot, networkIdentifier: genesis.networkIdentifier, epoch: genesis.epoch,
       peers: peers, limits: Self.limits)
   }

@@ -30,7 +30,7 @@ private func vectorSigner(_ node: UInt32) -> SigningKey { SigningKey(seed: vecto
 private func vectorSealer(_ own: UInt32, _ other: UInt32, boot: UInt64) -> Sealer {
   let otherKey = vectorKey(other)
   return Sealer(
-    identifier: own, agreementKey: vectorKey(own), packetKey: vectorSecret(0x60, own), signer: vectorSigner(own),
+    identifier: own, agreementKey: vectorKey(own), packetKeySeed: vectorSecret(0x60, own), signer: vectorSigner(own),
     bootCounter: boot,
     networkIdentifier: Digest(InlineArray { UInt8($0) }), epoch: Epoch(2),
     peers: [Peer(identifier: other, agreementKey: otherKey.publicKey, endpoint: nil)])

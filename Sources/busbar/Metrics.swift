@@ -107,7 +107,7 @@ final class Metrics {
     gauge("boot_number", "Of this run.", "\(link.bootCounter)")
     gauge("packet_key_number", "Of this run: the key that peers seal for.", "\(link.packetKeyNumber)")
     gauge(
-      "oldest_peer_version", "The lowest of the newest protocol versions that peers speak; 0 before any was heard.",
+      "oldest_peer_version", "The lowest of the newest protocol versions that peers speak; 0 while one was not heard.",
       "\(link.oldestPeerVersion)")
     gauge("clock_synchronised", "Whether wall time is believed.", now.clock == .synchronised ? "1" : "0")
     counter("packets_sent", "Datagrams sealed and sent.", link.sentPackets)

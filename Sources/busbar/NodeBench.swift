@@ -122,7 +122,7 @@ struct NodeBench {
       }
       return Sealer(
         identifier: name(place).rawValue, agreementKey: RoundBenchParty.agreement(Self.kind, place),
-        packetKey: RoundBenchParty.packetSeed(Self.kind, place), signer: RoundBenchParty.signer(Self.kind, place),
+        packetKeySeed: RoundBenchParty.packetSeed(Self.kind, place), signer: RoundBenchParty.signer(Self.kind, place),
         bootCounter: 1,
         networkIdentifier: genesis.networkIdentifier, epoch: genesis.epoch, peers: peers)
     }

@@ -88,12 +88,12 @@ struct PacketBench {
       destination = Endpoint(ipv4: 127, 0, 0, 1, port: to.port)
       home = Endpoint(ipv4: 127, 0, 0, 1, port: from.port)
       var sender = Sealer(
-        identifier: 1, agreementKey: first, packetKey: SecretBytes(random: &random), signer: firstSigner,
+        identifier: 1, agreementKey: first, packetKeySeed: SecretBytes(random: &random), signer: firstSigner,
         bootCounter: 1,
         networkIdentifier: Digest(), epoch: Epoch(1),
         peers: [Peer(identifier: 2, agreementKey: secondKey, endpoint: destination)])
       var receiver = Sealer(
-        identifier: 2, agreementKey: second, packetKey: SecretBytes(random: &random), signer: secondSigner,
+        identifier: 2, agreementKey: second, packetKeySeed: SecretBytes(random: &random), signer: secondSigner,
         bootCounter: 1,
         networkIdentifier: Digest(), epoch: Epoch(1),
         peers: [Peer(identifier: 1, agreementKey: firstKey, endpoint: home)])

@@ -104,7 +104,7 @@ struct RoundBench {
       RoundBenchParty.signer(1, index),
       Sealer(
         identifier: UInt32(index), agreementKey: RoundBenchParty.agreement(1, index),
-        packetKey: RoundBenchParty.packetSeed(1, index), signer: RoundBenchParty.signer(1, index), bootCounter: 1,
+        packetKeySeed: RoundBenchParty.packetSeed(1, index), signer: RoundBenchParty.signer(1, index), bootCounter: 1,
         networkIdentifier: genesis.networkIdentifier, epoch: genesis.epoch,
         peers: [
           Peer(

@@ -222,7 +222,7 @@ struct RoundBenchNode: ~Copyable {
     let own = RoundBenchParty.own
     let sealer = Sealer(
       identifier: UInt32(own), agreementKey: RoundBenchParty.agreement(1, own),
-      packetKey: RoundBenchParty.packetSeed(1, own), signer: RoundBenchParty.signer(1, own), bootCounter: 1,
+      packetKeySeed: RoundBenchParty.packetSeed(1, own), signer: RoundBenchParty.signer(1, own), bootCounter: 1,
       networkIdentifier: genesis.networkIdentifier, epoch: genesis.epoch,
       peers: aggregatorPeers(own, genesis) { place in place.map { RoundBenchParty.endpoint($0) } })
     return AggregatorNode(

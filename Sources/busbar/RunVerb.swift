@@ -25,8 +25,10 @@ struct LinuxHost: ~Copyable, NodeHost {
   mutating func packetKeyMade(_ seed: borrowing SecretBytes, number: UInt32, bootCounter: UInt64) {
     guard let packetKeyLog else { return }
     let line = "\(bootCounter) \(number) \(Hexadecimal.string(seed.span))"
-    do throws(PlatformError) { try Files.appendLine(line, to: packetKeyLog) } catch {
-      printDiagnostic("\(packetKeyLog): \(error)")
+    do throws(PlatformError) { try Files.appendLine(line, to: packetKeyLog, isSecret: true) } catch {
+      printDiagnostic(
+        "\(packetKeyLog): "
+          + (error.kind == .notPermitted ? "others may read it, or it is not yours (chmod 600)" : "\(error)"))
     }
   }
 
@@ -71,6 +73,7 @@ func loadPublicKey(_ genesis: Genesis) throws(Failure) -> PublicKey {
 /// Runs one node until SIGTERM.
 func run(_ node: LoadedNode) throws(Failure) {
   ThisProcess.catchTermination()
+  ThisProcess.forbidCoreDumps()
   let configuration = node.configuration
   let checked = try check(node)
   for warning in checked.warnings { printDiagnostic("\(checked.name): warning: \(warning)") }
@@ -100,7 +103,7 @@ func run(_ node: LoadedNode) throws(Failure) {
     host.packetKeyMade(packetKey, number: 1, bootCounter: counter)
     let sealer = Sealer(
       identifier: identifier(configuration).rawValue, agreementKey: AgreementKey(seed: identity.agreementSeed),
-      packetKey: packetKey, signer: signer, bootCounter: counter, previousBootCounter: boot.last,
+      packetKeySeed: packetKey, signer: signer, bootCounter: counter, previousBootCounter: boot.last,
       networkIdentifier: genesis.networkIdentifier,
       epoch: genesis.epoch,
       peers: peers(configuration, genesis), packetKeyMilliseconds: configuration.packetKeySeconds * 1000)

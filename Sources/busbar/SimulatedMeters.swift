@@ -158,7 +158,7 @@ struct SimulatedMeters {
     var random = SecureRandom()
     let sealer = Sealer(
       identifier: identifier(configuration).rawValue, agreementKey: AgreementKey(seed: identity.agreementSeed),
-      packetKey: SecretBytes(random: &random), signer: signer, bootCounter: boot, previousBootCounter: 0,
+      packetKeySeed: SecretBytes(random: &random), signer: signer, bootCounter: boot, previousBootCounter: 0,
       networkIdentifier: genesis.networkIdentifier, epoch: genesis.epoch, peers: peers(configuration, genesis),
       packetKeyMilliseconds: configuration.packetKeySeconds * 1000)
     return SimulatedMeter(

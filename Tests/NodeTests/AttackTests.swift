@@ -144,7 +144,7 @@ struct AttackTests {
     let header = PacketHeader(
       type: .vote, bodyLength: isShort ? 112 : 120, sender: Group.aggregatorName(1).rawValue,
       receiver: Group.aggregatorName(0).rawValue, bootCounter: 1 << 40, packetSequence: 1,
-      senderKey: 1, receiverKey: 1)
+      senderKeyNumber: 1, receiverKeyNumber: 1)
     let datagram = [UInt8](capacity: 200) { out in
       header.encode(into: &out)
       out.writeZeros((isShort ? 112 : 120) + 16)

@@ -151,7 +151,9 @@ struct GroupOptions {
   var minimumContributors: UInt16 = 2
   var seed: UInt64 = 1
   var faults = NetworkFaults()
-  var packetKeyMilliseconds = Sealer.packetKeyMilliseconds
+  var packetKeyMilliseconds = Sealer.defaultPacketKeyMilliseconds
+  /// Of meters, if it is not the same.
+  var meterKeyMilliseconds: UInt64?
 }
 
 /// Four aggregators, their meters and a bookkeeper in one process: real roles, packets, signatures and encryption, with
@@ -266,10 +268,12 @@ final class Group {
     }
     return Sealer(
       identifier: identifier.rawValue, agreementKey: seeds.agreementKey(),
-      packetKey: seeds.packetSeed(boot: boot), signer: seeds.signer(), bootCounter: boot,
+      packetKeySeed: seeds.packetSeed(boot: boot), signer: seeds.signer(), bootCounter: boot,
       previousBootCounter: previousBoot,
       networkIdentifier: genesis.networkIdentifier, epoch: genesis.epoch, peers: peers,
-      packetKeyMilliseconds: options.packetKeyMilliseconds, versions: versions[identifier] ?? PacketHeader.versions)
+      packetKeyMilliseconds: identifier.meter != nil
+        ? options.meterKeyMilliseconds ?? options.packetKeyMilliseconds : options.packetKeyMilliseconds,
+      versions: versions[identifier] ?? PacketHeader.versions)
   }
 
   static func aggregatorName(_ index: Int) -> NodeIdentifier { .aggregator(ReplicaIndex(UInt16(index))) }

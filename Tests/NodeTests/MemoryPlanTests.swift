@@ -70,7 +70,7 @@ struct MemoryPlanTests {
     let signer = SigningKey(seed: SecretBytes(taking: &seed))
     let sealer = Sealer(
       identifier: 0, agreementKey: AgreementKey(seed: SecretBytes(taking: &other)),
-      packetKey: SecretBytes(taking: &third), signer: signer, bootCounter: 1,
+      packetKeySeed: SecretBytes(taking: &third), signer: signer, bootCounter: 1,
       networkIdentifier: genesis.networkIdentifier, epoch: genesis.epoch, peers: peers)
     return AggregatorNode(
       genesis: genesis.withoutAgreementKeys(), key: key, index: ReplicaIndex(0),

@@ -12,8 +12,8 @@ enum Body: String, CaseIterable, Sendable {
       switch self {
       case .packetHeader:
         PacketHeader(
-          type: .want, bodyLength: 104, sender: 1, receiver: 2, bootCounter: 9, packetSequence: 3, senderKey: 1,
-          receiverKey: 1
+          type: .want, bodyLength: 104, sender: 1, receiver: 2, bootCounter: 9, packetSequence: 3, senderKeyNumber: 1,
+          receiverKeyNumber: 1
         ).encode(into: &out)
       case .status:
         // Of node 2; its key and signature are the oracle's.

@@ -33,7 +33,7 @@ enum Fixture {
     versions: ClosedRange<UInt8> = PacketHeader.versions
   ) -> Sealer {
     Sealer(
-      identifier: own, agreementKey: agreementKey(own), packetKey: secret(0x60, own), signer: signer(own),
+      identifier: own, agreementKey: agreementKey(own), packetKeySeed: secret(0x60, own), signer: signer(own),
       bootCounter: boot, networkIdentifier: network, epoch: Epoch(epoch), peers: peers, versions: versions)
   }
 

@@ -223,7 +223,7 @@ struct SealerTests {
     var otherEpoch = Fixture.sealer(1, boot: 9, peers: [peer], epoch: 3)
     var otherNetwork = Fixture.sealer(1, boot: 9, peers: [peer], network: Digest())
     var impostor = Sealer(
-      identifier: 1, agreementKey: Fixture.agreementKey(3), packetKey: Fixture.secret(0x60, 1),
+      identifier: 1, agreementKey: Fixture.agreementKey(3), packetKeySeed: Fixture.secret(0x60, 1),
       signer: Fixture.signer(1), bootCounter: 9, networkIdentifier: Fixture.network, epoch: Epoch(2), peers: [peer])
     var second = Fixture.sealer(2, 1, boot: 7)
     let fromEpoch = second.body(of: otherEpoch.status())
@@ -322,7 +322,9 @@ struct QuietPeerTests {
     var one = node()
     var three = Fixture.sealer(3, 1, boot: 7)
     for boot in [UInt64(7), 8] {
-      if boot == 8 { three.restart(bootCounter: boot, packetKey: Fixture.secret(0x70, 3), signer: Fixture.signer(3)) }
+      if boot == 8 {
+        three.restart(bootCounter: boot, packetKeySeed: Fixture.secret(0x70, 3), signer: Fixture.signer(3))
+      }
       let status = three.status()
       var body = one.body(of: status) ?? []
       #expect(one.read(body, from: 2) == true)

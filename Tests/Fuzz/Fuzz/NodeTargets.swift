@@ -118,7 +118,8 @@ private final class Siege {
 
   private func sealer(_ name: NodeIdentifier, knowing others: [NodeIdentifier]) -> Sealer {
     Sealer(
-      identifier: name.rawValue, agreementKey: AgreementKey(seed: Self.seed(2, name)), packetKey: Self.seed(3, name),
+      identifier: name.rawValue, agreementKey: AgreementKey(seed: Self.seed(2, name)),
+      packetKeySeed: Self.seed(3, name),
       signer: SigningKey(seed: Self.seed(1, name)), bootCounter: 1,
       networkIdentifier: genesis.networkIdentifier, epoch: genesis.epoch,
       peers: others.map {

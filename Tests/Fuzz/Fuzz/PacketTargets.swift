@@ -17,7 +17,7 @@ func packetTargets() -> [FuzzTarget] {
     ciphertextHash: Digest(), closing: FixedBytes())
   let header = PacketHeader(
     type: .want, bodyLength: 104, sender: 1, receiver: 2, bootCounter: 9, packetSequence: 3,
-    senderKey: 1, receiverKey: 1)
+    senderKeyNumber: 1, receiverKeyNumber: 1)
   let status = StatusBody(
     previousBootCounter: 1, knownBootCounter: 2, keyNumber: 3, knownKeyNumber: 4, packetKey: FixedBytes(),
     signature: Signature())
@@ -75,7 +75,7 @@ private final class Talk {
   private static func sealer(_ own: UInt32, _ other: UInt32, boot: UInt64) -> Sealer {
     let otherKey = key(other)
     return Sealer(
-      identifier: own, agreementKey: key(own), packetKey: secret(0x60, own), signer: signer(own), bootCounter: boot,
+      identifier: own, agreementKey: key(own), packetKeySeed: secret(0x60, own), signer: signer(own), bootCounter: boot,
       networkIdentifier: Digest(), epoch: Epoch(2),
       peers: [Peer(identifier: other, agreementKey: otherKey.publicKey, endpoint: nil)])
   }
