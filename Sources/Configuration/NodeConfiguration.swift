@@ -25,6 +25,10 @@ public struct NodeConfiguration: Sendable {
   public let key: String
   public let listen: Endpoint
   public let trustsClock: Bool
+  /// The age at which the node's packet key is changed.
+  public let packetKeySeconds: UInt64
+  /// Where packet keys are written, for whoever reads captured traffic; nil writes none.
+  public let packetKeyLog: String?
   public let source: MeterSource?
   /// What the connection can carry, of a meter: its counters are not believed to rise faster. Nil: what the map says, or
   /// 69 kW where there is none.
@@ -61,6 +65,8 @@ public struct NodeConfiguration: Sendable {
     self.board = try reader.optionalText("node", "board")
     trustsClock =
       try reader.choice("node", "clock", of: ["synchronised", "trusted"], default: "synchronised") == "trusted"
+    packetKeySeconds = UInt64(try reader.integer("node", "packetKeySeconds", in: 1...86_400, default: 86_400))
+    packetKeyLog = try reader.optionalText("node", "packetKeyLog")
     if role == .meter {
       if try reader.choice("meter", "source", of: ["modbus", "sysfs"]) == "modbus" {
         source = .modbus(
