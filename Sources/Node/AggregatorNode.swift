@@ -65,6 +65,8 @@ public struct AggregatorNode: ~Copyable {
   /// One for each step that is under way: the effect of one may be the input of the next.
   private var effects: [EffectsCell] = []
   private var stepsUnderWay = 0
+  /// Of each set, the meters that were given a receipt since the last tick: each costs a signature.
+  private var receipted: [MeterBitmap]
 
   /// - Parameter recordBlocks: how many sets' records there is room for, over all periods; nil for what the size of the
   ///   group asks for.
@@ -95,6 +97,7 @@ public struct AggregatorNode: ~Copyable {
       statement: Statement(
         kind: .commit, in: context, owner: index, period: Period(0), view: View(0), digest: Instance.nullDigest,
         signer: ReplicaIndex(0)), signers: 0, signatures: [])
+    receipted = Array(repeating: MeterBitmap(), count: Int(genesis.members))
     let ballots = BallotPool(instances: Int(genesis.members) * Int(Self.periodsKept))
     memberKeys = MemberKeys(genesis.aggregators.map { $0.verificationKey })
     served = ServedObjects(
@@ -329,6 +332,7 @@ public struct AggregatorNode: ~Copyable {
   public mutating func tick(at now: Instant, via host: inout some NodeHost & ~Copyable) throws(PlatformError) {
     ticks += 1
     instant = now
+    for place in receipted.indices { receipted[place] = MeterBitmap() }
     poll(at: now, via: &host)
     if ticks % 5 == 1 { link.greet(via: &host) }
     guard now.clock == .synchronised else { return }
@@ -989,14 +993,28 @@ public struct AggregatorNode: ~Copyable {
     _ bytes: Span<UInt8>, _ sender: NodeIdentifier, _ peer: Int, at now: Instant,
     via host: inout some NodeHost & ~Copyable
   ) throws(PlatformError) {
-    let accepted: (record: Record, slot: InstanceSlot)
+    let accepted: (record: Record, slot: InstanceSlot, isAlternate: Bool)
     do throws(RecordRefusal) { accepted = try accept(bytes, sender, now) } catch {
       recordRefusals[Int(error.rawValue)] += 1
-      if error == .badSignature { link.sealer.countBadSignature(of: peer) }
+      // Another record that a meter signed costs as much to find out, and has no other end. Of a member it may be what it was
+      // asked for.
+      if error == .badSignature || error == .conflicting && sender.meter != nil {
+        link.sealer.countBadSignature(of: peer)
+      }
       return
     }
-    let (record, slot) = accepted
+    let (record, slot, isAlternate) = accepted
+    if isAlternate {
+      recordRefusals[Int(RecordRefusal.conflicting.rawValue)] += 1
+      guard let digest = slot.instance.awaitsValidation else { return }
+      return try validate(slot, digest, via: &host)
+    }
     guard sender.meter != nil else { return try noteFetched(slot, via: &host) }
+    // A meter says it again when its receipt was lost, though never so soon.
+    let set = Int(record.owner.rawValue)
+    if receipted[set].contains(record.meter), slot.journaled.contains(record.meter), !mutated(.receiptsUnbounded) {
+      return link.sealer.count(.overBudget)
+    }
     // A record that came after the proposal was fixed gets no promise for this period. (coverage rule 6)
     if let header = slot.proposedHeader, header.author == index, !header.contributors.contains(record.meter),
       !mutated(.receiptAfterProposal)
@@ -1012,13 +1030,15 @@ public struct AggregatorNode: ~Copyable {
       networkIdentifier: genesis.networkIdentifier, epoch: genesis.epoch, group: genesis.group, owner: record.owner,
       meter: record.meter, signer: index, period: record.through, recordHash: slot.hash(of: record.meter))
     receipt.signature = signer.sign { out in receipt.encodeSigned(into: &out) }
+    receipted[set].insert(record.meter)
     link.send(.receipt, to: peer, via: &host) { out in receipt.encode(into: &out) }
   }
 
-  /// Checks a record and keeps it; the first of a meter wins. (coverage rules 2, 6)
+  /// Checks a record and keeps it; the first of a meter wins. (coverage rules 2, 6) `isAlternate`: another member's is kept
+  /// beside the first, because a proposal may stand for it.
   private mutating func accept(
     _ bytes: Span<UInt8>, _ sender: NodeIdentifier, _ now: Instant
-  ) throws(RecordRefusal) -> (record: Record, slot: InstanceSlot) {
+  ) throws(RecordRefusal) -> (record: Record, slot: InstanceSlot, isAlternate: Bool) {
     var reader = WireReader(bytes)
     guard let record = try? Record(decoding: &reader), let ciphertext = try? reader.readBytes(reader.remaining) else {
       throw .malformed
@@ -1046,7 +1066,7 @@ public struct AggregatorNode: ~Copyable {
           }
           slot.coprime.insert(record.meter)
         }
-        return (record, slot)
+        return (record, slot, false)
       }
     }
     let hash = try genesis.check(
@@ -1061,7 +1081,10 @@ public struct AggregatorNode: ~Copyable {
           view: View(0), first: slot.hash(of: record.meter), second: hash))
       noteContradiction(slot, record, ciphertext)
       if sender.aggregatorIndex != nil, slot.isManifestStrange, isUnit(bytes), !mutated(.otherRecordNeverTaken) {
+        let count = slot.alternates.count
         slot.keepAlternate(record.meter, bytes, hash: hash)
+        // Only one more of them can make a proposal fit now; a meter's third is looked at with the next tick.
+        if slot.alternates.count > count { return (record, slot, true) }
       }
       throw .conflicting
     }
@@ -1072,7 +1095,7 @@ public struct AggregatorNode: ~Copyable {
     slot.store(record.meter, bytes, hash: hash)
     if sender.meter != nil { slot.coprime.insert(record.meter) }
     recordsAccepted += 1
-    return (record, slot)
+    return (record, slot, false)
   }
 
   /// A second record beside the one that is held. Only for the same periods it is a lie for certain.

@@ -7,6 +7,18 @@ import Packets
 import Units
 import Wire
 
+extension GroupWorld {
+  func randomBytes(_ count: Int) -> [UInt8] {
+    var result: [UInt8] = []
+    result.reserveCapacity(count + 8)
+    while result.count < count {
+      let bits = liarDice.bits()
+      for place in 0..<8 { result.append(UInt8(truncatingIfNeeded: bits >> UInt64(8 * place))) }
+    }
+    return Array(result[..<count])
+  }
+}
+
 // What a faulty member does in a siege, with nothing but its own keys.
 extension Actor {
   private var siege: SiegeBooks { world.siege! }
@@ -36,16 +48,6 @@ extension Actor {
       siege.outcome.sealedBytes += UInt64(PacketHeader.encodedBytes + body.count + SealingKey.tagBytes)
     }
     send(type, body, to: peer)
-  }
-
-  private func randomBytes(_ count: Int) -> [UInt8] {
-    var result: [UInt8] = []
-    result.reserveCapacity(count + 8)
-    while result.count < count {
-      let bits = world.liarDice.bits()
-      for place in 0..<8 { result.append(UInt8(truncatingIfNeeded: bits >> UInt64(8 * place))) }
-    }
-    return Array(result[..<count])
   }
 
   private var someOwner: ReplicaIndex { ReplicaIndex(UInt16(world.liarDice.below(world.members))) }
@@ -101,7 +103,7 @@ extension Actor {
       attack(.want, [UInt8](capacity: Want.encodedBytes) { out in want.encode(into: &out) }, at: peer)
     case 0, 1:
       let type = PacketType(rawValue: UInt8(2 + world.liarDice.below(7)))!
-      attack(type, randomBytes(world.liarDice.below(Sealer.maximumBodyBytes + 1)), at: peer)
+      attack(type, world.randomBytes(world.liarDice.below(Sealer.maximumBodyBytes + 1)), at: peer)
     case 2:
       // A vote whose signature does not hold.
       var body = body(
@@ -152,8 +154,8 @@ extension Actor {
     default:
       // A contradiction nobody signed either. docs/PROTOCOL.md, Contradiction.
       let accused = UInt16(world.liarDice.below(world.members))
-      let first = randomBytes(104)
-      let second = randomBytes(104)
+      let first = world.randomBytes(104)
+      let second = world.randomBytes(104)
       let body = [UInt8](capacity: 232) { out in
         out.write(StatementKind.prepare.rawValue)
         out.writeZeros(1)
@@ -212,13 +214,13 @@ extension Actor {
       // The whole first piece of something else: whoever keeps one object at a time begins anew.
       attack(
         .chunk,
-        chunk(object, someOwner, somePeriod, total: 2, length: 1025, randomBytes(Chunk.maximumPieceBytes)), at: peer)
+        chunk(object, someOwner, somePeriod, total: 2, length: 1025, world.randomBytes(Chunk.maximumPieceBytes)), at: peer)
     }
   }
 
   private func sendOversizeTotal(to peer: Int) {
     let object = ObjectKind(rawValue: UInt8(1 + world.liarDice.below(8)))!
-    let piece = randomBytes(Chunk.maximumPieceBytes)
+    let piece = world.randomBytes(Chunk.maximumPieceBytes)
     let body =
       switch world.liarDice.below(4) {
       case 0: chunk(object, someOwner, somePeriod, index: 65534, total: 65535, length: .max, piece)

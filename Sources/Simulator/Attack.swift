@@ -24,10 +24,39 @@ public enum Attack: String, CaseIterable, Sendable {
   case slowPrimary = "slow-primary"
   /// Faulty members lead in time and give their records and votes to some only, or to nobody.
   case selectiveRecords = "selective-records"
+  // One meter of each set, with good keys.
+  /// Signs two records of each period, and gives one to some members, the other to others, or both.
+  case doubleRecords = "double-records"
+  /// Bodies that do not decode, records whose signatures do not hold, and ever new records of the same period.
+  case meterGarbage = "meter-garbage"
+  /// A good record, over and over: each is worth a receipt.
+  case recordFlood = "record-flood"
+  /// Asks for its proof and for what it may not have.
+  case meterWants = "meter-wants"
+  /// Gives its records to some members only.
+  case withheldRecords = "withheld-records"
+  /// Says nothing at all, as a meter that broke, and nobody is faulty. A primary waits a quarter of the period for what does not
+  /// come: what is compared with this are meters that are not listened to, by their own doing.
+  case missingMeters = "missing-meters"
   case everything
 
-  func includes(_ other: Attack) -> Bool { self == other || self == .everything }
+  func includes(_ other: Attack) -> Bool {
+    // Waiting for a record would hide what else is slow.
+    self == other || self == .everything && other.baseline == .none && other != .none
+  }
   var hasOutsiders: Bool { includes(.spoofedSenders) || includes(.replays) }
+  var hasFaultyMembers: Bool { self != .none && self != .missingMeters }
+  var hasFaultyMeters: Bool {
+    includes(.doubleRecords) || includes(.meterGarbage) || includes(.recordFlood) || includes(.meterWants)
+      || includes(.withheldRecords)
+  }
+  /// What it is compared with.
+  var baseline: Attack {
+    switch self {
+    case .meterGarbage, .withheldRecords, .missingMeters: .missingMeters
+    default: .none
+    }
+  }
 }
 
 /// A group that is attacked for some periods.
@@ -49,6 +78,7 @@ public struct Siege: Sendable {
   // WANTs: those beyond the budget would get nothing.
   static let garbageRate = 5000
   static let wantRate = 90
+  static let meterWantRate = 1000
   /// What is answered with a certificate where all is decided, and is no WANT.
   static let lateRate = 300
   static let chunkRate = 2000
@@ -71,8 +101,8 @@ public struct SiegeOutcome: Sendable {
   public var latencies: [Int] = []
   public var honestLatencies: [Int] = []
 
-  /// Bytes of datagrams: that faulty members sent under their seal; that they were sent and had not been sent before by the same holder;
-  /// that they were sent at all, asked for.
+  /// Bytes of datagrams: that faulty members and meters sent under their seal; that they were sent and had not been sent before by
+  /// the same holder; that they were sent at all, asked for.
   public var sealedBytes: UInt64 = 0
   public var entitledBytes: UInt64 = 0
   public var servedBytes: UInt64 = 0
@@ -126,7 +156,7 @@ public struct AttackReport: Sendable {
   public var baselineLatency: Int { Self.quantile(99, baseline.honestLatencies) }
   public var latencyOfAll: Int { Self.quantile(99, outcome.latencies) }
   public var latencyGrowth: Double { Double(latency) / Double(max(1, baselineLatency)) }
-  /// Bytes that faulty members were sent, for each that they sent under their seal or that was owed to them.
+  /// Bytes that faulty members and meters were sent, for each that they sent under their seal or that was owed to them.
   public var amplification: Double {
     Double(outcome.servedBytes) / Double(max(1, outcome.sealedBytes + outcome.entitledBytes))
   }
@@ -161,7 +191,7 @@ public struct AttackCampaign {
   public let metersPerSet: Int
   public let periods: Int
   private let world: GroupWorld
-  private var baselines: [UInt64: SiegeOutcome] = [:]
+  private var baselines: [Attack: [UInt64: SiegeOutcome]] = [:]
   public private(set) var schedules = 0
   public private(set) var verdicts = Verdicts()
   public private(set) var firstFailure: (schedule: GroupSchedule, outcome: GroupOutcome)?
@@ -194,10 +224,10 @@ public struct AttackCampaign {
   public mutating func run(_ attack: Attack, seeds: Range<UInt64>) -> AttackReport {
     var report = AttackReport(attack: attack, members: members)
     for seed in seeds {
-      let baseline = baselines[seed] ?? run(.none, seed)
-      baselines[seed] = baseline
+      let baseline = baselines[attack.baseline]?[seed] ?? run(attack.baseline, seed)
+      baselines[attack.baseline, default: [:]][seed] = baseline
       report.baseline.add(baseline)
-      report.outcome.add(attack == .none ? baseline : run(attack, seed))
+      report.outcome.add(attack == attack.baseline ? baseline : run(attack, seed))
     }
     return report
   }

@@ -63,7 +63,12 @@
       Mutant.planted = mutant
       defer { Mutant.planted = .none }
       if mutant.isOfSieges {
-        let attack: Attack = mutant == .ingressUnbounded ? .everything : .wantAmplification
+        let attack: Attack =
+          switch mutant {
+          case .ingressUnbounded: .everything
+          case .receiptsUnbounded: .recordFlood
+          default: .wantAmplification
+          }
         kill.schedules = 1
         guard let missed = sieges.run(attack, seeds: 0..<1).missed.first else { return kill }
         kill.violation = missed
@@ -163,7 +168,7 @@
       case .decisionsNotServed: "C9"
       case .accusedForgotten, .accusationsUnproven: "49"
       case .votesBeforeConfirmed: "41, 44"
-      case .ingressUnbounded, .repetitionsUnbounded: "S10"
+      case .ingressUnbounded, .repetitionsUnbounded, .receiptsUnbounded: "S10"
       }
     }
   }

@@ -21,7 +21,7 @@ final class SiegeBooks {
   /// What a holder sent to a faulty member: once it is owed, again it is not.
   private struct Piece: Hashable {
     let holder: UInt32
-    let asker: UInt16
+    let asker: UInt32
     let type: UInt8
     let object: UInt8
     let owner: UInt16
@@ -92,12 +92,11 @@ final class SiegeBooks {
 
   // MARK: What faulty members are served
 
-  /// A faulty member opened an answer. Certificates and the like come unasked to it too; view changes always do.
-  func noteServed(_ type: PacketType, _ body: [UInt8], from holder: UInt32, to asker: ReplicaIndex, datagramBytes: Int)
-  {
-    // Meters send their records unasked.
-    guard NodeIdentifier(holder).aggregatorIndex != nil, type == .record || type == .chunk || type == .proof,
-      body.count >= 24
+  /// A faulty member or meter opened an answer. Certificates and the like come unasked to it too; view changes always do.
+  func noteServed(_ type: PacketType, _ body: [UInt8], from holder: UInt32, to asker: UInt32, datagramBytes: Int) {
+    // Meters send their records unasked. Receipts begin with the network's name: only one of each holder counts as owed.
+    guard NodeIdentifier(holder).aggregatorIndex != nil,
+      type == .record || type == .chunk || type == .proof || type == .receipt, body.count >= 24
     else { return }
     var reader = WireReader(body.span)
     let piece: Piece
@@ -106,7 +105,7 @@ final class SiegeBooks {
         return
       }
       piece = Piece(
-        holder: holder, asker: asker.rawValue, type: type.rawValue, object: chunk.object.rawValue,
+        holder: holder, asker: asker, type: type.rawValue, object: chunk.object.rawValue,
         owner: chunk.owner.rawValue, period: chunk.period.rawValue, index: chunk.index)
     } else {
       // Owner and meter, and some periods.
@@ -114,7 +113,7 @@ final class SiegeBooks {
         (try? reader.read(UInt64.self)) != nil, let from = try? reader.read(UInt64.self)
       else { return }
       piece = Piece(
-        holder: holder, asker: asker.rawValue, type: type.rawValue, object: 0, owner: owner, period: from, index: meter)
+        holder: holder, asker: asker, type: type.rawValue, object: 0, owner: owner, period: from, index: meter)
     }
     outcome.servedBytes += UInt64(datagramBytes)
     if served.insert(piece).inserted { outcome.entitledBytes += UInt64(datagramBytes) }

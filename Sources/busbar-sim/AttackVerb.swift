@@ -11,7 +11,7 @@ func attacksVerb(_ words: ArraySlice<String>) throws(Arguments.Failure) -> Int32
   let groups = try arguments.integer("groups", default: 6)
   let periods = try arguments.integer("periods", default: 16)
   let from = UInt64(try arguments.integer("from", default: 0))
-  guard meters >= 2, members.lowerBound * (1 + meters) + 4 <= 64 else {
+  guard meters > 2, members.lowerBound * (1 + meters) + 4 <= 64 else {
     throw Arguments.Failure(
       message: "--meters \(meters) with \(members.lowerBound) members is more than 64 parties, or too few")
   }
