@@ -1,4 +1,5 @@
 import Aggregation
+import Consensus
 import Cryptography
 import HAL
 import Packets
@@ -152,10 +153,12 @@ struct PacketLink: ~Copyable {
   private mutating func answerStranger(
     _ datagramBytes: Int, via host: inout some NodeHost & ~Copyable
   ) {
-    guard let (peer, endpoint) = sealer.takeStranger(), !isAnswered[peer] else { return }
+    guard let (peer, endpoint) = sealer.takeStranger() else { return }
     // Whoever claims another's address must spend as much as he has sent there. No packet is shorter than a STATUS but those
     // that nobody makes.
-    guard datagramBytes >= Sealer.statusDatagramBytes else { return }
+    guard !isAnswered[peer] && datagramBytes >= Sealer.statusDatagramBytes || mutated(.strangersUnbounded) else {
+      return
+    }
     isAnswered[peer] = true
     let status = sealer.statusBody(to: peer)
     send(.status, to: peer, at: endpoint, via: &host) { out in out.write(status) }

@@ -20,6 +20,8 @@ public enum Attack: String, CaseIterable, Sendable {
   case spoofedSenders = "spoofed-senders"
   /// Outsiders send what they recorded, at once and later, from their own addresses and from the senders'.
   case replays
+  /// Outsiders have members write to others: the shortest packets that are answered, under addresses that are not theirs.
+  case reflection
   /// Faulty members lead as late as the others wait for them, or never.
   case slowPrimary = "slow-primary"
   /// Faulty members lead in time and give their records and votes to some only, or to nobody.
@@ -44,7 +46,7 @@ public enum Attack: String, CaseIterable, Sendable {
     // Waiting for a record would hide what else is slow.
     self == other || self == .everything && other.baseline == .none && other != .none
   }
-  var hasOutsiders: Bool { includes(.spoofedSenders) || includes(.replays) }
+  var hasOutsiders: Bool { includes(.spoofedSenders) || includes(.replays) || includes(.reflection) }
   var hasFaultyMembers: Bool { self != .none && self != .missingMeters }
   var hasFaultyMeters: Bool {
     includes(.doubleRecords) || includes(.meterGarbage) || includes(.recordFlood) || includes(.meterWants)
@@ -82,9 +84,11 @@ public struct Siege: Sendable {
   /// What is answered with a certificate where all is decided, and is no WANT.
   static let lateRate = 300
   static let chunkRate = 2000
-  /// While it hurts most: from a little before a period's end until its sets should be certified.
   static let spoofRate = 20_000
-  static let spoofMilliseconds = -300..<1300
+  /// When it hurts most, relative to a period's end: until its sets should be certified.
+  static let worstMilliseconds = -300..<1300
+  /// To each aggregator.
+  static let reflectionRate = 1000
   static let replayRate = 2000
   static let otherNodes = 20
 }
@@ -170,6 +174,14 @@ public struct AttackReport: Sendable {
     return values.sorted()[min(values.count - 1, values.count * percent / 100)]
   }
 
+  /// The highest quantile that so many values tell more of than of their slowest one.
+  static func judgedPercent(_ count: Int) -> Int { count >= 100 ? 99 : count >= 20 ? 90 : 50 }
+  static func isSlow(_ latencies: [Int], beside baseline: [Int]) -> Bool {
+    let percent = judgedPercent(min(latencies.count, baseline.count))
+    return latencies.isEmpty
+      || Double(quantile(percent, latencies)) > latencyRatio * Double(max(1, quantile(percent, baseline)))
+  }
+
   /// The bounds that were missed, in words.
   public var missed: [String] {
     var result: [String] = []
@@ -178,14 +190,27 @@ public struct AttackReport: Sendable {
     if outcome.certifiedSets * members < outcome.sets * (members - faults) || outcome.sets == 0 {
       result.append("all sets")
     }
-    if latencyGrowth > Self.latencyRatio || outcome.honestLatencies.isEmpty { result.append("latency") }
+    if Self.isSlow(outcome.honestLatencies, beside: baseline.honestLatencies) { result.append("latency") }
     if amplification > Self.amplificationBound { result.append("amplification") }
     if reflection > Self.amplificationBound { result.append("reflection") }
     return result
   }
 }
 
-/// Every attack asked for on the same groups.
+/// The times of several attacks' sets beside those of the same groups without them.
+public struct PooledLatency: Sendable {
+  public let baseline: Attack
+  let latencies: [Int]
+  let alone: [Int]
+
+  public var count: Int { latencies.count }
+  public var percent: Int { AttackReport.judgedPercent(min(latencies.count, alone.count)) }
+  public var milliseconds: Int { AttackReport.quantile(percent, latencies) }
+  public var aloneMilliseconds: Int { AttackReport.quantile(percent, alone) }
+  public var isMissed: Bool { AttackReport.isSlow(latencies, beside: alone) }
+}
+
+/// Every attack asked for.
 public struct AttackCampaign {
   public let members: Int
   public let metersPerSet: Int
@@ -195,6 +220,8 @@ public struct AttackCampaign {
   public private(set) var schedules = 0
   public private(set) var verdicts = Verdicts()
   public private(set) var firstFailure: (schedule: GroupSchedule, outcome: GroupOutcome)?
+  /// Of all attacks that are compared with the same thing.
+  private var pools: [Attack: (latencies: [Int], baseline: [Int])] = [:]
 
   public init(members: Int, metersPerSet: Int, periods: Int) {
     self.members = members
@@ -229,6 +256,17 @@ public struct AttackCampaign {
       report.baseline.add(baseline)
       report.outcome.add(attack == attack.baseline ? baseline : run(attack, seed))
     }
+    guard attack != attack.baseline else { return report }
+    pools[attack.baseline, default: ([], [])].latencies += report.outcome.honestLatencies
+    pools[attack.baseline, default: ([], [])].baseline += report.baseline.honestLatencies
     return report
+  }
+
+  /// What all attacks together did to the time that sets of honest primaries take: where each has few sets, only this tells how
+  /// slow the slowest are.
+  public var pooled: [PooledLatency] {
+    [Attack.none, .missingMeters].compactMap { baseline in
+      pools[baseline].map { PooledLatency(baseline: baseline, latencies: $0.latencies, alone: $0.baseline) }
+    }
   }
 }

@@ -30,6 +30,7 @@ final class FaultyMeter {
   /// Of the last period that ended: what it gives first, then the other ones.
   private var records: [[UInt8]] = []
   private var madeFor: Period
+  private var madeAt = 0
 
   init(_ world: GroupWorld, _ party: Party) {
     guard let meter = party.name.meter else { preconditionFailure("a meter") }
@@ -94,10 +95,11 @@ final class FaultyMeter {
     let ended = Period(world.period - 1)
     if ended > madeFor {
       madeFor = ended
+      madeAt = ticks
       let from = covered().next
       records = (0...Self.variants).map { record(from, ended, isUnit: $0 < Self.variants) }
     }
-    guard !records.isEmpty, ticks % Self.sendTicks == 0 else { return }
+    guard !records.isEmpty, (ticks - madeAt) % Self.sendTicks == 0 else { return }
     for peer in sealer.peers.indices {
       for place in given(to: peer, attack) { send(.record, records[place], to: peer) }
     }
@@ -149,18 +151,20 @@ final class FaultyMeter {
 
   // MARK: Floods
 
-  /// A round. One of the faulty meters at a time does its worst; the others stay within what they may ask for.
+  /// A round. One of the faulty meters at a time throws and asks as fast as it can, the others as often as anybody may ask;
+  /// good records come from all of them at once.
   func assault() {
     guard let attack = world.siege?.attack, !world.isHealed else { return }
     let isTurn = world.period % UInt64(world.members) == UInt64(owner.rawValue)
     for peer in sealer.peers.indices where sealer.peers[peer].bootCounter > 0 {
       guard world.parties[Int(sealer.peers[peer].identifier)].isHonest else { continue }
-      func times(_ kind: Attack, _ rate: Int, _ quietRate: Int) -> Int {
-        attack.includes(kind) ? SiegeBooks.due(isTurn ? rate : quietRate, isMember: true, &world.liarDice) : 0
+      func times(_ kind: Attack, _ rate: Int) -> Int {
+        attack.includes(kind) ? SiegeBooks.due(rate, isMember: true, &world.liarDice) : 0
       }
-      for _ in 0..<times(.meterGarbage, Siege.garbageRate, Siege.wantRate) { throwGarbage(at: peer) }
-      for _ in 0..<times(.recordFlood, Siege.garbageRate, Siege.wantRate) { repeatRecord(to: peer, attack) }
-      for _ in 0..<times(.meterWants, Siege.meterWantRate, Siege.wantRate) { want(from: peer) }
+      for _ in 0..<times(.meterGarbage, isTurn ? Siege.garbageRate : Siege.wantRate) { throwGarbage(at: peer) }
+      for _ in 0..<times(.meterWants, isTurn ? Siege.meterWantRate : Siege.wantRate) { want(from: peer) }
+      guard world.isWorstMoment else { continue }
+      for _ in 0..<times(.recordFlood, Siege.garbageRate) { repeatRecord(to: peer, attack) }
     }
   }
 

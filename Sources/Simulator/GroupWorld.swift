@@ -640,6 +640,11 @@ public final class GroupWorld {
     Int(startMilliseconds) + tick * Int(Self.tickMilliseconds) + part * Int(Self.roundMilliseconds)
   }
 
+  /// Whether a period just ended, or is about to.
+  var isWorstMoment: Bool {
+    (wallMilliseconds - Siege.worstMilliseconds.lowerBound) % (Int(periodSeconds) * 1000) < Siege.worstMilliseconds.count
+  }
+
   /// Bit i: member i is none of the liars, though they may be honest too.
   var honestMembers: UInt64 {
     var result: UInt64 = (1 << UInt64(members)) - 1

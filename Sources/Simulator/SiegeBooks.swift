@@ -1,4 +1,5 @@
 import Consensus
+import Cryptography
 import HAL
 import Node
 import Packets
@@ -164,9 +165,7 @@ final class SiegeBooks {
   /// A round of the outsiders.
   func act(_ world: GroupWorld) {
     guard attack.hasOutsiders else { return }
-    let period = Int(world.periodSeconds) * 1000
-    let passed = (world.wallMilliseconds - Siege.spoofMilliseconds.lowerBound) % period
-    let spoofs = attack.includes(.spoofedSenders) && passed < Siege.spoofMilliseconds.count
+    let spoofs = attack.includes(.spoofedSenders) && world.isWorstMoment
     for party in world.parties where party.isHonest {
       let isMember = party.name.aggregatorIndex != nil
       if spoofs {
@@ -175,7 +174,22 @@ final class SiegeBooks {
       if attack.includes(.replays) {
         for _ in 0..<Self.due(Siege.replayRate, isMember: isMember, &world.liarDice) { replay(world, party.place) }
       }
+      if attack.includes(.reflection), isMember {
+        for _ in 0..<Self.due(Siege.reflectionRate, isMember: true, &world.liarDice) { reflect(world, party.place) }
+      }
     }
+  }
+
+  /// An empty packet of a member's next run: it is not opened, and its sender is told that this one is not known.
+  private func reflect(_ world: GroupWorld, _ place: Int) {
+    guard let packet = recorded[place].first else { return }
+    var bytes = Array(packet.bytes[..<PacketHeader.encodedBytes]) + Array(noise[..<SealingKey.tagBytes])
+    // docs/PROTOCOL.md, PacketHeader: type, length of the body, boot counter.
+    bytes[1] = PacketType.vote.rawValue
+    bytes[2] = 0
+    bytes[3] = 0
+    bytes[16 + 5] ^= 1
+    send(world, bytes, from: Self.stranger(&world.liarDice), to: place)
   }
 
   private func replay(_ world: GroupWorld, _ place: Int) {

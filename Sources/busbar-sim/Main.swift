@@ -12,7 +12,7 @@ struct BusbarSim {
            busbar-sim replay-group SEED [--members N] [--meters K] [--profile P] [--mutant NAME] [--fault-limit N]
                           [--without N,N,...] [--scenario NAME] [--trace]
            busbar-sim attacks [--members N] [--meters K] [--groups G] [--periods P] [--from SEED] [--attack NAME]
-                          [--trace] [--json]
+                          [--spread] [--trace] [--json]
            busbar-sim mutants [--only NAME] [--limit N] [--group-limit N] [--json]
            busbar-sim twins [--rounds R] [--pacemaker] [--json]
            busbar-sim crashes [--members N] [--json]
