@@ -7,15 +7,11 @@ import Packets
 import Units
 import Wire
 
-extension GroupWorld {
-  func randomBytes(_ count: Int) -> [UInt8] {
-    var result: [UInt8] = []
-    result.reserveCapacity(count + 8)
-    while result.count < count {
-      let bits = liarDice.bits()
-      for place in 0..<8 { result.append(UInt8(truncatingIfNeeded: bits >> UInt64(8 * place))) }
-    }
-    return Array(result[..<count])
+extension SiegeBooks {
+  /// At most a datagram of them, always others.
+  func randomBytes(_ count: Int, _ dice: inout Dice) -> [UInt8] {
+    let start = dice.below(noise.count - count + 1)
+    return Array(noise[start..<(start + count)])
   }
 }
 
@@ -30,7 +26,7 @@ extension Actor {
       guard world.parties[world.places[sealer.peers[peer].identifier]![0]].isHonest else { continue }
       let isMember = isAggregator(peer)
       func times(_ kind: Attack, _ rate: Int) -> Int {
-        attack.includes(kind) ? SiegeBooks.due(rate, isMember: isMember, &world.liarDice) : 0
+        attack.includes(kind) ? siege.due(rate, isMember: isMember, &world.liarDice) : 0
       }
       for _ in 0..<times(.garbage, Siege.garbageRate) { throwGarbage(at: peer) }
       for _ in 0..<times(.wantAmplification, Siege.wantRate) { want(from: peer) }
@@ -49,6 +45,8 @@ extension Actor {
     }
     send(type, body, to: peer)
   }
+
+  private func randomBytes(_ count: Int) -> [UInt8] { siege.randomBytes(count, &world.liarDice) }
 
   private var someOwner: ReplicaIndex { ReplicaIndex(UInt16(world.liarDice.below(world.members))) }
   /// One that ended of late, most often the last.
@@ -103,7 +101,7 @@ extension Actor {
       attack(.want, [UInt8](capacity: Want.encodedBytes) { out in want.encode(into: &out) }, at: peer)
     case 0, 1:
       let type = PacketType(rawValue: UInt8(2 + world.liarDice.below(7)))!
-      attack(type, world.randomBytes(world.liarDice.below(Sealer.maximumBodyBytes + 1)), at: peer)
+      attack(type, randomBytes(world.liarDice.below(Sealer.maximumBodyBytes + 1)), at: peer)
     case 2:
       // A vote whose signature does not hold.
       var body = body(
@@ -154,8 +152,8 @@ extension Actor {
     default:
       // A contradiction nobody signed either. docs/PROTOCOL.md, Contradiction.
       let accused = UInt16(world.liarDice.below(world.members))
-      let first = world.randomBytes(104)
-      let second = world.randomBytes(104)
+      let first = randomBytes(104)
+      let second = randomBytes(104)
       let body = [UInt8](capacity: 232) { out in
         out.write(StatementKind.prepare.rawValue)
         out.writeZeros(1)
@@ -214,13 +212,13 @@ extension Actor {
       // The whole first piece of something else: whoever keeps one object at a time begins anew.
       attack(
         .chunk,
-        chunk(object, someOwner, somePeriod, total: 2, length: 1025, world.randomBytes(Chunk.maximumPieceBytes)), at: peer)
+        chunk(object, someOwner, somePeriod, total: 2, length: 1025, randomBytes(Chunk.maximumPieceBytes)), at: peer)
     }
   }
 
   private func sendOversizeTotal(to peer: Int) {
     let object = ObjectKind(rawValue: UInt8(1 + world.liarDice.below(8)))!
-    let piece = world.randomBytes(Chunk.maximumPieceBytes)
+    let piece = randomBytes(Chunk.maximumPieceBytes)
     let body =
       switch world.liarDice.below(4) {
       case 0: chunk(object, someOwner, somePeriod, index: 65534, total: 65535, length: .max, piece)

@@ -91,6 +91,23 @@ public struct Siege: Sendable {
   static let reflectionRate = 1000
   static let replayRate = 2000
   static let otherNodes = 20
+  /// Of all attackers together, to each aggregator, a second. Above what an interface takes in at all
+  /// (``IngressLimits/interfacePerSecond``) a node cannot tell whose packets it loses, and nothing would be shown of the rest.
+  static let mostPerSecond = 45_000
+
+  /// What is sent of each of the rates, in thousandths.
+  static func share(_ attack: Attack, members: Int) -> Int {
+    precondition(mostPerSecond < Int(IngressLimits().interfacePerSecond))
+    let faults = (members - 1) / 3
+    func rate(_ kind: Attack, _ rate: Int) -> Int { attack.includes(kind) ? rate : 0 }
+    let total =
+      rate(.garbage, garbageRate * faults) + rate(.wantAmplification, (wantRate + lateRate) * faults)
+      + rate(.tinyChunks, chunkRate * faults) + rate(.oversizeTotals, chunkRate * faults)
+      + rate(.spoofedSenders, spoofRate) + rate(.replays, replayRate) + rate(.reflection, reflectionRate)
+      + rate(.meterGarbage, garbageRate + wantRate * (members - 1)) + rate(.recordFlood, garbageRate * members)
+      + rate(.meterWants, meterWantRate + wantRate * (members - 1))
+    return total <= mostPerSecond ? 1000 : mostPerSecond * 1000 / total
+  }
 }
 
 /// What came of one group under attack.

@@ -159,7 +159,7 @@ final class FaultyMeter {
     for peer in sealer.peers.indices where sealer.peers[peer].bootCounter > 0 {
       guard world.parties[Int(sealer.peers[peer].identifier)].isHonest else { continue }
       func times(_ kind: Attack, _ rate: Int) -> Int {
-        attack.includes(kind) ? SiegeBooks.due(rate, isMember: true, &world.liarDice) : 0
+        attack.includes(kind) ? siege.due(rate, isMember: true, &world.liarDice) : 0
       }
       for _ in 0..<times(.meterGarbage, isTurn ? Siege.garbageRate : Siege.wantRate) { throwGarbage(at: peer) }
       for _ in 0..<times(.meterWants, isTurn ? Siege.meterWantRate : Siege.wantRate) { want(from: peer) }
@@ -173,7 +173,7 @@ final class FaultyMeter {
     switch world.liarDice.below(5) {
     case 0:
       let type = PacketType(rawValue: UInt8(2 + world.liarDice.below(7)))!
-      send(type, world.randomBytes(world.liarDice.below(Sealer.maximumBodyBytes + 1)), to: peer)
+      send(type, siege.randomBytes(world.liarDice.below(Sealer.maximumBodyBytes + 1), &world.liarDice), to: peer)
     case 1:
       var body = records[0]
       body[Record.fixedBytes - 1] ^= 1

@@ -181,7 +181,7 @@ public final class GroupWorld {
     parties.removeAll()
     places.removeAll()
     for place in 0..<secrets.count { addParty(place, copy: -1) }
-    siege = schedule.siege.map { SiegeBooks($0, places: parties.count, &liarDice) }
+    siege = schedule.siege.map { SiegeBooks($0, members: members, places: parties.count, &liarDice) }
     if siege?.attack.hasFaultyMembers != false { for liar in swarm.liars { makeLiar(liar.member, liar.kind) } }
     if let attack = siege?.attack { makeFaultyMeters(attack) }
     if let meter = swarm.liarMeter {

@@ -39,18 +39,20 @@ final class SiegeBooks {
   }
 
   let attack: Attack
+  private let share: Int
   var outcome = SiegeOutcome()
   private var served: Set<Piece> = []
   private var holdings: [InstanceName: Holding] = [:]
   private var recorded: [[Recorded]]
   private var statuses: [[Recorded]]
-  private var noise: [UInt8]
+  private(set) var noise: [UInt8]
 
-  init(_ siege: Siege, places: Int, _ dice: inout Dice) {
+  init(_ siege: Siege, members: Int, places: Int, _ dice: inout Dice) {
     attack = siege.attack
+    share = Siege.share(siege.attack, members: members)
     recorded = Array(repeating: [], count: places)
     statuses = recorded
-    noise = (0..<Sealer.maximumDatagramBytes).map { _ in UInt8(truncatingIfNeeded: dice.bits()) }
+    noise = (0..<(4 * Sealer.maximumDatagramBytes)).map { _ in UInt8(truncatingIfNeeded: dice.bits()) }
   }
 
   // MARK: Certificates
@@ -157,8 +159,8 @@ final class SiegeBooks {
   }
 
   /// How many of so many packets a second fall into this round.
-  static func due(_ rate: Int, isMember: Bool, _ dice: inout Dice) -> Int {
-    let thousandths = rate * Int(GroupWorld.roundMilliseconds) / (isMember ? 1 : Siege.otherNodes)
+  func due(_ rate: Int, isMember: Bool, _ dice: inout Dice) -> Int {
+    let thousandths = rate * share / 1000 * Int(GroupWorld.roundMilliseconds) / (isMember ? 1 : Siege.otherNodes)
     return thousandths / 1000 + (dice.below(1000) < thousandths % 1000 ? 1 : 0)
   }
 
@@ -169,13 +171,13 @@ final class SiegeBooks {
     for party in world.parties where party.isHonest {
       let isMember = party.name.aggregatorIndex != nil
       if spoofs {
-        for _ in 0..<Self.due(Siege.spoofRate, isMember: isMember, &world.liarDice) { spoof(world, party.place) }
+        for _ in 0..<due(Siege.spoofRate, isMember: isMember, &world.liarDice) { spoof(world, party.place) }
       }
       if attack.includes(.replays) {
-        for _ in 0..<Self.due(Siege.replayRate, isMember: isMember, &world.liarDice) { replay(world, party.place) }
+        for _ in 0..<due(Siege.replayRate, isMember: isMember, &world.liarDice) { replay(world, party.place) }
       }
       if attack.includes(.reflection), isMember {
-        for _ in 0..<Self.due(Siege.reflectionRate, isMember: true, &world.liarDice) { reflect(world, party.place) }
+        for _ in 0..<due(Siege.reflectionRate, isMember: true, &world.liarDice) { reflect(world, party.place) }
       }
     }
   }

@@ -19,12 +19,15 @@ func attacksVerb(_ words: ArraySlice<String>) throws(Arguments.Failure) -> Int32
     throw Arguments.Failure(message: "an attack takes a group at least, and three periods")
   }
   var attacks = Attack.allCases
-  if let name = arguments.values["attack"] {
-    guard let attack = Attack(rawValue: name) else {
-      throw Arguments.Failure(
-        message: "unknown attack \(name); there are \(Attack.allCases.map { $0.rawValue }.joined(separator: ", "))")
+  if let names = arguments.values["attack"] {
+    attacks = []
+    for name in names.split(separator: ",", omittingEmptySubsequences: false) {
+      guard let attack = Attack(rawValue: String(name)) else {
+        throw Arguments.Failure(
+          message: "unknown attack \(name); there are \(Attack.allCases.map { $0.rawValue }.joined(separator: ", "))")
+      }
+      attacks.append(attack)
     }
-    attacks = [attack]
   }
   let isJSON = arguments.flags.contains("json")
   var campaign = AttackCampaign(members: members.lowerBound, metersPerSet: meters, periods: periods)

@@ -11,7 +11,7 @@ struct BusbarSim {
            busbar-sim groups [--schedules N] [--from SEED] [--members 4..7] [--meters K] [--profile P] [--all] [--json]
            busbar-sim replay-group SEED [--members N] [--meters K] [--profile P] [--mutant NAME] [--fault-limit N]
                           [--without N,N,...] [--scenario NAME] [--trace]
-           busbar-sim attacks [--members N] [--meters K] [--groups G] [--periods P] [--from SEED] [--attack NAME]
+           busbar-sim attacks [--members N] [--meters K] [--groups G] [--periods P] [--from SEED] [--attack NAME,...]
                           [--spread] [--trace] [--json]
            busbar-sim mutants [--only NAME] [--limit N] [--group-limit N] [--json]
            busbar-sim twins [--rounds R] [--pacemaker] [--json]
