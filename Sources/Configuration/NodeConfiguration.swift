@@ -25,6 +25,8 @@ public struct NodeConfiguration: Sendable {
   public let key: String
   public let listen: Endpoint
   public let trustsClock: Bool
+  /// Of an aggregator: what its link carries, for all bulk together; nil for the start value.
+  public let linkBitsPerSecond: Int64?
   public let source: MeterSource?
   /// What the connection can carry, of a meter: its counters are not believed to rise faster. Nil: what the map says, or
   /// 69 kW where there is none.
@@ -33,6 +35,9 @@ public struct NodeConfiguration: Sendable {
   /// Path of the board's file, which the caller reads; nil without one.
   public let board: String?
   private let ini: IniFile
+
+  /// Below, a group's records of a period would take minutes; above, no board's interface goes.
+  public static let linkBitsPerSecond: ClosedRange<Int64> = 100_000...1_000_000_000
 
   /// Where a node's file names its board's file, so that this can be read first; nil without one.
   public static func boardEntry(file: String, bytes: Span<UInt8>) throws(ConfigurationError) -> IniEntry? {
@@ -61,6 +66,10 @@ public struct NodeConfiguration: Sendable {
     self.board = try reader.optionalText("node", "board")
     trustsClock =
       try reader.choice("node", "clock", of: ["synchronised", "trusted"], default: "synchronised") == "trusted"
+    let link =
+      role == .aggregator
+      ? try reader.integer("node", "linkBitsPerSecond", in: Self.linkBitsPerSecond, default: 0) : 0
+    linkBitsPerSecond = link == 0 ? nil : link
     if role == .meter {
       if try reader.choice("meter", "source", of: ["modbus", "sysfs"]) == "modbus" {
         source = .modbus(

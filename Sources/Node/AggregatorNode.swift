@@ -70,9 +70,10 @@ public struct AggregatorNode: ~Copyable {
 
   /// - Parameter recordBlocks: how many sets' records there is room for, over all periods; nil for what the size of the
   ///   group asks for.
+  /// - Parameter pacing: how fast records leave for other members.
   public init(
     genesis: Genesis, key: PublicKey, index: ReplicaIndex, signer: consuming SigningKey, sealer: consuming Sealer,
-    recordBlocks: Int? = nil
+    recordBlocks: Int? = nil, pacing: PacingLimits = PacingLimits()
   ) {
     let room = Self.recordRoom(genesis, ciphertextBytes: key.ciphertextBytes)
     let blocks = recordBlocks ?? room.blocks
@@ -85,7 +86,7 @@ public struct AggregatorNode: ~Copyable {
     self.key = key
     self.index = index
     self.signer = signer
-    link = PacketLink(sealer, members: genesis.members)
+    link = PacketLink(sealer, members: genesis.members, pacing: pacing)
     let context = genesis.context
     product = CiphertextProduct(key)
     let certificateBytes = Certificate.maximumBytes(context.quorum)
@@ -135,30 +136,22 @@ public struct AggregatorNode: ~Copyable {
     return room.blocks * room.blockBytes
   }
 
-  /// Finds memory for this slot's records, if need be of a slot whose records nobody needs: the oldest that is decided; then
-  /// the oldest that has left the window, unless this replica vouched for a value there or is about to. An old instance that
-  /// is being driven on takes it from the newest one at last, which waits for it anyway. False when there is none: then the
-  /// record is as good as lost on the way, and is sent or asked for again.
+  /// Finds memory for this slot's records, if need be of a slot whose records nobody needs; see ``RoomChoice``. False when
+  /// there is none: then the record is as good as lost on the way, and is sent or asked for again.
   private mutating func makesRoom(for slot: InstanceSlot) -> Bool {
     if slot.block != nil { return true }
-    let own = slot.instance.period
-    var decided: InstanceSlot?
-    var expired: InstanceSlot?
-    var newest: InstanceSlot?
-    for other in slots where other.block != nil {
-      let period = other.instance.period
-      if other.isFinished {
-        if decided == nil || period < decided!.instance.period { decided = other }
-      } else if !other.hasVouched, other.instance.awaitsValidation == nil {
-        if period.rawValue + 2 < own.rawValue, expired == nil || period < expired!.instance.period { expired = other }
-        if period > own, newest == nil || period > newest!.instance.period { newest = other }
-      }
+    var choice = RoomChoice(for: slot.instance.period, isAwaited: slot.instance.awaitsValidation != nil)
+    for place in slots.indices where slots[place].block != nil {
+      let other = slots[place]
+      choice.consider(
+        place, other.instance.period, isFinished: other.isFinished,
+        isNeeded: other.hasVouched || other.instance.awaitsValidation != nil)
     }
-    if slot.instance.awaitsValidation == nil { newest = nil }
     // The memory of a decided instance is resident; a free block may never have been touched.
-    guard let block = decided?.takeBlock() ?? recordPool.take() ?? expired?.takeBlock() ?? newest?.takeBlock() else {
-      return false
-    }
+    guard
+      let block = choice.decided.flatMap({ slots[$0].takeBlock() }) ?? recordPool.take()
+        ?? choice.undecided.flatMap({ slots[$0].takeBlock() })
+    else { return false }
     slot.give(block)
     return true
   }
@@ -334,7 +327,7 @@ public struct AggregatorNode: ~Copyable {
     instant = now
     for place in receipted.indices { receipted[place] = MeterBitmap() }
     poll(at: now, via: &host)
-    if ticks % 5 == 1 { link.greet(via: &host) }
+    if ticks % 5 == 1 { link.greet(silentSeconds: UInt64(genesis.periodSeconds), via: &host) }
     guard now.clock == .synchronised else { return }
     let current = now.period(ofSeconds: UInt64(genesis.periodSeconds))
     if !isConfirmed { try confirm(current, via: &host) }

@@ -14,6 +14,7 @@ struct PacketLink: ~Copyable {
   private var input = ByteBuffer(capacity: Sealer.maximumBodyBytes)
   /// Peers whose unknown run was answered since the last ``greet(via:)``.
   private var isAnswered: [Bool]
+  private var greetings: UInt64 = 0
   private let hasTransfers: Bool
   /// Records on their way to other members.
   var transfers: Transfers
@@ -27,8 +28,8 @@ struct PacketLink: ~Copyable {
   private(set) var receivedBytes: UInt64 = 0
 
   /// - Parameter members: aggregators that records may be sent to; 0 for roles that send none.
-  init(_ sealer: consuming Sealer, members: UInt16 = 0) {
-    transfers = Transfers(members: max(1, Int(members)))
+  init(_ sealer: consuming Sealer, members: UInt16 = 0, pacing: PacingLimits = PacingLimits()) {
+    transfers = Transfers(members: max(1, Int(members)), limits: pacing)
     hasTransfers = members > 0
     isAnswered = Array(repeating: false, count: sealer.peers.count)
     self.sealer = sealer
@@ -102,11 +103,22 @@ struct PacketLink: ~Copyable {
     send(.status, to: peer, via: &host) { out in out.write(status) }
   }
 
-  /// Announces this run to every peer that has not acknowledged it yet.
-  mutating func greet(via host: inout some NodeHost & ~Copyable) {
+  /// Announces this run to every peer that has not acknowledged it yet. Call twice a second.
+  /// - Parameter silentSeconds: a peer that said nothing for so long is told in a STATUS where this node is, once in as long. It
+  ///   may be writing to an address that this node has no more, and only this node's packets can tell it. 0 for never.
+  mutating func greet(silentSeconds: UInt64 = 0, via host: inout some NodeHost & ~Copyable) {
+    greetings &+= 1
     for peer in sealer.peers.indices {
       isAnswered[peer] = false
-      if sealer.hasAcknowledged(peer) { continue }
+      if sealer.hasAcknowledged(peer) {
+        // Each peer has its turn: no two thousand at once.
+        if silentSeconds > 0, (greetings &+ UInt64(peer)) % (2 * silentSeconds) == 0,
+          time.milliseconds(since: sealer.peers[peer].heardAt) >= silentSeconds * 1000
+        {
+          sendStatus(to: peer, via: &host)
+        }
+        continue
+      }
       let greeting = sealer.greetingBody()
       send(.status, to: peer, via: &host) { out in out.write(greeting) }
     }
