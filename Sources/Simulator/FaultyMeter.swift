@@ -109,9 +109,15 @@ final class FaultyMeter {
   private func given(to peer: Int, _ attack: Attack) -> [Int] {
     var dice = Dice(
       world.schedule.seed &* 55 &+ madeFor.rawValue &* 4096 &+ UInt64(party.place) &* 64 &+ UInt64(peer))
-    if attack.includes(.doubleRecords) { return [[0], [1], [0, 1]][dice.below(3)] }
+    if attack.includes(.doubleRecords), !floods(attack) { return [[0], [1], [0, 1]][dice.below(3)] }
     if attack.includes(.withheldRecords) { return dice.below(2) == 0 ? [] : [0] }
     return [0]
+  }
+
+  /// With everything at once every other meter has its share: one that repeats what contradicts what is held is soon not
+  /// listened to.
+  private func floods(_ attack: Attack) -> Bool {
+    attack == .recordFlood || attack == .everything && owner.rawValue % 2 == 1
   }
 
   /// What is certified of it, which it need not ask for.
@@ -163,8 +169,8 @@ final class FaultyMeter {
       }
       for _ in 0..<times(.meterGarbage, isTurn ? Siege.garbageRate : Siege.wantRate) { throwGarbage(at: peer) }
       for _ in 0..<times(.meterWants, isTurn ? Siege.meterWantRate : Siege.wantRate) { want(from: peer) }
-      guard world.isWorstMoment else { continue }
-      for _ in 0..<times(.recordFlood, Siege.garbageRate) { repeatRecord(to: peer, attack) }
+      guard world.isWorstMoment, floods(attack) else { continue }
+      for _ in 0..<times(.recordFlood, Siege.garbageRate) { repeatRecord(to: peer) }
     }
   }
 
@@ -188,9 +194,8 @@ final class FaultyMeter {
     }
   }
 
-  private func repeatRecord(to peer: Int, _ attack: Attack) {
-    guard !records.isEmpty, let place = given(to: peer, attack).first else { return }
-    send(.record, records[place], to: peer)
+  private func repeatRecord(to peer: Int) {
+    if !records.isEmpty { send(.record, records[0], to: peer) }
   }
 
   /// Its proof, which it may have; and what it may not.

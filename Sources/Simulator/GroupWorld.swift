@@ -642,7 +642,8 @@ public final class GroupWorld {
 
   /// Whether a period just ended, or is about to.
   var isWorstMoment: Bool {
-    (wallMilliseconds - Siege.worstMilliseconds.lowerBound) % (Int(periodSeconds) * 1000) < Siege.worstMilliseconds.count
+    let passed = wallMilliseconds - Siege.worstMilliseconds.lowerBound
+    return passed % (Int(periodSeconds) * 1000) < Siege.worstMilliseconds.count
   }
 
   /// Bit i: member i is none of the liars, though they may be honest too.

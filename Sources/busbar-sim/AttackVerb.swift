@@ -4,7 +4,8 @@ import Simulator
 /// Whole groups under attack: how much of their work they still do, and what it costs them.
 func attacksVerb(_ words: ArraySlice<String>) throws(Arguments.Failure) -> Int32 {
   let arguments = try Arguments(
-    words, values: ["members", "replicas", "meters", "groups", "periods", "from", "attack"], flags: ["json", "spread", "trace"])
+    words, values: ["members", "replicas", "meters", "groups", "periods", "from", "attack"],
+    flags: ["json", "spread", "trace"])
   let members = try arguments.members(default: 4...4)
   guard members.count == 1 else { throw Arguments.Failure(message: "--members takes one number here") }
   let meters = try arguments.integer("meters", default: 3)

@@ -3,7 +3,7 @@
 nothing else in common, on one bridge. Four aggregators, a bookkeeper and twelve meters run for some periods, over IPv4 and then
 over IPv6; in the second period one aggregator and one meter are given other addresses, as a NAT or a provider would.
 
-Checked: every set of every period is certified, busbar verify holds, each set's sums are what its meters hold as
+Checked: every set of every period is certified, but for one led by who just moved, busbar verify holds, each set's sums are what its meters hold as
 certified and what their houses answered, and who moved is heard from its new address.
 
 usage: hosts.py BUSBAR [--periods N] [--family 4|6]      "N passed, N failed"; exit code 1 also where there are no namespaces
@@ -18,7 +18,7 @@ import tempfile
 import time
 
 MEMBERS, METERS, FEWEST, PERIOD, PORT = 4, 3, 2, 5, 24000
-MOVED = ("aggregator-4", "meter-1")
+MOVED, MOVED_MEMBER = ("aggregator-4", "meter-1"), 3
 # As metrics call it: its set and its number there.
 METER_MOVED = "meter-0.0"
 PREFIX = f"busbar-{os.getpid()}"
@@ -235,7 +235,11 @@ def examine(group, periods, found, results, label):
     for period in range(group.first, group.first + periods):
         for owner in range(MEMBERS):
             decided = group.sum(period, owner)
-            # A record that came late on a busy machine is in the next period's.
+            # Until it has missed its meters for a period and told them, who moved leads its set to NULL; the sums show that the
+            # energy is in the next period's.
+            if period == group.first + 1 and (period + owner) % MEMBERS == MOVED_MEMBER:
+                continue
+            # A record that came late on a busy machine is in the next period's too.
             results.check(decided and decided[0] >= FEWEST, f"{label}: period {period} set {owner} is certified: {decided}")
     verified = subprocess.run([group.busbar, "verify", group.grid], capture_output=True, text=True)
     results.check(verified.returncode == 0, f"{label}: busbar verify: {verified.stdout}{verified.stderr}")

@@ -38,7 +38,9 @@ struct RecordPoolTests {
     #expect(RecordPool.blockBytes(meterCount: 500, recordBytes: 952) == 500 * (952 + 32))
   }
 
-  @Test("holds in every block, at every meter, what was stored there last, to the byte", arguments: 1...8 as ClosedRange<UInt64>)
+  @Test(
+    "holds in every block, at every meter, what was stored there last, to the byte",
+    arguments: 1...8 as ClosedRange<UInt64>)
   func contents(seed: UInt64) {
     var dice = SeededGenerator(seed: seed)
     func below(_ count: Int) -> Int { Int(dice.next() % UInt64(count)) }
