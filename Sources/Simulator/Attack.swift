@@ -93,7 +93,7 @@ public struct Siege: Sendable {
   static let otherNodes = 20
   /// Of all attackers together, to each aggregator, a second. Above what an interface takes in at all
   /// (``IngressLimits/interfacePerSecond``) a node cannot tell whose packets it loses, and nothing would be shown of the rest.
-  static let mostPerSecond = 45_000
+  static let mostPerSecond = 40_000
 
   /// What is sent of each of the rates, in thousandths.
   static func share(_ attack: Attack, members: Int) -> Int {
