@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -280,6 +281,10 @@ int64_t busbar_cpu_milliseconds(int pid) {
 }
 static volatile sig_atomic_t terminated;
 static void on_termination(int signal) { (void)signal; terminated = 1; }
+void busbar_forbid_core_dumps(void) {
+  struct rlimit none = {0, 0};
+  setrlimit(RLIMIT_CORE, &none);
+}
 void busbar_catch_termination(void) {
   struct sigaction action = {.sa_handler = on_termination, .sa_flags = SA_RESTART};
   sigaction(SIGTERM, &action, NULL);

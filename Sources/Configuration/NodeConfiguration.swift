@@ -27,6 +27,10 @@ public struct NodeConfiguration: Sendable {
   public let trustsClock: Bool
   /// Of an aggregator: what its link carries, for all bulk together; nil for the start value.
   public let linkBitsPerSecond: Int64?
+  /// The age at which the node's packet key is changed.
+  public let packetKeySeconds: UInt64
+  /// Where packet keys are written, for whoever reads captured traffic; nil writes none.
+  public let packetKeyLog: String?
   public let source: MeterSource?
   /// What the connection can carry, of a meter: its counters are not believed to rise faster. Nil: what the map says, or
   /// 69 kW where there is none.
@@ -70,6 +74,8 @@ public struct NodeConfiguration: Sendable {
       role == .aggregator
       ? try reader.integer("node", "linkBitsPerSecond", in: Self.linkBitsPerSecond, default: 0) : 0
     linkBitsPerSecond = link == 0 ? nil : link
+    packetKeySeconds = UInt64(try reader.integer("node", "packetKeySeconds", in: 1...86_400, default: 86_400))
+    packetKeyLog = try reader.optionalText("node", "packetKeyLog")
     if role == .meter {
       if try reader.choice("meter", "source", of: ["modbus", "sysfs"]) == "modbus" {
         source = .modbus(

@@ -23,6 +23,9 @@ public struct SealingKey: ~Copyable {
     secrets.deriveKey(place, context: context, into: key)
   }
 
+  /// Becomes 32 zero bytes: not to be used until it is replaced.
+  public mutating func erase() { key.erase() }
+
   /// Appends the sealed `plaintext` and its tag: `plaintext.count + 16` bytes.
   public func seal(
     _ plaintext: Span<UInt8>, nonce: FixedBytes<12>, associatedData: Span<UInt8>, into output: inout OutputSpan<UInt8>

@@ -31,6 +31,9 @@ public struct SecretBytes: ~Copyable {
     self.init(taking: &bytes)
   }
 
+  /// All zero from now on.
+  func erase() { sodium_memzero(base, count) }
+
   deinit {
     sodium_memzero(base, count)
     base.deallocate()

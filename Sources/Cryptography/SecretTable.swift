@@ -18,6 +18,12 @@ public struct SecretTable: ~Copyable {
     for index in 0..<32 { bytes.base[32 * place + index] = secret.base[index] }
   }
 
+  /// Makes the secret of this place zero.
+  public func erase(_ place: Int) {
+    precondition(place >= 0 && place < count)
+    sodium_memzero(bytes.base + 32 * place, 32)
+  }
+
   func deriveKey(_ place: Int, context: Span<UInt8>, into derived: borrowing SecretBytes) {
     precondition(place >= 0 && place < count && derived.count == 32)
     context.withUnsafeBufferPointer { input in

@@ -108,9 +108,14 @@ public enum Files {
   public static func exists(_ path: String) -> Bool { busbar_exists(path) == 1 }
 
   /// Appends a line to a file and leaves it to the kernel to write it back.
-  public static func appendLine(_ line: String, to path: String) throws(PlatformError) {
+  /// - Throws: with `isSecret`, `.notPermitted` when others may read or write the file, or it belongs to somebody else.
+  public static func appendLine(_ line: String, to path: String, isSecret: Bool = false) throws(PlatformError) {
     let file = try check(busbar_open_append(path))
     defer { busbar_close(file) }
+    if isSecret {
+      let mode = try check(busbar_mode(file))
+      guard busbar_is_mine(file) == 1, mode & 0o077 == 0 else { throw PlatformError(.notPermitted) }
+    }
     try check(busbar_seek_end(file))
     let bytes = Array((line + "\n").utf8)
     try write(file, bytes.span)

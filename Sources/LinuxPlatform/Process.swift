@@ -58,6 +58,8 @@ public enum ThisProcess {
     guard let value = busbar_environment(name) else { return nil }
     return unsafe String(cString: value)
   }
+  /// Secrets in memory stay there when the process fails.
+  public static func forbidCoreDumps() { busbar_forbid_core_dumps() }
   public static func catchTermination() { busbar_catch_termination() }
   public static var isTerminated: Bool { busbar_terminated() == 1 }
   public static var executablePath: String {

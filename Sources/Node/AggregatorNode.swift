@@ -327,6 +327,7 @@ public struct AggregatorNode: ~Copyable {
     instant = now
     for place in receipted.indices { receipted[place] = MeterBitmap() }
     poll(at: now, via: &host)
+    link.renewPacketKeyIfDue(signer: signer, via: &host)
     if ticks % 5 == 1 { link.greet(silentSeconds: UInt64(genesis.periodSeconds), via: &host) }
     guard now.clock == .synchronised else { return }
     let current = now.period(ofSeconds: UInt64(genesis.periodSeconds))
@@ -371,7 +372,7 @@ public struct AggregatorNode: ~Copyable {
         out.write(votingFloor.rawValue)
       }
       try host.append(entry.span)
-      return try link.accept(forgotten: forgotten, via: &host)
+      return try link.accept(forgotten: forgotten, signer: signer, via: &host)
     }
     isConfirmed = link.sealer.acknowledgedCount(below: members) + 1 >= Int(genesis.context.quorum.size)
   }
@@ -952,7 +953,7 @@ public struct AggregatorNode: ~Copyable {
   ) throws(PlatformError) {
     link.advance(to: now.monotonic)
     instant = now
-    guard let (type, peer) = try link.open(datagram, from: endpoint, via: &host) else { return }
+    guard let (type, peer) = try link.open(datagram, from: endpoint, knowing: genesis, via: &host) else { return }
     // The link keeps the body until it opens the next packet, which is after this call.
     let input = unsafe Span(_unsafeElements: link.openedBody)
     let sender = NodeIdentifier(link.sealer.peers[peer].identifier)

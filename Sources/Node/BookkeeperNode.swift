@@ -80,11 +80,12 @@ public struct BookkeeperNode: ~Copyable {
   public mutating func tick(at now: Instant, via host: inout some NodeHost & ~Copyable) throws(PlatformError) {
     ticks += 1
     link.advance(to: now.monotonic)
+    link.renewPacketKeyIfDue(signer: signer, via: &host)
     if ticks % 5 == 1 { link.greet(silentSeconds: UInt64(genesis.periodSeconds), via: &host) }
     // What a bookkeeper signs follows from what was certified, so an old image can do no harm; it must only be heard.
     if !hasRestarted, let forgotten = link.sealer.forgottenBoot(below: UInt32(GroupLimits.maximumAggregators)) {
       hasRestarted = true
-      try link.accept(forgotten: forgotten, via: &host)
+      try link.accept(forgotten: forgotten, signer: signer, via: &host)
     }
     for index in entries.indices where !entries[index].isPublished { try publish(index, via: &host) }
     guard ticks % 5 == 0, now.clock == .synchronised else { return }
@@ -117,7 +118,7 @@ public struct BookkeeperNode: ~Copyable {
   public mutating func receive(
     _ datagram: Span<UInt8>, from endpoint: Endpoint, via host: inout some NodeHost & ~Copyable
   ) throws(PlatformError) {
-    guard let (type, peer) = try link.open(datagram, from: endpoint, via: &host) else { return }
+    guard let (type, peer) = try link.open(datagram, from: endpoint, knowing: genesis, via: &host) else { return }
     // The link keeps the body until it opens the next packet, which is after this call.
     let input = unsafe Span(_unsafeElements: link.openedBody)
     let sender = NodeIdentifier(link.sealer.peers[peer].identifier)

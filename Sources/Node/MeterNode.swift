@@ -251,6 +251,7 @@ public struct MeterNode: ~Copyable {
   public mutating func tick(at now: Instant, via host: inout some NodeHost & ~Copyable) throws(PlatformError) {
     ticks += 1
     link.advance(to: now.monotonic)
+    link.renewPacketKeyIfDue(signer: signer, via: &host)
     if ticks % 5 == 1 { link.greet(via: &host) }
     if !isConfirmed, now.clock == .synchronised { try confirm(now, via: &host) }
     guard let newest = outstanding.last else { return }
@@ -267,7 +268,7 @@ public struct MeterNode: ~Copyable {
     if let forgotten = link.sealer.forgottenBoot(below: members) {
       let ended = now.period(ofSeconds: UInt64(genesis.periodSeconds)).rawValue - 1
       lastClosed = max(lastClosed, Period(ended))
-      return try link.accept(forgotten: forgotten, via: &host)
+      return try link.accept(forgotten: forgotten, signer: signer, via: &host)
     }
     isConfirmed = link.sealer.acknowledgedCount(below: members) > Int(genesis.context.quorum.faults)
   }
@@ -306,7 +307,7 @@ public struct MeterNode: ~Copyable {
   public mutating func receive(
     _ datagram: Span<UInt8>, from endpoint: Endpoint, via host: inout some NodeHost & ~Copyable
   ) throws(PlatformError) {
-    guard let (type, peer) = try link.open(datagram, from: endpoint, via: &host) else { return }
+    guard let (type, peer) = try link.open(datagram, from: endpoint, knowing: genesis, via: &host) else { return }
     // The link keeps the body until it opens the next packet, which is after this call.
     let input = unsafe Span(_unsafeElements: link.openedBody)
     var reader = WireReader(input)

@@ -1,3 +1,4 @@
+import Cryptography
 import HAL
 import Units
 import Wire
@@ -19,6 +20,13 @@ public protocol NodeHost: ~Copyable {
     throws(PlatformError)
 
   var random: Random { get set }
+
+  /// A packet key was made of this seed, under which what is sealed for this node can be opened. Nothing has to be done.
+  mutating func packetKeyMade(_ seed: borrowing SecretBytes, number: UInt32, bootCounter: UInt64)
+}
+
+extension NodeHost where Self: ~Copyable {
+  public mutating func packetKeyMade(_ seed: borrowing SecretBytes, number: UInt32, bootCounter: UInt64) {}
 }
 
 /// What leaves a node for people and other programs to read.

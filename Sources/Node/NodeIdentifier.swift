@@ -1,3 +1,5 @@
+import Aggregation
+import Cryptography
 import Units
 
 /// Names a party in packets. (docs/PROTOCOL.md, Parties)
@@ -24,5 +26,17 @@ public struct NodeIdentifier: Identifier {
     let owner = place / UInt32(GroupLimits.maximumMetersPerSet)
     guard owner < GroupLimits.maximumAggregators else { return nil }
     return (ReplicaIndex(UInt16(owner)), MeterIndex(UInt16(place % UInt32(GroupLimits.maximumMetersPerSet))))
+  }
+}
+
+extension Genesis {
+  /// The key of a party's identity; nil when there is no such party.
+  public func verificationKey(of node: NodeIdentifier) -> VerificationKey? {
+    if let index = node.aggregatorIndex { return index.rawValue < members ? aggregatorKeys[Int(index.rawValue)] : nil }
+    if let (owner, index) = node.meter {
+      return owner.rawValue < members && index.rawValue < meterCount(of: owner)
+        ? verificationKey(index, of: owner) : nil
+    }
+    return node.isBookkeeper ? bookkeeper.verificationKey : nil
   }
 }

@@ -6,15 +6,27 @@ import Packets
 import Units
 import Wire
 
+/// What of a peer was answered with a STATUS since the last greeting.
+private struct AnsweredPeer: OptionSet {
+  let rawValue: UInt8
+  /// A packet that did not open, from where the peer was heard last.
+  static let home = AnsweredPeer(rawValue: 1)
+  /// One from elsewhere, which anybody may have sent.
+  static let elsewhere = AnsweredPeer(rawValue: 2)
+  /// One that opened, under an older packet key of this node.
+  static let heard = AnsweredPeer(rawValue: 4)
+}
+
 /// A node's sealed packets and the buffers they are made in.
 struct PacketLink: ~Copyable {
   var sealer: Sealer
   private var body = ByteBuffer(capacity: Sealer.maximumBodyBytes)
   private var datagram = ByteBuffer(capacity: Sealer.maximumDatagramBytes)
   private var input = ByteBuffer(capacity: Sealer.maximumBodyBytes)
-  /// Peers whose unknown run was answered since the last ``greet(via:)``.
-  private var isAnswered: [Bool]
+  private var answered: [AnsweredPeer]
   private var greetings: UInt64 = 0
+  /// A peer that seems to be dead is greeted one time in so many: once a minute.
+  private static let seldomGreetings: UInt64 = 120
   private let hasTransfers: Bool
   /// Records on their way to other members.
   var transfers: Transfers
@@ -31,7 +43,7 @@ struct PacketLink: ~Copyable {
   init(_ sealer: consuming Sealer, members: UInt16 = 0, pacing: PacingLimits = PacingLimits()) {
     transfers = Transfers(members: max(1, Int(members)), limits: pacing)
     hasTransfers = members > 0
-    isAnswered = Array(repeating: false, count: sealer.peers.count)
+    answered = Array(repeating: [], count: sealer.peers.count)
     self.sealer = sealer
   }
 
@@ -103,38 +115,61 @@ struct PacketLink: ~Copyable {
     send(.status, to: peer, via: &host) { out in out.write(status) }
   }
 
-  /// Announces this run to every peer that has not acknowledged it yet. Call twice a second.
+  /// Announces this run and its packet key to every peer that has not acknowledged them yet. Call twice a second.
   /// - Parameter silentSeconds: a peer that said nothing for so long is told in a STATUS where this node is, once in as long. It
   ///   may be writing to an address that this node has no more, and only this node's packets can tell it. 0 for never.
   mutating func greet(silentSeconds: UInt64 = 0, via host: inout some NodeHost & ~Copyable) {
-    greetings &+= 1
+    greetings += 1
     for peer in sealer.peers.indices {
-      isAnswered[peer] = false
-      if sealer.hasAcknowledged(peer) {
+      answered[peer] = []
+      guard sealer.mustGreet(peer) else {
         // Each peer has its turn: no two thousand at once.
-        if silentSeconds > 0, (greetings &+ UInt64(peer)) % (2 * silentSeconds) == 0,
+        if silentSeconds > 0, (greetings + UInt64(peer)) % (2 * silentSeconds) == 0,
           time.milliseconds(since: sealer.peers[peer].heardAt) >= silentSeconds * 1000
         {
           sendStatus(to: peer, via: &host)
         }
         continue
       }
+      guard !isLikelyDead(peer) || greetings % Self.seldomGreetings == 0 else { continue }
       let greeting = sealer.greetingBody()
       send(.status, to: peer, via: &host) { out in out.write(greeting) }
     }
   }
 
+  /// Knows of this run, so it was told its keys once; but not heard for a minute. It will greet when it is back.
+  private func isLikelyDead(_ peer: Int) -> Bool {
+    sealer.hasAcknowledged(peer)
+      && time.milliseconds(since: sealer.peers[peer].heardAt) > 500 * Self.seldomGreetings
+  }
+
   /// Takes note of a run of this node that it has forgotten. If that one's counter is above this run's, which others then
   /// drop, this run goes on one above it, durable first.
-  mutating func accept(forgotten known: UInt64, via host: inout some NodeHost & ~Copyable) throws(PlatformError) {
+  mutating func accept(
+    forgotten known: UInt64, signer: borrowing SigningKey, via host: inout some NodeHost & ~Copyable
+  ) throws(PlatformError) {
     sealer.acceptForgotten(known)
     // A liar's claim near the end of the range would leave no counters for the future.
     guard known >= sealer.bootCounter, known < UInt64.max >> 1 else { return }
     let entry = BootCounter.entry(known + 1)
     try host.append(entry.span)
     try host.sync()
-    sealer.restart(bootCounter: known + 1)
+    let seed = SecretBytes(random: &host.random)
+    sealer.restart(bootCounter: known + 1, packetKeySeed: seed, signer: signer)
+    notePacketKey(seed, via: &host)
     greet(via: &host)
+  }
+
+  /// Makes the next packet key when the present one is old enough; the next greeting tells it.
+  mutating func renewPacketKeyIfDue(signer: borrowing SigningKey, via host: inout some NodeHost & ~Copyable) {
+    guard sealer.isPacketKeyDue else { return }
+    let seed = SecretBytes(random: &host.random)
+    sealer.renewPacketKey(seed, signer: signer)
+    notePacketKey(seed, via: &host)
+  }
+
+  private func notePacketKey(_ seed: borrowing SecretBytes, via host: inout some NodeHost & ~Copyable) {
+    host.packetKeyMade(seed, number: sealer.packetKeyNumber, bootCounter: sealer.bootCounter)
   }
 
   /// Puts back what an earlier run knew of a peer's boots.
@@ -160,18 +195,18 @@ struct PacketLink: ~Copyable {
     sealer.setMinimumBoot(known.bootCounter, of: peer)
   }
 
-  /// Tells a peer that still seals for an earlier run, or that we know no run of, about ours. The address is only
-  /// claimed, so it gets one STATUS between two greetings and is not remembered.
+  /// Tells a peer that still seals for an earlier run or packet key, speaks another version, or that we know no run of, about
+  /// ours. The address is only claimed, so it gets one STATUS between two greetings and is not remembered.
   private mutating func answerStranger(
     _ datagramBytes: Int, via host: inout some NodeHost & ~Copyable
   ) {
     guard let (peer, endpoint) = sealer.takeStranger() else { return }
-    // Whoever claims another's address must spend as much as he has sent there. No packet is shorter than a STATUS but those
-    // that nobody makes.
-    guard !isAnswered[peer] && datagramBytes >= Sealer.statusDatagramBytes || mutated(.strangersUnbounded) else {
-      return
-    }
-    isAnswered[peer] = true
+    // Whoever claims another's address must spend as much as he has sent there. At the address where the peer was heard it is
+    // told in any case, whatever outsiders have had answered elsewhere.
+    let isHome = endpoint == sealer.peers[peer].endpoint
+    guard isHome || datagramBytes >= Sealer.statusDatagramBytes || mutated(.strangersUnbounded) else { return }
+    let isFirst = answered[peer].insert(isHome ? .home : .elsewhere).inserted
+    guard isFirst || mutated(.strangersUnbounded) else { return }
     let status = sealer.statusBody(to: peer)
     send(.status, to: peer, at: endpoint, via: &host) { out in out.write(status) }
   }
@@ -250,7 +285,8 @@ struct PacketLink: ~Copyable {
 
   /// Opens a datagram into ``openedBody``; answers STATUS itself and returns nil for it.
   mutating func open(
-    _ datagram: Span<UInt8>, from endpoint: Endpoint, via host: inout some NodeHost & ~Copyable
+    _ datagram: Span<UInt8>, from endpoint: Endpoint, knowing genesis: Genesis,
+    via host: inout some NodeHost & ~Copyable
   ) throws(PlatformError) -> (type: PacketType, peer: Int)? {
     receivedPackets += 1
     receivedBytes += UInt64(datagram.count)
@@ -260,10 +296,15 @@ struct PacketLink: ~Copyable {
     }
     if opened.type == .status {
       let body = unsafe Span(_unsafeElements: openedBody)
-      let wantsAnswer = sealer.readStatus(body, from: opened.peer)
+      let sender = NodeIdentifier(sealer.peers[opened.peer].identifier)
+      guard let key = genesis.verificationKey(of: sender) else { return nil }
+      let wantsAnswer = sealer.readStatus(body, from: opened.peer, signedBy: key)
       try noteBoot(opened.peer, via: &host)
       if wantsAnswer { sendStatus(to: opened.peer, via: &host) }
       return nil
+    }
+    if sealer.mustLearnKey(opened.peer), answered[opened.peer].insert(.heard).inserted {
+      sendStatus(to: opened.peer, via: &host)
     }
     return opened
   }

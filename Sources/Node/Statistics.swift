@@ -33,8 +33,12 @@ public struct LinkStatistics: Sendable {
   public var sentBytes: UInt64
   public var receivedPackets: UInt64
   public var receivedBytes: UInt64
-  public var drops: InlineArray<14, UInt64>
+  public var drops: InlineArray<16, UInt64>
   public var bootCounter: UInt64
+  /// Of the packet key that peers are told.
+  public var packetKeyNumber: UInt32
+  /// The lowest of the newest versions that peers speak; 0 while one of them was not heard in this run.
+  public var oldestPeerVersion: UInt8
   /// Records sent to other members, those of them sent again, and those refused.
   public var transfersSent: UInt64
   public var transfersRepeated: UInt64
@@ -55,7 +59,8 @@ extension PacketLink {
   var statistics: LinkStatistics {
     LinkStatistics(
       sentPackets: sentPackets, sentBytes: sentBytes, receivedPackets: receivedPackets, receivedBytes: receivedBytes,
-      drops: sealer.drops, bootCounter: sealer.bootCounter, transfersSent: transfers.sentCount,
+      drops: sealer.drops, bootCounter: sealer.bootCounter, packetKeyNumber: sealer.packetKeyNumber,
+      oldestPeerVersion: sealer.oldestPeerVersion, transfersSent: transfers.sentCount,
       transfersRepeated: transfers.repeatedCount, transfersRefused: transfers.refusedCount,
       owedHighWater: transfers.owedHighWater)
   }

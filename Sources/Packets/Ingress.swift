@@ -16,7 +16,7 @@ public struct IngressLimits: Sendable {
   public var wantsPerSecond: UInt64 = 100
   public var wantBurst: UInt64 = 64
   /// Bad signatures under a good seal that a peer may send before it is not listened to for a while. Each costs as much as
-  /// a hundred packets, and no accident makes one.
+  /// a hundred packets, and no accident makes one. Of packet keys it may tell as many, which cost no less.
   public var badSignatures: UInt64 = 32
   public var badSignatureMilliseconds: UInt64 = 10_000
   public var penaltyMilliseconds: UInt64 = 10_000
@@ -69,6 +69,7 @@ struct PeerBudget: Sendable {
   mutating func takeWant(_ limits: IngressLimits, at now: MonotonicTime) -> Bool {
     wants.take(perSecond: limits.wantsPerSecond, burst: limits.wantBurst, at: now)
   }
+  mutating func takeKey(_ limits: IngressLimits, at now: MonotonicTime) -> Bool { takeBadSignature(limits, at: now) }
   mutating func takeBadSignature(_ limits: IngressLimits, at now: MonotonicTime) -> Bool {
     badSignatures.take(
       perSecond: max(1, limits.badSignatures * 1000 / limits.badSignatureMilliseconds), burst: limits.badSignatures,

@@ -12,53 +12,89 @@ public enum PacketType: UInt8, Sendable {
   case proof = 8
 }
 
-/// The 40 clear bytes before every sealed body; they are authenticated with it.
+/// The 40 clear bytes before every sealed body; they are authenticated with it. Every version has them.
 public struct PacketHeader: Equatable, Sendable {
   public static let encodedBytes = 40
-  public static let version: UInt8 = 1
+  /// What this software speaks. (docs/PROTOCOL.md, Versions)
+  public static let versions: ClosedRange<UInt8> = 1...1
 
+  /// Of the body and of what is said with it.
+  public var version: UInt8
   public var type: PacketType
   public var bodyLength: UInt16
   public var sender: UInt32
   public var receiver: UInt32
+  /// The highest version its sender speaks.
+  public var newestVersion: UInt8
   public var bootCounter: UInt64
   public var packetSequence: UInt64
+  /// Number of the sender's packet key that it is sealed under; of a STATUS 0, as it is under no packet key.
+  public var senderKeyNumber: UInt32
+  /// Likewise of the receiver's.
+  public var receiverKeyNumber: UInt32
 
   public func encode(into output: inout OutputSpan<UInt8>) {
-    output.write(Self.version)
+    output.write(version)
     output.write(type.rawValue)
     output.write(bodyLength)
     output.write(sender)
     output.write(receiver)
-    output.writeZeros(4)
+    output.write(newestVersion)
+    output.writeZeros(3)
     output.write(bootCounter)
     output.write(packetSequence)
-    output.writeZeros(8)
+    output.write(senderKeyNumber)
+    output.write(receiverKeyNumber)
   }
 
   public init(
-    type: PacketType, bodyLength: UInt16, sender: UInt32, receiver: UInt32, bootCounter: UInt64, packetSequence: UInt64
+    type: PacketType, bodyLength: UInt16, sender: UInt32, receiver: UInt32, bootCounter: UInt64, packetSequence: UInt64,
+    senderKeyNumber: UInt32 = 0, receiverKeyNumber: UInt32 = 0, version: UInt8 = PacketHeader.versions.upperBound,
+    newestVersion: UInt8 = PacketHeader.versions.upperBound
   ) {
+    self.version = version
     self.type = type
     self.bodyLength = bodyLength
     self.sender = sender
     self.receiver = receiver
+    self.newestVersion = newestVersion
     self.bootCounter = bootCounter
     self.packetSequence = packetSequence
+    self.senderKeyNumber = senderKeyNumber
+    self.receiverKeyNumber = receiverKeyNumber
   }
 
+  /// Sender and receiver, of any version. (docs/PROTOCOL.md, Versions)
+  /// - Precondition: `datagram` is as long as a header.
+  static func parties(_ datagram: Span<UInt8>) -> (sender: UInt32, receiver: UInt32) {
+    var numbers: (UInt32, UInt32) = (0, 0)
+    for index in 0..<4 {
+      numbers.0 |= UInt32(datagram[4 + index]) << UInt32(8 * index)
+      numbers.1 |= UInt32(datagram[8 + index]) << UInt32(8 * index)
+    }
+    return numbers
+  }
+
+  /// Whether its version is spoken here is for the caller.
   public init(decoding reader: inout WireReader) throws(WireError) {
-    let version = try reader.read(UInt8.self)
-    guard version == Self.version else { throw .unknownKind(version) }
+    version = try reader.read(UInt8.self)
+    guard version > 0 else { throw .unknownKind(version) }
     let code = try reader.read(UInt8.self)
     guard let type = PacketType(rawValue: code) else { throw .unknownKind(code) }
     self.type = type
     bodyLength = try reader.read(UInt16.self)
     sender = try reader.read(UInt32.self)
     receiver = try reader.read(UInt32.self)
-    try reader.readZeros(4)
+    newestVersion = try reader.read(UInt8.self)
+    guard newestVersion >= version else { throw .unknownKind(newestVersion) }
+    try reader.readZeros(3)
     bootCounter = try reader.read(UInt64.self)
     packetSequence = try reader.read(UInt64.self)
-    try reader.readZeros(8)
+    senderKeyNumber = try reader.read(UInt32.self)
+    receiverKeyNumber = try reader.read(UInt32.self)
+    // One encoding each: a STATUS is under no packet key, all else under two.
+    guard (senderKeyNumber == 0) == (type == .status), (receiverKeyNumber == 0) == (type == .status) else {
+      throw .unknownKind(code)
+    }
   }
 }

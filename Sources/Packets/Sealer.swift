@@ -15,6 +15,10 @@ public enum DropReason: UInt8, CaseIterable, Sendable {
   case interfaceOverBudget
   /// More arrives under known names from unknown addresses than this node opens.
   case strangersOverBudget
+  /// Under packet keys that this node does not have, or no longer.
+  case unknownKey
+  /// Of a version that this node does not speak.
+  case unknownVersion
 
   /// In lower case with underscores, as metrics call it.
   public var name: String {
@@ -33,6 +37,8 @@ public enum DropReason: UInt8, CaseIterable, Sendable {
     case .silenced: "silenced"
     case .interfaceOverBudget: "interface_over_budget"
     case .strangersOverBudget: "strangers_over_budget"
+    case .unknownKey: "unknown_key"
+    case .unknownVersion: "unknown_version"
     }
   }
 }
@@ -66,6 +72,11 @@ public struct PeerState: Sendable {
   public let isQuiet: Bool
   /// Of a quiet peer: it said last that it knows of this very run.
   var isAcknowledged = false
+  /// The highest version it speaks, as its last packet said; 0 before the first.
+  public internal(set) var newestVersion: UInt8 = 0
+  /// Of a quiet peer: numbers of the packet keys agreed on, of this node and of the peer; 0 before.
+  var ownKeyNumber: UInt32 = 0
+  var peerKeyNumber: UInt32 = 0
   var credit = ServingCredit()
   /// Its highest boot counter seen under the seal; 0 before the first STATUS.
   public internal(set) var bootCounter: UInt64 = 0
@@ -88,22 +99,26 @@ public struct PeerState: Sendable {
 
 /// Seals and opens every packet of one node. (DESIGN §5)
 ///
-/// The key of a direction is bound to network, epoch, both parties and both boot counters, so that no packet of an
-/// earlier run opens. STATUS alone is sealed without the receiver's boot counter, which it serves to announce. Nothing
-/// is allocated for a packet once a peer's keys are made.
+/// Each node has a packet key, which it changes daily, and tells its peers of it in STATUS. The key of a direction is agreed by
+/// both sides' packet keys and bound to network, epoch, both parties and both boot counters, so that no packet of an
+/// earlier run opens. STATUS alone is sealed by the identities' keys, without the receiver's boot counter, which it serves
+/// to announce. Nothing is allocated for a packet; whoever makes or learns a packet key takes memory for a moment.
 public struct Sealer: ~Copyable {
   public static let maximumDatagramBytes = 1232
   static let tagBytes = SealingKey.tagBytes
   public static let maximumBodyBytes = maximumDatagramBytes - PacketHeader.encodedBytes - tagBytes
   /// Of a STATUS.
-  public static let statusDatagramBytes = PacketHeader.encodedBytes + 16 + tagBytes
+  public static let statusDatagramBytes = PacketHeader.encodedBytes + StatusBody.encodedBytes + tagBytes
+  /// A day. Peers who have not heard of the next packet key may use one as long again.
+  public static let defaultPacketKeyMilliseconds: UInt64 = 86_400_000
 
-  /// What one quiet peer takes from the heap: its state and its secret.
-  public static let quietPeerBytes = MemoryLayout<PeerState>.stride + 32
-  /// What any other takes: an object in the secret's place, with a replay window and four keys of 32 bytes, each with what an
-  /// allocation costs beside its bytes.
+  /// What one quiet peer takes from the heap: its state and its two secrets.
+  public static let quietPeerBytes = MemoryLayout<PeerState>.stride + 2 * 32
+  /// What any other takes: an object in the secrets' place, with a replay window, three times the keys agreed, and two keys more, each key with
+  /// what an allocation of 32 bytes costs beside them.
   public static let peerBytes =
-    MemoryLayout<PeerState>.stride + 8 + MemoryLayout<ReplayWindow>.stride + 4 * (16 + 32 + 16) + 5 * 8 + 16
+    MemoryLayout<PeerState>.stride + 8 + MemoryLayout<ReplayWindow>.stride
+    + BusyPeer.agreedKept * (MemoryLayout<AgreedKeys>.stride + 2 * 48) + 2 * (16 + 48) + 32 + 6 * 8 + 16
     + MemoryLayout<Endpoint?>.stride + MemoryLayout<MonotonicTime?>.stride
 
   public let identifier: UInt32
@@ -113,10 +128,19 @@ public struct Sealer: ~Copyable {
   private let networkIdentifier: Digest
   private let epoch: Epoch
   private let agreementKey: AgreementKey
+  private var packetKey: PacketKey
+  /// Nil until the caller says what time it is.
+  private var packetKeyMadeAt: MonotonicTime?
+  private let packetKeyMilliseconds: UInt64
+  /// Of the first packet key: shorter by up to an eighth, by the node's number.
+  private let firstKeyMilliseconds: UInt64
+  /// What this node speaks.
+  public let versions: ClosedRange<UInt8>
   public private(set) var peers: [PeerState] = []
   private var busyPeers: [BusyPeer] = []
-  /// Agreed with quiet peers. Their keys are made for each packet in the same memory.
+  /// Agreed with quiet peers, by the identities' keys and by packet keys. Their keys are made for each packet in the same memory.
   private let quietSecrets: SecretTable
+  private let quietPacketSecrets: SecretTable
   private var quietKey: SealingKey
   /// Opens STATUS packets: made anew for each in the same memory.
   private var statusKey: SealingKey
@@ -127,63 +151,42 @@ public struct Sealer: ~Copyable {
   private var strangers: TokenBucket
   /// Nil until the caller says what time it is: then nothing is over budget.
   private var time: MonotonicTime?
-  public private(set) var drops = InlineArray<14, UInt64>(repeating: 0)
-  /// Who sent the packet that was last dropped as ``DropReason/unknownBoot``, or the STATUS as ``DropReason/staleBoot``,
-  /// and from where: a peer that has not heard of this run, or that should learn of its own later one. Nothing of it is
-  /// authenticated.
+  public private(set) var drops = InlineArray<16, UInt64>(repeating: 0)
+  /// Who sent the packet that was last dropped as ``DropReason/unknownBoot``, ``DropReason/unknownKey`` or
+  /// ``DropReason/unknownVersion``, or the STATUS as ``DropReason/staleBoot``, and from where: a peer that has not heard of this
+  /// run, key or version, or that should learn of its own later run. Nothing of it is authenticated.
   public private(set) var stranger: (peer: Int, endpoint: Endpoint)?
 
   /// A peer is at home if it was heard from there within this time.
   public static let homeMilliseconds: UInt64 = 1000
 
-  /// What is kept of a peer that is not quiet beside its ``PeerState``. A class because an array cannot hold noncopyable keys;
-  /// made at start. The X25519 is done then, once: a forged STATUS costs a hash and a tag, not a scalar multiplication.
-  private final class BusyPeer {
-    let shared: SecretBytes
-    /// Where the configuration says that it is, and when it was heard from there.
-    let home: Endpoint?
-    var homeHeardAt: MonotonicTime?
-    var sending: SealingKey
-    var receiving: SealingKey
-    var sendingStatus: SealingKey
-    var window = ReplayWindow()
-    /// Its highest boot counter seen by earlier runs of this node, from the journal: a lower one is an old image of it.
-    var minimumBootCounter: UInt64 = 0
-    /// The highest boot counter of ours that it says it knows.
-    var claimedOwnBoot: UInt64 = 0
-    /// The one of ours it says it knew before.
-    var claimedPreviousBoot: UInt64 = 0
-    /// The highest number of a packet of its present run that was opened here, and how many were.
-    var highestSequence: UInt64 = 0
-    var receivedCount: UInt64 = 0
-    init(_ shared: consuming SecretBytes, home: Endpoint?, _ context: Span<UInt8>) {
-      self.home = home
-      sending = SealingKey(deriveKey(from: shared, context: context))
-      receiving = SealingKey(deriveKey(from: shared, context: context))
-      sendingStatus = SealingKey(deriveKey(from: shared, context: context))
-      self.shared = shared
-    }
-
-    func forgetPackets() {
-      window = ReplayWindow()
-      highestSequence = 0
-      receivedCount = 0
-    }
-  }
-
-  /// - Parameter previousBootCounter: the last one in the node's journal, 0 without one; nil for the number before
-  ///   `bootCounter`.
+  /// - Parameters:
+  ///   - packetKeySeed: 32 random bytes that nobody else gets, for the first packet key of this run.
+  ///   - signer: the node's identity, which signs that.
+  ///   - previousBootCounter: the last one in the node's journal, 0 without one; nil for the number before `bootCounter`.
+  ///   - packetKeyMilliseconds: the age at which the next packet key is due.
   public init(
-    identifier: UInt32, agreementKey: consuming AgreementKey, bootCounter: UInt64, previousBootCounter: UInt64? = nil,
-    networkIdentifier: Digest, epoch: Epoch, peers: [Peer], limits: IngressLimits = IngressLimits()
+    identifier: UInt32, agreementKey: consuming AgreementKey, packetKeySeed: borrowing SecretBytes,
+    signer: borrowing SigningKey, bootCounter: UInt64, previousBootCounter: UInt64? = nil,
+    networkIdentifier: Digest, epoch: Epoch, peers: [Peer], limits: IngressLimits = IngressLimits(),
+    packetKeyMilliseconds: UInt64 = Sealer.defaultPacketKeyMilliseconds,
+    versions: ClosedRange<UInt8> = PacketHeader.versions
   ) {
-    precondition(bootCounter > 0)
+    precondition(bootCounter > 0 && packetKeyMilliseconds > 0 && versions.lowerBound > 0)
+    self.packetKey = PacketKey(
+      number: 1, seed: packetKeySeed, signer: signer, network: networkIdentifier, epoch: epoch, node: identifier,
+      bootCounter: bootCounter)
+    self.packetKeyMilliseconds = packetKeyMilliseconds
+    // After a power cut all nodes begin at once; they need not all change their keys at once.
+    let spread = UInt64((identifier &* 2_654_435_761) >> 22)
+    firstKeyMilliseconds = packetKeyMilliseconds - packetKeyMilliseconds / 8 * spread / 1024
+    self.versions = versions
     limits.check()
     self.limits = limits
     interface = TokenBucket(perSecond: limits.interfacePerSecond, burst: limits.interfaceBurst)
     strangers = TokenBucket(perSecond: limits.strangersPerSecond, burst: limits.strangerBurst)
     self.previousBootCounter = previousBootCounter ?? bootCounter - 1
-    precondition(DropReason.allCases.count == 14)
+    precondition(DropReason.allCases.count == 16)
     self.identifier = identifier
     self.bootCounter = bootCounter
     self.networkIdentifier = networkIdentifier
@@ -205,6 +208,7 @@ public struct Sealer: ~Copyable {
     statusKey = SealingKey(deriveKey(from: own, context: anything.span))
     quietKey = SealingKey(deriveKey(from: own, context: anything.span))
     quietSecrets = SecretTable(count: max(1, quietCount))
+    quietPacketSecrets = SecretTable(count: max(1, quietCount))
     self.agreementKey = agreementKey
     // Exactly as many as there are: growing would take half as much again.
     self.peers.reserveCapacity(peers.count)
@@ -217,15 +221,17 @@ public struct Sealer: ~Copyable {
         quietPlace += 1
       } else {
         self.peers.append(PeerState(peers[index], place: Int32(busyPeers.count)))
-        busyPeers.append(
-          BusyPeer(sharedSecret(with: peers[index].agreementKey), home: peers[index].endpoint, anything.span))
-        makeKeys(index)
+        busyPeers.append(BusyPeer(sharedSecret(with: peers[index].agreementKey), home: peers[index].endpoint))
+        makeStatusKey(index)
       }
     }
   }
 
   /// What follows happens at `now`; budgets fill with time.
-  public mutating func advance(to now: MonotonicTime) { time = max(now, time ?? now) }
+  public mutating func advance(to now: MonotonicTime) {
+    time = max(now, time ?? now)
+    packetKeyMadeAt = packetKeyMadeAt ?? time
+  }
 
   /// The peer's place, if it is one.
   public func index(of identifier: UInt32) -> Int? {
@@ -278,17 +284,106 @@ public struct Sealer: ~Copyable {
     }
   }
 
-  /// The keys of both directions for the boot counters as they are now.
-  private mutating func makeKeys(_ peer: Int) {
+  /// The key of STATUS to this peer, which depends on this run alone.
+  private func makeStatusKey(_ peer: Int) {
     guard let cell = busy(peer) else { return }
+    let status = context(from: identifier, to: peers[peer].identifier, bootCounter, 0)
+    cell.sendingStatus.replace(derivingFrom: cell.shared, context: status.span)
+  }
+
+  // MARK: Packet keys
+
+  /// The number of the packet key that peers are told.
+  public var packetKeyNumber: UInt32 { packetKey.number }
+
+  /// Whether it is time for ``renewPacketKey(_:signer:)``.
+  public var isPacketKeyDue: Bool {
+    guard let time, let packetKeyMadeAt else { return false }
+    let lifetime = packetKey.number == 1 ? firstKeyMilliseconds : packetKeyMilliseconds
+    return time.milliseconds(since: packetKeyMadeAt) >= lifetime
+  }
+
+  /// Goes over to the next packet key. What follows from the one before the last is wiped, and the last one's secret, so
+  /// nothing that was sealed two lifetimes ago can be opened any more. Peers that are not quiet are told by the next greeting;
+  /// a quiet one by the answer to its next packet. Cost: one X25519 for each peer that is not quiet, and one signature.
+  /// - Parameter seed: 32 random bytes that nobody else gets.
+  public mutating func renewPacketKey(_ seed: borrowing SecretBytes, signer: borrowing SigningKey) {
+    packetKey = PacketKey(
+      number: packetKey.number + 1, seed: seed, signer: signer, network: networkIdentifier, epoch: epoch,
+      node: identifier, bootCounter: bootCounter)
+    packetKeyMadeAt = time
+    for peer in peers.indices {
+      guard let cell = busy(peer) else {
+        if peers[peer].ownKeyNumber + 1 < packetKey.number { forgetPacketSecret(peer) }
+        continue
+      }
+      for place in 0..<BusyPeer.agreedKept where cell.agreed[place].own + 1 < packetKey.number {
+        cell.agreed[place].forget()
+      }
+      if cell.peerKeyNumber > 0 { _ = agree(peer, cell.peerKey, cell.peerKeyNumber) }
+    }
+    // It holds what the last quiet peer's packet was under.
+    quietKey.erase()
+  }
+
+  private mutating func forgetPacketSecret(_ peer: Int) {
+    guard peers[peer].ownKeyNumber > 0 else { return }
+    peers[peer].ownKeyNumber = 0
+    peers[peer].peerKeyNumber = 0
+    quietPacketSecrets.erase(Int(peers[peer].place))
+  }
+
+  /// Agrees this node's packet key with a peer's. False when that is of small order. Cost: one X25519.
+  private mutating func agree(_ peer: Int, _ key: AgreementPublicKey, _ number: UInt32) -> Bool {
+    guard let secret = packetKey.agreement.sharedSecret(with: key) else { return false }
+    guard let cell = busy(peer) else {
+      quietPacketSecrets.store(secret, at: Int(peers[peer].place))
+      peers[peer].ownKeyNumber = packetKey.number
+      peers[peer].peerKeyNumber = number
+      return true
+    }
+    cell.peerKey = key
+    cell.peerKeyNumber = number
     let other = peers[peer].identifier
     let known = peers[peer].bootCounter
     let sending = context(from: identifier, to: other, bootCounter, known)
     let receiving = context(from: other, to: identifier, known, bootCounter)
-    let status = context(from: identifier, to: other, bootCounter, 0)
-    cell.sending.replace(derivingFrom: cell.shared, context: sending.span)
-    cell.receiving.replace(derivingFrom: cell.shared, context: receiving.span)
-    cell.sendingStatus.replace(derivingFrom: cell.shared, context: status.span)
+    cell.makeRoom()
+    cell.agreed[0].replace(
+      own: packetKey.number, other: number, secret: secret, sending: sending.span, receiving: receiving.span)
+    return true
+  }
+
+  /// The number of this peer's packet key that ours is agreed with; 0: none.
+  private func agreedKeyNumber(_ peer: Int) -> UInt32 {
+    if let cell = busy(peer) { return cell.agreed[0].own == packetKey.number ? cell.agreed[0].other : 0 }
+    return peers[peer].ownKeyNumber == packetKey.number ? peers[peer].peerKeyNumber : 0
+  }
+
+  /// Whether a peer that was just heard should be told of this node's packet key: a quiet one that seals for the one before.
+  public func mustLearnKey(_ peer: Int) -> Bool {
+    peers[peer].isQuiet && peers[peer].ownKeyNumber != packetKey.number
+  }
+
+  /// Whether a peer is to be greeted: it does not know of this run, or, if it is not quiet, of this node's packet key.
+  public func mustGreet(_ peer: Int) -> Bool {
+    guard hasAcknowledged(peer) else { return true }
+    guard let cell = busy(peer) else { return false }
+    return cell.agreed[0].own != packetKey.number || !cell.agreed[0].isConfirmed
+  }
+
+  /// The lowest of the newest versions that peers speak; 0 while one of them was not heard in this run. Cost: a look at each.
+  public var oldestPeerVersion: UInt8 {
+    var oldest = UInt8.max
+    for peer in peers.indices { oldest = min(oldest, peers[peer].newestVersion) }
+    return oldest
+  }
+
+  /// What a peer is sealed for in: the newest version both speak; before it was heard, the lowest, which is understood by
+  /// all while versions are mixed.
+  private func version(for peer: Int) -> UInt8 {
+    let known = peers[peer].newestVersion
+    return known == 0 ? versions.lowerBound : max(versions.lowerBound, min(versions.upperBound, known))
   }
 
   private static func nonce(_ sequence: UInt64) -> FixedBytes<12> {
@@ -297,45 +392,79 @@ public struct Sealer: ~Copyable {
     return nonce
   }
 
-  /// Appends the sealed packet. False when the peer's boot counter is not known yet and this is no STATUS.
+  /// Appends the sealed packet. False when the peer's run or packet key is not known yet and this is no STATUS.
   public mutating func seal(
     _ type: PacketType, _ body: Span<UInt8>, to peer: Int, into output: inout OutputSpan<UInt8>
   ) -> Bool {
     precondition(body.count <= Self.maximumBodyBytes)
-    guard type == .status || peers[peer].bootCounter > 0 else { return false }
+    let place = Int(peers[peer].place)
+    var own: UInt32 = 0
+    var other: UInt32 = 0
+    var keys = 0
+    if type != .status {
+      guard peers[peer].bootCounter > 0 else { return false }
+      if let cell = busy(peer) {
+        guard let sendingPlace = cell.sendingPlace else { return false }
+        keys = sendingPlace
+        own = cell.agreed[keys].own
+        other = cell.agreed[keys].other
+      } else {
+        guard peers[peer].peerKeyNumber > 0 else { return false }
+        own = peers[peer].ownKeyNumber
+        other = peers[peer].peerKeyNumber
+      }
+    }
     let header = PacketHeader(
       type: type, bodyLength: UInt16(body.count), sender: identifier, receiver: peers[peer].identifier,
-      bootCounter: bootCounter, packetSequence: peers[peer].nextSequence)
-    // One counter serves both keys, so no nonce repeats under either.
+      bootCounter: bootCounter, packetSequence: peers[peer].nextSequence, senderKeyNumber: own,
+      receiverKeyNumber: other,
+      version: version(for: peer), newestVersion: versions.upperBound)
+    // One counter serves all keys, so no nonce repeats under any.
     peers[peer].nextSequence += 1
     let clear = FixedBytes<40> { out in header.encode(into: &out) }
     output.write(clear)
     let nonce = Self.nonce(header.packetSequence)
-    let place = Int(peers[peer].place)
     if peers[peer].isQuiet {
       let known = type == .status ? 0 : peers[peer].bootCounter
       let context = context(from: identifier, to: peers[peer].identifier, bootCounter, known)
-      quietKey.replace(derivingFrom: quietSecrets, place, context: context.span)
+      if type == .status {
+        quietKey.replace(derivingFrom: quietSecrets, place, context: context.span)
+      } else {
+        quietKey.replace(derivingFrom: quietPacketSecrets, place, context: context.span)
+      }
       quietKey.seal(body, nonce: nonce, associatedData: clear.span, into: &output)
     } else if type == .status {
       busyPeers[place].sendingStatus.seal(body, nonce: nonce, associatedData: clear.span, into: &output)
     } else {
-      busyPeers[place].sending.seal(body, nonce: nonce, associatedData: clear.span, into: &output)
+      busyPeers[place].agreed[keys].sending.seal(body, nonce: nonce, associatedData: clear.span, into: &output)
     }
     return true
   }
 
-  /// Opens what a peer sealed for this run, in its present one.
+  /// Where this node has the keys that a packet says it is under; 0 for a quiet peer; nil when it has not.
+  private func keyPlace(_ header: PacketHeader, _ peer: Int) -> Int? {
+    if let cell = busy(peer) { return cell.place(own: header.receiverKeyNumber, other: header.senderKeyNumber) }
+    let isAgreed =
+      header.receiverKeyNumber == peers[peer].ownKeyNumber && header.senderKeyNumber == peers[peer].peerKeyNumber
+    return isAgreed ? 0 : nil
+  }
+
+  /// Opens what a peer sealed for this run, in its present one, under the keys of that place.
   private mutating func unseal(
-    _ peer: Int, _ sealed: Span<UInt8>, _ nonce: FixedBytes<12>, _ clear: Span<UInt8>,
+    _ keys: Int, _ peer: Int, _ sealed: Span<UInt8>, _ nonce: FixedBytes<12>, _ clear: Span<UInt8>,
     _ output: inout OutputSpan<UInt8>
   ) -> Bool {
     let place = Int(peers[peer].place)
     guard peers[peer].isQuiet else {
-      return busyPeers[place].receiving.open(sealed, nonce: nonce, associatedData: clear, into: &output)
+      let cell = busyPeers[place]
+      guard cell.agreed[keys].receiving.open(sealed, nonce: nonce, associatedData: clear, into: &output) else {
+        return false
+      }
+      cell.agreed[keys].isConfirmed = true
+      return true
     }
     let context = context(from: peers[peer].identifier, to: identifier, peers[peer].bootCounter, bootCounter)
-    quietKey.replace(derivingFrom: quietSecrets, place, context: context.span)
+    quietKey.replace(derivingFrom: quietPacketSecrets, place, context: context.span)
     return quietKey.open(sealed, nonce: nonce, associatedData: clear, into: &output)
   }
 
@@ -353,6 +482,7 @@ public struct Sealer: ~Copyable {
     guard datagram.count >= PacketHeader.encodedBytes + SealingKey.tagBytes,
       datagram.count <= Self.maximumDatagramBytes
     else { return drop(.malformed) }
+    guard versions.contains(datagram[0]) || datagram[0] == 0 else { return dropOtherVersion(datagram, from: endpoint) }
     var reader = WireReader(datagram)
     guard let header = try? PacketHeader(decoding: &reader),
       Int(header.bodyLength) + PacketHeader.encodedBytes + SealingKey.tagBytes == datagram.count
@@ -378,13 +508,20 @@ public struct Sealer: ~Copyable {
     guard isFresh(peer, header.packetSequence) else {
       // What a copy overtook comes here, from where its sender is.
       if header.packetSequence == highestSequence(of: peer), isHomecoming(peer, endpoint) {
-        if unseal(peer, sealed, nonce, clear, &output) { learn(endpoint, of: peer) }
+        if let keys = keyPlace(header, peer), unseal(keys, peer, sealed, nonce, clear, &output) {
+          learn(endpoint, of: peer)
+        }
         output.removeAll()
       }
       return drop(.replayed)
     }
+    guard let keys = keyPlace(header, peer) else {
+      stranger = (peer, endpoint)
+      return drop(.unknownKey)
+    }
     guard mayTry(peer, endpoint) else { return drop(.strangersOverBudget) }
-    guard unseal(peer, sealed, nonce, clear, &output) else { return drop(.badSeal) }
+    guard unseal(keys, peer, sealed, nonce, clear, &output) else { return drop(.badSeal) }
+    peers[peer].newestVersion = header.newestVersion
     noteSeen(peer, header.packetSequence)
     learn(endpoint, of: peer)
     noteOpened(peer, header.packetSequence)
@@ -395,6 +532,19 @@ public struct Sealer: ~Copyable {
     }
     peers[peer].credit.earn(datagram.count)
     return (header.type, peer)
+  }
+
+  /// Of a version that is not spoken here only the parties are read, so that a peer can be told which is.
+  private mutating func dropOtherVersion(
+    _ datagram: Span<UInt8>, from endpoint: Endpoint
+  ) -> (type: PacketType, peer: Int)? {
+    let (sender, receiver) = PacketHeader.parties(datagram)
+    guard receiver == identifier else { return drop(.notForMe) }
+    if let time, !interface.take(1, at: time) { return drop(.interfaceOverBudget) }
+    guard let peer = index(of: sender) else { return drop(.unknownSender) }
+    if isSilenced(peer) { return drop(.silenced) }
+    stranger = (peer, endpoint)
+    return drop(.unknownVersion)
   }
 
   /// Notes where a peer's packet came from.
@@ -505,9 +655,10 @@ public struct Sealer: ~Copyable {
       if known < header.bootCounter { peers[peer].previousBootCounter = known }
       peers[peer].bootCounter = header.bootCounter
       peers[peer].window = SmallReplayWindow()
-      busy(peer)?.forgetPackets()
-      makeKeys(peer)
+      // Its packet key is in the body.
+      forgetKeys(peer)
     }
+    peers[peer].newestVersion = header.newestVersion
     peers[peer].window.insert(header.packetSequence)
     learn(endpoint, of: peer)
     noteOpened(peer, header.packetSequence)
@@ -518,40 +669,98 @@ public struct Sealer: ~Copyable {
     return (.status, peer)
   }
 
-  /// The body of a STATUS to this peer: its boot counters that we know, the one before and the highest.
-  public func statusBody(to peer: Int) -> FixedBytes<16> {
-    Self.statusBody(
-      peers[peer].previousBootCounter, max(peers[peer].bootCounter, minimumBootCounter(of: peer)))
+  /// What belongs to a run of this peer that has ended.
+  private mutating func forgetKeys(_ peer: Int) {
+    guard let cell = busy(peer) else {
+      peers[peer].isAcknowledged = false
+      return forgetPacketSecret(peer)
+    }
+    cell.peerKeyNumber = 0
+    cell.forgetPackets()
+  }
+
+  /// The body of a STATUS to this peer.
+  public func statusBody(to peer: Int) -> FixedBytes<120> {
+    encoded(
+      StatusBody(
+        previousBootCounter: peers[peer].previousBootCounter,
+        knownBootCounter: max(peers[peer].bootCounter, minimumBootCounter(of: peer)), keyNumber: packetKey.number,
+        knownKeyNumber: agreedKeyNumber(peer), packetKey: packetKey.agreement.publicKey.bytes,
+        signature: packetKey.signature))
   }
 
   /// The body of a STATUS that asks for an answer: it owns to knowing nothing.
-  public func greetingBody() -> FixedBytes<16> { Self.statusBody(0, 0) }
-
-  private static func statusBody(_ previous: UInt64, _ known: UInt64) -> FixedBytes<16> {
-    var body = FixedBytes<16>()
-    for index in 0..<8 {
-      body.storage[index] = UInt8(truncatingIfNeeded: previous >> UInt64(8 * index))
-      body.storage[8 + index] = UInt8(truncatingIfNeeded: known >> UInt64(8 * index))
-    }
-    return body
+  public func greetingBody() -> FixedBytes<120> {
+    encoded(
+      StatusBody(
+        previousBootCounter: 0, knownBootCounter: 0, keyNumber: packetKey.number, knownKeyNumber: 0,
+        packetKey: packetKey.agreement.publicKey.bytes, signature: packetKey.signature))
   }
 
-  /// Reads the STATUS body of a peer. True when it does not know our boot counter yet and should be told.
-  public mutating func readStatus(_ body: Span<UInt8>, from peer: Int) -> Bool {
-    var reader = WireReader(body)
-    guard let previous = try? reader.read(UInt64.self), let known = try? reader.read(UInt64.self),
-      reader.remaining == 0
-    else {
+  private func encoded(_ body: StatusBody) -> FixedBytes<120> { FixedBytes { out in body.encode(into: &out) } }
+
+  /// Reads the STATUS body of a peer, whose identity's key is given. True when it should be answered: its sender does not
+  /// know our run or any packet key of it, or it told a key of its own that is now agreed with ours. A sender that knows an
+  /// older key is told by greetings and by ``mustLearnKey(_:)``, so that two nodes farther from each other than their keys live
+  /// do not answer without end.
+  /// Cost: for a key that is new, one signature check and one X25519, of which a peer may have as many as bad signatures.
+  public mutating func readStatus(_ bytes: Span<UInt8>, from peer: Int, signedBy key: VerificationKey) -> Bool {
+    var reader = WireReader(bytes)
+    guard let body = try? StatusBody(decoding: &reader) else {
       count(.malformedBody)
       return false
     }
     if let cell = busy(peer) {
-      cell.claimedOwnBoot = max(cell.claimedOwnBoot, known)
-      cell.claimedPreviousBoot = max(cell.claimedPreviousBoot, previous)
-    } else {
-      peers[peer].isAcknowledged = known == bootCounter
+      cell.claimedOwnBoot = max(cell.claimedOwnBoot, body.knownBootCounter)
+      cell.claimedPreviousBoot = max(cell.claimedPreviousBoot, body.previousBootCounter)
+    } else if body.knownBootCounter == bootCounter {
+      // A greeting of one that knows says that it does not.
+      peers[peer].isAcknowledged = true
     }
-    return known < bootCounter
+    let knowsNothing = body.knownBootCounter < bootCounter || body.knownKeyNumber == 0
+    let isNew = isNewKey(body, of: peer)
+    if isNew {
+      if let time, !peers[peer].budget.takeKey(limits, at: time) {
+        count(.overBudget)
+        return knowsNothing
+      }
+      guard learnKey(body, of: peer, signedBy: key) else { return false }
+    }
+    // What it knew of an earlier run had the same numbers.
+    if let cell = busy(peer), body.knownBootCounter == bootCounter,
+      let keys = cell.place(own: body.knownKeyNumber, other: body.keyNumber)
+    {
+      cell.agreed[keys].isConfirmed = true
+    }
+    return isNew || knowsNothing
+  }
+
+  /// Whether there is something to agree. A lower number than is known is of a STATUS that was overtaken. Another key of the
+  /// same number is of a peer that began one run twice, from an old image and without a clock.
+  private func isNewKey(_ body: StatusBody, of peer: Int) -> Bool {
+    guard let cell = busy(peer) else {
+      let known = peers[peer].peerKeyNumber
+      return body.keyNumber > known
+        || body.keyNumber == known && (body.knownKeyNumber == 0 || agreedKeyNumber(peer) != known)
+    }
+    return body.keyNumber > cell.peerKeyNumber
+      || body.keyNumber == cell.peerKeyNumber
+        && (agreedKeyNumber(peer) != body.keyNumber || cell.peerKey.bytes != body.packetKey)
+  }
+
+  private mutating func learnKey(_ body: StatusBody, of peer: Int, signedBy key: VerificationKey) -> Bool {
+    let statement = PacketKey.statement(
+      network: networkIdentifier, epoch: epoch, node: peers[peer].identifier, number: body.keyNumber,
+      bootCounter: peers[peer].bootCounter, publicKey: body.packetKey)
+    guard key.isValid(body.signature, for: statement.span) else {
+      countBadSignature(of: peer)
+      return false
+    }
+    guard agree(peer, AgreementPublicKey(body.packetKey), body.keyNumber) else {
+      count(.malformedBody)
+      return false
+    }
+    return true
   }
 
   /// Of a quiet peer it is not kept: such peers sign nothing that an old image of them could contradict here.
@@ -591,7 +800,10 @@ public struct Sealer: ~Copyable {
 
   /// Goes on as a later run. Every key depends on the counter, so no nonce is used twice.
   /// - Precondition: the new counter is above the old one and durable.
-  public mutating func restart(bootCounter newCounter: UInt64) {
+  /// - Parameter seed: 32 random bytes that nobody else gets, for a packet key of the new run.
+  public mutating func restart(
+    bootCounter newCounter: UInt64, packetKeySeed seed: borrowing SecretBytes, signer: borrowing SigningKey
+  ) {
     precondition(newCounter > bootCounter)
     previousBootCounter = newCounter - 1
     bootCounter = newCounter
@@ -599,9 +811,12 @@ public struct Sealer: ~Copyable {
       peers[index].nextSequence = 0
       // Of a quiet peer the window stays: its numbers go on, and its STATUS packets of before still open.
       peers[index].isAcknowledged = false
+      forgetPacketSecret(index)
       busy(index)?.forgetPackets()
-      makeKeys(index)
+      makeStatusKey(index)
     }
+    // Peers' packet keys are of their runs, which go on.
+    renewPacketKey(seed, signer: signer)
   }
 
   /// ``stranger``, once.

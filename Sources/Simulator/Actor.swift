@@ -80,7 +80,10 @@ final class Actor {
     }
     let bytes = Array(copying: body.span)
     if opened.type == .status {
-      if sealer.readStatus(bytes.span, from: opened.peer) {
+      if sealer.readStatus(
+        bytes.span, from: opened.peer,
+        signedBy: world.genesis.verificationKey(of: NodeIdentifier(sealer.peers[opened.peer].identifier))!)
+      {
         send(.status, Array(copying: sealer.statusBody(to: opened.peer).span), to: opened.peer)
       }
       return
@@ -168,7 +171,7 @@ final class Actor {
   func act() {
     ticks += 1
     if ticks % 5 == 1 {
-      for peer in sealer.peers.indices where sealer.peers[peer].endpoint != nil && !sealer.hasAcknowledged(peer) {
+      for peer in sealer.peers.indices where sealer.peers[peer].endpoint != nil && sealer.mustGreet(peer) {
         send(.status, Array(copying: sealer.greetingBody().span), to: peer)
       }
     }

@@ -71,7 +71,10 @@ final class FaultyMeter {
     guard let opened else { return }
     let bytes = Array(copying: body.span)
     if opened.type == .status {
-      if sealer.readStatus(bytes.span, from: opened.peer) {
+      if sealer.readStatus(
+        bytes.span, from: opened.peer,
+        signedBy: world.genesis.verificationKey(of: NodeIdentifier(sealer.peers[opened.peer].identifier))!)
+      {
         send(.status, Array(copying: sealer.statusBody(to: opened.peer).span), to: opened.peer)
       }
       return

@@ -30,6 +30,12 @@ struct PartySecrets {
     var copy = bytes
     return SecretBytes(taking: &copy)
   }
+  /// Of a run's first packet key: drawn at random elsewhere, here one for each run.
+  func packetSeed(boot: UInt64) -> SecretBytes {
+    var bytes = agreement
+    for index in 0..<8 { bytes.storage[index] ^= 0x5A ^ UInt8(truncatingIfNeeded: boot >> UInt64(8 * index)) }
+    return SecretBytes(taking: &bytes)
+  }
   func signer() -> SigningKey { SigningKey(seed: Self.secret(signing)) }
   func agreementKey() -> AgreementKey { AgreementKey(seed: Self.secret(agreement)) }
   func closingKey() -> SelfSealingKey { SelfSealingKey(Self.secret(closing)) }

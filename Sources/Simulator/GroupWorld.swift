@@ -275,7 +275,8 @@ public final class GroupWorld {
       }
     }
     return Sealer(
-      identifier: party.name.rawValue, agreementKey: party.secrets.agreementKey(), bootCounter: boot,
+      identifier: party.name.rawValue, agreementKey: party.secrets.agreementKey(),
+      packetKeySeed: party.secrets.packetSeed(boot: boot), signer: party.secrets.signer(), bootCounter: boot,
       previousBootCounter: previousBoot, networkIdentifier: genesis.networkIdentifier, epoch: genesis.epoch,
       peers: peers, limits: Self.limits)
   }
@@ -693,7 +694,7 @@ public final class GroupWorld {
   /// What a datagram cost the node that looked at it, by what it was dropped for.
   /// - Parameter isUnsigned: it was a record that was refused before its signature was looked at.
   private static func work(
-    _ bytes: [UInt8], _ before: InlineArray<14, UInt64>, _ after: InlineArray<14, UInt64>, _ isUnsigned: Bool
+    _ bytes: [UInt8], _ before: InlineArray<16, UInt64>, _ after: InlineArray<16, UInt64>, _ isUnsigned: Bool
   ) -> Int {
     if isUnsigned { return SiegeBooks.sealWork }
     for reason in DropReason.allCases where after[Int(reason.rawValue)] > before[Int(reason.rawValue)] {

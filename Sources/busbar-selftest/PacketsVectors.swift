@@ -7,22 +7,31 @@ import Wire
 // From Tests/Oracles/byte_vectors.txt, which a separate implementation made.
 
 private let goldenStatus =
-  "01011000010000000200000000000000090000000000000000000000000000000000000000000000"
-  + "e3aa551da322a28ff04ff8f31adccda347cb6c79d7abf1b4fa45cd8154d80887"
+  "01017800010000000200000001000000090000000000000000000000000000000000000000000000e3aa551da322a28f"
+  + "f04ff8f31adccda3d98fd8d3544aa76966a053668b753ae8398995e557936f9fe56c920c110ce52aef05fc4bf7b9a9a0"
+  + "23b3c9656fc5bdac6c33182e225d29c0a0dfd24eec9b1af1b77e86d436d32af02565e090fa2e4c7f8fda8c792bb894eb"
+  + "3dcb449a9216fa94442ce951c01125d69e6fe106cc43b61211d7cd93cd79bd4a"
 private let goldenEmpty =
-  "0102000002000000010000000000000007000000000000000100000000000000000000000000000078b9a8b20c27ccf3ce5be653a66692b3"
+  "0102000002000000010000000100000007000000000000000100000000000000010000000100000060df8b48fb1d3887746e36bfd9e927b4"
 /// Plain BLAKE2b-256 of the longest datagram.
-private let goldenFullDigest = "819ad5740ebf6cc0325c89168fd00d93e0bfd15c33ef3d1d1cecb940c07a6ac3"
+private let goldenFullDigest = "3a8facae4054c70bc83b264157416c4304974a21f79b9324f07417e25b84ed34"
 
 private func vectorKey(_ node: UInt32) -> AgreementKey {
-  var seed = FixedBytes<32>(InlineArray(repeating: 0x40 + UInt8(node)))
-  return AgreementKey(seed: SecretBytes(taking: &seed))
+  let seed = vectorSecret(0x40, node)
+  return AgreementKey(seed: seed)
 }
+
+private func vectorSecret(_ first: UInt8, _ node: UInt32) -> SecretBytes {
+  var seed = FixedBytes<32>(InlineArray(repeating: first + UInt8(node)))
+  return SecretBytes(taking: &seed)
+}
+private func vectorSigner(_ node: UInt32) -> SigningKey { SigningKey(seed: vectorSecret(0x20, node)) }
 
 private func vectorSealer(_ own: UInt32, _ other: UInt32, boot: UInt64) -> Sealer {
   let otherKey = vectorKey(other)
   return Sealer(
-    identifier: own, agreementKey: vectorKey(own), bootCounter: boot,
+    identifier: own, agreementKey: vectorKey(own), packetKeySeed: vectorSecret(0x60, own), signer: vectorSigner(own),
+    bootCounter: boot,
     networkIdentifier: Digest(InlineArray { UInt8($0) }), epoch: Epoch(2),
     peers: [Peer(identifier: other, agreementKey: otherKey.publicKey, endpoint: nil)])
 }
@@ -52,9 +61,13 @@ func checkPackets(_ report: inout Report) {
   let greeting = status(&first)
   report.check(Hexadecimal.string(greeting.span) == goldenStatus, "packets: STATUS bytes")
   let heard = open(&second, greeting) ?? []
-  report.check(second.readStatus(heard.span, from: 0), "packets: a first STATUS asks for an answer")
+  report.check(
+    second.readStatus(heard.span, from: 0, signedBy: vectorSigner(1).verificationKey),
+    "packets: a first STATUS asks for an answer")
   let answer = open(&first, status(&second)) ?? []
-  report.check(!first.readStatus(answer.span, from: 0), "packets: the answer does not")
+  report.check(
+    first.readStatus(answer.span, from: 0, signedBy: vectorSigner(2).verificationKey),
+    "packets: the answer, which tells a key, does too")
   let vote = seal(&first, .vote, [1, 2, 3])
   report.check(open(&second, vote) == [1, 2, 3], "packets: a body comes back")
   report.check(open(&second, vote) == nil, "packets: and opens once")

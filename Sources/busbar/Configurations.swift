@@ -190,14 +190,18 @@ private var programBytes: Int { Int(max(0, ThisProcess.residentKilobytes)) * 102
 private func kibibytes(_ bytes: Int) -> Int { (bytes + 1023) / 1024 }
 
 private func warnings(_ configuration: NodeConfiguration) -> [String] {
-  switch configuration.source {
-  case .modbus(_, .serial(let path), _, _, _):
-    Files.exists(path) ? [] : ["\(path) is not there now; the meter is read once it is"]
-  case .modbus: []
-  case .sysfs(let root, let device):
-    isFolder(root) ? [] : ["\(root), where \(device) is looked for, is not there now"]
-  case nil: []
+  var warnings: [String] = []
+  if let log = configuration.packetKeyLog {
+    warnings.append("packetKeyLog: whoever gets \(log) reads what this node sends and is sent")
   }
+  switch configuration.source {
+  case .modbus(_, .serial(let path), _, _, _) where !Files.exists(path):
+    warnings.append("\(path) is not there now; the meter is read once it is")
+  case .sysfs(let root, let device) where !isFolder(root):
+    warnings.append("\(root), where \(device) is looked for, is not there now")
+  default: break
+  }
+  return warnings
 }
 
 func loadPaillierKey(_ path: String) throws(Failure) -> PrivateKey {

@@ -105,6 +105,10 @@ final class Metrics {
     sample("1", labels: "{node=\"\(jsonEscaped(name))\",role=\"\(Node.role)\",version=\"\(version)\"}")
     gauge("uptime_seconds", "Since this run began.", decimal(now.monotonic.milliseconds(since: startedAt), places: 3))
     gauge("boot_number", "Of this run.", "\(link.bootCounter)")
+    gauge("packet_key_number", "Of this run: the key that peers seal for.", "\(link.packetKeyNumber)")
+    gauge(
+      "oldest_peer_version", "The lowest of the newest protocol versions that peers speak; 0 while one was not heard.",
+      "\(link.oldestPeerVersion)")
     gauge("clock_synchronised", "Whether wall time is believed.", now.clock == .synchronised ? "1" : "0")
     counter("packets_sent", "Datagrams sealed and sent.", link.sentPackets)
     counter("packets_received", "Datagrams received, good or bad.", link.receivedPackets)

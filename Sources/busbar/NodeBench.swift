@@ -121,7 +121,9 @@ struct NodeBench {
             isQuiet: name(other).meter != nil))
       }
       return Sealer(
-        identifier: name(place).rawValue, agreementKey: RoundBenchParty.agreement(Self.kind, place), bootCounter: 1,
+        identifier: name(place).rawValue, agreementKey: RoundBenchParty.agreement(Self.kind, place),
+        packetKeySeed: RoundBenchParty.packetSeed(Self.kind, place), signer: RoundBenchParty.signer(Self.kind, place),
+        bootCounter: 1,
         networkIdentifier: genesis.networkIdentifier, epoch: genesis.epoch, peers: peers)
     }
   }
@@ -144,7 +146,12 @@ struct NodeBench {
     ) -> Bool {
       var opened: (type: PacketType, peer: Int)?
       body.replace { out in opened = sealer.open(datagram, from: endpoint, into: &out) }
-      guard let opened, opened.type == .status, sealer.readStatus(body.span, from: opened.peer) else { return false }
+      guard let opened, opened.type == .status,
+        let place = NodeIdentifier(sealer.peers[opened.peer].identifier).aggregatorIndex,
+        sealer.readStatus(
+          body.span, from: opened.peer,
+          signedBy: RoundBenchParty.party(Directory.kind, Int(place.rawValue)).verificationKey)
+      else { return false }
       let status = sealer.statusBody(to: opened.peer)
       var isSealed = false
       sealed.replace { out in isSealed = sealer.seal(.status, status.span, to: opened.peer, into: &out) }

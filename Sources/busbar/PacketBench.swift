@@ -76,6 +76,8 @@ struct PacketBench {
       var random = SecureRandom()
       let first = AgreementKey(seed: SecretBytes(random: &random))
       let second = AgreementKey(seed: SecretBytes(random: &random))
+      let firstSigner = SigningKey(seed: SecretBytes(random: &random))
+      let secondSigner = SigningKey(seed: SecretBytes(random: &random))
       let firstKey = first.publicKey
       let secondKey = second.publicKey
       // What can fail comes first: a noncopyable value is made whole or not at all.
@@ -86,13 +88,17 @@ struct PacketBench {
       destination = Endpoint(ipv4: 127, 0, 0, 1, port: to.port)
       home = Endpoint(ipv4: 127, 0, 0, 1, port: from.port)
       var sender = Sealer(
-        identifier: 1, agreementKey: first, bootCounter: 1, networkIdentifier: Digest(), epoch: Epoch(1),
+        identifier: 1, agreementKey: first, packetKeySeed: SecretBytes(random: &random), signer: firstSigner,
+        bootCounter: 1,
+        networkIdentifier: Digest(), epoch: Epoch(1),
         peers: [Peer(identifier: 2, agreementKey: secondKey, endpoint: destination)])
       var receiver = Sealer(
-        identifier: 2, agreementKey: second, bootCounter: 1, networkIdentifier: Digest(), epoch: Epoch(1),
+        identifier: 2, agreementKey: second, packetKeySeed: SecretBytes(random: &random), signer: secondSigner,
+        bootCounter: 1,
+        networkIdentifier: Digest(), epoch: Epoch(1),
         peers: [Peer(identifier: 1, agreementKey: firstKey, endpoint: home)])
-      Self.greet(&sender, &receiver, home)
-      Self.greet(&receiver, &sender, destination)
+      Self.greet(&sender, firstSigner.verificationKey, &receiver, home)
+      Self.greet(&receiver, secondSigner.verificationKey, &sender, destination)
       self.from = from
       self.to = to
       self.outgoing = outgoing
@@ -104,12 +110,15 @@ struct PacketBench {
 
     var usesSegments: Bool { outgoing.usesSegments }
 
-    private static func greet(_ one: inout Sealer, _ other: inout Sealer, _ endpoint: Endpoint) {
+    private static func greet(
+      _ one: inout Sealer, _ key: VerificationKey, _ other: inout Sealer, _ endpoint: Endpoint
+    ) {
       var packet = ByteBuffer(capacity: Sealer.maximumDatagramBytes)
       let status = one.statusBody(to: 0)
       packet.replace { out in _ = one.seal(.status, status.span, to: 0, into: &out) }
       var body = ByteBuffer(capacity: Sealer.maximumBodyBytes)
       body.replace { out in _ = other.open(packet.span, from: endpoint, into: &out) }
+      _ = other.readStatus(body.span, from: 0, signedBy: key)
     }
 
     private static func seal(

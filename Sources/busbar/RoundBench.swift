@@ -103,7 +103,8 @@ struct RoundBench {
     Member(
       RoundBenchParty.signer(1, index),
       Sealer(
-        identifier: UInt32(index), agreementKey: RoundBenchParty.agreement(1, index), bootCounter: 1,
+        identifier: UInt32(index), agreementKey: RoundBenchParty.agreement(1, index),
+        packetKeySeed: RoundBenchParty.packetSeed(1, index), signer: RoundBenchParty.signer(1, index), bootCounter: 1,
         networkIdentifier: genesis.networkIdentifier, epoch: genesis.epoch,
         peers: [
           Peer(
@@ -143,6 +144,7 @@ struct RoundBench {
       body.replace { out in
         if member.sealer.open(status.span, from: RoundBenchParty.endpoint(own), into: &out) == nil { isBroken = true }
       }
+      _ = member.sealer.readStatus(body.span, from: 0, signedBy: genesis.aggregatorKeys[own])
       let answer = member.sealer.statusBody(to: 0)
       body.replace { out in out.write(answer) }
       try deliver(member, .status)

@@ -28,6 +28,7 @@ enum RoundBenchParty {
   }
   static func signer(_ kind: UInt8, _ number: Int) -> SigningKey { SigningKey(seed: seed(kind, number)) }
   static func agreement(_ kind: UInt8, _ number: Int) -> AgreementKey { AgreementKey(seed: seed(kind + 100, number)) }
+  static func packetSeed(_ kind: UInt8, _ number: Int) -> SecretBytes { seed(kind + 150, number) }
   static func closing(_ kind: UInt8, _ number: Int) -> SelfSealingKey { SelfSealingKey(seed(kind + 50, number)) }
   static func sealing() -> SealingKey { SealingKey(seed(9, 9)) }
   static func party(_ kind: UInt8, _ number: Int) -> PartyKeys {
@@ -220,7 +221,8 @@ struct RoundBenchNode: ~Copyable {
   private static func makeNode(_ genesis: consuming Genesis, _ key: PublicKey) -> AggregatorNode {
     let own = RoundBenchParty.own
     let sealer = Sealer(
-      identifier: UInt32(own), agreementKey: RoundBenchParty.agreement(1, own), bootCounter: 1,
+      identifier: UInt32(own), agreementKey: RoundBenchParty.agreement(1, own),
+      packetKeySeed: RoundBenchParty.packetSeed(1, own), signer: RoundBenchParty.signer(1, own), bootCounter: 1,
       networkIdentifier: genesis.networkIdentifier, epoch: genesis.epoch,
       peers: aggregatorPeers(own, genesis) { place in place.map { RoundBenchParty.endpoint($0) } })
     return AggregatorNode(

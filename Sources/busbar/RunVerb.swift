@@ -19,6 +19,18 @@ struct LinuxHost: ~Copyable, NodeHost {
   var journal: FileJournal
   var random = SecureRandom()
   let published: String?
+  /// Where packet keys are written, for whoever reads captured traffic; nil, as a rule, writes none.
+  let packetKeyLog: String?
+
+  mutating func packetKeyMade(_ seed: borrowing SecretBytes, number: UInt32, bootCounter: UInt64) {
+    guard let packetKeyLog else { return }
+    let line = "\(bootCounter) \(number) \(Hexadecimal.string(seed.span))"
+    do throws(PlatformError) { try Files.appendLine(line, to: packetKeyLog, isSecret: true) } catch {
+      printDiagnostic(
+        "\(packetKeyLog): "
+          + (error.kind == .notPermitted ? "others may read it, or it is not yours (chmod 600)" : "\(error)"))
+    }
+  }
 
   mutating func send(_ datagram: Span<UInt8>, to endpoint: Endpoint) {
     if outgoing.isFull { flush() }
@@ -61,6 +73,7 @@ func loadPublicKey(_ genesis: Genesis) throws(Failure) -> PublicKey {
 /// Runs one node until SIGTERM.
 func run(_ node: LoadedNode) throws(Failure) {
   ThisProcess.catchTermination()
+  ThisProcess.forbidCoreDumps()
   let configuration = node.configuration
   let checked = try check(node)
   for warning in checked.warnings { printDiagnostic("\(checked.name): warning: \(warning)") }
@@ -84,13 +97,16 @@ func run(_ node: LoadedNode) throws(Failure) {
     var host = LinuxHost(
       socket: try UDPSocket(bindingTo: configuration.listen),
       outgoing: try DatagramBatch(datagramBytes: Sealer.maximumDatagramBytes), journal: journal,
-      published: configuration.published)
+      published: configuration.published, packetKeyLog: configuration.packetKeyLog)
+    let signer = SigningKey(seed: identity.signingSeed)
+    let packetKey = SecretBytes(random: &host.random)
+    host.packetKeyMade(packetKey, number: 1, bootCounter: counter)
     let sealer = Sealer(
       identifier: identifier(configuration).rawValue, agreementKey: AgreementKey(seed: identity.agreementSeed),
-      bootCounter: counter, previousBootCounter: boot.last, networkIdentifier: genesis.networkIdentifier,
+      packetKeySeed: packetKey, signer: signer, bootCounter: counter, previousBootCounter: boot.last,
+      networkIdentifier: genesis.networkIdentifier,
       epoch: genesis.epoch,
-      peers: peers(configuration, genesis))
-    let signer = SigningKey(seed: identity.signingSeed)
+      peers: peers(configuration, genesis), packetKeyMilliseconds: configuration.packetKeySeconds * 1000)
     let startedAt = clock.monotonic()
     let told = StatusPlace(folder: configuration.data, node: name)
     switch configuration.role {

@@ -147,18 +147,24 @@ struct SimulatedMeters {
   private func makeMeter(
     _ configuration: NodeConfiguration, _ encryptor: consuming Encryptor
   ) throws(Failure) -> SimulatedMeter {
+    guard configuration.packetKeyLog == nil else {
+      throw Failure("simulate-meters: \(configuration.key): it writes no packetKeyLog; busbar run does")
+    }
     guard let boot = BootCounter().next(at: now(clock)) else {
       throw Failure("simulate-meters: the clock is not synchronised")
     }
     let identity = try Identity(path: configuration.key)
+    let signer = SigningKey(seed: identity.signingSeed)
+    var random = SecureRandom()
     let sealer = Sealer(
       identifier: identifier(configuration).rawValue, agreementKey: AgreementKey(seed: identity.agreementSeed),
-      bootCounter: boot, previousBootCounter: 0, networkIdentifier: genesis.networkIdentifier, epoch: genesis.epoch,
-      peers: peers(configuration, genesis))
+      packetKeySeed: SecretBytes(random: &random), signer: signer, bootCounter: boot, previousBootCounter: 0,
+      networkIdentifier: genesis.networkIdentifier, epoch: genesis.epoch, peers: peers(configuration, genesis),
+      packetKeyMilliseconds: configuration.packetKeySeconds * 1000)
     return SimulatedMeter(
       MeterNode(
         genesis: genesis, encryptor: encryptor, owner: ReplicaIndex(configuration.owner),
-        index: MeterIndex(configuration.index), signer: SigningKey(seed: identity.signingSeed),
+        index: MeterIndex(configuration.index), signer: signer,
         closingKey: SelfSealingKey(SecretBytes(copying: identity.closingSeed.span)), sealer: sealer),
       MeterHost(line))
   }

@@ -133,7 +133,8 @@ struct AttackTests {
     #expect(group.aggregators[0]!.drops(.malformedBody) == before + 4)
   }
 
-  @Test("a packet too short to be anybody's is not answered; one of an unknown run is, once", arguments: [true, false])
+  @Test(
+    "of packets of an unknown run one is answered, and none that is shorter than the answer", arguments: [true, false])
   func reflection(isShort: Bool) {
     let group = Group()
     group.run(milliseconds: 300)
@@ -141,11 +142,12 @@ struct AttackTests {
     let address = Endpoint(ipv4: 198, 51, 100, 7, port: 7)
     var socket = group.network.attach(address)
     let header = PacketHeader(
-      type: .vote, bodyLength: isShort ? 0 : 112, sender: Group.aggregatorName(1).rawValue,
-      receiver: Group.aggregatorName(0).rawValue, bootCounter: 1 << 40, packetSequence: 1)
+      type: .vote, bodyLength: isShort ? 112 : 120, sender: Group.aggregatorName(1).rawValue,
+      receiver: Group.aggregatorName(0).rawValue, bootCounter: 1 << 40, packetSequence: 1,
+      senderKeyNumber: 1, receiverKeyNumber: 1)
     let datagram = [UInt8](capacity: 200) { out in
       header.encode(into: &out)
-      out.writeZeros((isShort ? 0 : 112) + 16)
+      out.writeZeros((isShort ? 112 : 120) + 16)
     }
     for _ in 0..<3 { try? socket.send(datagram.span, to: Group.endpoint(Group.aggregatorName(0))) }
     group.step()

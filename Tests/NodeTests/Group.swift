@@ -95,6 +95,12 @@ struct PartySeeds {
     var copy = bytes
     return SecretBytes(taking: &copy)
   }
+  /// Of a run's first packet key: drawn at random elsewhere, here one for each run.
+  func packetSeed(boot: UInt64) -> SecretBytes {
+    var bytes = agreement
+    for index in 0..<8 { bytes.storage[index] ^= 0x5A ^ UInt8(truncatingIfNeeded: boot >> UInt64(8 * index)) }
+    return SecretBytes(taking: &bytes)
+  }
   func signer() -> SigningKey { SigningKey(seed: Self.secret(signing)) }
   func agreementKey() -> AgreementKey { AgreementKey(seed: Self.secret(agreement)) }
   func publicKeys() -> PartyKeys {
@@ -145,6 +151,9 @@ struct GroupOptions {
   var minimumContributors: UInt16 = 2
   var seed: UInt64 = 1
   var faults = NetworkFaults()
+  var packetKeyMilliseconds = Sealer.defaultPacketKeyMilliseconds
+  /// Of meters, if it is not the same.
+  var meterKeyMilliseconds: UInt64?
 }
 
 /// Four aggregators, their meters and a bookkeeper in one process: real roles, packets, signatures and encryption, with
@@ -180,6 +189,8 @@ final class Group {
   var fuses: [UInt32: Fuse] = [:]
   /// Registers every house answered, in order: owner, index, registers.
   var answers: [[[EnergyRegisters]]]
+  /// What a node's software speaks from its next start on, where it is not what all do.
+  var versions: [NodeIdentifier: ClosedRange<UInt8>] = [:]
   /// Failures that stopped a process, for those that were not asked for.
   var failures: [String] = []
 
@@ -256,9 +267,13 @@ final class Group {
       }
     }
     return Sealer(
-      identifier: identifier.rawValue, agreementKey: seeds.agreementKey(), bootCounter: boot,
+      identifier: identifier.rawValue, agreementKey: seeds.agreementKey(),
+      packetKeySeed: seeds.packetSeed(boot: boot), signer: seeds.signer(), bootCounter: boot,
       previousBootCounter: previousBoot,
-      networkIdentifier: genesis.networkIdentifier, epoch: genesis.epoch, peers: peers)
+      networkIdentifier: genesis.networkIdentifier, epoch: genesis.epoch, peers: peers,
+      packetKeyMilliseconds: identifier.meter != nil
+        ? options.meterKeyMilliseconds ?? options.packetKeyMilliseconds : options.packetKeyMilliseconds,
+      versions: versions[identifier] ?? PacketHeader.versions)
   }
 
   static func aggregatorName(_ index: Int) -> NodeIdentifier { .aggregator(ReplicaIndex(UInt16(index))) }

@@ -66,12 +66,15 @@ struct MemoryPlanTests {
     }
     var seed = FixedBytes<32>(InlineArray(repeating: 5))
     var other = seed
+    var third = seed
+    let signer = SigningKey(seed: SecretBytes(taking: &seed))
+    let sealer = Sealer(
+      identifier: 0, agreementKey: AgreementKey(seed: SecretBytes(taking: &other)),
+      packetKeySeed: SecretBytes(taking: &third), signer: signer, bootCounter: 1,
+      networkIdentifier: genesis.networkIdentifier, epoch: genesis.epoch, peers: peers)
     return AggregatorNode(
       genesis: genesis.withoutAgreementKeys(), key: key, index: ReplicaIndex(0),
-      signer: SigningKey(seed: SecretBytes(taking: &seed)),
-      sealer: Sealer(
-        identifier: 0, agreementKey: AgreementKey(seed: SecretBytes(taking: &other)), bootCounter: 1,
-        networkIdentifier: genesis.networkIdentifier, epoch: genesis.epoch, peers: peers))
+      signer: signer, sealer: sealer)
   }
 
   @Test(

@@ -79,7 +79,10 @@ final class Rogue {
       }
       let bytes = Array(copying: body.span)
       if opened.type == .status {
-        if sealer.readStatus(bytes.span, from: opened.peer) {
+        if sealer.readStatus(
+          bytes.span, from: opened.peer,
+          signedBy: group.genesis.verificationKey(of: NodeIdentifier(sealer.peers[opened.peer].identifier))!)
+        {
           post(seal(.status, status(opened.peer), to: opened.peer), to: sender)
         }
       } else {

@@ -146,11 +146,14 @@ STATUS, RECORD, VOTE, WANT, CHUNK, PROOF = 1, 2, 5, 6, 7, 8
 
 
 def packet_header(kind, body, sender, receiver, boot, sequence):
-    return struct.pack("<BBHII4xQQ8x", 1, kind, len(body), sender, receiver, boot, sequence)
+    key = 0 if kind == STATUS else 1
+    return struct.pack("<BBHIIB3xQQII", 1, kind, len(body), sender, receiver, 1, boot, sequence, key, key)
 
 
+# The identity's agreement key of a node grows from 0x40 and its number, its first packet key from 0x60.
 def packet_key(sender, receiver, sender_boot, receiver_boot):
-    shared = agreement(0x40 + sender).exchange(agreement(0x40 + receiver).public_key())
+    first = 0x60 if receiver_boot else 0x40
+    shared = agreement(first + sender).exchange(agreement(first + receiver).public_key())
     context = struct.pack("<8s32sQIIQQ", b"BUSBARpk", NETWORK, EPOCH, sender, receiver, sender_boot, receiver_boot)
     return blake2b(context, key=shared, digest_size=32).digest()
 
@@ -161,19 +164,32 @@ def packet(kind, body, sender, receiver, sequence):
     return clear + ChaCha20Poly1305(key).encrypt(bytes(4) + struct.pack("<Q", sequence), body, clear)
 
 
+def told_key(node):
+    public = raw(agreement(0x60 + node))
+    statement = struct.pack("<8s32sQIIQ32s", b"BUSBARdk", NETWORK, EPOCH, node, 1, BOOT[node], public)
+    return statement, public + signing(0x20 + node).sign(statement)
+
+
+def status_body(node, known_boot, known_key):
+    return struct.pack("<QQII", 0, known_boot, 1, known_key) + told_key(node)[1]
+
+
 def packets(out):
     want = struct.pack("<BxHH2xQ64sQQI4x", 3, 4, 5, 6, pattern(0, 64), 7, 8, 9)
+    out("packetKeyStatement", told_key(1)[0])
     out("packetHeader", packet_header(WANT, want, 1, 2, 9, 3))
     out("want", want)
     out("chunk", struct.pack("<BxHHHQI4x", 2, 4, 1, 2, 6, 1034))
     out("proof", struct.pack("<HHHHQQ32s72s", 4, 5, 2, 1, 5, 6, pattern(0x80, 32), pattern(1, 72)))
+    out("status", status_body(2, 9, 1))
     out("sharedSecret", agreement(0x41).exchange(agreement(0x42).public_key()))
+    out("packetSecret", agreement(0x61).exchange(agreement(0x62).public_key()))
     out("keyFromFirst", packet_key(1, 2, 9, 7))
     out("keyFromSecond", packet_key(2, 1, 7, 9))
     out("statusKeyFromFirst", packet_key(1, 2, 9, 0))
     # A STATUS that knows nothing, its answer, then traffic both ways.
-    out("firstStatus", packet(STATUS, struct.pack("<QQ", 0, 0), 1, 2, 0))
-    out("answerStatus", packet(STATUS, struct.pack("<QQ", 0, 9), 2, 1, 0))
+    out("firstStatus", packet(STATUS, status_body(1, 0, 0), 1, 2, 0))
+    out("answerStatus", packet(STATUS, status_body(2, 9, 1), 2, 1, 0))
     out("wantPacket", packet(WANT, want, 1, 2, 1))
     out("emptyPacket", packet(RECORD, b"", 2, 1, 1))
     full = packet(RECORD, pattern(0, 1232 - 40 - 16, 7), 1, 2, 2)

@@ -4,15 +4,24 @@ import Units
 import Wire
 
 enum Body: String, CaseIterable, Sendable {
-  case packetHeader, want, chunk, proof
+  case packetHeader, status, want, chunk, proof
 
   /// What this implementation writes for the values the oracle was given.
   var encoded: [UInt8] {
     [UInt8](capacity: 128) { out in
       switch self {
       case .packetHeader:
-        PacketHeader(type: .want, bodyLength: 104, sender: 1, receiver: 2, bootCounter: 9, packetSequence: 3)
-          .encode(into: &out)
+        PacketHeader(
+          type: .want, bodyLength: 104, sender: 1, receiver: 2, bootCounter: 9, packetSequence: 3, senderKeyNumber: 1,
+          receiverKeyNumber: 1
+        ).encode(into: &out)
+      case .status:
+        // Of node 2; its key and signature are the oracle's.
+        StatusBody(
+          previousBootCounter: 0, knownBootCounter: 9, keyNumber: 1, knownKeyNumber: 1,
+          packetKey: FixedBytes(InlineArray { Fixture.vector("status")[24 + $0] }),
+          signature: Signature(InlineArray { Fixture.vector("status")[56 + $0] })
+        ).encode(into: &out)
       case .want:
         Want(
           object: .records, owner: ReplicaIndex(4), meter: MeterIndex(5), period: Period(6),
@@ -37,6 +46,9 @@ enum Body: String, CaseIterable, Sendable {
     switch self {
     case .packetHeader:
       guard let value = try? PacketHeader(decoding: &reader) else { return nil }
+      return [UInt8](capacity: 128) { out in value.encode(into: &out) }
+    case .status:
+      guard let value = try? StatusBody(decoding: &reader) else { return nil }
       return [UInt8](capacity: 128) { out in value.encode(into: &out) }
     case .want:
       guard let value = try? Want(decoding: &reader) else { return nil }
@@ -64,6 +76,7 @@ struct BodyTests {
   @Test("have the lengths of the tables")
   func lengths() {
     #expect(Body.packetHeader.encoded.count == PacketHeader.encodedBytes)
+    #expect(Body.status.encoded.count == StatusBody.encodedBytes)
     #expect(Body.want.encoded.count == Want.encodedBytes)
     #expect(Body.chunk.encoded.count == Chunk.encodedBytes)
     #expect(Body.proof.encoded.count == InclusionProof.encodedBytes)
@@ -85,15 +98,16 @@ struct BodyTests {
       let damaged = whole.flipping(bit)
       if let again = body.reencoded(damaged) { #expect(again == damaged, "bit \(bit)") } else { refused += 1 }
     }
-    // Version, reserved bytes, and the bits that lead out of a kind's range.
-    let reserved = [Body.packetHeader: 8 + 32 + 64, .want: 8 + 16 + 32, .chunk: 8 + 32, .proof: 0][body] ?? 0
+    // The version, which is the newest one too; reserved bytes; keys that become 0; and the bits that lead out of a kind's
+    // range.
+    let reserved = [Body.packetHeader: 8 + 1 + 24 + 2, .status: 1, .want: 8 + 16 + 32, .chunk: 8 + 32, .proof: 0][body]!
     #expect(refused >= reserved && refused <= reserved + 16)
   }
 
-  @Test("a WANT with a byte more is refused")
-  func trailing() { #expect(Body.want.reencoded(Fixture.vector("want") + [0]) == nil) }
+  @Test("a WANT or a STATUS with a byte more is refused", arguments: [Body.want, .status])
+  func trailing(body: Body) { #expect(body.reencoded(Fixture.vector(body.rawValue) + [0]) == nil) }
 
-  @Test("packet types are 1 to 8, objects 1 to 8, and the version is 1")
+  @Test("packet types are 1 to 8, objects 1 to 8, and no version is 0 or above the newest that its sender speaks")
   func kinds() {
     for code in UInt8.min...UInt8.max {
       func accepts(_ body: Body, at offset: Int) -> Bool {
@@ -102,7 +116,12 @@ struct BodyTests {
         return body.reencoded(bytes) != nil
       }
       #expect(accepts(.packetHeader, at: 0) == (code == 1))
-      #expect(accepts(.packetHeader, at: 1) == (1...8).contains(code))
+      #expect(accepts(.packetHeader, at: 12) == (code >= 1))
+      // A STATUS is under no packet key, all else under two.
+      #expect(accepts(.packetHeader, at: 1) == (2...8).contains(code))
+      var status = Array(Fixture.vector("packetHeader")[..<32]) + [UInt8](repeating: 0, count: 8)
+      status[1] = code
+      #expect((Body.packetHeader.reencoded(status) != nil) == (code == 1))
       #expect(accepts(.want, at: 0) == (1...8).contains(code))
       #expect(accepts(.chunk, at: 0) == (1...8).contains(code))
     }

@@ -12,24 +12,38 @@ enum Fixture {
   static let elsewhere = Endpoint(ipv4: 198, 51, 100, 9, port: 9999)
 
   static func agreementKey(_ node: UInt32) -> AgreementKey {
-    var seed = FixedBytes<32>(InlineArray(repeating: 0x40 + UInt8(node)))
-    return AgreementKey(seed: SecretBytes(taking: &seed))
+    let seed = secret(0x40, node)
+    return AgreementKey(seed: seed)
   }
+
+  static func secret(_ first: UInt8, _ node: UInt32) -> SecretBytes {
+    var seed = FixedBytes<32>(InlineArray(repeating: first &+ UInt8(node)))
+    return SecretBytes(taking: &seed)
+  }
+  static func signer(_ node: UInt32) -> SigningKey { SigningKey(seed: secret(0x20, node)) }
+  static func verificationKey(_ node: UInt32) -> VerificationKey { signer(node).verificationKey }
 
   static func publicKey(_ node: UInt32) -> AgreementPublicKey {
     let key = agreementKey(node)
     return key.publicKey
   }
 
-  static func sealer(_ own: UInt32, boot: UInt64, peers: [Peer], epoch: UInt64 = 2, network: Digest = network) -> Sealer
-  {
+  static func sealer(
+    _ own: UInt32, boot: UInt64, peers: [Peer], epoch: UInt64 = 2, network: Digest = network,
+    versions: ClosedRange<UInt8> = PacketHeader.versions
+  ) -> Sealer {
     Sealer(
-      identifier: own, agreementKey: agreementKey(own), bootCounter: boot, networkIdentifier: network,
-      epoch: Epoch(epoch), peers: peers)
+      identifier: own, agreementKey: agreementKey(own), packetKeySeed: secret(0x60, own), signer: signer(own),
+      bootCounter: boot, networkIdentifier: network, epoch: Epoch(epoch), peers: peers, versions: versions)
   }
 
-  static func sealer(_ own: UInt32, _ other: UInt32, boot: UInt64, endpoint: Endpoint? = nil) -> Sealer {
-    sealer(own, boot: boot, peers: [Peer(identifier: other, agreementKey: publicKey(other), endpoint: endpoint)])
+  static func sealer(
+    _ own: UInt32, _ other: UInt32, boot: UInt64, endpoint: Endpoint? = nil,
+    versions: ClosedRange<UInt8> = PacketHeader.versions
+  ) -> Sealer {
+    sealer(
+      own, boot: boot, peers: [Peer(identifier: other, agreementKey: publicKey(other), endpoint: endpoint)],
+      versions: versions)
   }
 
   static let vectors: [String: [UInt8]] = {
@@ -77,7 +91,11 @@ extension Sealer {
   /// Takes a STATUS as a role does: true when it must be answered; nil when it was dropped.
   mutating func hear(_ status: [UInt8], from source: Endpoint = Fixture.home) -> Bool? {
     guard let body = body(of: status, from: source) else { return nil }
-    return readStatus(body.span, from: 0)
+    return read(body, from: 0)
+  }
+
+  mutating func read(_ status: [UInt8], from peer: Int) -> Bool {
+    readStatus(status.span, from: peer, signedBy: Fixture.verificationKey(peers[peer].identifier))
   }
 
   func dropCount(_ reason: DropReason) -> UInt64 { drops[Int(reason.rawValue)] }

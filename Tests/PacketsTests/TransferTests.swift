@@ -81,9 +81,8 @@ private func run(_ scenario: TransferScenario, seed: UInt64) -> TransferResult {
     var sealer = Fixture.sealer(index, 0, boot: 1, endpoint: Fixture.home)
     var held = [Bool](repeating: true, count: scenario.records)
     for place in 0..<scenario.missing { held[place * scenario.records / scenario.missing] = false }
-    let there = sealer.status()
-    _ = holder.body(of: there)
-    _ = sealer.body(of: holder.status(to: Int(index) - 1))
+    _ = holder.read(holder.body(of: sealer.status()) ?? [], from: Int(index) - 1)
+    _ = sealer.hear(holder.status(to: Int(index) - 1))
     receivers.append(Receiver(sealer, held))
   }
   var downward = LossyLink(scenario.path, paths: members, seed: seed)

@@ -27,7 +27,7 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X
 from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-AGGREGATORS, METERS, PERIOD = 4, 5, 4
+AGGREGATORS, METERS, PERIOD, KEY_SECONDS = 4, 5, 4, 3
 STATUS, RECORD, RECEIPT, PROPOSAL, VOTE, WANT, CHUNK, PROOF = range(1, 9)
 NAMES = ["", "STATUS", "RECORD", "RECEIPT", "PROPOSAL", "VOTE", "WANT", "CHUNK", "PROOF"]
 LOSS = 0.05
@@ -120,6 +120,8 @@ class Decoder:
         self.complete = []
         self.records = {}
         self.headers = {}
+        self.keys = {}
+        self.boot = 0
 
     def count(self, what):
         self.seen[what] = self.seen.get(what, 0) + 1
@@ -303,43 +305,59 @@ class Decoder:
         return node
 
     def status(self, r, data, sender, receiver):
-        previous, known = r.number(8), r.number(8)
+        previous, known, number, known_key = r.number(8), r.number(8), r.number(4), r.number(4)
+        key, signature = r.take(32), r.take(64)
         r.end()
-        assert previous <= known
+        assert previous <= known and number >= 1
+        told = (b"BUSBARdk" + self.g.network + struct.pack("<QIIQ", self.g.epoch, sender, number, self.boot) + key)
+        assert len(told) == 96
+        self.verify(self.g.party(sender).signing, signature, told)
+        # "drawn at random": one number of one run is one key.
+        assert self.keys.setdefault((sender, self.boot, number), key) == key
+        assert struct.pack("<QQII", previous, known, number, known_key) + key + signature == data
 
 
 class Capture:
     """Opens what passed between the parties whose identities are given."""
 
-    def __init__(self, genesis, seeds):
-        self.g, self.seeds, self.decoder = genesis, seeds, Decoder(genesis)
-        self.boots, self.shared, self.unopened = {}, {}, 0
+    def __init__(self, genesis, seeds, packet_seeds):
+        self.g, self.seeds, self.packet_seeds, self.decoder = genesis, seeds, packet_seeds, Decoder(genesis)
+        self.boots, self.shared, self.unopened, self.highest_key = {}, {}, 0, 0
 
     def secret(self, one, other):
+        """Of two parties' keys: the node's number, its run and the key's number; run 0 for the identity's own key."""
         pair = (min(one, other), max(one, other))
         if pair not in self.shared:
-            key = X25519PrivateKey.from_private_bytes(self.seeds[one][1])
-            self.shared[pair] = key.exchange(self.g.party(other).agreement)
+            own, theirs = (X25519PrivateKey.from_private_bytes(self.packet_seeds[name] if name[1] else
+                                                               self.seeds[name[0]][1]) for name in (one, other))
+            self.shared[pair] = own.exchange(theirs.public_key())
         return self.shared[pair]
 
-    def key(self, sender, receiver, sender_boot, receiver_boot):
+    def key(self, sender, receiver, sender_boot, receiver_boot, numbers):
+        is_status = numbers == (0, 0)
+        secret = self.secret((sender, 0 if is_status else sender_boot, numbers[0]),
+                             (receiver, 0 if is_status else receiver_boot, numbers[1]))
         context = (b"BUSBARpk" + self.g.network + struct.pack("<QIIQQ", self.g.epoch, sender, receiver, sender_boot,
                    receiver_boot))
-        return hashlib.blake2b(context, key=self.secret(sender, receiver), digest_size=32).digest()
+        return hashlib.blake2b(context, key=secret, digest_size=32).digest()
 
     def packet(self, datagram):
         assert 56 <= len(datagram) <= 1232
         r = Reader(datagram[:40])
         assert r.number(1) == 1
         kind, length, sender, receiver = r.number(1), r.number(2), r.number(4), r.number(4)
-        r.zeros(4)
+        assert r.number(1) == 1
+        r.zeros(3)
         boot, sequence = r.number(8), r.number(8)
-        r.zeros(8)
+        numbers = r.number(4), r.number(4)
+        assert (numbers[0] == 0) == (numbers[1] == 0) == (kind == STATUS)
         assert len(datagram) == 40 + length + 16 and 1 <= kind <= 8
         self.boots[sender] = max(boot, self.boots.get(sender, 0))
-        key = self.key(sender, receiver, boot, 0 if kind == STATUS else self.boots.get(receiver, 0))
+        key = self.key(sender, receiver, boot, 0 if kind == STATUS else self.boots.get(receiver, 0), numbers)
         nonce = bytes(4) + struct.pack("<Q", sequence)
         data = ChaCha20Poly1305(key).decrypt(nonce, datagram[40:], datagram[:40])
+        self.decoder.boot = boot
+        self.highest_key = max(self.highest_key, *numbers)
         self.decoder.body(kind, data, sender, receiver)
 
 
@@ -405,9 +423,18 @@ def make_group(busbar, folder, relays):
                 host, port = address.rsplit(":", 1)
                 line = f"{peer} = 127.0.0.1:{relays.between((host, int(port)))}"
             lines.append(line)
+        # Keys that change while the group works, and a log of them to read its traffic by.
+        head = head.replace("[node]", f"[node]\npacketKeySeconds = {KEY_SECONDS}\npacketKeyLog = {grid}/{name}/keys.txt")
         with open(path, "w") as file:
             file.write(head + "[peers]" + "\n".join(lines))
     return grid, names
+
+
+def node_of(name):
+    kind, number = name.rsplit("-", 1)
+    number = int(number) - 1
+    return {"aggregator": number, "bookkeeper": 0x100,
+            "meter": 0x10000 + 512 * (number // METERS) + number % METERS}[kind]
 
 
 def identities(grid, names):
@@ -415,11 +442,19 @@ def identities(grid, names):
     for name in names:
         data = open(f"{grid}/{name}/identity.key", "rb").read()
         assert data[:8] == b"BUSBARid" and len(data) == 104
-        kind, number = name.rsplit("-", 1)
-        number = int(number) - 1
-        node = {"aggregator": number, "bookkeeper": 0x100,
-                "meter": 0x10000 + 512 * (number // METERS) + number % METERS}[kind]
-        seeds[node] = (data[8:40], data[40:72], data[72:104])
+        seeds[node_of(name)] = (data[8:40], data[40:72], data[72:104])
+    return seeds
+
+
+def packet_keys(grid, names):
+    """Secrets by node, run and number, as docs/CONFIGURATION.md has packetKeyLog."""
+    seeds = {}
+    for name in names:
+        path = f"{grid}/{name}/keys.txt"
+        assert os.stat(path).st_mode & 0o777 == 0o600, "others may read packet keys"
+        for line in open(path):
+            boot, number, secret = line.split()
+            seeds[(node_of(name), int(boot), int(number))] = bytes.fromhex(secret)
     return seeds
 
 
@@ -491,7 +526,9 @@ def examine(busbar, grid, names, genesis, relays, results):
                       public(signing, Ed25519PrivateKey) == raw.signing.public_bytes(Encoding.Raw, PublicFormat.Raw)
                       and public(agreement, X25519PrivateKey) == raw.agreement.public_bytes(Encoding.Raw,
                                                                                            PublicFormat.Raw))
-    capture = Capture(genesis, seeds)
+    logged = packet_keys(grid, names)
+    results.check("no two packet keys are the same", len(set(logged.values())) == len(logged))
+    capture = Capture(genesis, seeds, logged)
     told = json.loads(subprocess.run([busbar, "inspect", f"{grid}/genesis.bin", "--json"], check=True,
                                      capture_output=True, text=True).stdout.splitlines()[0])
     results.check("the network identifier is what busbar says", genesis.network.hex() in json.dumps(told))
@@ -506,6 +543,9 @@ def examine(busbar, grid, names, genesis, relays, results):
         except (AssertionError, InvalidTag, InvalidSignature) as error:
             results.check(f"packet of type {datagram[1]}", False, repr(error))
     d = capture.decoder
+    results.check("packets were sealed under later keys than the first", capture.highest_key >= 3, capture.highest_key)
+    for name, key in d.keys.items():
+        results.check("the key that was told is the logged one's", public(logged[name], X25519PrivateKey) == key)
     for kind in range(STATUS, PROOF + 1):
         results.check(f"{NAMES[kind]} was seen", d.seen.get(NAMES[kind], 0) > 0)
     for what in ["certificates", "products", "proofs that hold", "receipts of records seen"]:

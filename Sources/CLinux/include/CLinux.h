@@ -64,6 +64,7 @@ int64_t busbar_resident_kilobytes(int pid);      // now; -1 when it is gone
 int64_t busbar_peak_resident_kilobytes(int pid); // the most there was; -1 when it is gone
 int64_t busbar_file_resident_kilobytes(int pid); // now, of programs and libraries, which processes share; -1 likewise
 int64_t busbar_cpu_milliseconds(int pid);        // used so far, in whole ticks of 10 or so; -1 when it is gone
+void busbar_forbid_core_dumps(void);
 void busbar_catch_termination(void);
 int busbar_terminated(void);
 int64_t busbar_own_path(char *path, size_t capacity);

@@ -118,7 +118,9 @@ private final class Siege {
 
   private func sealer(_ name: NodeIdentifier, knowing others: [NodeIdentifier]) -> Sealer {
     Sealer(
-      identifier: name.rawValue, agreementKey: AgreementKey(seed: Self.seed(2, name)), bootCounter: 1,
+      identifier: name.rawValue, agreementKey: AgreementKey(seed: Self.seed(2, name)),
+      packetKeySeed: Self.seed(3, name),
+      signer: SigningKey(seed: Self.seed(1, name)), bootCounter: 1,
       networkIdentifier: genesis.networkIdentifier, epoch: genesis.epoch,
       peers: others.map {
         Peer(
@@ -149,9 +151,11 @@ private final class Siege {
     tick()
     for attacker in attackers {
       guard let status = host.statuses[attacker.endpoint.port] else { fatalError("\(attacker.name) was not greeted") }
-      _ = [UInt8](capacity: Sealer.maximumBodyBytes) { out in
+      let told = [UInt8](capacity: Sealer.maximumBodyBytes) { out in
         _ = attacker.sealer.open(status.span, from: Self.endpoint(Self.aggregator(0)), into: &out)
       }
+      _ = attacker.sealer.readStatus(
+        told.span, from: 0, signedBy: SigningKey(seed: Self.seed(1, Self.aggregator(0))).verificationKey)
       let answer = attacker.sealer.statusBody(to: 0)
       deliver(.status, [UInt8](copying: answer.span), from: attacker)
     }

@@ -15,7 +15,12 @@ func packetTargets() -> [FuzzTarget] {
   let proof = InclusionProof(
     owner: ReplicaIndex(4), meter: MeterIndex(5), leafIndex: 2, siblingCount: 1, from: Period(5), through: Period(6),
     ciphertextHash: Digest(), closing: FixedBytes())
-  let header = PacketHeader(type: .want, bodyLength: 104, sender: 1, receiver: 2, bootCounter: 9, packetSequence: 3)
+  let header = PacketHeader(
+    type: .want, bodyLength: 104, sender: 1, receiver: 2, bootCounter: 9, packetSequence: 3,
+    senderKeyNumber: 1, receiverKeyNumber: 1)
+  let status = StatusBody(
+    previousBootCounter: 1, knownBootCounter: 2, keyNumber: 3, knownKeyNumber: 4, packetKey: FixedBytes(),
+    signature: Signature())
   return [
     FuzzTarget("packet", maximumBytes: 1300, seeds: raw, run: talk.run),
     FuzzTarget("packet-header", maximumBytes: 64, seeds: [[UInt8](capacity: 128) { header.encode(into: &$0) }]) {
@@ -23,6 +28,12 @@ func packetTargets() -> [FuzzTarget] {
       var reader = WireReader(input.span)
       guard let value = try? PacketHeader(decoding: &reader), reader.remaining == 0 else { return }
       requireIdentity(input, "packet header") { out in value.encode(into: &out) }
+    },
+    FuzzTarget("status-body", maximumBytes: 128, seeds: [[UInt8](capacity: 128) { status.encode(into: &$0) }]) {
+      input in
+      var reader = WireReader(input.span)
+      guard let value = try? StatusBody(decoding: &reader) else { return }
+      requireIdentity(input, "status body") { out in value.encode(into: &out) }
     },
     FuzzTarget("want", maximumBytes: 128, seeds: [[UInt8](capacity: 128) { want.encode(into: &$0) }]) { input in
       var reader = WireReader(input.span)
@@ -54,15 +65,18 @@ private final class Talk {
   /// Datagrams that the second node has opened.
   private(set) var seen: [[UInt8]] = []
 
-  private static func key(_ node: UInt32) -> AgreementKey {
-    var seed = FixedBytes<32>(InlineArray(repeating: 0x40 + UInt8(node)))
-    return AgreementKey(seed: SecretBytes(taking: &seed))
+  private static func secret(_ first: UInt8, _ node: UInt32) -> SecretBytes {
+    var seed = FixedBytes<32>(InlineArray(repeating: first + UInt8(node)))
+    return SecretBytes(taking: &seed)
   }
+  private static func key(_ node: UInt32) -> AgreementKey { AgreementKey(seed: secret(0x40, node)) }
+  private static func signer(_ node: UInt32) -> SigningKey { SigningKey(seed: secret(0x20, node)) }
 
   private static func sealer(_ own: UInt32, _ other: UInt32, boot: UInt64) -> Sealer {
     let otherKey = key(other)
     return Sealer(
-      identifier: own, agreementKey: key(own), bootCounter: boot, networkIdentifier: Digest(), epoch: Epoch(2),
+      identifier: own, agreementKey: key(own), packetKeySeed: secret(0x60, own), signer: signer(own), bootCounter: boot,
+      networkIdentifier: Digest(), epoch: Epoch(2),
       peers: [Peer(identifier: other, agreementKey: otherKey.publicKey, endpoint: nil)])
   }
 
@@ -71,9 +85,11 @@ private final class Talk {
     second = Self.sealer(2, 1, boot: 7)
     let greeting = first.statusBody(to: 0)
     seen.append(Self.seal(&first, .status, [UInt8](copying: greeting.span)))
-    _ = Self.open(&second, seen[0], from: Self.home)
+    let heard = Self.open(&second, seen[0], from: Self.home) ?? []
+    _ = second.readStatus(heard.span, from: 0, signedBy: Self.signer(1).verificationKey)
     let answer = second.statusBody(to: 0)
-    _ = Self.open(&first, Self.seal(&second, .status, [UInt8](copying: answer.span)), from: Self.home)
+    let told = Self.open(&first, Self.seal(&second, .status, [UInt8](copying: answer.span)), from: Self.home) ?? []
+    _ = first.readStatus(told.span, from: 0, signedBy: Self.signer(2).verificationKey)
     seen.append(Self.seal(&first, .vote, [1, 2, 3]))
     require(Self.open(&second, seen[1], from: Self.home) == [1, 2, 3], "the two nodes are not connected")
   }
