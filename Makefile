@@ -4,7 +4,7 @@ comma := ,
 targets = $(subst $(comma), ,$(TARGETS))
 
 .PHONY: all setup build cross selftest lint peers demo test test-peers mutants simulate model fuzz bench-paillier interop-paillier
-.PHONY: timing-paillier attacks attack count count-check bench-fleet clean distclean
+.PHONY: timing-paillier test-hosts attacks attack count count-check bench-fleet clean distclean
 all: build
 setup:
 	@Toolchain/setup.sh
@@ -31,6 +31,7 @@ simulate: build
 # else should run: a table, and build/bench/attack.json. ATTACK="--seconds 5" shortens the second.
 attacks: build
 	@.build/release/busbar-sim attacks
+	@.build/release/busbar-sim attacks --members 7 --groups 3
 attack: build
 	@Toolchain/setup.sh peers
 	@.build-peers/venv/bin/python -B Tests/Benchmarks/packet_attack.py .build/release/busbar $(ATTACK)
@@ -43,6 +44,10 @@ mutants: build
 	@.build/release/busbar-sim mutants
 test:
 	@Toolchain/test.sh
+# A group of nodes that are hosts: each in a network namespace of its own, over IPv4 and over IPv6, in about two minutes. Takes root.
+test-hosts: build
+	@Toolchain/setup.sh hosts
+	@timeout --kill-after=30 600 python3 -B Tests/Hosts/hosts.py .build/release/busbar $(HOSTS)
 test-peers: build
 	@Toolchain/setup.sh peers
 	@Toolchain/cross.sh armv6 arm64

@@ -3,6 +3,7 @@
 # Usage: setup.sh          packages to build, test and run
 #        setup.sh peers    also the other implementations the tests compare with: mbpoll, promtool, Spin, and Python packages
 #                          in .build-peers/venv
+#        setup.sh hosts    what makes network namespaces: `make test-hosts`
 #        setup.sh benchmarks    those that speeds are compared with, in .build-peers/benchmarks
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -85,13 +86,17 @@ case ${1-} in
     check_swift
     install_peers
     ;;
+  hosts)
+    install_packages "${packages[@]}" python3 iproute2
+    check_swift
+    ;;
   benchmarks)
     install_packages "${packages[@]}" "${peer_packages[@]}"
     check_swift
     install_benchmark_peers
     ;;
   *)
-    echo "usage: setup.sh [peers | benchmarks]" >&2
+    echo "usage: setup.sh [peers | hosts | benchmarks]" >&2
     exit 2
     ;;
 esac

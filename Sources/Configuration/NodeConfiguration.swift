@@ -25,6 +25,8 @@ public struct NodeConfiguration: Sendable {
   public let key: String
   public let listen: Endpoint
   public let trustsClock: Bool
+  /// Of an aggregator: what its link carries, for all bulk together; nil for the start value.
+  public let linkBitsPerSecond: Int64?
   /// The age at which the node's packet key is changed.
   public let packetKeySeconds: UInt64
   /// Where packet keys are written, for whoever reads captured traffic; nil writes none.
@@ -37,6 +39,9 @@ public struct NodeConfiguration: Sendable {
   /// Path of the board's file, which the caller reads; nil without one.
   public let board: String?
   private let ini: IniFile
+
+  /// Below, a group's records of a period would take minutes; above, no board's interface goes.
+  public static let linkBitsPerSecond: ClosedRange<Int64> = 100_000...1_000_000_000
 
   /// Where a node's file names its board's file, so that this can be read first; nil without one.
   public static func boardEntry(file: String, bytes: Span<UInt8>) throws(ConfigurationError) -> IniEntry? {
@@ -65,6 +70,10 @@ public struct NodeConfiguration: Sendable {
     self.board = try reader.optionalText("node", "board")
     trustsClock =
       try reader.choice("node", "clock", of: ["synchronised", "trusted"], default: "synchronised") == "trusted"
+    let link =
+      role == .aggregator
+      ? try reader.integer("node", "linkBitsPerSecond", in: Self.linkBitsPerSecond, default: 0) : 0
+    linkBitsPerSecond = link == 0 ? nil : link
     packetKeySeconds = UInt64(try reader.integer("node", "packetKeySeconds", in: 1...86_400, default: 86_400))
     packetKeyLog = try reader.optionalText("node", "packetKeyLog")
     if role == .meter {

@@ -67,12 +67,15 @@ public struct AggregatorNode: ~Copyable {
   /// One for each step that is under way: the effect of one may be the input of the next.
   private var effects: [EffectsCell] = []
   private var stepsUnderWay = 0
+  /// Of each set, the meters that were given a receipt since the last tick: each costs a signature.
+  private var receipted: [MeterBitmap]
 
   /// - Parameter recordBlocks: how many sets' records there is room for, over all periods; nil for what the size of the
   ///   group asks for.
+  /// - Parameter pacing: how fast records leave for other members.
   public init(
     genesis: Genesis, key: PublicKey, index: ReplicaIndex, signer: consuming SigningKey, sealer: consuming Sealer,
-    recordBlocks: Int? = nil
+    recordBlocks: Int? = nil, pacing: PacingLimits = PacingLimits()
   ) {
     let room = Self.recordRoom(genesis, ciphertextBytes: key.ciphertextBytes)
     let blocks = recordBlocks ?? room.blocks
@@ -86,7 +89,7 @@ public struct AggregatorNode: ~Copyable {
     self.key = key
     self.index = index
     self.signer = signer
-    link = PacketLink(sealer, members: genesis.members)
+    link = PacketLink(sealer, members: genesis.members, pacing: pacing)
     let context = genesis.context
     product = CiphertextProduct(key)
     entry = ByteBuffer(capacity: Self.maximumEntryBytes(context.quorum, ciphertextBytes: key.ciphertextBytes))
@@ -95,6 +98,7 @@ public struct AggregatorNode: ~Copyable {
       statement: Statement(
         kind: .commit, in: context, owner: index, period: Period(0), view: View(0), digest: Instance.nullDigest,
         signer: ReplicaIndex(0)), signers: 0, signatures: [])
+    receipted = Array(repeating: MeterBitmap(), count: Int(genesis.members))
     let ballots = BallotPool(instances: Int(genesis.members) * Int(Self.periodsKept))
     memberKeys = MemberKeys(genesis.aggregators.map { $0.verificationKey })
     served = ServedObjects(
@@ -141,30 +145,22 @@ public struct AggregatorNode: ~Copyable {
     return room.blocks * room.blockBytes
   }
 
-  /// Finds memory for this slot's records, if need be of a slot whose records nobody needs: the oldest that is decided; then
-  /// the oldest that has left the window, unless this replica vouched for a value there or is about to. An old instance that
-  /// is being driven on takes it from the newest one at last, which waits for it anyway. False when there is none: then the
-  /// record is as good as lost on the way, and is sent or asked for again.
+  /// Finds memory for this slot's records, if need be of a slot whose records nobody needs; see ``RoomChoice``. False when
+  /// there is none: then the record is as good as lost on the way, and is sent or asked for again.
   private mutating func makesRoom(for slot: InstanceSlot) -> Bool {
     if slot.block != nil { return true }
-    let own = slot.instance.period
-    var decided: InstanceSlot?
-    var expired: InstanceSlot?
-    var newest: InstanceSlot?
-    for other in slots where other.block != nil {
-      let period = other.instance.period
-      if other.isFinished {
-        if decided == nil || period < decided!.instance.period { decided = other }
-      } else if !other.hasVouched, other.instance.awaitsValidation == nil {
-        if period.rawValue + 2 < own.rawValue, expired == nil || period < expired!.instance.period { expired = other }
-        if period > own, newest == nil || period > newest!.instance.period { newest = other }
-      }
+    var choice = RoomChoice(for: slot.instance.period, isAwaited: slot.instance.awaitsValidation != nil)
+    for place in slots.indices where slots[place].block != nil {
+      let other = slots[place]
+      choice.consider(
+        place, other.instance.period, isFinished: other.isFinished,
+        isNeeded: other.hasVouched || other.instance.awaitsValidation != nil)
     }
-    if slot.instance.awaitsValidation == nil { newest = nil }
     // The memory of a decided instance is resident; a free block may never have been touched.
-    guard let block = decided?.takeBlock() ?? recordPool.take() ?? expired?.takeBlock() ?? newest?.takeBlock() else {
-      return false
-    }
+    guard
+      let block = choice.decided.flatMap({ slots[$0].takeBlock() }) ?? recordPool.take()
+        ?? choice.undecided.flatMap({ slots[$0].takeBlock() })
+    else { return false }
     slot.give(block)
     return true
   }
@@ -335,9 +331,10 @@ public struct AggregatorNode: ~Copyable {
   public mutating func tick(at now: Instant, via host: inout some NodeHost & ~Copyable) throws(PlatformError) {
     ticks += 1
     instant = now
+    for place in receipted.indices { receipted[place] = MeterBitmap() }
     poll(at: now, via: &host)
     link.renewPacketKeyIfDue(signer: signer, via: &host)
-    if ticks % 5 == 1 { link.greet(via: &host) }
+    if ticks % 5 == 1 { link.greet(silentSeconds: UInt64(genesis.periodSeconds), via: &host) }
     guard now.clock == .synchronised else { return }
     let current = now.period(ofSeconds: UInt64(genesis.periodSeconds))
     if !isConfirmed { try confirm(current, via: &host) }
@@ -994,14 +991,28 @@ public struct AggregatorNode: ~Copyable {
     _ bytes: Span<UInt8>, _ sender: NodeIdentifier, _ peer: Int, at now: Instant,
     via host: inout some NodeHost & ~Copyable
   ) throws(PlatformError) {
-    let accepted: (record: Record, slot: InstanceSlot)
+    let accepted: (record: Record, slot: InstanceSlot, isAlternate: Bool)
     do throws(RecordRefusal) { accepted = try accept(bytes, sender, now) } catch {
       recordRefusals[Int(error.rawValue)] += 1
-      if error == .badSignature { link.sealer.countBadSignature(of: peer) }
+      // Another record that a meter signed costs as much to find out, and has no other end. Of a member it may be what it was
+      // asked for.
+      if error == .badSignature || error == .conflicting && sender.meter != nil {
+        link.sealer.countBadSignature(of: peer)
+      }
       return
     }
-    let (record, slot) = accepted
+    let (record, slot, isAlternate) = accepted
+    if isAlternate {
+      recordRefusals[Int(RecordRefusal.conflicting.rawValue)] += 1
+      guard let digest = slot.instance.awaitsValidation else { return }
+      return try validate(slot, digest, via: &host)
+    }
     guard sender.meter != nil else { return try noteFetched(slot, via: &host) }
+    // A meter says it again when its receipt was lost, though never so soon.
+    let set = Int(record.owner.rawValue)
+    if receipted[set].contains(record.meter), slot.journaled.contains(record.meter), !mutated(.receiptsUnbounded) {
+      return link.sealer.count(.overBudget)
+    }
     // A record that came after the proposal was fixed gets no promise for this period. (coverage rule 6)
     if let header = slot.proposedHeader, header.author == index, !header.contributors.contains(record.meter),
       !mutated(.receiptAfterProposal)
@@ -1017,13 +1028,15 @@ public struct AggregatorNode: ~Copyable {
       networkIdentifier: genesis.networkIdentifier, epoch: genesis.epoch, group: genesis.group, owner: record.owner,
       meter: record.meter, signer: index, period: record.through, recordHash: slot.hash(of: record.meter))
     receipt.signature = signer.sign { out in receipt.encodeSigned(into: &out) }
+    receipted[set].insert(record.meter)
     link.send(.receipt, to: peer, via: &host) { out in receipt.encode(into: &out) }
   }
 
-  /// Checks a record and keeps it; the first of a meter wins. (coverage rules 2, 6)
+  /// Checks a record and keeps it; the first of a meter wins. (coverage rules 2, 6) `isAlternate`: another member's is kept
+  /// beside the first, because a proposal may stand for it.
   private mutating func accept(
     _ bytes: Span<UInt8>, _ sender: NodeIdentifier, _ now: Instant
-  ) throws(RecordRefusal) -> (record: Record, slot: InstanceSlot) {
+  ) throws(RecordRefusal) -> (record: Record, slot: InstanceSlot, isAlternate: Bool) {
     var reader = WireReader(bytes)
     guard let record = try? Record(decoding: &reader), let ciphertext = try? reader.readBytes(reader.remaining) else {
       throw .malformed
@@ -1052,7 +1065,7 @@ public struct AggregatorNode: ~Copyable {
           }
           slot.coprime.insert(record.meter)
         }
-        return (record, slot)
+        return (record, slot, false)
       }
     }
     let statement = try genesis.check(
@@ -1068,7 +1081,10 @@ public struct AggregatorNode: ~Copyable {
           view: View(0), first: slot.hash(of: record.meter), second: hash))
       noteContradiction(slot, record, ciphertext)
       if sender.aggregatorIndex != nil, slot.isManifestStrange, isUnit(ciphertext), !mutated(.otherRecordNeverTaken) {
+        let count = slot.alternates.count
         slot.keepAlternate(record, ciphertext, hash: hash)
+        // Only one more of them can make a proposal fit now; a meter's third is looked at with the next tick.
+        if slot.alternates.count > count { return (record, slot, true) }
       }
       throw .conflicting
     }
@@ -1079,7 +1095,7 @@ public struct AggregatorNode: ~Copyable {
     slot.store(record, ciphertext)
     if sender.meter != nil { slot.coprime.insert(record.meter) }
     recordsAccepted += 1
-    return (record, slot)
+    return (record, slot, false)
   }
 
   /// A second record beside the one that is held. Only for the same periods it is a lie for certain.

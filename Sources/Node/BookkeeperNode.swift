@@ -81,7 +81,7 @@ public struct BookkeeperNode: ~Copyable {
     ticks += 1
     link.advance(to: now.monotonic)
     link.renewPacketKeyIfDue(signer: signer, via: &host)
-    if ticks % 5 == 1 { link.greet(via: &host) }
+    if ticks % 5 == 1 { link.greet(silentSeconds: UInt64(genesis.periodSeconds), via: &host) }
     // What a bookkeeper signs follows from what was certified, so an old image can do no harm; it must only be heard.
     if !hasRestarted, let forgotten = link.sealer.forgottenBoot(below: UInt32(GroupLimits.maximumAggregators)) {
       hasRestarted = true

@@ -79,7 +79,8 @@ public struct MemoryPlan: Sendable {
     plan.add("product being made", 46 * ciphertextBytes)
     plan.add("sets: head, accused, certificate that waits", members * setBytes)
     plan.add(
-      "manifests, of a proposal and of a proof", 2 * Manifest.memoryBytes + room.meterCount * MemoryLayout<Digest>.stride)
+      "manifests, of a proposal and of a proof",
+      2 * Manifest.memoryBytes + room.meterCount * MemoryLayout<Digest>.stride)
     plan.add("genesis", genesisBytes(genesis) - 32 * meters)
     // The bookkeeper is one of the peers, and the node itself is not.
     plan.addLink(peers: members, quiet: meters, members: genesis.members)

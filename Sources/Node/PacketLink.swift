@@ -1,4 +1,5 @@
 import Aggregation
+import Consensus
 import Cryptography
 import HAL
 import Packets
@@ -39,8 +40,8 @@ struct PacketLink: ~Copyable {
   private(set) var receivedBytes: UInt64 = 0
 
   /// - Parameter members: aggregators that records may be sent to; 0 for roles that send none.
-  init(_ sealer: consuming Sealer, members: UInt16 = 0) {
-    transfers = Transfers(members: max(1, Int(members)))
+  init(_ sealer: consuming Sealer, members: UInt16 = 0, pacing: PacingLimits = PacingLimits()) {
+    transfers = Transfers(members: max(1, Int(members)), limits: pacing)
     hasTransfers = members > 0
     answered = Array(repeating: [], count: sealer.peers.count)
     self.sealer = sealer
@@ -114,12 +115,23 @@ struct PacketLink: ~Copyable {
     send(.status, to: peer, via: &host) { out in out.write(status) }
   }
 
-  /// Announces this run and its packet key to every peer that has not acknowledged them yet.
-  mutating func greet(via host: inout some NodeHost & ~Copyable) {
+  /// Announces this run and its packet key to every peer that has not acknowledged them yet. Call twice a second.
+  /// - Parameter silentSeconds: a peer that said nothing for so long is told in a STATUS where this node is, once in as long. It
+  ///   may be writing to an address that this node has no more, and only this node's packets can tell it. 0 for never.
+  mutating func greet(silentSeconds: UInt64 = 0, via host: inout some NodeHost & ~Copyable) {
     greetings += 1
     for peer in sealer.peers.indices {
       answered[peer] = []
-      guard sealer.mustGreet(peer), !isLikelyDead(peer) || greetings % Self.seldomGreetings == 0 else { continue }
+      guard sealer.mustGreet(peer) else {
+        // Each peer has its turn: no two thousand at once.
+        if silentSeconds > 0, (greetings + UInt64(peer)) % (2 * silentSeconds) == 0,
+          time.milliseconds(since: sealer.peers[peer].heardAt) >= silentSeconds * 1000
+        {
+          sendStatus(to: peer, via: &host)
+        }
+        continue
+      }
+      guard !isLikelyDead(peer) || greetings % Self.seldomGreetings == 0 else { continue }
       let greeting = sealer.greetingBody()
       send(.status, to: peer, via: &host) { out in out.write(greeting) }
     }
@@ -192,8 +204,9 @@ struct PacketLink: ~Copyable {
     // Whoever claims another's address must spend as much as he has sent there. At the address where the peer was heard it is
     // told in any case, whatever outsiders have had answered elsewhere.
     let isHome = endpoint == sealer.peers[peer].endpoint
-    guard isHome || datagramBytes >= Sealer.statusDatagramBytes else { return }
-    guard answered[peer].insert(isHome ? .home : .elsewhere).inserted else { return }
+    guard isHome || datagramBytes >= Sealer.statusDatagramBytes || mutated(.strangersUnbounded) else { return }
+    let isFirst = answered[peer].insert(isHome ? .home : .elsewhere).inserted
+    guard isFirst || mutated(.strangersUnbounded) else { return }
     let status = sealer.statusBody(to: peer)
     send(.status, to: peer, at: endpoint, via: &host) { out in out.write(status) }
   }

@@ -4,8 +4,12 @@ import HAL
 public struct PacingLimits: Sendable {
   /// IPv6 and UDP headers; IPv4's are 20 bytes shorter.
   public static let headerBytes = 48
-  /// Bytes that may leave back to back: 8 full datagrams, which 20 Mb/s carry in 4.1 ms.
+  /// Bytes that may leave back to back, at most: 8 full datagrams, which 20 Mb/s carry in 4.1 ms.
   public static let burstBytes: UInt64 = 8 * UInt64(Sealer.maximumDatagramBytes + headerBytes)
+  /// What a vote may come to wait for on a link slower than that, unless a single datagram takes longer.
+  static let burstMicroseconds: UInt64 = 4_100
+  /// What a link may be said to carry.
+  public static let linkBitsPerSecond: ClosedRange<Int64> = 100_000...1_000_000_000
 
   /// Of all peers together: what the operator grants, half of the link or so. Bytes a second.
   public var interfaceBytesPerSecond: UInt64 = 50_000_000 / 8
@@ -15,6 +19,21 @@ public struct PacingLimits: Sendable {
   public var stepBytesPerSecond: UInt64 = 500_000 / 8
 
   public init() {}
+
+  /// Limits for a link of which all bulk together may have so much.
+  /// - Precondition: within ``linkBitsPerSecond``.
+  public init(linkBitsPerSecond bits: Int64) {
+    precondition(Self.linkBitsPerSecond.contains(bits))
+    interfaceBytesPerSecond = UInt64(bits) / 8
+    startBytesPerSecond = min(startBytesPerSecond, interfaceBytesPerSecond)
+    floorBytesPerSecond = min(floorBytesPerSecond, interfaceBytesPerSecond)
+  }
+
+  /// Bytes that may leave back to back.
+  public var burst: UInt64 {
+    let datagram = UInt64(Sealer.maximumDatagramBytes + Self.headerBytes)
+    return min(Self.burstBytes, max(datagram, interfaceBytesPerSecond * Self.burstMicroseconds / 1_000_000))
+  }
 
   func check() {
     precondition(floorBytesPerSecond > 0 && floorBytesPerSecond <= startBytesPerSecond)
@@ -56,7 +75,7 @@ public struct Pacer: Sendable {
   public init(_ limits: PacingLimits) {
     limits.check()
     self.limits = limits
-    bucket = TokenBucket(perSecond: limits.startBytesPerSecond, burst: PacingLimits.burstBytes)
+    bucket = TokenBucket(perSecond: limits.startBytesPerSecond, burst: limits.burst)
   }
 
   mutating func take(_ bytes: UInt64, at now: MonotonicTime) -> Bool { bucket.take(bytes, at: now) }

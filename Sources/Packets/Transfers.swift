@@ -76,7 +76,7 @@ public struct Transfers: ~Copyable {
     precondition(Self.meters == 8 * 64, "one bit for each meter")
     self.members = members
     self.limits = limits
-    interface = TokenBucket(perSecond: limits.interfaceBytesPerSecond, burst: PacingLimits.burstBytes)
+    interface = TokenBucket(perSecond: limits.interfaceBytesPerSecond, burst: limits.burst)
     pacers = Array(repeating: Pacer(limits), count: members)
     objects = Array(repeating: Object(), count: members * Self.objectsPerMember)
     let records = members * Self.objectsPerMember * Self.meters

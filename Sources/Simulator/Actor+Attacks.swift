@@ -7,6 +7,14 @@ import Packets
 import Units
 import Wire
 
+extension SiegeBooks {
+  /// At most a datagram of them, always others.
+  func randomBytes(_ count: Int, _ dice: inout Dice) -> [UInt8] {
+    let start = dice.below(noise.count - count + 1)
+    return Array(noise[start..<(start + count)])
+  }
+}
+
 // What a faulty member does in a siege, with nothing but its own keys.
 extension Actor {
   private var siege: SiegeBooks { world.siege! }
@@ -18,7 +26,7 @@ extension Actor {
       guard world.parties[world.places[sealer.peers[peer].identifier]![0]].isHonest else { continue }
       let isMember = isAggregator(peer)
       func times(_ kind: Attack, _ rate: Int) -> Int {
-        attack.includes(kind) ? SiegeBooks.due(rate, isMember: isMember, &world.liarDice) : 0
+        attack.includes(kind) ? siege.due(rate, isMember: isMember, &world.liarDice) : 0
       }
       for _ in 0..<times(.garbage, Siege.garbageRate) { throwGarbage(at: peer) }
       for _ in 0..<times(.wantAmplification, Siege.wantRate) { want(from: peer) }
@@ -38,15 +46,7 @@ extension Actor {
     send(type, body, to: peer)
   }
 
-  private func randomBytes(_ count: Int) -> [UInt8] {
-    var result: [UInt8] = []
-    result.reserveCapacity(count + 8)
-    while result.count < count {
-      let bits = world.liarDice.bits()
-      for place in 0..<8 { result.append(UInt8(truncatingIfNeeded: bits >> UInt64(8 * place))) }
-    }
-    return Array(result[..<count])
-  }
+  private func randomBytes(_ count: Int) -> [UInt8] { siege.randomBytes(count, &world.liarDice) }
 
   private var someOwner: ReplicaIndex { ReplicaIndex(UInt16(world.liarDice.below(world.members))) }
   /// One that ended of late, most often the last.

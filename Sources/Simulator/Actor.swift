@@ -89,7 +89,8 @@ final class Actor {
       return
     }
     world.siege?.noteServed(
-      opened.type, bytes, from: sealer.peers[opened.peer].identifier, to: me, datagramBytes: datagram.count)
+      opened.type, bytes, from: sealer.peers[opened.peer].identifier, to: party.name.rawValue,
+      datagramBytes: datagram.count)
     note(opened.type, bytes, opened.peer)
     if world.siege != nil, opened.type == .want { serve(bytes, to: opened.peer) }
     if isEcho { return echo(opened.type, bytes) }

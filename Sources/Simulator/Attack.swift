@@ -20,14 +20,45 @@ public enum Attack: String, CaseIterable, Sendable {
   case spoofedSenders = "spoofed-senders"
   /// Outsiders send what they recorded, at once and later, from their own addresses and from the senders'.
   case replays
+  /// Outsiders have members write to others: the shortest packets that are answered, under addresses that are not theirs.
+  case reflection
   /// Faulty members lead as late as the others wait for them, or never.
   case slowPrimary = "slow-primary"
   /// Faulty members lead in time and give their records and votes to some only, or to nobody.
   case selectiveRecords = "selective-records"
+  // One meter of each set, with good keys.
+  /// Signs two records of each period, and gives one to some members, the other to others, or both.
+  case doubleRecords = "double-records"
+  /// Bodies that do not decode, records whose signatures do not hold, and ever new records of the same period.
+  case meterGarbage = "meter-garbage"
+  /// A good record, over and over: each is worth a receipt.
+  case recordFlood = "record-flood"
+  /// Asks for its proof and for what it may not have.
+  case meterWants = "meter-wants"
+  /// Gives its records to some members only.
+  case withheldRecords = "withheld-records"
+  /// Says nothing at all, as a meter that broke, and nobody is faulty. A primary waits a quarter of the period for what does not
+  /// come: what is compared with this are meters that are not listened to, by their own doing.
+  case missingMeters = "missing-meters"
   case everything
 
-  func includes(_ other: Attack) -> Bool { self == other || self == .everything }
-  var hasOutsiders: Bool { includes(.spoofedSenders) || includes(.replays) }
+  func includes(_ other: Attack) -> Bool {
+    // Waiting for a record would hide what else is slow.
+    self == other || self == .everything && other.baseline == .none && other != .none
+  }
+  var hasOutsiders: Bool { includes(.spoofedSenders) || includes(.replays) || includes(.reflection) }
+  var hasFaultyMembers: Bool { self != .none && self != .missingMeters }
+  var hasFaultyMeters: Bool {
+    includes(.doubleRecords) || includes(.meterGarbage) || includes(.recordFlood) || includes(.meterWants)
+      || includes(.withheldRecords)
+  }
+  /// What it is compared with.
+  var baseline: Attack {
+    switch self {
+    case .meterGarbage, .withheldRecords, .missingMeters: .missingMeters
+    default: .none
+    }
+  }
 }
 
 /// A group that is attacked for some periods.
@@ -49,14 +80,34 @@ public struct Siege: Sendable {
   // WANTs: those beyond the budget would get nothing.
   static let garbageRate = 5000
   static let wantRate = 90
+  static let meterWantRate = 1000
   /// What is answered with a certificate where all is decided, and is no WANT.
   static let lateRate = 300
   static let chunkRate = 2000
-  /// While it hurts most: from a little before a period's end until its sets should be certified.
   static let spoofRate = 20_000
-  static let spoofMilliseconds = -300..<1300
+  /// When it hurts most, relative to a period's end: until its sets should be certified.
+  static let worstMilliseconds = -300..<1300
+  /// To each aggregator.
+  static let reflectionRate = 1000
   static let replayRate = 2000
   static let otherNodes = 20
+  /// Of all attackers together, to each aggregator, a second. Above what an interface takes in at all
+  /// (``IngressLimits/interfacePerSecond``) a node cannot tell whose packets it loses, and nothing would be shown of the rest.
+  static let mostPerSecond = 40_000
+
+  /// What is sent of each of the rates, in thousandths.
+  static func share(_ attack: Attack, members: Int) -> Int {
+    precondition(mostPerSecond < Int(IngressLimits().interfacePerSecond))
+    let faults = (members - 1) / 3
+    func rate(_ kind: Attack, _ rate: Int) -> Int { attack.includes(kind) ? rate : 0 }
+    let total =
+      rate(.garbage, garbageRate * faults) + rate(.wantAmplification, (wantRate + lateRate) * faults)
+      + rate(.tinyChunks, chunkRate * faults) + rate(.oversizeTotals, chunkRate * faults)
+      + rate(.spoofedSenders, spoofRate) + rate(.replays, replayRate) + rate(.reflection, reflectionRate)
+      + rate(.meterGarbage, garbageRate + wantRate * (members - 1)) + rate(.recordFlood, garbageRate * members)
+      + rate(.meterWants, meterWantRate + wantRate * (members - 1))
+    return total <= mostPerSecond ? 1000 : mostPerSecond * 1000 / total
+  }
 }
 
 /// What came of one group under attack.
@@ -71,8 +122,8 @@ public struct SiegeOutcome: Sendable {
   public var latencies: [Int] = []
   public var honestLatencies: [Int] = []
 
-  /// Bytes of datagrams: that faulty members sent under their seal; that they were sent and had not been sent before by the same holder;
-  /// that they were sent at all, asked for.
+  /// Bytes of datagrams: that faulty members and meters sent under their seal; that they were sent and had not been sent before by
+  /// the same holder; that they were sent at all, asked for.
   public var sealedBytes: UInt64 = 0
   public var entitledBytes: UInt64 = 0
   public var servedBytes: UInt64 = 0
@@ -126,7 +177,7 @@ public struct AttackReport: Sendable {
   public var baselineLatency: Int { Self.quantile(99, baseline.honestLatencies) }
   public var latencyOfAll: Int { Self.quantile(99, outcome.latencies) }
   public var latencyGrowth: Double { Double(latency) / Double(max(1, baselineLatency)) }
-  /// Bytes that faulty members were sent, for each that they sent under their seal or that was owed to them.
+  /// Bytes that faulty members and meters were sent, for each that they sent under their seal or that was owed to them.
   public var amplification: Double {
     Double(outcome.servedBytes) / Double(max(1, outcome.sealedBytes + outcome.entitledBytes))
   }
@@ -140,6 +191,14 @@ public struct AttackReport: Sendable {
     return values.sorted()[min(values.count - 1, values.count * percent / 100)]
   }
 
+  /// The highest quantile that so many values tell more of than of their slowest one.
+  static func judgedPercent(_ count: Int) -> Int { count >= 100 ? 99 : count >= 20 ? 90 : 50 }
+  static func isSlow(_ latencies: [Int], beside baseline: [Int]) -> Bool {
+    let percent = judgedPercent(min(latencies.count, baseline.count))
+    return latencies.isEmpty
+      || Double(quantile(percent, latencies)) > latencyRatio * Double(max(1, quantile(percent, baseline)))
+  }
+
   /// The bounds that were missed, in words.
   public var missed: [String] {
     var result: [String] = []
@@ -148,23 +207,38 @@ public struct AttackReport: Sendable {
     if outcome.certifiedSets * members < outcome.sets * (members - faults) || outcome.sets == 0 {
       result.append("all sets")
     }
-    if latencyGrowth > Self.latencyRatio || outcome.honestLatencies.isEmpty { result.append("latency") }
+    if Self.isSlow(outcome.honestLatencies, beside: baseline.honestLatencies) { result.append("latency") }
     if amplification > Self.amplificationBound { result.append("amplification") }
     if reflection > Self.amplificationBound { result.append("reflection") }
     return result
   }
 }
 
-/// Every attack asked for on the same groups.
+/// The times of several attacks' sets beside those of the same groups without them.
+public struct PooledLatency: Sendable {
+  public let baseline: Attack
+  let latencies: [Int]
+  let alone: [Int]
+
+  public var count: Int { latencies.count }
+  public var percent: Int { AttackReport.judgedPercent(min(latencies.count, alone.count)) }
+  public var milliseconds: Int { AttackReport.quantile(percent, latencies) }
+  public var aloneMilliseconds: Int { AttackReport.quantile(percent, alone) }
+  public var isMissed: Bool { AttackReport.isSlow(latencies, beside: alone) }
+}
+
+/// Every attack asked for.
 public struct AttackCampaign {
   public let members: Int
   public let metersPerSet: Int
   public let periods: Int
   private let world: GroupWorld
-  private var baselines: [UInt64: SiegeOutcome] = [:]
+  private var baselines: [Attack: [UInt64: SiegeOutcome]] = [:]
   public private(set) var schedules = 0
   public private(set) var verdicts = Verdicts()
   public private(set) var firstFailure: (schedule: GroupSchedule, outcome: GroupOutcome)?
+  /// Of all attacks that are compared with the same thing.
+  private var pools: [Attack: (latencies: [Int], baseline: [Int])] = [:]
 
   public init(members: Int, metersPerSet: Int, periods: Int) {
     self.members = members
@@ -194,11 +268,22 @@ public struct AttackCampaign {
   public mutating func run(_ attack: Attack, seeds: Range<UInt64>) -> AttackReport {
     var report = AttackReport(attack: attack, members: members)
     for seed in seeds {
-      let baseline = baselines[seed] ?? run(.none, seed)
-      baselines[seed] = baseline
+      let baseline = baselines[attack.baseline]?[seed] ?? run(attack.baseline, seed)
+      baselines[attack.baseline, default: [:]][seed] = baseline
       report.baseline.add(baseline)
-      report.outcome.add(attack == .none ? baseline : run(attack, seed))
+      report.outcome.add(attack == attack.baseline ? baseline : run(attack, seed))
     }
+    guard attack != attack.baseline else { return report }
+    pools[attack.baseline, default: ([], [])].latencies += report.outcome.honestLatencies
+    pools[attack.baseline, default: ([], [])].baseline += report.baseline.honestLatencies
     return report
+  }
+
+  /// What all attacks together did to the time that sets of honest primaries take: where each has few sets, only this tells how
+  /// slow the slowest are.
+  public var pooled: [PooledLatency] {
+    [Attack.none, .missingMeters].compactMap { baseline in
+      pools[baseline].map { PooledLatency(baseline: baseline, latencies: $0.latencies, alone: $0.baseline) }
+    }
   }
 }

@@ -106,6 +106,7 @@ final class Party {
   var meter: MeterCell?
   var bookkeeper: BookkeeperCell?
   var actor: Actor?
+  var faultyMeter: FaultyMeter?
   /// Set when the process crashes in the middle of its turn: what was to be done is not done.
   var isCrashing = false
   var isLeft = false
@@ -139,7 +140,9 @@ final class Party {
     self.copy = copy
   }
 
-  var isUp: Bool { aggregator != nil || meter != nil || bookkeeper != nil || actor != nil }
+  var isUp: Bool { aggregator != nil || meter != nil || bookkeeper != nil || isLiar }
+  /// Other code than a node's runs here.
+  var isLiar: Bool { actor != nil || faultyMeter != nil }
 
   func stop() {
     aggregator = nil

@@ -176,12 +176,14 @@ public final class GroupWorld {
     for party in parties {
       party.stop()
       party.actor = nil
+      party.faultyMeter = nil
     }
     parties.removeAll()
     places.removeAll()
     for place in 0..<secrets.count { addParty(place, copy: -1) }
-    siege = schedule.siege.map { SiegeBooks($0, places: parties.count, &liarDice) }
-    if siege?.attack != Attack.none { for liar in swarm.liars { makeLiar(liar.member, liar.kind) } }
+    siege = schedule.siege.map { SiegeBooks($0, members: members, places: parties.count, &liarDice) }
+    if siege?.attack.hasFaultyMembers != false { for liar in swarm.liars { makeLiar(liar.member, liar.kind) } }
+    if let attack = siege?.attack { makeFaultyMeters(attack) }
     if let meter = swarm.liarMeter {
       let place = members + 1 + meter.owner * metersPerSet + meter.index
       makeTwin(place)
@@ -192,7 +194,18 @@ public final class GroupWorld {
       parties[clock.place].clockState = clock.isSynchronised ? .synchronised : .unsynchronised
     }
     if let absent = swarm.absent { parties[absent].restartAt = swarm.chaosTicks }
-    for party in parties where party.actor == nil && !party.isLeft && party.place != swarm.absent { start(party) }
+    for party in parties where !party.isLiar && !party.isLeft && party.place != swarm.absent { start(party) }
+  }
+
+  /// One of each set.
+  private func makeFaultyMeters(_ attack: Attack) {
+    guard attack.hasFaultyMeters || attack == .missingMeters else { return }
+    for owner in 0..<members {
+      let index = Int((schedule.seed + UInt64(owner)) % UInt64(metersPerSet))
+      let party = parties[members + 1 + owner * metersPerSet + index]
+      party.isHonest = false
+      if attack == .missingMeters { party.isLeft = true } else { party.faultyMeter = FaultyMeter(self, party) }
+    }
   }
 
   private func addParty(_ place: Int, copy: Int) {
@@ -417,9 +430,11 @@ public final class GroupWorld {
   }
 
   /// A datagram of an attacker's, from wherever it says.
-  func inject(_ bytes: [UInt8], from endpoint: Endpoint, to place: Int) {
-    let slot = (round + 1 + liarDice.below(swarm.maximumDelay)) % Self.horizon
+  /// - Parameter isPrompt: its line is the best there is, and keeps what it sends in order.
+  func inject(_ bytes: [UInt8], from endpoint: Endpoint, to place: Int, isPrompt: Bool = false) {
+    let slot = (round + 1 + (isPrompt ? 0 : liarDice.below(swarm.maximumDelay))) % Self.horizon
     calendar[slot].append(Flight(receiver: place, sender: endpoint, bytes: bytes))
+    guard !isPrompt else { return }
     // Among the others that arrive then, anywhere.
     calendar[slot].swapAt(calendar[slot].count - 1, liarDice.below(calendar[slot].count))
   }
@@ -485,6 +500,8 @@ public final class GroupWorld {
         try cell.node.receive(bytes.span, from: flight.sender, via: &cell.host)
       } else if let actor = party.actor {
         actor.receive(bytes.span, from: flight.sender)
+      } else if let meter = party.faultyMeter {
+        meter.receive(bytes.span, from: flight.sender)
       }
     }
   }
@@ -508,6 +525,8 @@ public final class GroupWorld {
         try cell.node.tick(at: self.now(party), via: &cell.host)
       } else if let actor = party.actor {
         actor.act()
+      } else if let meter = party.faultyMeter {
+        meter.act()
       }
     }
   }
@@ -622,6 +641,12 @@ public final class GroupWorld {
     Int(startMilliseconds) + tick * Int(Self.tickMilliseconds) + part * Int(Self.roundMilliseconds)
   }
 
+  /// Whether a period just ended, or is about to.
+  var isWorstMoment: Bool {
+    let passed = wallMilliseconds - Siege.worstMilliseconds.lowerBound
+    return passed % (Int(periodSeconds) * 1000) < Siege.worstMilliseconds.count
+  }
+
   /// Bit i: member i is none of the liars, though they may be honest too.
   var honestMembers: UInt64 {
     var result: UInt64 = (1 << UInt64(members)) - 1
@@ -645,7 +670,10 @@ public final class GroupWorld {
       moved.endpoint.port = 7000 + UInt16(truncatingIfNeeded: tick)
     }
     siege?.act(self)
-    for party in parties { party.actor?.assault() }
+    for party in parties {
+      party.actor?.assault()
+      party.faultyMeter?.assault()
+    }
   }
 
   /// Hands a datagram over, or lets it wait while the node is busy.
@@ -655,15 +683,20 @@ public final class GroupWorld {
       return
     }
     let before = party.aggregator?.node.linkStatistics.drops
+    let refusals = party.aggregator?.node.unsignedRefusals ?? 0
     deliver(flight, to: party)
-    guard let before, let after = party.aggregator?.node.linkStatistics.drops else { return }
-    party.busyMicroseconds += Self.work(flight.bytes, before, after)
+    guard let node = party.aggregator, let before else { return }
+    let isUnsigned = node.node.unsignedRefusals > refusals
+    party.busyMicroseconds += Self.work(flight.bytes, before, node.node.linkStatistics.drops, isUnsigned)
     siege?.outcome.longestBacklog = max(siege?.outcome.longestBacklog ?? 0, party.busyMicroseconds / 1000)
   }
 
   /// What a datagram cost the node that looked at it, by what it was dropped for.
-  private static func work(_ bytes: [UInt8], _ before: InlineArray<16, UInt64>, _ after: InlineArray<16, UInt64>) -> Int
-  {
+  /// - Parameter isUnsigned: it was a record that was refused before its signature was looked at.
+  private static func work(
+    _ bytes: [UInt8], _ before: InlineArray<16, UInt64>, _ after: InlineArray<16, UInt64>, _ isUnsigned: Bool
+  ) -> Int {
+    if isUnsigned { return SiegeBooks.sealWork }
     for reason in DropReason.allCases where after[Int(reason.rawValue)] > before[Int(reason.rawValue)] {
       switch reason {
       case .badSignature: return SiegeBooks.sealWork + SiegeBooks.signatureWork
@@ -776,5 +809,20 @@ public final class GroupWorld {
       if covered < target { return "\(party.name) is certified through \(covered), not \(target)" }
     }
     return "not everything through \(target) is published"
+  }
+}
+
+extension AggregatorNode {
+  /// Records that were refused before their signature was looked at.
+  var unsignedRefusals: UInt64 {
+    var result: UInt64 = 0
+    for refusal in RecordRefusal.allCases {
+      switch refusal {
+      case .malformed, .unknownMeter, .wrongEpoch, .wrongSet, .wrongThrough, .wrongFrom, .foreignKey:
+        result += refusals(refusal)
+      case .badSignature, .badCiphertext, .conflicting, .noRoom: break
+      }
+    }
+    return result
   }
 }

@@ -19,6 +19,8 @@
     public var violation: String?
     public var schedule: GroupSchedule?
     public var schedules = 0
+    /// Of a group under attack, whether it shows there or not.
+    public var figures = ""
   }
 
   public struct MutantHunt {
@@ -63,9 +65,19 @@
       Mutant.planted = mutant
       defer { Mutant.planted = .none }
       if mutant.isOfSieges {
-        let attack: Attack = mutant == .ingressUnbounded ? .everything : .wantAmplification
+        let attack: Attack =
+          switch mutant {
+          case .ingressUnbounded: .everything
+          case .receiptsUnbounded: .recordFlood
+          case .strangersUnbounded: .reflection
+          default: .wantAmplification
+          }
         kill.schedules = 1
-        guard let missed = sieges.run(attack, seeds: 0..<1).missed.first else { return kill }
+        let report = sieges.run(attack, seeds: 0..<1)
+        kill.figures =
+          "\(report.outcome.certifiedHonestSets) of \(report.outcome.honestSets) sets, p99 \(report.latency) ms, "
+          + "alone \(report.baselineLatency) ms, amplification \(report.amplification), reflection \(report.reflection)"
+        guard let missed = report.missed.first else { return kill }
         kill.violation = missed
         kill.schedule = GroupSchedule(seed: 0, members: 4, metersPerSet: 3, profile: .guided)
         kill.schedule?.siege = Siege(attack, periods: 10)
@@ -163,7 +175,7 @@
       case .decisionsNotServed: "C9"
       case .accusedForgotten, .accusationsUnproven: "49"
       case .votesBeforeConfirmed: "41, 44"
-      case .ingressUnbounded, .repetitionsUnbounded: "S10"
+      case .ingressUnbounded, .repetitionsUnbounded, .receiptsUnbounded, .strangersUnbounded: "S10"
       }
     }
   }

@@ -1,4 +1,5 @@
 import Consensus
+import Cryptography
 import HAL
 import Node
 import Packets
@@ -21,7 +22,7 @@ final class SiegeBooks {
   /// What a holder sent to a faulty member: once it is owed, again it is not.
   private struct Piece: Hashable {
     let holder: UInt32
-    let asker: UInt16
+    let asker: UInt32
     let type: UInt8
     let object: UInt8
     let owner: UInt16
@@ -38,18 +39,20 @@ final class SiegeBooks {
   }
 
   let attack: Attack
+  private let share: Int
   var outcome = SiegeOutcome()
   private var served: Set<Piece> = []
   private var holdings: [InstanceName: Holding] = [:]
   private var recorded: [[Recorded]]
   private var statuses: [[Recorded]]
-  private var noise: [UInt8]
+  private(set) var noise: [UInt8]
 
-  init(_ siege: Siege, places: Int, _ dice: inout Dice) {
+  init(_ siege: Siege, members: Int, places: Int, _ dice: inout Dice) {
     attack = siege.attack
+    share = Siege.share(siege.attack, members: members)
     recorded = Array(repeating: [], count: places)
     statuses = recorded
-    noise = (0..<Sealer.maximumDatagramBytes).map { _ in UInt8(truncatingIfNeeded: dice.bits()) }
+    noise = (0..<(4 * Sealer.maximumDatagramBytes)).map { _ in UInt8(truncatingIfNeeded: dice.bits()) }
   }
 
   // MARK: Certificates
@@ -92,12 +95,11 @@ final class SiegeBooks {
 
   // MARK: What faulty members are served
 
-  /// A faulty member opened an answer. Certificates and the like come unasked to it too; view changes always do.
-  func noteServed(_ type: PacketType, _ body: [UInt8], from holder: UInt32, to asker: ReplicaIndex, datagramBytes: Int)
-  {
-    // Meters send their records unasked.
-    guard NodeIdentifier(holder).aggregatorIndex != nil, type == .record || type == .chunk || type == .proof,
-      body.count >= 24
+  /// A faulty member or meter opened an answer. Certificates and the like come unasked to it too; view changes always do.
+  func noteServed(_ type: PacketType, _ body: [UInt8], from holder: UInt32, to asker: UInt32, datagramBytes: Int) {
+    // Meters send their records unasked. Receipts begin with the network's name: only one of each holder counts as owed.
+    guard NodeIdentifier(holder).aggregatorIndex != nil,
+      type == .record || type == .chunk || type == .proof || type == .receipt, body.count >= 24
     else { return }
     var reader = WireReader(body.span)
     let piece: Piece
@@ -106,7 +108,7 @@ final class SiegeBooks {
         return
       }
       piece = Piece(
-        holder: holder, asker: asker.rawValue, type: type.rawValue, object: chunk.object.rawValue,
+        holder: holder, asker: asker, type: type.rawValue, object: chunk.object.rawValue,
         owner: chunk.owner.rawValue, period: chunk.period.rawValue, index: chunk.index)
     } else {
       // Owner and meter, and some periods.
@@ -114,7 +116,7 @@ final class SiegeBooks {
         (try? reader.read(UInt64.self)) != nil, let from = try? reader.read(UInt64.self)
       else { return }
       piece = Piece(
-        holder: holder, asker: asker.rawValue, type: type.rawValue, object: 0, owner: owner, period: from, index: meter)
+        holder: holder, asker: asker, type: type.rawValue, object: 0, owner: owner, period: from, index: meter)
     }
     outcome.servedBytes += UInt64(datagramBytes)
     if served.insert(piece).inserted { outcome.entitledBytes += UInt64(datagramBytes) }
@@ -157,26 +159,39 @@ final class SiegeBooks {
   }
 
   /// How many of so many packets a second fall into this round.
-  static func due(_ rate: Int, isMember: Bool, _ dice: inout Dice) -> Int {
-    let thousandths = rate * Int(GroupWorld.roundMilliseconds) / (isMember ? 1 : Siege.otherNodes)
+  func due(_ rate: Int, isMember: Bool, _ dice: inout Dice) -> Int {
+    let thousandths = rate * share / 1000 * Int(GroupWorld.roundMilliseconds) / (isMember ? 1 : Siege.otherNodes)
     return thousandths / 1000 + (dice.below(1000) < thousandths % 1000 ? 1 : 0)
   }
 
   /// A round of the outsiders.
   func act(_ world: GroupWorld) {
     guard attack.hasOutsiders else { return }
-    let period = Int(world.periodSeconds) * 1000
-    let passed = (world.wallMilliseconds - Siege.spoofMilliseconds.lowerBound) % period
-    let spoofs = attack.includes(.spoofedSenders) && passed < Siege.spoofMilliseconds.count
+    let spoofs = attack.includes(.spoofedSenders) && world.isWorstMoment
     for party in world.parties where party.isHonest {
       let isMember = party.name.aggregatorIndex != nil
       if spoofs {
-        for _ in 0..<Self.due(Siege.spoofRate, isMember: isMember, &world.liarDice) { spoof(world, party.place) }
+        for _ in 0..<due(Siege.spoofRate, isMember: isMember, &world.liarDice) { spoof(world, party.place) }
       }
       if attack.includes(.replays) {
-        for _ in 0..<Self.due(Siege.replayRate, isMember: isMember, &world.liarDice) { replay(world, party.place) }
+        for _ in 0..<due(Siege.replayRate, isMember: isMember, &world.liarDice) { replay(world, party.place) }
+      }
+      if attack.includes(.reflection), isMember {
+        for _ in 0..<due(Siege.reflectionRate, isMember: true, &world.liarDice) { reflect(world, party.place) }
       }
     }
+  }
+
+  /// An empty packet of a member's next run: it is not opened, and its sender is told that this one is not known.
+  private func reflect(_ world: GroupWorld, _ place: Int) {
+    guard let packet = recorded[place].first else { return }
+    var bytes = Array(packet.bytes[..<PacketHeader.encodedBytes]) + Array(noise[..<SealingKey.tagBytes])
+    // docs/PROTOCOL.md, PacketHeader: type, length of the body, boot counter.
+    bytes[1] = PacketType.vote.rawValue
+    bytes[2] = 0
+    bytes[3] = 0
+    bytes[16 + 5] ^= 1
+    send(world, bytes, from: Self.stranger(&world.liarDice), to: place)
   }
 
   private func replay(_ world: GroupWorld, _ place: Int) {

@@ -62,8 +62,9 @@ private func replay(_ kill: GroupMutantKill) -> String {
 
 private func line(_ kill: GroupMutantKill) -> String {
   let name = padded("\(kill.mutant)", 40) + padded("rule \(kill.mutant.rule)", 14)
-  guard let violation = kill.violation else { return name + "ALIVE after \(kill.schedules) schedules" }
-  return name + padded("seed \(kill.schedule!.seed)", 14) + padded(violation, 26) + replay(kill)
+  let figures = kill.figures.isEmpty ? "" : "; " + kill.figures
+  guard let violation = kill.violation else { return name + "ALIVE after \(kill.schedules) schedules" + figures }
+  return name + padded("seed \(kill.schedule!.seed)", 14) + padded(violation, 26) + replay(kill) + figures
 }
 
 private func json(_ kill: GroupMutantKill) -> String {

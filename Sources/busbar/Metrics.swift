@@ -198,7 +198,7 @@ extension AggregatorNode: TellingNode {
       "instances_decided", "By what was decided.", "outcome", [("value", decidedValues), ("null", decidedNulls)])
     metrics.counter("records_accepted", "Records of meters that hold.", recordsAccepted)
     metrics.counter("records_refused", "Records that do not.", sum(11) { recordRefusals[$0] })
-    metrics.counter("headers_refused", "Proposals that do not hold here.", sum(12) { headerRefusals[$0] })
+    metrics.counter("headers_refused", "Proposals that do not hold here.", sum(13) { headerRefusals[$0] })
     var votes: UInt64 = 0
     for place in 0..<11 { votes += voteRefusals[place] }
     metrics.counter("votes_refused", "Votes that the protocol refuses or already counted.", votes)

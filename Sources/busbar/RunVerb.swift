@@ -114,7 +114,7 @@ func run(_ node: LoadedNode) throws(Failure) {
       // The sealer has agreed with everybody, and nobody else holds the genesis now: its agreement keys go.
       var node = AggregatorNode(
         genesis: (consume genesis).withoutAgreementKeys(), key: publicKey, index: ReplicaIndex(configuration.index),
-        signer: signer, sealer: sealer)
+        signer: signer, sealer: sealer, pacing: pacing(configuration))
       for entry in entries { node.restore(entry.span) }
       try loop(&host, clock, told) { (datagram, endpoint, now, host) throws(PlatformError) in
         try node.receive(datagram, from: endpoint, at: now, via: &host)
@@ -180,6 +180,12 @@ func run(_ node: LoadedNode) throws(Failure) {
       }
     }
   } catch { throw Failure("\(configuration.data): \(error)") }
+}
+
+private func pacing(_ configuration: NodeConfiguration) -> PacingLimits {
+  // The parser refuses what the pacing cannot do.
+  precondition(NodeConfiguration.linkBitsPerSecond == PacingLimits.linkBitsPerSecond)
+  return configuration.linkBitsPerSecond.map { PacingLimits(linkBitsPerSecond: $0) } ?? PacingLimits()
 }
 
 /// This run's boot counter; waits for a synchronised clock if need be. Nil on SIGTERM.

@@ -167,6 +167,26 @@ struct NodeConfigurationTests {
   }
 
   @Test(
+    "an aggregator's link is said in bits a second, within limits, and nobody else's",
+    arguments: [
+      ("aggregator", "linkBitsPerSecond = 20000000", nil),
+      ("aggregator", "linkBitsPerSecond = 100000", nil), ("aggregator", "linkBitsPerSecond = 1000000000", nil),
+      ("aggregator", "linkBitsPerSecond = 0", "linkBitsPerSecond is 0, outside 100000...1000000000"),
+      ("aggregator", "linkBitsPerSecond = 99999", "linkBitsPerSecond is 99999, outside 100000...1000000000"),
+      ("aggregator", "linkBitsPerSecond = 1000000001", "linkBitsPerSecond is 1000000001, outside 100000...1000000000"),
+      ("aggregator", "linkBitsPerSecond = 20e6", "linkBitsPerSecond is not a whole number: 20e6"),
+      ("bookkeeper", "linkBitsPerSecond = 20000000", "unknown key linkBitsPerSecond in [node]"),
+    ] as [(String, String, String?)])
+  func link(role: String, text: String, message: String?) throws {
+    let file = "[node]\nrole = \(role)\ndata = d\ngenesis = g\nkey = k\nlisten = 127.0.0.1:5000\n\(text)\n"
+    #expect(refusal(node: file) == message.map { "node.ini:7: \($0)" })
+    guard message == nil else { return }
+    let bytes = Array(file.utf8)
+    let node = try NodeConfiguration(file: "node.ini", bytes: bytes.span)
+    #expect(text.hasSuffix(" \(node.linkBitsPerSecond ?? -1)"))
+  }
+
+  @Test(
     "a missing key is told at the head of its section",
     arguments: [
       (2, "role", "1: [node]"), (4, "owner", "1: [node]"), (5, "data", "1: [node]"), (6, "genesis", "1: [node]"),

@@ -50,7 +50,7 @@ struct DocumentTests {
     #expect(try Self.parserKeys("NodeConfiguration") == node)
     #expect(try Self.parserKeys("TopologyConfiguration") == Self.documentKeys("topology.ini"))
     #expect(try Self.parserKeys("BoardConfiguration") == Self.documentKeys("board.ini"))
-    #expect(node.count == 21)
+    #expect(node.count == 22)
   }
 
   @Test("the examples are read")

@@ -154,4 +154,62 @@ struct AttackTests {
     #expect(group.aggregators[0]!.drops(.unknownBoot) == 3)
     #expect(group.network.waitingCount(at: address) == (isShort ? 0 : 1))
   }
+
+  @Test("a meter that says its record again and again is given one receipt in a tick")
+  func receipts() {
+    let group = Group()
+    group.run(milliseconds: 1000)
+    let rogue = Rogue.meter(0, 1, of: group)
+    rogue.greet()
+    let period = group.period - 1
+    let record = group.record(0, 1, from: 1001, through: max(1001, period))
+    _ = group.run(untilAtMost: 2) { group.period > 1001 }
+    rogue.heard.removeAll()
+    let before = group.aggregators[0]!.drops(.overBudget)
+    for _ in 0..<3 {
+      for _ in 0..<20 { rogue.send(.record, record, toAggregator: 0) }
+      group.step()
+      rogue.listen()
+    }
+    #expect(rogue.heard.filter { $0.type == .receipt }.count == 3)
+    // Honest meters repeat themselves too when they are in haste.
+    #expect(group.aggregators[0]!.drops(.overBudget) >= before + 57)
+  }
+
+  @Test("a meter that signs ever new records of one period is silenced, as if their signatures did not hold")
+  func newRecords() {
+    let group = Group()
+    group.run(milliseconds: 1000)
+    let rogue = Rogue.meter(0, 1, of: group)
+    rogue.greet()
+    _ = group.run(untilAtMost: 2) { group.period > 1001 }
+    for seed in 1...40 as ClosedRange<UInt64> {
+      rogue.send(.record, group.record(0, 1, from: 1001, through: 1001, seed: seed), toAggregator: 0)
+    }
+    group.step()
+    let dropped = [group.aggregators[0]!.drops(.badSignature), group.aggregators[0]!.drops(.silenced)]
+    #expect(group.aggregators[0]!.refusals(RecordRefusal.conflicting) == 33)
+    #expect(dropped == [33, 6])
+  }
+
+  @Test("a member whose address changes is heard again by the meters that wrote to the old one, within two periods")
+  func moved() {
+    let group = Group()
+    _ = group.run(untilAtMost: 4) { (0..<4).allSatisfy { group.published.certificates["1001-\($0)"] != nil } }
+    group.aggregators[3]!.host.socket = group.network.attach(Endpoint(ipv4: 198, 51, 100, 9, port: 9))
+    let moved = group.period
+    _ = group.run(untilAtMost: 6) { group.period > moved + 4 }
+    // Sets that it leads are certified with every meter, by view 0.
+    let led = (0..<4).filter {
+      group.genesis.context.primary(
+        owner: ReplicaIndex(UInt16($0)), period: Period(moved + 2), view: View(0)) == ReplicaIndex(3)
+    }
+    #expect(led.count == 1)
+    let bytes = group.published.certificates["\(moved + 2)-\(led[0])"] ?? []
+    #expect(bytes.count > Header.encodedBytes && bytes[8] == 1)
+    let tail = Array(bytes.suffix(Header.encodedBytes))
+    var reader = WireReader(tail.span)
+    let header = try? Header(decoding: &reader)
+    #expect(header?.contributors.count == 3 && header?.author == ReplicaIndex(3))
+  }
 }

@@ -298,6 +298,37 @@ struct PacerTests {
     #expect(Self.rate(reports: 1000, delayMilliseconds: 10, loss: 0) == limits.interfaceBytesPerSecond)
   }
 
+  @Test(
+    "never goes above what the link is said to carry, to all members together, from the first moment on",
+    arguments: [100_000, 1_000_000, 8_000_000, 20_000_000, 1_000_000_000] as [Int64])
+  func link(bitsPerSecond: Int64) {
+    let limits = PacingLimits(linkBitsPerSecond: bitsPerSecond)
+    let members = 5
+    var transfers = Transfers(members: members, limits: limits)
+    let all = FixedBytes<64>(InlineArray(repeating: 255))
+    for member in 0..<members {
+      _ = transfers.want(
+        ReplicaIndex(UInt16(member)), ReplicaIndex(0), Period(1), missing: all, highest: 0, at: at(1000))
+    }
+    var sent: UInt64 = 0
+    // 400 ms, in which no member gets all of its 512 records, or the slower of link and members.
+    for time in 1000..<1400 as Range<UInt64> {
+      while let next = transfers.next(bytes: 1000, at: at(time)) {
+        transfers.sent(next.member, next.owner, next.period, next.meter, sequence: sent, at: at(time))
+        sent += 1
+      }
+    }
+    let bytes = sent * UInt64(1000 + PacingLimits.headerBytes)
+    let granted = UInt64(bitsPerSecond) / 8 * 400 / 1000 + limits.burst
+    let toMembers = UInt64(members) * (limits.startBytesPerSecond * 400 / 1000 + limits.burst)
+    #expect(bytes <= granted && bytes + 2 * UInt64(members) * 1048 >= min(granted, toMembers))
+    // What a vote can come to wait for: a datagram, or 4.1 ms.
+    #expect(limits.burst == 1280 || limits.burst * 8_000_000 <= UInt64(bitsPerSecond) * 4_100)
+    #expect(limits.burst >= 1280 && limits.burst <= PacingLimits.burstBytes)
+    #expect(limits.floorBytesPerSecond <= limits.startBytesPerSecond)
+    #expect(limits.startBytesPerSecond <= limits.interfaceBytesPerSecond)
+  }
+
   @Test("is not put off by loss alone, which a radio has without anybody's fault")
   func loss() {
     #expect(Self.rate(reports: 20, delayMilliseconds: 10, loss: 20) > PacingLimits().startBytesPerSecond)
