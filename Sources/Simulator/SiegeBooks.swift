@@ -186,11 +186,13 @@ final class SiegeBooks {
   private func reflect(_ world: GroupWorld, _ place: Int) {
     guard let packet = recorded[place].first else { return }
     var bytes = Array(packet.bytes[..<PacketHeader.encodedBytes]) + Array(noise[..<SealingKey.tagBytes])
-    // docs/PROTOCOL.md, PacketHeader: type, length of the body, boot counter.
+    // docs/PROTOCOL.md, PacketHeader: type, length of the body, boot counter, and the numbers of both packet keys.
     bytes[1] = PacketType.vote.rawValue
     bytes[2] = 0
     bytes[3] = 0
     bytes[16 + 5] ^= 1
+    bytes[32] = 1
+    bytes[36] = 1
     send(world, bytes, from: Self.stranger(&world.liarDice), to: place)
   }
 
@@ -228,6 +230,9 @@ final class SiegeBooks {
       // A run that nobody began, said by nobody.
       bytes = Array(bytes[..<PacketHeader.encodedBytes]) + Array(noise[..<32])
       bytes[1] = world.liarDice.below(2) == 0 ? PacketType.status.rawValue : PacketType.vote.rawValue
+      let keyNumber: UInt64 = bytes[1] == PacketType.status.rawValue ? 0 : 1
+      write(keyNumber, at: 32, count: 4)
+      write(keyNumber, at: 36, count: 4)
       write(16, at: 2, count: 2)
       write(number(at: 16) &+ UInt64(1 + world.liarDice.below(1000)), at: 16, count: 8)
     case 17, 18: write(0x9_0000 + UInt64(world.liarDice.below(9)), at: 4, count: 4)
