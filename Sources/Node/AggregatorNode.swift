@@ -877,11 +877,19 @@ public struct AggregatorNode: ~Copyable {
     noteDecision(certificate)
     remember(slot)
     try host.publish(.certificate, period: certificate.period, owner: certificate.owner, certificateBytes.span)
-    guard slot.instance.primary == index, let peer = link.peer(.bookkeeper) else { return }
+    // Of an old instance everybody tells, for the memory that it could be asked for from soon goes to a new one.
+    guard slot.instance.primary == index || isLeavingSoon(slot), let peer = link.peer(.bookkeeper) else { return }
     link.sendChunks(.certificate, certificate.owner, certificate.period, certificateBytes.span, to: peer, via: &host)
     if slot.product.count > 0 {
       link.sendChunks(.product, certificate.owner, certificate.period, productBytes.span, to: peer, via: &host)
     }
+  }
+
+  /// Its place among the periods kept is wanted within two periods.
+  private func isLeavingSoon(_ slot: InstanceSlot) -> Bool {
+    guard let instant else { return false }
+    let current = instant.period(ofSeconds: UInt64(genesis.periodSeconds)).rawValue
+    return slot.instance.period.rawValue + Self.periodsKept <= current + 2
   }
 
   private mutating func noteDecision(_ certificate: Certificate) {

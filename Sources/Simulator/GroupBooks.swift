@@ -61,9 +61,13 @@ struct GroupBooks {
   }
 
   /// Whether the bookkeeper published every certified sum up to the end of a period.
-  func isPublished(through period: UInt64) -> Bool {
-    for (name, bytes) in certificates where name.period <= period && bytes[8] == 1 && sums[name] == nil { return false }
-    return true
+  func isPublished(through period: UInt64) -> Bool { unpublished(through: period).isEmpty }
+
+  /// Values that were certified, whose sum nobody has seen.
+  func unpublished(through period: UInt64) -> [InstanceName] {
+    certificates.compactMap { name, bytes in
+      name.period <= period && bytes[8] == 1 && sums[name] == nil ? name : nil
+    }.sorted { ($0.period, $0.owner) < ($1.period, $1.owner) }
   }
 }
 

@@ -808,7 +808,8 @@ public final class GroupWorld {
       let covered = party.meter?.node.coveredThrough.rawValue ?? 0
       if covered < target { return "\(party.name) is certified through \(covered), not \(target)" }
     }
-    return "not everything through \(target) is published"
+    let missing = books.unpublished(through: target).map { "set \($0.owner) period \($0.period)" }
+    return "not everything through \(target) is published: \(missing.joined(separator: ", "))"
   }
 }
 
