@@ -23,7 +23,7 @@ import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "Peers"))
 import protocol_peer as peer  # noqa: E402
-from protocol_peer import CHUNK, RECORD, STATUS, VOTE, WANT, Capture, Genesis, identities, struct  # noqa: E402
+from protocol_peer import CHUNK, RECORD, STATUS, VOTE, WANT, Genesis, identities, struct  # noqa: E402
 
 MICROSECONDS, GROWTH = 5.0, 1 << 20
 VICTIM, TAPPED, FAULTY = 0, 1, 3
@@ -63,34 +63,51 @@ class Faulty:
     """Aggregator 4: its keys, one socket, and what it knows of the victim's run."""
 
     def __init__(self, genesis, seeds, address, victim):
-        self.capture = Capture(genesis, {FAULTY: seeds[FAULTY]})
+        signing, agreement = seeds[FAULTY][:2]
         self.genesis, self.victim = genesis, victim
         self.boot, self.sequence = int(time.time()), 0
+        self.identity = peer.X25519PrivateKey.from_private_bytes(agreement).exchange(genesis.party(VICTIM).agreement)
+        secret = os.urandom(32)
+        self.packet_key = peer.X25519PrivateKey.from_private_bytes(secret)
+        public = peer.public(secret, peer.X25519PrivateKey)
+        told = b"BUSBARdk" + genesis.network + struct.pack("<QIIQ", genesis.epoch, FAULTY, 1, self.boot) + public
+        self.told = public + peer.Ed25519PrivateKey.from_private_bytes(signing).sign(told)
+        self.victim_boot = self.victim_key = 0
+        self.cipher = None
         self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.socket.bind(address)
         self.socket.settimeout(0.5)
 
     def seal(self, kind, body):
-        known = 0 if kind == STATUS else self.capture.boots[VICTIM]
-        clear = header(kind, len(body), FAULTY, self.boot, self.sequence)
+        keys = (0, 0) if kind == STATUS else (1, self.victim_key)
+        clear = header(kind, len(body), FAULTY, self.boot, self.sequence, keys)
         nonce = bytes(4) + struct.pack("<Q", self.sequence)
         self.sequence += 1
-        if kind != STATUS and hasattr(self, "cipher"):
-            return clear + self.cipher.encrypt(nonce, body, clear)
-        key = self.capture.key(FAULTY, VICTIM, self.boot, known)
-        return clear + peer.ChaCha20Poly1305(key).encrypt(nonce, body, clear)
+        cipher = self.make(self.identity, FAULTY, VICTIM, self.boot, 0) if kind == STATUS else self.cipher
+        return clear + cipher.encrypt(nonce, body, clear)
+
+    def make(self, secret, sender, receiver, boot, other_boot):
+        context = b"BUSBARpk" + self.genesis.network + struct.pack("<QIIQQ", self.genesis.epoch, sender, receiver, boot,
+                                                                  other_boot)
+        return peer.ChaCha20Poly1305(peer.hashlib.blake2b(context, key=secret, digest_size=32).digest())
+
+    def status(self):
+        return self.seal(STATUS, struct.pack("<QQII", 0, self.victim_boot, 1, self.victim_key) + self.told)
 
     def greet(self):
         for _ in range(40):
-            self.socket.sendto(self.seal(STATUS, bytes(16)), self.victim)
+            self.socket.sendto(self.status(), self.victim)
             try:
                 while True:
                     datagram = self.socket.recv(2048)
                     sender, boot = struct.unpack_from("<I", datagram, 4)[0], struct.unpack_from("<Q", datagram, 16)[0]
-                    if sender == VICTIM:
-                        self.capture.boots[VICTIM] = boot
-                        self.cipher = peer.ChaCha20Poly1305(self.capture.key(FAULTY, VICTIM, self.boot, boot))
-                        self.socket.sendto(self.seal(STATUS, struct.pack("<QQ", 0, boot)), self.victim)
+                    if sender == VICTIM and datagram[1] == STATUS:
+                        opener = self.make(self.identity, VICTIM, FAULTY, boot, 0)
+                        body = opener.decrypt(bytes(4) + datagram[24:32], datagram[40:], datagram[:40])
+                        self.victim_boot, self.victim_key = boot, struct.unpack_from("<I", body, 16)[0]
+                        shared = self.packet_key.exchange(peer.X25519PublicKey.from_public_bytes(body[24:56]))
+                        self.cipher = self.make(shared, FAULTY, VICTIM, self.boot, boot)
+                        self.socket.sendto(self.status(), self.victim)
                         self.socket.setblocking(False)
                         return
             except socket.timeout:
@@ -105,8 +122,8 @@ class Faulty:
             pass
 
 
-def header(kind, length, sender, boot, sequence):
-    return struct.pack("<BBHII4xQQ8x", 1, kind, length, sender, VICTIM, boot, sequence)
+def header(kind, length, sender, boot, sequence, keys=(1, 1)):
+    return struct.pack("<BBHIIB3xQQII", 1, kind, length, sender, VICTIM, 1, boot, sequence, *keys)
 
 
 class Group:
