@@ -296,9 +296,7 @@ struct PacketLink: ~Copyable {
     }
     if opened.type == .status {
       let body = unsafe Span(_unsafeElements: openedBody)
-      let sender = NodeIdentifier(sealer.peers[opened.peer].identifier)
-      guard let key = genesis.verificationKey(of: sender) else { return nil }
-      let wantsAnswer = sealer.readStatus(body, from: opened.peer, signedBy: key)
+      let wantsAnswer = sealer.readStatus(body, from: opened.peer, knowing: genesis)
       try noteBoot(opened.peer, via: &host)
       if wantsAnswer { sendStatus(to: opened.peer, via: &host) }
       return nil
@@ -307,6 +305,14 @@ struct PacketLink: ~Copyable {
       sendStatus(to: opened.peer, via: &host)
     }
     return opened
+  }
+}
+
+extension Sealer {
+  /// Reads the STATUS body of a peer, whose identity's key the genesis has. True when it should be answered.
+  public mutating func readStatus(_ bytes: Span<UInt8>, from peer: Int, knowing genesis: Genesis) -> Bool {
+    guard let key = genesis.verificationKey(of: NodeIdentifier(peers[peer].identifier)) else { return false }
+    return readStatus(bytes, from: peer, signedBy: key)
   }
 }
 

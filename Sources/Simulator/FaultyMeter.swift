@@ -71,10 +71,7 @@ final class FaultyMeter {
     guard let opened else { return }
     let bytes = Array(copying: body.span)
     if opened.type == .status {
-      if sealer.readStatus(
-        bytes.span, from: opened.peer,
-        signedBy: world.genesis.verificationKey(of: NodeIdentifier(sealer.peers[opened.peer].identifier))!)
-      {
+      if sealer.readStatus(bytes.span, from: opened.peer, knowing: world.genesis) {
         send(.status, Array(copying: sealer.statusBody(to: opened.peer).span), to: opened.peer)
       }
       return

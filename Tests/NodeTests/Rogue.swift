@@ -79,10 +79,7 @@ final class Rogue {
       }
       let bytes = Array(copying: body.span)
       if opened.type == .status {
-        if sealer.readStatus(
-          bytes.span, from: opened.peer,
-          signedBy: group.genesis.verificationKey(of: NodeIdentifier(sealer.peers[opened.peer].identifier))!)
-        {
+        if sealer.readStatus(bytes.span, from: opened.peer, knowing: group.genesis) {
           post(seal(.status, status(opened.peer), to: opened.peer), to: sender)
         }
       } else {
