@@ -12,7 +12,8 @@ public enum PacketType: UInt8, Sendable {
   case proof = 8
 }
 
-/// The 40 clear bytes before every sealed body; they are authenticated with it. Every version has them.
+/// The 40 clear bytes before every sealed body; they are authenticated with it. Version, sender, receiver and newest
+/// version stand where they do in every version; the rest is version 1's.
 public struct PacketHeader: Equatable, Sendable {
   public static let encodedBytes = 40
   /// What this software speaks. (docs/PROTOCOL.md, Versions)
@@ -65,14 +66,11 @@ public struct PacketHeader: Equatable, Sendable {
   }
 
   /// Sender and receiver, of any version. (docs/PROTOCOL.md, Versions)
-  /// - Precondition: `datagram` is as long as a header.
-  static func parties(_ datagram: Span<UInt8>) -> (sender: UInt32, receiver: UInt32) {
-    var numbers: (UInt32, UInt32) = (0, 0)
-    for index in 0..<4 {
-      numbers.0 |= UInt32(datagram[4 + index]) << UInt32(8 * index)
-      numbers.1 |= UInt32(datagram[8 + index]) << UInt32(8 * index)
-    }
-    return numbers
+  static func parties(_ datagram: Span<UInt8>) throws(WireError) -> (sender: UInt32, receiver: UInt32) {
+    var reader = WireReader(datagram)
+    // Version, type, length.
+    _ = try reader.read(UInt32.self)
+    return (try reader.read(UInt32.self), try reader.read(UInt32.self))
   }
 
   /// Whether its version is spoken here is for the caller.

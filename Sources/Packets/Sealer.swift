@@ -538,7 +538,7 @@ public struct Sealer: ~Copyable {
   private mutating func dropOtherVersion(
     _ datagram: Span<UInt8>, from endpoint: Endpoint
   ) -> (type: PacketType, peer: Int)? {
-    let (sender, receiver) = PacketHeader.parties(datagram)
+    guard let (sender, receiver) = try? PacketHeader.parties(datagram) else { return drop(.malformed) }
     guard receiver == identifier else { return drop(.notForMe) }
     if let time, !interface.take(1, at: time) { return drop(.interfaceOverBudget) }
     guard let peer = index(of: sender) else { return drop(.unknownSender) }
