@@ -21,10 +21,14 @@ public enum Files {
   public static func readSecret(_ path: String, limit: Int) throws(PlatformError) -> [UInt8] {
     let file = try check(busbar_open_read(path))
     defer { busbar_close(file) }
+    try checkPrivate(file)
+    return try readAll(file, limit: limit)
+  }
+
+  private static func checkPrivate(_ file: Int32) throws(PlatformError) {
     guard busbar_is_mine(file) == 1, try check(busbar_mode(file)) & 0o077 == 0 else {
       throw PlatformError(.notPermitted)
     }
-    return try readAll(file, limit: limit)
   }
 
   static func readAll(_ file: Int32, limit: Int) throws(PlatformError) -> [UInt8] {
@@ -112,10 +116,7 @@ public enum Files {
   public static func appendLine(_ line: String, to path: String, isSecret: Bool = false) throws(PlatformError) {
     let file = try check(busbar_open_append(path))
     defer { busbar_close(file) }
-    if isSecret {
-      let mode = try check(busbar_mode(file))
-      guard busbar_is_mine(file) == 1, mode & 0o077 == 0 else { throw PlatformError(.notPermitted) }
-    }
+    if isSecret { try checkPrivate(file) }
     try check(busbar_seek_end(file))
     let bytes = Array((line + "\n").utf8)
     try write(file, bytes.span)

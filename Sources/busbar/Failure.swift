@@ -37,9 +37,13 @@ func readFile(_ path: String, limit: Int = 8 << 20) throws(Failure) -> [UInt8] {
 
 func readSecretFile(_ path: String) throws(Failure) -> [UInt8] {
   do throws(PlatformError) { return try Files.readSecret(path, limit: 1 << 16) } catch {
-    throw Failure(
-      error.kind == .notPermitted ? "\(path): others may read it, or it is not yours (chmod 600)" : "\(path): \(error)")
+    throw Failure(describeSecret(path, error))
   }
+}
+
+/// Why a file with a secret in it was refused.
+func describeSecret(_ path: String, _ error: PlatformError) -> String {
+  error.kind == .notPermitted ? "\(path): others may read it, or it is not yours (chmod 600)" : "\(path): \(error)"
 }
 
 func writeFile(_ path: String, _ bytes: [UInt8], mode: Int32 = 0o644) throws(Failure) {

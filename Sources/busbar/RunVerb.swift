@@ -26,9 +26,7 @@ struct LinuxHost: ~Copyable, NodeHost {
     guard let packetKeyLog else { return }
     let line = "\(bootCounter) \(number) \(Hexadecimal.string(seed.span))"
     do throws(PlatformError) { try Files.appendLine(line, to: packetKeyLog, isSecret: true) } catch {
-      printDiagnostic(
-        "\(packetKeyLog): "
-          + (error.kind == .notPermitted ? "others may read it, or it is not yours (chmod 600)" : "\(error)"))
+      printDiagnostic(describeSecret(packetKeyLog, error))
     }
   }
 
