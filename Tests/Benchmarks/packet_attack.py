@@ -70,7 +70,7 @@ class Faulty:
         secret = os.urandom(32)
         self.packet_key = peer.X25519PrivateKey.from_private_bytes(secret)
         public = peer.public(secret, peer.X25519PrivateKey)
-        told = b"BUSBARdk" + genesis.network + struct.pack("<QIIQ", genesis.epoch, FAULTY, 1, self.boot) + public
+        told = peer.packet_key_statement(genesis, FAULTY, 1, self.boot, public)
         self.told = public + peer.Ed25519PrivateKey.from_private_bytes(signing).sign(told)
         self.victim_boot = self.victim_key = 0
         self.cipher = None
@@ -87,9 +87,7 @@ class Faulty:
         return clear + cipher.encrypt(nonce, body, clear)
 
     def make(self, secret, sender, receiver, boot, other_boot):
-        context = b"BUSBARpk" + self.genesis.network + struct.pack("<QIIQQ", self.genesis.epoch, sender, receiver, boot,
-                                                                  other_boot)
-        return peer.ChaCha20Poly1305(peer.hashlib.blake2b(context, key=secret, digest_size=32).digest())
+        return peer.ChaCha20Poly1305(peer.sealing_key(self.genesis, secret, sender, receiver, boot, other_boot))
 
     def status(self):
         return self.seal(STATUS, struct.pack("<QQII", 0, self.victim_boot, 1, self.victim_key) + self.told)

@@ -110,6 +110,21 @@ class Genesis:
         return data
 
 
+def packet_key_statement(genesis, node, number, boot, key):
+    """What a node signs of its packet key."""
+    statement = b"BUSBARdk" + genesis.network + struct.pack("<QIIQ", genesis.epoch, node, number, boot) + key
+    assert len(statement) == 96
+    return statement
+
+
+def sealing_key(genesis, secret, sender, receiver, sender_boot, receiver_boot):
+    """Of one direction; the receiver's run is 0 for STATUS."""
+    context = b"BUSBARpk" + genesis.network + struct.pack("<QIIQQ", genesis.epoch, sender, receiver, sender_boot,
+                                                          receiver_boot)
+    assert len(context) == 72
+    return hashlib.blake2b(context, key=secret, digest_size=32).digest()
+
+
 class Decoder:
     """Every layout of the document that travels. A wrong signature or field is an assertion."""
 
@@ -309,8 +324,7 @@ class Decoder:
         key, signature = r.take(32), r.take(64)
         r.end()
         assert previous <= known and number >= 1
-        told = (b"BUSBARdk" + self.g.network + struct.pack("<QIIQ", self.g.epoch, sender, number, self.boot) + key)
-        assert len(told) == 96
+        told = packet_key_statement(self.g, sender, number, self.boot, key)
         self.verify(self.g.party(sender).signing, signature, told)
         # "drawn at random": one number of one run is one key.
         assert self.keys.setdefault((sender, self.boot, number), key) == key
@@ -337,9 +351,7 @@ class Capture:
         is_status = numbers == (0, 0)
         secret = self.secret((sender, 0 if is_status else sender_boot, numbers[0]),
                              (receiver, 0 if is_status else receiver_boot, numbers[1]))
-        context = (b"BUSBARpk" + self.g.network + struct.pack("<QIIQQ", self.g.epoch, sender, receiver, sender_boot,
-                   receiver_boot))
-        return hashlib.blake2b(context, key=secret, digest_size=32).digest()
+        return sealing_key(self.g, secret, sender, receiver, sender_boot, receiver_boot)
 
     def packet(self, datagram):
         assert 56 <= len(datagram) <= 1232
