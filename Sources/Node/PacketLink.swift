@@ -125,7 +125,7 @@ struct PacketLink: ~Copyable {
       guard sealer.mustGreet(peer) else {
         // Each peer has its turn: no two thousand at once.
         if silentSeconds > 0, (greetings + UInt64(peer)) % (2 * silentSeconds) == 0,
-          time.milliseconds(since: sealer.peers[peer].heardAt) >= silentSeconds * 1000
+          time.milliseconds(since: sealer.heardAt(peer)) >= silentSeconds * 1000
         {
           sendStatus(to: peer, via: &host)
         }
@@ -140,7 +140,7 @@ struct PacketLink: ~Copyable {
   /// Knows of this run, so it was told its keys once; but not heard for a minute. It will greet when it is back.
   private func isLikelyDead(_ peer: Int) -> Bool {
     sealer.hasAcknowledged(peer)
-      && time.milliseconds(since: sealer.peers[peer].heardAt) > 500 * Self.seldomGreetings
+      && time.milliseconds(since: sealer.heardAt(peer)) > 500 * Self.seldomGreetings
   }
 
   /// Takes note of a run of this node that it has forgotten. If that one's counter is above this run's, which others then
@@ -263,12 +263,12 @@ struct PacketLink: ~Copyable {
 
   /// Asks, and says what became of the peer's packets.
   mutating func want(_ want: Want, from peer: Int, via host: inout some NodeHost & ~Copyable) {
-    let known = sealer.peers[peer]
+    let heardAt = sealer.heardAt(peer)
     var want = want
     want.highestSequence = sealer.highestSequence(of: peer)
     want.receivedCount = sealer.receivedCount(of: peer)
     want.heldMicroseconds = UInt32(
-      clamping: (time.nanoseconds - min(time.nanoseconds, known.heardAt.nanoseconds)) / 1000)
+      clamping: (time.nanoseconds - min(time.nanoseconds, heardAt.nanoseconds)) / 1000)
     send(.want, to: peer, via: &host) { out in want.encode(into: &out) }
   }
 

@@ -50,7 +50,7 @@ public struct LinkStatistics: Sendable {
 /// When a peer was last heard under its seal.
 public struct PeerStatistics: Sendable {
   public var identifier: UInt32
-  /// Nil when it was not heard in this run.
+  /// In whole seconds of a quiet peer; nil when it was not heard in this run.
   public var heardAt: MonotonicTime?
   public var isSilenced: Bool
 }
@@ -70,7 +70,7 @@ extension PacketLink {
     let identifier = sealer.peers[place].identifier
     let isHeard = sealer.peers[place].bootCounter > 0
     return PeerStatistics(
-      identifier: identifier, heardAt: isHeard ? sealer.peers[place].heardAt : nil,
+      identifier: identifier, heardAt: isHeard ? sealer.heardAt(place) : nil,
       isSilenced: sealer.isSilenced(place))
   }
 }

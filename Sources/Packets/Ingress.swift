@@ -25,27 +25,36 @@ public struct IngressLimits: Sendable {
 
   /// Our own mistakes, found at start.
   func check() {
+    precondition(wantsPerSecond > 0 && wantsPerSecond <= peerPerSecond && peerPerSecond <= 1_000_000)
     precondition(peerPerSecond <= interfacePerSecond, "one peer alone must not fill the interface")
     precondition(strangersPerSecond < interfacePerSecond, "strangers leave room for peers")
-    precondition(wantsPerSecond > 0 && wantsPerSecond <= peerPerSecond && peerPerSecond <= 1_000_000_000)
-    // So that a burst's nanoseconds stay within 64 bits.
-    precondition(max(peerBurst, wantBurst, badSignatures) <= TokenBucket.maximumBurst)
+    precondition(max(peerBurst, wantBurst, badSignatures) <= RefillMoment.maximumBurst)
     precondition(penaltyMilliseconds >= badSignatureMilliseconds, "a penalty must outlast what caused it")
   }
 }
 
-/// A token bucket in one number, for thousands of them with the same limits: when it will be full again. (the generic cell rate
+/// A token bucket in four bytes, for thousands of them with the same limits: when it will be full again. (the generic cell rate
 /// algorithm; ITU-T I.371, annex A)
-private struct RefillMoment: Sendable {
-  /// Nanoseconds; in the past while the bucket is full.
-  private var full: UInt64 = 0
+package struct RefillMoment: Sendable {
+  /// Of a token; time is counted in what brings as much.
+  private static let parts: UInt64 = 16
+  package static let maximumBurst: UInt64 = 1 << 24
+
+  /// Invariant: at most a burst ahead. Whatever seems farther ahead is in the past, and the bucket is full. The number
+  /// goes round in 18 hours (4000 tokens a second) to three years (3 a second). A bucket that was not used for as long may then
+  /// be thought emptier than it is, for a burst's time in each round; never fuller.
+  private var full: UInt32 = 0
+
+  package init() {}
 
   /// Takes one token if there is one.
-  mutating func take(perSecond: UInt64, burst: UInt64, at now: MonotonicTime) -> Bool {
-    let interval = 1_000_000_000 / perSecond
-    let moment = max(full, now.nanoseconds) + interval
-    guard moment - now.nanoseconds <= burst * interval else { return false }
-    full = moment
+  package mutating func take(perSecond: UInt64, burst: UInt64, at now: MonotonicTime) -> Bool {
+    let moment = UInt32(truncatingIfNeeded: now.nanoseconds / (1_000_000_000 / (perSecond * Self.parts)))
+    let capacity = UInt32(burst * Self.parts)
+    let ahead = full &- moment
+    let spent = (ahead <= capacity ? ahead : 0) + UInt32(Self.parts)
+    guard spent <= capacity else { return false }
+    full = moment &+ spent
     return true
   }
 }
@@ -55,13 +64,17 @@ struct PeerBudget: Sendable {
   private var packets = RefillMoment()
   private var wants = RefillMoment()
   private var badSignatures = RefillMoment()
-  /// 0: it is listened to.
-  private var silencedUntilNanoseconds: UInt64 = 0
+  /// Whole seconds, rounded up; 0: it is listened to.
+  private var silencedUntilSeconds: UInt32 = 0
 
   var silencedUntil: MonotonicTime? {
-    get { silencedUntilNanoseconds == 0 ? nil : MonotonicTime(nanoseconds: silencedUntilNanoseconds) }
-    set { silencedUntilNanoseconds = newValue?.nanoseconds ?? 0 }
+    silencedUntilSeconds == 0 ? nil : MonotonicTime(nanoseconds: UInt64(silencedUntilSeconds) * 1_000_000_000)
   }
+
+  mutating func silence(until moment: MonotonicTime) {
+    silencedUntilSeconds = UInt32(clamping: (moment.nanoseconds - 1) / 1_000_000_000 + 1)
+  }
+  mutating func listen() { silencedUntilSeconds = 0 }
 
   mutating func takePacket(_ limits: IngressLimits, at now: MonotonicTime) -> Bool {
     packets.take(perSecond: limits.peerPerSecond, burst: limits.peerBurst, at: now)

@@ -157,6 +157,8 @@ final class BusyPeer {
   var claimedPreviousBoot: UInt64 = 0
   /// The highest number of a packet of its present run that was opened here, and how many were.
   var highestSequence: UInt64 = 0
+  /// When that one was.
+  var heardAt = MonotonicTime(nanoseconds: 0)
   var receivedCount: UInt64 = 0
 
   init(_ shared: consuming SecretBytes, home: Endpoint?) {

@@ -64,20 +64,22 @@ public struct Peer: Sendable {
 /// peers that are not quiet need is elsewhere.
 public struct PeerState: Sendable {
   public let identifier: UInt32
-  /// Of the secret of a quiet peer; of what else is kept of any other.
-  let place: Int32
   /// The source of its last packet that passed the seal; at first the configuration's guess, which is preferred while the
   /// peer is heard from there.
   public internal(set) var endpoint: Endpoint?
-  public let isQuiet: Bool
+  /// Of what else is kept of it; ``noPlace`` for a quiet peer.
+  let busyPlace: UInt8
+  static let noPlace = UInt8.max
   /// Of a quiet peer: it said last that it knows of this very run.
   var isAcknowledged = false
   /// The highest version it speaks, as its last packet said; 0 before the first.
   public internal(set) var newestVersion: UInt8 = 0
+  var credit = ServingCredit()
   /// Of a quiet peer: numbers of the packet keys agreed on, of this node and of the peer; 0 before.
   var ownKeyNumber: UInt32 = 0
   var peerKeyNumber: UInt32 = 0
-  var credit = ServingCredit()
+  /// Of a quiet peer: when a packet of it was opened last.
+  var heardSeconds: UInt32 = 0
   /// Its highest boot counter seen under the seal; 0 before the first STATUS.
   public internal(set) var bootCounter: UInt64 = 0
   /// Its boot counter before that one, as far as this node knows.
@@ -85,16 +87,17 @@ public struct PeerState: Sendable {
   public internal(set) var nextSequence: UInt64 = 0
   /// Of STATUS, and of a quiet peer of all it sends: one counter numbers them.
   var window = SmallReplayWindow()
-  /// When the packet of its present run with the highest number was opened; of a quiet peer, any packet.
-  public internal(set) var heardAt = MonotonicTime(nanoseconds: 0)
   var budget = PeerBudget()
 
-  init(_ peer: Peer, place: Int32) {
+  /// - Parameter busyPlace: nil for a quiet peer.
+  init(_ peer: Peer, busyPlace: UInt8?) {
+    precondition(busyPlace != Self.noPlace && (busyPlace == nil) == peer.isQuiet)
     identifier = peer.identifier
-    self.place = place
     endpoint = peer.endpoint
-    isQuiet = peer.isQuiet
+    self.busyPlace = busyPlace ?? Self.noPlace
   }
+
+  public var isQuiet: Bool { busyPlace == Self.noPlace }
 }
 
 /// Seals and opens every packet of one node. (DESIGN §5)
@@ -114,10 +117,10 @@ public struct Sealer: ~Copyable {
 
   /// What one quiet peer takes from the heap: its state and its two secrets.
   public static let quietPeerBytes = MemoryLayout<PeerState>.stride + 2 * 32
-  /// What any other takes: an object in the secrets' place, with a replay window, three times the keys agreed, and two keys more, each key with
-  /// what an allocation of 32 bytes costs beside them.
+  /// What any other takes: its state, the secrets' places, which stay empty, and an object, with a replay window, three times
+  /// the keys agreed, and two keys more, each key with what an allocation of 32 bytes costs beside them.
   public static let peerBytes =
-    MemoryLayout<PeerState>.stride + 8 + MemoryLayout<ReplayWindow>.stride
+    quietPeerBytes + 8 + MemoryLayout<ReplayWindow>.stride
     + BusyPeer.agreedKept * (MemoryLayout<AgreedKeys>.stride + 2 * 48) + 2 * (16 + 48) + 32 + 6 * 8 + 16
     + MemoryLayout<Endpoint?>.stride + MemoryLayout<MonotonicTime?>.stride
 
@@ -207,20 +210,19 @@ public struct Sealer: ~Copyable {
     }
     statusKey = SealingKey(deriveKey(from: own, context: anything.span))
     quietKey = SealingKey(deriveKey(from: own, context: anything.span))
-    quietSecrets = SecretTable(count: max(1, quietCount))
-    quietPacketSecrets = SecretTable(count: max(1, quietCount))
+    precondition(peers.count - quietCount <= Int(PeerState.noPlace), "a place of each in a byte")
+    quietSecrets = SecretTable(count: quietCount > 0 ? peers.count : 1)
+    quietPacketSecrets = SecretTable(count: quietCount > 0 ? peers.count : 1)
     self.agreementKey = agreementKey
     // Exactly as many as there are: growing would take half as much again.
     self.peers.reserveCapacity(peers.count)
     busyPeers.reserveCapacity(peers.count - quietCount)
-    var quietPlace = 0
     for index in peers.indices {
       if peers[index].isQuiet {
-        quietSecrets.store(sharedSecret(with: peers[index].agreementKey), at: quietPlace)
-        self.peers.append(PeerState(peers[index], place: Int32(quietPlace)))
-        quietPlace += 1
+        quietSecrets.store(sharedSecret(with: peers[index].agreementKey), at: index)
+        self.peers.append(PeerState(peers[index], busyPlace: nil))
       } else {
-        self.peers.append(PeerState(peers[index], place: Int32(busyPeers.count)))
+        self.peers.append(PeerState(peers[index], busyPlace: UInt8(busyPeers.count)))
         busyPeers.append(BusyPeer(sharedSecret(with: peers[index].agreementKey), home: peers[index].endpoint))
         makeStatusKey(index)
       }
@@ -249,13 +251,18 @@ public struct Sealer: ~Copyable {
 
   /// Nil for a quiet peer.
   private func busy(_ peer: Int) -> BusyPeer? {
-    peers[peer].isQuiet ? nil : busyPeers[Int(peers[peer].place)]
+    peers[peer].isQuiet ? nil : busyPeers[Int(peers[peer].busyPlace)]
   }
 
   /// The highest number of a packet of its present run that was opened here; 0 of a quiet peer, as of one that was not heard.
   public func highestSequence(of peer: Int) -> UInt64 { busy(peer)?.highestSequence ?? 0 }
   /// How many packets of its present run were opened here; 0 of a quiet peer.
   public func receivedCount(of peer: Int) -> UInt64 { busy(peer)?.receivedCount ?? 0 }
+  /// When the packet of its present run with the highest number was opened; of a quiet peer any packet, in whole seconds. 0
+  /// before the first.
+  public func heardAt(_ peer: Int) -> MonotonicTime {
+    busy(peer)?.heardAt ?? MonotonicTime(nanoseconds: UInt64(peers[peer].heardSeconds) * 1_000_000_000)
+  }
   /// Its highest boot counter seen by earlier runs of this node; 0 of a quiet peer.
   public func minimumBootCounter(of peer: Int) -> UInt64 { busy(peer)?.minimumBootCounter ?? 0 }
 
@@ -330,14 +337,14 @@ public struct Sealer: ~Copyable {
     guard peers[peer].ownKeyNumber > 0 else { return }
     peers[peer].ownKeyNumber = 0
     peers[peer].peerKeyNumber = 0
-    quietPacketSecrets.erase(Int(peers[peer].place))
+    quietPacketSecrets.erase(peer)
   }
 
   /// Agrees this node's packet key with a peer's. False when that is of small order. Cost: one X25519.
   private mutating func agree(_ peer: Int, _ key: AgreementPublicKey, _ number: UInt32) -> Bool {
     guard let secret = packetKey.agreement.sharedSecret(with: key) else { return false }
     guard let cell = busy(peer) else {
-      quietPacketSecrets.store(secret, at: Int(peers[peer].place))
+      quietPacketSecrets.store(secret, at: peer)
       peers[peer].ownKeyNumber = packetKey.number
       peers[peer].peerKeyNumber = number
       return true
@@ -397,7 +404,6 @@ public struct Sealer: ~Copyable {
     _ type: PacketType, _ body: Span<UInt8>, to peer: Int, into output: inout OutputSpan<UInt8>
   ) -> Bool {
     precondition(body.count <= Self.maximumBodyBytes)
-    let place = Int(peers[peer].place)
     var own: UInt32 = 0
     var other: UInt32 = 0
     var keys = 0
@@ -424,19 +430,21 @@ public struct Sealer: ~Copyable {
     let clear = FixedBytes<40> { out in header.encode(into: &out) }
     output.write(clear)
     let nonce = Self.nonce(header.packetSequence)
-    if peers[peer].isQuiet {
+    guard let cell = busy(peer) else {
       let known = type == .status ? 0 : peers[peer].bootCounter
       let context = context(from: identifier, to: peers[peer].identifier, bootCounter, known)
       if type == .status {
-        quietKey.replace(derivingFrom: quietSecrets, place, context: context.span)
+        quietKey.replace(derivingFrom: quietSecrets, peer, context: context.span)
       } else {
-        quietKey.replace(derivingFrom: quietPacketSecrets, place, context: context.span)
+        quietKey.replace(derivingFrom: quietPacketSecrets, peer, context: context.span)
       }
       quietKey.seal(body, nonce: nonce, associatedData: clear.span, into: &output)
-    } else if type == .status {
-      busyPeers[place].sendingStatus.seal(body, nonce: nonce, associatedData: clear.span, into: &output)
+      return true
+    }
+    if type == .status {
+      cell.sendingStatus.seal(body, nonce: nonce, associatedData: clear.span, into: &output)
     } else {
-      busyPeers[place].agreed[keys].sending.seal(body, nonce: nonce, associatedData: clear.span, into: &output)
+      cell.agreed[keys].sending.seal(body, nonce: nonce, associatedData: clear.span, into: &output)
     }
     return true
   }
@@ -454,9 +462,7 @@ public struct Sealer: ~Copyable {
     _ keys: Int, _ peer: Int, _ sealed: Span<UInt8>, _ nonce: FixedBytes<12>, _ clear: Span<UInt8>,
     _ output: inout OutputSpan<UInt8>
   ) -> Bool {
-    let place = Int(peers[peer].place)
-    guard peers[peer].isQuiet else {
-      let cell = busyPeers[place]
+    if let cell = busy(peer) {
       guard cell.agreed[keys].receiving.open(sealed, nonce: nonce, associatedData: clear, into: &output) else {
         return false
       }
@@ -464,7 +470,7 @@ public struct Sealer: ~Copyable {
       return true
     }
     let context = context(from: peers[peer].identifier, to: identifier, peers[peer].bootCounter, bootCounter)
-    quietKey.replace(derivingFrom: quietPacketSecrets, place, context: context.span)
+    quietKey.replace(derivingFrom: quietPacketSecrets, peer, context: context.span)
     return quietKey.open(sealed, nonce: nonce, associatedData: clear, into: &output)
   }
 
@@ -492,7 +498,7 @@ public struct Sealer: ~Copyable {
     guard let peer = index(of: header.sender) else { return drop(.unknownSender) }
     if let until = peers[peer].budget.silencedUntil {
       if let time, time < until { return drop(.silenced) }
-      peers[peer].budget.silencedUntil = nil
+      peers[peer].budget.listen()
     }
     let clear = datagram.extracting(0..<PacketHeader.encodedBytes)
     let sealed = datagram.extracting(PacketHeader.encodedBytes..<datagram.count)
@@ -575,18 +581,20 @@ public struct Sealer: ~Copyable {
   /// Where else to send what this peer should get: its configured place, while it says nothing from elsewhere.
   public func otherEndpoint(of peer: Int) -> Endpoint? {
     guard let time, let home = busy(peer)?.home, peers[peer].endpoint != home,
-      time.milliseconds(since: peers[peer].heardAt) >= Self.homeMilliseconds
+      time.milliseconds(since: heardAt(peer)) >= Self.homeMilliseconds
     else { return nil }
     return home
   }
 
   private mutating func noteOpened(_ peer: Int, _ number: UInt64) {
-    if let cell = busy(peer) {
-      cell.receivedCount += 1
-      guard number >= cell.highestSequence else { return }
-      cell.highestSequence = number
+    guard let cell = busy(peer) else {
+      if let time { peers[peer].heardSeconds = UInt32(clamping: time.nanoseconds / 1_000_000_000) }
+      return
     }
-    if let time { peers[peer].heardAt = time }
+    cell.receivedCount += 1
+    guard number >= cell.highestSequence else { return }
+    cell.highestSequence = number
+    if let time { cell.heardAt = time }
   }
 
   /// Whether a seal is worth trying. From a peer's own address it always is; under its name from elsewhere only so often, so
@@ -609,7 +617,7 @@ public struct Sealer: ~Copyable {
   public mutating func countBadSignature(of peer: Int) {
     count(.badSignature)
     guard let time, !peers[peer].budget.takeBadSignature(limits, at: time) else { return }
-    peers[peer].budget.silencedUntil = time.adding(milliseconds: limits.penaltyMilliseconds)
+    peers[peer].budget.silence(until: time.adding(milliseconds: limits.penaltyMilliseconds))
   }
 
   /// Whether a peer may be sent something of so many bytes that it asked for: the first time always, later on its credit.
@@ -643,7 +651,7 @@ public struct Sealer: ~Copyable {
     if let cell = busy(peer) {
       statusKey.replace(derivingFrom: cell.shared, context: statusContext.span)
     } else {
-      statusKey.replace(derivingFrom: quietSecrets, Int(peers[peer].place), context: statusContext.span)
+      statusKey.replace(derivingFrom: quietSecrets, peer, context: statusContext.span)
     }
     let opened = statusKey.open(sealed, nonce: nonce, associatedData: clear, into: &output)
     guard opened else { return drop(.badSeal) }

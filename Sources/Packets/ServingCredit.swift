@@ -11,12 +11,12 @@ public struct ServingCredit: Sendable {
   /// Of repetitions that nothing was sent for yet.
   public static let burstBytes = 16 * Sealer.maximumDatagramBytes
   /// Invariant: 0 ≤ bytes ≤ burstBytes
-  private var bytes = Int32(Self.burstBytes)
+  private var bytes = UInt16(Self.burstBytes)
 
   public init() {}
 
   private mutating func add(_ more: Int) {
-    bytes = Int32(min(Self.burstBytes, Int(bytes) + min(more, Self.burstBytes)))
+    bytes = UInt16(min(Self.burstBytes, Int(bytes) + min(more, Self.burstBytes)))
   }
 
   /// The peer sent so many bytes.
@@ -28,7 +28,7 @@ public struct ServingCredit: Sendable {
   /// Whether so many bytes may be sent once more; takes them.
   public mutating func take(_ count: Int) -> Bool {
     guard count <= Int(bytes) else { return false }
-    bytes -= Int32(count)
+    bytes -= UInt16(count)
     return true
   }
 }

@@ -1,5 +1,6 @@
 import HAL
 import Packets
+import SimulatedPlatform
 import Testing
 import Units
 import Wire
@@ -47,6 +48,71 @@ struct TokenBucketTests {
     #expect(taken == [true, false])
     #expect(bucket.moment(of: 1, after: at(0)) == nil)
     #expect(bucket.moment(of: 2, after: at(0)) == nil)
+  }
+}
+
+@Suite("Token buckets in four bytes")
+struct RefillMomentTests {
+  /// The same with a level in sixteenths of a token, and nothing that goes round.
+  private struct Naive {
+    let perSecond: UInt64
+    let burst: UInt64
+    var level: UInt64
+    var filledAt: UInt64 = 0
+
+    init(perSecond: UInt64, burst: UInt64) {
+      self.perSecond = perSecond
+      self.burst = burst
+      level = 16 * burst
+    }
+
+    mutating func take(at now: MonotonicTime) -> Bool {
+      let moment = now.nanoseconds / (1_000_000_000 / (16 * perSecond))
+      level = min(16 * burst, level + (moment - filledAt))
+      filledAt = moment
+      guard level >= 16 else { return false }
+      level -= 16
+      return true
+    }
+  }
+
+  @Test("give what naive ones give, also while their number goes round", arguments: [(4000, 256), (100, 64), (3, 32)])
+  func agreesWithNaive(perSecond: UInt64, burst: UInt64) {
+    var random = SeededGenerator(seed: perSecond)
+    // In the number's first round, and from two bursts' time before its end.
+    let round = (1 << 32) * (1_000_000_000 / (16 * perSecond))
+    for start in [0, round - 2 * burst * 1_000_000_000 / perSecond] as [UInt64] {
+      var bucket = RefillMoment()
+      var naive = Naive(perSecond: perSecond, burst: burst)
+      var now = start
+      var given = 0
+      var differences = 0
+      for _ in 0..<20_000 {
+        // Faster than the rate, with a pause now and then.
+        let isPause = UInt64.random(in: 0..<100, using: &random) == 0
+        now += isPause ? 40_000_000_000 / perSecond : UInt64.random(in: 0..<600_000_000 / perSecond, using: &random)
+        let time = MonotonicTime(nanoseconds: now)
+        let isGiven = bucket.take(perSecond: perSecond, burst: burst, at: time)
+        if isGiven != naive.take(at: time) { differences += 1 }
+        if isGiven { given += 1 }
+      }
+      #expect(differences == 0)
+      #expect(given > 1000 && given < 20_000)
+    }
+  }
+
+  @Test(
+    "that nobody used for a round of their number give less for a burst's time at most, and never more than a burst")
+  func round() {
+    let perSecond: UInt64 = 4000
+    let round = MonotonicTime(nanoseconds: (1 << 32) * (1_000_000_000 / (16 * perSecond)))
+    var bucket = RefillMoment()
+    for _ in 0..<256 { _ = bucket.take(perSecond: perSecond, burst: 256, at: at(0)) }
+    var given = 0
+    while bucket.take(perSecond: perSecond, burst: 256, at: round) { given += 1 }
+    #expect(given == 0)
+    while bucket.take(perSecond: perSecond, burst: 256, at: round.adding(milliseconds: 64)) { given += 1 }
+    #expect(given == 256)
   }
 }
 

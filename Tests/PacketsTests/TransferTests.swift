@@ -137,11 +137,11 @@ private func run(_ scenario: TransferScenario, seed: UInt64) -> TransferResult {
       let receiver = receivers[index]
       guard let due = receiver.fetch.nextMoment, due <= now else { continue }
       _ = receiver.fetch.ask(members: 2, own: ReplicaIndex(1), at: now)
-      let peer = receiver.sealer.peers[0]
       let want = Want(
         object: .records, owner: owner, meter: MeterIndex(UInt16(index + 1)), period: period, missing: receiver.missing,
         highestSequence: receiver.sealer.highestSequence(of: 0), receivedCount: receiver.sealer.receivedCount(of: 0),
-        heldMicroseconds: UInt32((now.nanoseconds - min(now.nanoseconds, peer.heardAt.nanoseconds)) / 1000))
+        heldMicroseconds: UInt32(
+          (now.nanoseconds - min(now.nanoseconds, receiver.sealer.heardAt(0).nanoseconds)) / 1000))
       let bytes = [UInt8](capacity: Want.encodedBytes) { out in want.encode(into: &out) }
       guard let packet = receiver.sealer.packet(.want, bytes) else { continue }
       for arrival in upward.send(bytes: packet.count, path: index, at: now) {
