@@ -20,7 +20,7 @@ extension Verb {
         Option(
           name: "meters", value: "N", text: "node, round, fleet: of each aggregator's set, 2...512 (4, 100, 500)"),
         Option(name: "seconds", value: "N", text: "fleet: of a period, 2...3600 (60)"),
-        Option(name: "periods", value: "N", text: "fleet: 1...1000 (3)"),
+        Option(name: "periods", value: "N", text: "round, fleet: 1...1000 (1, 3)"),
         Option(name: "data", value: "FOLDER", text: "fleet: a folder that does not exist yet (fleet-data)"),
         Option(name: "report", value: "FILE", text: "fleet: where its numbers go too, as JSON"),
         Option(name: "driver", value: "PORT", text: "round-node: where the program is that plays the group"),
@@ -34,7 +34,7 @@ extension Verb {
         "consensus: votes that four instances of the core send each other, with the heap allocations they cost.",
         "node: what four real aggregators and their meters send each other, with the heap allocations it costs an\n"
           + "aggregator's node.",
-        "round: CPU time of one aggregator's period in which every set is certified: every record, proposal and vote\n"
+        "round: CPU time of an aggregator's periods in which every set is certified: every record, proposal and vote\n"
           + "arrives sealed. The baseline is what no program can avoid: libsodium's verification, and GMP's product\n"
           + "and remainder, once for each record. The aggregator is a process of its own, round-node, which round\n"
           + "starts: what is resident there is an aggregator's.",
@@ -107,7 +107,7 @@ func bench(_ arguments: Arguments) throws(Failure) {
     return try RoundBench(
       members: Int(try arguments.integer("aggregators", default: 4, in: 4...64)),
       metersPerSet: Int(try arguments.integer("meters", default: 100, in: 2...512)), bits: bits,
-      json: arguments.wantsJSON
+      periods: Int(try arguments.integer("periods", default: 1, in: 1...1000)), json: arguments.wantsJSON
     ).run()
   case "fleet":
     var fleet = Fleet(try FleetOptions(arguments))

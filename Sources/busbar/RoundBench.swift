@@ -10,7 +10,7 @@ import Paillier
 import Units
 import Wire
 
-/// One period of one aggregator that certifies everything: every meter's record, every set's proposal and every vote arrive
+/// Periods of one aggregator that certifies everything: every meter's record, every set's proposal and every vote arrive
 /// as sealed packets, and the real node takes them. CPU time of that, and of its parts done alone in the same run.
 ///
 /// The node is a process of its own, ``RoundBenchNode``; this one plays everybody else and asks.
@@ -18,10 +18,10 @@ struct RoundBench {
   let members: Int
   let metersPerSet: Int
   let bits: Int
+  let periods: Int
   let json: Bool
 
   private static let own = RoundBenchParty.own
-  private static let period = RoundBenchParty.period
 
   /// One of the others. A class, so that an array can hold it.
   private final class Member {
@@ -91,7 +91,7 @@ struct RoundBench {
     let modulus = [UInt8](capacity: key.modulusBytes) { out in key.writeModulus(into: &out) }
     return Genesis(
       epoch: Epoch(1), group: GroupIndex(0), periodSeconds: UInt32(RoundBenchParty.seconds), minimumContributors: 2,
-      rotates: true, firstPeriod: Self.period,
+      rotates: true, firstPeriod: RoundBenchParty.firstPeriod,
       slots: [SlotQuantity.activeEnergyImport.rawValue, SlotQuantity.activeEnergyExport.rawValue], modulus: modulus,
       bookkeeper: RoundBenchParty.party(3, 0), aggregators: (0..<members).map { RoundBenchParty.party(1, $0) },
       meters: (0..<members).map { owner in
@@ -154,101 +154,117 @@ struct RoundBench {
     let begun = try node.numbers()
     guard !isBroken, begun.isConfirmed == 1 else { throw Failure("the members did not come to know each other") }
 
+    var heads = Array(repeating: genesis.networkIdentifier, count: members)
     var headers: [Header] = []
     var manifest = Manifest()
-    for owner in 0..<members {
-      let owner16 = ReplicaIndex(UInt16(owner))
-      let context = genesis.context
-      let primary = Int(context.primary(owner: owner16, period: Self.period, view: View(0)).rawValue)
-      let carrier = others[primary] ?? others[(own + 1) % members]
-      guard let carrier else { continue }
-      manifest.removeAll()
-      var all = MeterBitmap()
-      var product = CiphertextProduct(key)
-      for meter in 0..<metersPerSet {
-        let index = MeterIndex(UInt16(meter))
-        let ciphertext = ciphertexts[(owner + meter) % ciphertexts.count]
-        all.insert(index)
-        var record = Record(
-          owner: owner16, meter: index, epoch: genesis.epoch, from: Self.period, through: Self.period,
-          keyIdentifier: genesis.keyIdentifier, closing: FixedBytes(), signature: Signature())
-        var started = LinuxClock.threadNanoseconds
-        let statement = RecordStatement(
-          networkIdentifier: genesis.networkIdentifier, group: genesis.group, record: record,
-          ciphertextHash: RecordStatement.ciphertextHash(ciphertext.span))
-        let hash = statement.recordHash
-        manifest.append(index, hash)
-        parts.hash += LinuxClock.threadNanoseconds - started
-        let meterSigner = RoundBenchParty.signer(2, owner * metersPerSet + meter)
-        record.signature = meterSigner.sign { out in statement.encodeSigned(into: &out) }
-        let message = FixedBytes<192> { out in statement.encodeSigned(into: &out) }
-        started = LinuxClock.threadNanoseconds
-        let holds = meterSigner.verificationKey.isValid(record.signature, for: message.span)
-        parts.verify += LinuxClock.threadNanoseconds - started
-        started = LinuxClock.threadNanoseconds
-        if (try? key.validate(ciphertext.span)) == nil { isBroken = true }
-        parts.validate += LinuxClock.threadNanoseconds - started
-        started = LinuxClock.threadNanoseconds
-        product.multiply(by: ciphertext.span)
-        parts.product += LinuxClock.threadNanoseconds - started
-        if !holds { isBroken = true }
-        body.replace { out in
-          record.encode(into: &out)
-          out.write(ciphertext.span)
-        }
-        try deliver(carrier, .record)
-      }
-      let started = LinuxClock.threadNanoseconds
-      let root = manifest.root()
-      let coverage = genesis.coverage(of: owner16)
-      let coverageRoot = coverage.root(advancing: all, to: Self.period)
-      parts.hash += LinuxClock.threadNanoseconds - started
-      let productBytes = [UInt8](capacity: key.ciphertextBytes) { out in product.write(into: &out) }
-      headers.append(
-        Header(
-          networkIdentifier: genesis.networkIdentifier, epoch: genesis.epoch, group: genesis.group, owner: owner16,
-          author: ReplicaIndex(UInt16(primary)), period: Self.period, keyIdentifier: genesis.keyIdentifier,
-          previous: genesis.networkIdentifier, coverageRoot: coverageRoot, manifestRoot: root,
-          productHash: RecordStatement.ciphertextHash(productBytes.span), contributors: all))
-    }
-    let records = try node.takeSpent()
-    parts.records = records.nanoseconds
-    parts.recordAllocations = records.allocations
-    // Its own proposal; then the others', and everybody's votes.
-    parts.proposals += try tick()
-    for header in headers {
-      if let author = others[Int(header.author.rawValue)] {
-        write(.prepare, header, author, genesis.context, into: &body, withHeader: true)
-        try deliver(author, .proposal)
-      }
-    }
-    parts.proposals += try tick() + tick()
-    let proposals = try node.takeSpent()
-    parts.proposals += proposals.nanoseconds
-    parts.proposalAllocations = proposals.allocations
-    for kind in [StatementKind.prepare, .commit] {
-      for header in headers {
-        for member in others {
-          guard let member, kind == .commit || header.author.rawValue != UInt16(member.sealer.identifier) else {
-            continue
+    func play(_ period: Period) throws(Failure) {
+      headers = []
+      parts.records += try tick()
+      for owner in 0..<members {
+        let owner16 = ReplicaIndex(UInt16(owner))
+        let context = genesis.context
+        let primary = Int(context.primary(owner: owner16, period: period, view: View(0)).rawValue)
+        let carrier = others[primary] ?? others[(own + 1) % members]
+        guard let carrier else { continue }
+        manifest.removeAll()
+        var all = MeterBitmap()
+        var product = CiphertextProduct(key)
+        for meter in 0..<metersPerSet {
+          let index = MeterIndex(UInt16(meter))
+          let ciphertext = ciphertexts[(owner + meter) % ciphertexts.count]
+          all.insert(index)
+          var record = Record(
+            owner: owner16, meter: index, epoch: genesis.epoch, from: period, through: period,
+            keyIdentifier: genesis.keyIdentifier, closing: FixedBytes(), signature: Signature())
+          var started = LinuxClock.threadNanoseconds
+          let statement = RecordStatement(
+            networkIdentifier: genesis.networkIdentifier, group: genesis.group, record: record,
+            ciphertextHash: RecordStatement.ciphertextHash(ciphertext.span))
+          let hash = statement.recordHash
+          manifest.append(index, hash)
+          parts.hash += LinuxClock.threadNanoseconds - started
+          let meterSigner = RoundBenchParty.signer(2, owner * metersPerSet + meter)
+          record.signature = meterSigner.sign { out in statement.encodeSigned(into: &out) }
+          let message = FixedBytes<192> { out in statement.encodeSigned(into: &out) }
+          started = LinuxClock.threadNanoseconds
+          let holds = meterSigner.verificationKey.isValid(record.signature, for: message.span)
+          parts.verify += LinuxClock.threadNanoseconds - started
+          started = LinuxClock.threadNanoseconds
+          if (try? key.validate(ciphertext.span)) == nil { isBroken = true }
+          parts.validate += LinuxClock.threadNanoseconds - started
+          started = LinuxClock.threadNanoseconds
+          product.multiply(by: ciphertext.span)
+          parts.product += LinuxClock.threadNanoseconds - started
+          if !holds { isBroken = true }
+          body.replace { out in
+            record.encode(into: &out)
+            out.write(ciphertext.span)
           }
-          write(kind, header, member, genesis.context, into: &body, withHeader: false)
-          try deliver(member, .vote)
+          try deliver(carrier, .record)
+        }
+        let started = LinuxClock.threadNanoseconds
+        let root = manifest.root()
+        let coverage = genesis.coverage(of: owner16)
+        let coverageRoot = coverage.root(advancing: all, to: period)
+        parts.hash += LinuxClock.threadNanoseconds - started
+        let productBytes = [UInt8](capacity: key.ciphertextBytes) { out in product.write(into: &out) }
+        headers.append(
+          Header(
+            networkIdentifier: genesis.networkIdentifier, epoch: genesis.epoch, group: genesis.group, owner: owner16,
+            author: ReplicaIndex(UInt16(primary)), period: period, keyIdentifier: genesis.keyIdentifier,
+            previous: heads[owner], coverageRoot: coverageRoot, manifestRoot: root,
+            productHash: RecordStatement.ciphertextHash(productBytes.span), contributors: all))
+      }
+      let records = try node.takeSpent()
+      parts.records += records.nanoseconds
+      parts.recordAllocations += records.allocations
+      // Its own proposal; then the others', and everybody's votes.
+      parts.proposals += try tick()
+      for header in headers {
+        if let author = others[Int(header.author.rawValue)] {
+          write(.prepare, header, author, genesis.context, into: &body, withHeader: true)
+          try deliver(author, .proposal)
         }
       }
+      parts.proposals += try tick() + tick()
+      let proposals = try node.takeSpent()
+      parts.proposals += proposals.nanoseconds
+      parts.proposalAllocations += proposals.allocations
+      for kind in [StatementKind.prepare, .commit] {
+        for header in headers {
+          for member in others {
+            guard let member, kind == .commit || header.author.rawValue != UInt16(member.sealer.identifier) else {
+              continue
+            }
+            write(kind, header, member, genesis.context, into: &body, withHeader: false)
+            try deliver(member, .vote)
+          }
+        }
+      }
+      let votes = try node.takeSpent()
+      parts.votes += votes.nanoseconds
+      parts.voteAllocations += votes.allocations
+      var decided = 0
+      for header in headers where try node.head(of: header.owner, period) == header.digest { decided += 1 }
+      guard !isBroken, decided == members else {
+        throw Failure("bench round: \(decided) of \(members) sets were certified")
+      }
+      for owner in 0..<members { heads[owner] = headers[owner].digest }
     }
-    let votes = try node.takeSpent()
-    parts.votes = votes.nanoseconds
-    parts.voteAllocations = votes.allocations
-    var decided = 0
-    for header in headers where try node.head(of: header.owner) == header.digest { decided += 1 }
+
+    var residentAfterFirst: UInt64 = 0
+    for later in 0..<UInt64(periods) {
+      time = max(time, 2000 * RoundBenchParty.seconds * later)
+      try play(Period(RoundBenchParty.firstPeriod.rawValue + later))
+      if later == 0 { residentAfterFirst = try node.numbers().resident }
+    }
     measureAlone(&parts, key, ciphertexts, headers[0], genesis.context, others)
     let numbers = try node.numbers()
-    guard !isBroken, decided == members, numbers.published == UInt64(members) else {
-      throw Failure("bench round: \(decided) of \(members) sets were certified")
+    guard numbers.published == UInt64(members * periods) else {
+      throw Failure("bench round: \(numbers.published) of \(members * periods) certificates were published")
     }
     try node.end()
-    report(parts, numbers, residentAtStart: node.residentAtStart)
+    report(parts, numbers, residentAtStart: node.residentAtStart, residentAfterFirst)
   }
 
   private func write(
@@ -279,7 +295,7 @@ struct RoundBench {
     _ others: [Member?]
   ) {
     parts.baselineVerify = parts.verify
-    let count = members * metersPerSet
+    let count = members * metersPerSet * periods
     let modulus = [UInt8](capacity: key.modulusBytes) { out in key.writeModulus(into: &out) }
     let n = Integer(bigEndian: modulus.span)
     let square = n.times(n)
@@ -298,7 +314,7 @@ struct RoundBench {
     let message = FixedBytes<120> { out in statement.encode(into: &out) }
     started = LinuxClock.threadNanoseconds
     var holds = true
-    let votes = members * (2 * (members - 1) - 1)
+    let votes = members * (2 * (members - 1) - 1) * periods
     for _ in 0..<votes { holds = holds && signer.verificationKey.isValid(signature, for: message.span) }
     parts.voteSignatures = LinuxClock.threadNanoseconds - started
     precondition(holds, "our own signature holds")
@@ -325,7 +341,9 @@ struct RoundBench {
       + "\"proposalAllocations\":\(parts.proposalAllocations),\"voteAllocations\":\(parts.voteAllocations)"
   }
 
-  private func report(_ parts: Parts, _ numbers: RoundBenchNumbers, residentAtStart: UInt64) {
+  private func report(
+    _ parts: Parts, _ numbers: RoundBenchNumbers, residentAtStart: UInt64, _ residentAfterFirst: UInt64
+  ) {
     let ratio = decimal(parts.total * 1000 / max(1, parts.baseline), places: 3)
     func milliseconds(_ nanoseconds: UInt64) -> String { decimal(nanoseconds / 1000, places: 3) }
     let known = parts.verify + parts.validate + 2 * parts.product + parts.packets + parts.hash + parts.voteSignatures
@@ -338,18 +356,19 @@ struct RoundBench {
     ]
     if json {
       printLine(
-        "{\"aggregators\":\(members),\"metersPerSet\":\(metersPerSet),\"bits\":\(bits),"
+        "{\"aggregators\":\(members),\"metersPerSet\":\(metersPerSet),\"bits\":\(bits),\"periods\":\(periods),"
           + rows.map { "\"\($0.name)Milliseconds\":\(milliseconds($0.nanoseconds))" }.joined(separator: ",")
           + heapJSON(parts)
           + ",\"ratio\":\(ratio),\"residentKilobytes\":\(numbers.resident),"
           + "\"residentPeakKilobytes\":\(numbers.residentPeak),\"residentFileKilobytes\":\(numbers.residentFile),"
           + "\"plannedQuietKilobytes\":\(numbers.plannedQuiet / 1024),\"plannedKilobytes\":\(numbers.planned / 1024),"
-          + "\"residentAtStartKilobytes\":\(residentAtStart),\"sentPackets\":\(numbers.sent),"
+          + "\"residentAtStartKilobytes\":\(residentAtStart),"
+          + "\"residentAfterFirstKilobytes\":\(residentAfterFirst),\"sentPackets\":\(numbers.sent),"
           + "\"sentBytes\":\(numbers.sentBytes),\"journalBytes\":\(numbers.journalBytes)}")
       return
     }
     printLine(
-      "one period of 1 aggregator of \(members), \(metersPerSet) meters a set, \(bits) bits; every set certified, CPU ms"
+      "\(periods) of the periods of 1 aggregator of \(members), \(metersPerSet) meters a set, \(bits) bits; every set certified, CPU ms"
     )
     for row in rows { printLine(padded("  " + row.name, 24) + aligned(milliseconds(row.nanoseconds), 14)) }
     if heapAllocationCount() != nil {
@@ -361,7 +380,7 @@ struct RoundBench {
     printLine(
       "resident                " + aligned("\(numbers.resident) KiB", 16)
         + ", \(numbers.residentFile) KiB of it program and libraries; \(numbers.residentPeak) KiB at most; "
-        + "\(residentAtStart) KiB before the first packet")
+        + "\(residentAtStart) KiB before the first packet, \(residentAfterFirst) KiB after the first period")
     printLine(
       "planned                 " + aligned("\(numbers.plannedQuiet / 1024) KiB", 16)
         + " while all goes well, \(numbers.planned / 1024) KiB at most, and the program")

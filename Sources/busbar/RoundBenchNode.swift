@@ -15,7 +15,7 @@ import Wire
 enum RoundBenchParty {
   /// The node under test; the others are played.
   static let own = 0
-  static let period = Period(1001)
+  static let firstPeriod = Period(1001)
   static let seconds: UInt64 = 900
 
   private static func seed(_ kind: UInt8, _ number: Int) -> SecretBytes {
@@ -38,11 +38,12 @@ enum RoundBenchParty {
   }
   static func endpoint(_ member: Int) -> Endpoint { Endpoint(ipv4: 10, 0, 0, 1, port: UInt16(member)) }
 
-  /// The moment of everything: a little after the period's end. Monotonic time goes on, so that budgets fill.
+  /// Counted from a little after the first period's end.
   static func instant(_ milliseconds: UInt64) -> Instant {
     Instant(
       monotonic: MonotonicTime(nanoseconds: milliseconds * 1_000_000),
-      wall: WallTime(nanoseconds: ((period.rawValue + 1) * seconds + 1) * 1_000_000_000), clock: .synchronised)
+      wall: WallTime(nanoseconds: (((firstPeriod.rawValue + 1) * seconds + 1) * 1000 + milliseconds) * 1_000_000),
+      clock: .synchronised)
   }
 }
 
@@ -62,7 +63,7 @@ enum RoundBenchOrder: UInt8 {
   case tick
   /// A member. Answers the last STATUS that was sent to it.
   case status
-  /// A set. Answers the digest of its head, if the period is certified.
+  /// A set u16 and a period u64. Answers the digest of the set's head, if it is certified in that period.
   case head
   /// Answers ``RoundBenchNumbers``.
   case report
@@ -281,9 +282,10 @@ struct RoundBenchNode: ~Copyable {
       let status = host.statuses[Int(member)]
       try reply(isDone: !status.isEmpty, 0, 0) { out in out.write(status.span) }
     case .head:
-      guard let set = try? reader.read(UInt16.self), set < node.members else { return false }
+      guard let set = try? reader.read(UInt16.self), set < node.members, let period = try? reader.read(UInt64.self)
+      else { return false }
       let owner = ReplicaIndex(set)
-      let isCertified = !node.certificate(owner, RoundBenchParty.period).isEmpty
+      let isCertified = !node.certificate(owner, Period(period)).isEmpty
       let head = node.head(of: owner)
       try reply(isDone: isCertified, 0, 0) { out in out.write(head) }
     case .report:

@@ -177,9 +177,13 @@ struct RoundBenchRemote: ~Copyable {
     return rest
   }
 
-  mutating func head(of owner: ReplicaIndex) throws(Failure) -> Digest {
+  /// - Throws: also when the set was not certified in that period.
+  mutating func head(of owner: ReplicaIndex, _ period: Period) throws(Failure) -> Digest {
     try deliverWaiting()
-    try ask(.head) { out in out.write(owner.rawValue) }
+    try ask(.head) { out in
+      out.write(owner.rawValue)
+      out.write(period.rawValue)
+    }
     let bytes = rest
     guard bytes.count == 32 else { throw Failure("bench round: a short answer") }
     return Digest(copying: bytes.span)
