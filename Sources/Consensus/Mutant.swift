@@ -38,7 +38,7 @@ public enum Mutant: UInt8, CaseIterable, Sendable {
   case signedInstancesSkipped, otherRecordNeverTaken, staleRecordsKept, headerNotPersisted
   case accusedForgotten, accusationsUnproven
   // Of budgets; groups under attack show them.
-  case ingressUnbounded, repetitionsUnbounded, receiptsUnbounded, strangersUnbounded
+  case ingressUnbounded, repetitionsUnbounded, receiptsUnbounded, strangersUnbounded, signaturesUnbounded
 }
 
 #if BUSBAR_MUTANTS

@@ -53,6 +53,8 @@ public struct AggregatorNode: ~Copyable {
   var proofs: [Contradiction] = []
   var journaledProofs = 0
   public internal(set) var recordsAccepted: UInt64 = 0
+  /// Records, votes and what else is signed that came to having its signatures checked.
+  public internal(set) var signatureChecks: UInt64 = 0
   public internal(set) var decidedValues: UInt64 = 0
   public internal(set) var decidedNulls: UInt64 = 0
   /// From the end of a period to the decision about a set, as this node came to know it.
@@ -805,6 +807,8 @@ public struct AggregatorNode: ~Copyable {
         return link.sealer.count(.malformedBody)
       }
       if slot.instance.hasCounted(change.vote) { return slot.noteHeard(at: ticks) }
+      guard mayCheckSignature(of: peer) else { return }
+      signatureChecks += 1
       guard let verified = try? VerifiedViewChange(checking: change, in: genesis.context, by: memberKeys) else {
         justificationRefusals += 1
         link.sealer.countBadSignature(of: peer)
@@ -815,6 +819,8 @@ public struct AggregatorNode: ~Copyable {
     } else {
       guard let newView = try? NewView(decoding: &reader) else { return link.sealer.count(.malformedBody) }
       if let known = slot.instance.newView, known.prepare == newView.prepare { return slot.noteHeard(at: ticks) }
+      guard mayCheckSignature(of: peer) else { return }
+      signatureChecks += 1
       guard let verified = try? VerifiedNewView(checking: newView, in: genesis.context, by: memberKeys) else {
         justificationRefusals += 1
         link.sealer.countBadSignature(of: peer)
@@ -1000,8 +1006,9 @@ public struct AggregatorNode: ~Copyable {
     via host: inout some NodeHost & ~Copyable
   ) throws(PlatformError) {
     let accepted: (record: Record, slot: InstanceSlot, isAlternate: Bool)
-    do throws(RecordRefusal) { accepted = try accept(bytes, sender, now) } catch {
+    do throws(RecordRefusal) { accepted = try accept(bytes, sender, peer, now) } catch {
       recordRefusals[Int(error.rawValue)] += 1
+      if error == .badSignature { signatureChecks += 1 }
       // Another record that a meter signed costs as much to find out, and has no other end. Of a member it may be what it was
       // asked for.
       if error == .badSignature || error == .conflicting && sender.meter != nil {
@@ -1043,7 +1050,7 @@ public struct AggregatorNode: ~Copyable {
   /// Checks a record and keeps it; the first of a meter wins. (coverage rules 2, 6) `isAlternate`: another member's is kept
   /// beside the first, because a proposal may stand for it.
   private mutating func accept(
-    _ bytes: Span<UInt8>, _ sender: NodeIdentifier, _ now: Instant
+    _ bytes: Span<UInt8>, _ sender: NodeIdentifier, _ peer: Int, _ now: Instant
   ) throws(RecordRefusal) -> (record: Record, slot: InstanceSlot, isAlternate: Bool) {
     var reader = WireReader(bytes)
     guard let record = try? Record(decoding: &reader), let ciphertext = try? reader.readBytes(reader.remaining) else {
@@ -1075,10 +1082,13 @@ public struct AggregatorNode: ~Copyable {
         }
         return (record, slot, false)
       }
+      // A meter's second one counts as a bad signature; of a member it may be what it was asked for.
+      guard sender.meter != nil || mayCheckSignature(of: peer) else { throw .conflicting }
     }
     let statement = try genesis.check(
       record, ciphertext: ciphertext, owner: record.owner, period: record.through,
       coverage: sets[Int(record.owner.rawValue)].coverage)
+    signatureChecks += 1
     guard !slot.held.contains(record.meter) else {
       // Both signatures hold and the records differ: the meter lied, or lost its disk.
       let hash = statement.recordHash
@@ -1115,6 +1125,11 @@ public struct AggregatorNode: ~Copyable {
     keep(Contradiction(statement(earlier, other), statement(record, ciphertext)))
   }
 
+  /// Before what a member signed is looked at: last of all, and only what is not known.
+  mutating func mayCheckSignature(of peer: Int) -> Bool {
+    mutated(.signaturesUnbounded) || link.sealer.mayCheckSignature(of: peer)
+  }
+
   private mutating func receiveVote(
     _ type: PacketType, _ bytes: Span<UInt8>, _ sender: NodeIdentifier, _ peer: Int, at now: Instant,
     via host: inout some NodeHost & ~Copyable
@@ -1145,6 +1160,8 @@ public struct AggregatorNode: ~Copyable {
       slot.noteHeard(at: ticks)
       return
     }
+    guard mayCheckSignature(of: peer) else { return }
+    signatureChecks += 1
     guard
       let authenticated = Authenticated(
         checking: vote, by: genesis.aggregators[Int(member.rawValue)].verificationKey)

@@ -15,6 +15,10 @@ public struct IngressLimits: Sendable {
   /// WANTs of each peer: an answer is longer than the question.
   public var wantsPerSecond: UInt64 = 100
   public var wantBurst: UInt64 = 64
+  /// Votes and other signed objects of a member that are not known already, whose signatures are looked at. A member of 64
+  /// sets votes twice for each in a period, and says as much again in a view change.
+  public var signedPerSecond: UInt64 = 64
+  public var signedBurst: UInt64 = 512
   /// Bad signatures under a good seal that a peer may send before it is not listened to for a while. Each costs as much as
   /// a hundred packets, and no accident makes one. Of packet keys it may tell as many, which cost no less.
   public var badSignatures: UInt64 = 32
@@ -26,9 +30,10 @@ public struct IngressLimits: Sendable {
   /// Our own mistakes, found at start.
   func check() {
     precondition(wantsPerSecond > 0 && wantsPerSecond <= peerPerSecond && peerPerSecond <= 1_000_000)
+    precondition(signedPerSecond > 0 && signedPerSecond <= peerPerSecond)
     precondition(peerPerSecond <= interfacePerSecond, "one peer alone must not fill the interface")
     precondition(strangersPerSecond < interfacePerSecond, "strangers leave room for peers")
-    precondition(max(peerBurst, wantBurst, badSignatures) <= RefillMoment.maximumBurst)
+    precondition(max(peerBurst, wantBurst, signedBurst, badSignatures) <= RefillMoment.maximumBurst)
     precondition(penaltyMilliseconds >= badSignatureMilliseconds, "a penalty must outlast what caused it")
   }
 }

@@ -620,6 +620,16 @@ public struct Sealer: ~Copyable {
     peers[peer].budget.silence(until: time.adding(milliseconds: limits.penaltyMilliseconds))
   }
 
+  /// Whether one more signed object of a member is worth its signature checks; beyond its budget not, which is counted. Whoever
+  /// may sign can sign without end, and a check costs as much as a hundred packets.
+  public mutating func mayCheckSignature(of peer: Int) -> Bool {
+    guard let time, let cell = busy(peer),
+      !cell.signed.take(perSecond: limits.signedPerSecond, burst: limits.signedBurst, at: time)
+    else { return true }
+    count(.overBudget)
+    return false
+  }
+
   /// Whether a peer may be sent something of so many bytes that it asked for: the first time always, later on its credit.
   public mutating func maySend(_ bytes: Int, isFirst: Bool, to peer: Int) -> Bool {
     if isFirst {

@@ -29,6 +29,7 @@ extension Actor {
         attack.includes(kind) ? siege.due(rate, isMember: isMember, &world.liarDice) : 0
       }
       for _ in 0..<times(.garbage, Siege.garbageRate) { throwGarbage(at: peer) }
+      for _ in 0..<times(.uselessVotes, Siege.voteRate) where isMember { voteUselessly(at: peer) }
       for _ in 0..<times(.wantAmplification, Siege.wantRate) { want(from: peer) }
       for _ in 0..<times(.wantAmplification, Siege.lateRate) { sayAgain(to: peer) }
       for _ in 0..<times(.tinyChunks, Siege.chunkRate) { sendTinyChunk(to: peer) }
@@ -169,6 +170,23 @@ extension Actor {
       }
       sendObject(.contradiction, ReplicaIndex(0), Period(world.period - 1), body, to: peer)
     }
+  }
+
+  /// One of some that it signed for this period: for values that nobody proposed, in views that nobody is in. No two of them
+  /// contradict each other.
+  private func voteUselessly(at peer: Int) {
+    let period = Period(world.period - 1)
+    if uselessVotes.period != period {
+      uselessVotes = (
+        period,
+        (0..<64).map { number in
+          body(
+            number % 2 == 0 ? .prepare : .commit, owner: ReplicaIndex(UInt16(number / 2 % world.members)),
+            period: period, view: View(UInt32(1 + number)), digest: Digest(copying: randomBytes(32).span))
+        }
+      )
+    }
+    attack(.vote, uselessVotes.bodies[world.liarDice.below(64)], at: peer)
   }
 
   // MARK: Asking

@@ -31,6 +31,8 @@ final class Actor {
   var isEcho = false
   /// In a siege: the instances it proposed in.
   var proposed: Set<InstanceName> = []
+  /// Of the period that ended last, for an attack that says some of them over and over.
+  var uselessVotes: (period: Period, bodies: [[UInt8]]) = (Period(0), [])
 
   init(_ world: GroupWorld, _ party: Party) {
     self.world = world

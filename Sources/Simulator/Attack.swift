@@ -10,6 +10,8 @@ public enum Attack: String, CaseIterable, Sendable {
   case none
   /// Bodies of every kind under a valid seal that do not decode, or whose signatures do not hold.
   case garbage
+  /// Votes that nobody counts, each under a signature that holds.
+  case uselessVotes = "useless-votes"
   /// Asks again and again for the largest things that it may have, and for those that it may not.
   case wantAmplification = "want-amplification"
   /// Objects of a byte, pieces shorter than their place asks for, and pieces that begin something else.
@@ -79,6 +81,8 @@ public struct Siege: Sendable {
   // To each honest aggregator, a second; to other nodes a twentieth. Above what the budgets of Packets let through, but for
   // WANTs: those beyond the budget would get nothing.
   static let garbageRate = 5000
+  /// What a peer may send at all.
+  static let voteRate = 4000
   static let wantRate = 90
   static let meterWantRate = 1000
   /// What is answered with a certificate where all is decided, and is no WANT.
@@ -101,7 +105,8 @@ public struct Siege: Sendable {
     let faults = (members - 1) / 3
     func rate(_ kind: Attack, _ rate: Int) -> Int { attack.includes(kind) ? rate : 0 }
     let total =
-      rate(.garbage, garbageRate * faults) + rate(.wantAmplification, (wantRate + lateRate) * faults)
+      rate(.garbage, garbageRate * faults) + rate(.uselessVotes, voteRate * faults)
+      + rate(.wantAmplification, (wantRate + lateRate) * faults)
       + rate(.tinyChunks, chunkRate * faults) + rate(.oversizeTotals, chunkRate * faults)
       + rate(.spoofedSenders, spoofRate) + rate(.replays, replayRate) + rate(.reflection, reflectionRate)
       + rate(.meterGarbage, garbageRate + wantRate * (members - 1)) + rate(.recordFlood, garbageRate * members)

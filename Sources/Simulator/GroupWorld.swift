@@ -683,29 +683,23 @@ public final class GroupWorld {
       return
     }
     let before = party.aggregator?.node.linkStatistics.drops
-    let refusals = party.aggregator?.node.unsignedRefusals ?? 0
+    let checks = party.aggregator?.node.signatureChecks ?? 0
     deliver(flight, to: party)
-    guard let node = party.aggregator, let before else { return }
-    let isUnsigned = node.node.unsignedRefusals > refusals
-    party.busyMicroseconds += Self.work(flight.bytes, before, node.node.linkStatistics.drops, isUnsigned)
+    guard let cell = party.aggregator, let before else { return }
+    let signatures = Int(cell.node.signatureChecks - checks) * SiegeBooks.signatureWork
+    party.busyMicroseconds += Self.work(before, cell.node.linkStatistics.drops) + signatures
     siege?.outcome.longestBacklog = max(siege?.outcome.longestBacklog ?? 0, party.busyMicroseconds / 1000)
   }
 
-  /// What a datagram cost the node that looked at it, by what it was dropped for.
-  /// - Parameter isUnsigned: it was a record that was refused before its signature was looked at.
-  private static func work(
-    _ bytes: [UInt8], _ before: InlineArray<16, UInt64>, _ after: InlineArray<16, UInt64>, _ isUnsigned: Bool
-  ) -> Int {
-    if isUnsigned { return SiegeBooks.sealWork }
+  /// What a datagram cost the node that looked at it without signatures, by what it was dropped for.
+  private static func work(_ before: InlineArray<16, UInt64>, _ after: InlineArray<16, UInt64>) -> Int {
     for reason in DropReason.allCases where after[Int(reason.rawValue)] > before[Int(reason.rawValue)] {
       switch reason {
-      case .badSignature: return SiegeBooks.sealWork + SiegeBooks.signatureWork
-      case .badSeal, .malformedBody, .notAllowed, .overBudget: return SiegeBooks.sealWork
+      case .badSeal, .malformedBody, .notAllowed, .overBudget, .badSignature: return SiegeBooks.sealWork
       default: return SiegeBooks.dropWork
       }
     }
-    let signed: [PacketType] = [.record, .proposal, .vote]
-    return SiegeBooks.sealWork + (signed.contains { $0.rawValue == bytes[1] } ? SiegeBooks.signatureWork : 0)
+    return SiegeBooks.sealWork
   }
 
   // MARK: Running
@@ -810,20 +804,5 @@ public final class GroupWorld {
     }
     let missing = books.unpublished(through: target).map { "set \($0.owner) period \($0.period)" }
     return "not everything through \(target) is published: \(missing.joined(separator: ", "))"
-  }
-}
-
-extension AggregatorNode {
-  /// Records that were refused before their signature was looked at.
-  var unsignedRefusals: UInt64 {
-    var result: UInt64 = 0
-    for refusal in RecordRefusal.allCases {
-      switch refusal {
-      case .malformed, .unknownMeter, .wrongEpoch, .wrongSet, .wrongThrough, .wrongFrom, .foreignKey:
-        result += refusals(refusal)
-      case .badSignature, .badCiphertext, .conflicting, .noRoom: break
-      }
-    }
-    return result
   }
 }

@@ -60,7 +60,9 @@
     public static func huntGroups(_ mutant: Mutant, upTo limit: Int) -> GroupMutantKill {
       var kill = GroupMutantKill(mutant: mutant)
       // How it is without comes first: it is what the attack is compared with.
-      var sieges = AttackCampaign(members: 4, metersPerSet: 3, periods: 10)
+      // Two who sign without end take more of a processor than one.
+      let members = mutant == .signaturesUnbounded ? 7 : 4
+      var sieges = AttackCampaign(members: members, metersPerSet: 3, periods: 10)
       if mutant.isOfSieges { _ = sieges.run(.none, seeds: 0..<1) }
       Mutant.planted = mutant
       defer { Mutant.planted = .none }
@@ -70,6 +72,7 @@
           case .ingressUnbounded: .everything
           case .receiptsUnbounded: .recordFlood
           case .strangersUnbounded: .reflection
+          case .signaturesUnbounded: .uselessVotes
           default: .wantAmplification
           }
         kill.schedules = 1
@@ -79,7 +82,7 @@
           + "alone \(report.baselineLatency) ms, amplification \(report.amplification), reflection \(report.reflection)"
         guard let missed = report.missed.first else { return kill }
         kill.violation = missed
-        kill.schedule = GroupSchedule(seed: 0, members: 4, metersPerSet: 3, profile: .guided)
+        kill.schedule = GroupSchedule(seed: 0, members: members, metersPerSet: 3, profile: .guided)
         kill.schedule?.siege = Siege(attack, periods: 10)
         return kill
       }
@@ -175,7 +178,8 @@
       case .decisionsNotServed: "C9"
       case .accusedForgotten, .accusationsUnproven: "49"
       case .votesBeforeConfirmed: "41, 44"
-      case .ingressUnbounded, .repetitionsUnbounded, .receiptsUnbounded, .strangersUnbounded: "S10"
+      case .ingressUnbounded, .repetitionsUnbounded, .receiptsUnbounded, .strangersUnbounded, .signaturesUnbounded:
+        "S10"
       }
     }
   }

@@ -115,6 +115,26 @@ struct AttackTests {
     #expect(dropped == [33, 7])
   }
 
+  @Test("votes that nobody counts cost no more signature checks than a member may have, however many it signs")
+  func uselessVotes() throws {
+    let (group, rogue) = Self.group()
+    let period = group.period
+    // Each of another view, so that no two contradict each other.
+    let votes = (1...1000).map { view in
+      group.vote(.commit, signer: 3, owner: 0, period: period, digest: Digest(), view: UInt32(view))
+    }
+    let (checks, refused) = (group.aggregators[0]!.checks, group.aggregators[0]!.drops(.overBudget))
+    for start in stride(from: 0, to: 1000, by: 200) {
+      for vote in votes[start..<(start + 200)] { rogue.send(.vote, vote, toAggregator: 0) }
+      group.step()
+    }
+    // 512 at once, 64 a second, and of others as ever.
+    let checked = group.aggregators[0]!.checks - checks
+    #expect(checked >= 512 && checked < 700)
+    #expect(group.aggregators[0]!.drops(.overBudget) - refused > 300)
+    #expect(group.run(untilAtMost: 3) { group.published.certificates["\(period)-0"] != nil })
+  }
+
   @Test("pieces that fit nothing are dropped and counted")
   func pieces() {
     let (group, rogue) = Self.group()

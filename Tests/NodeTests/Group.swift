@@ -119,6 +119,7 @@ final class AggregatorProcess {
   // `#expect` takes no noncopyable values apart.
   var isConfirmed: Bool { node.isConfirmed }
   func drops(_ reason: DropReason) -> UInt64 { node.drops(reason) }
+  var checks: UInt64 { node.signatureChecks }
   func refusals(_ refusal: RecordRefusal) -> UInt64 { node.refusals(refusal) }
   func refusals(_ refusal: HeaderRefusal) -> UInt64 { node.refusals(refusal) }
   func refusals(_ refusal: Refusal) -> UInt64 { node.refusals(refusal) }

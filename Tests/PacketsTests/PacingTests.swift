@@ -158,6 +158,18 @@ struct IngressTests {
     #expect(other.takes(one.packet(.vote)))
   }
 
+  @Test("512 signatures of a peer are looked at at once, 64 a second, and what is over is counted")
+  func signed() {
+    let (_, other) = Self.pair()
+    var checked = 0
+    for _ in 0..<600 where other.sealer.mayCheckSignature(of: 0) { checked += 1 }
+    #expect(checked == 512)
+    #expect(other.drops(.overBudget) == 88)
+    other.sealer.advance(to: at(1000))
+    for _ in 0..<600 where other.sealer.mayCheckSignature(of: 0) { checked += 1 }
+    #expect(checked == 512 + 64)
+  }
+
   @Test("forgeries from elsewhere spend the strangers' budget and nothing of the peer they name")
   func spoofed() {
     let (one, other) = Self.pair()
