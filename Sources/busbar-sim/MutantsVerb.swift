@@ -5,7 +5,7 @@ func mutantsVerb(_ words: ArraySlice<String>) throws(Arguments.Failure) -> Int32
   let arguments = try Arguments(words, values: ["only", "limit", "group-limit"], flags: ["json"])
   let limit = try arguments.integer("limit", default: 1_000_000)
   let isJSON = arguments.flags.contains("json")
-  let groupLimit = try arguments.integer("group-limit", default: 1000)
+  let groupLimit = try arguments.integer("group-limit", default: 2000)
   var kills: [MutantKill] = []
   var groups: [GroupMutantKill] = []
   var hunt = MutantHunt()
