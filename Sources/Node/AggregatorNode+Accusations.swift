@@ -98,8 +98,7 @@ extension AggregatorNode {
   ) throws(PlatformError) {
     var reader = WireReader(bytes)
     guard let proof = try? Contradiction(decoding: &reader) else { return link.sealer.count(.malformedBody) }
-    guard !isProven(proof.party), mayCheckSignature(of: peer) else { return }
-    signatureChecks += 1
+    guard !isProven(proof.party), link.mayCheckSignatures(2, of: peer) else { return }
     guard proof.holds(in: genesis) else { return link.sealer.countBadSignature(of: peer) }
     keep(proof)
     try journalProofs(via: &host)

@@ -53,8 +53,6 @@ public struct AggregatorNode: ~Copyable {
   var proofs: [Contradiction] = []
   var journaledProofs = 0
   public internal(set) var recordsAccepted: UInt64 = 0
-  /// Records, votes and what else is signed that came to having its signatures checked.
-  public internal(set) var signatureChecks: UInt64 = 0
   public internal(set) var decidedValues: UInt64 = 0
   public internal(set) var decidedNulls: UInt64 = 0
   /// From the end of a period to the decision about a set, as this node came to know it.
@@ -69,7 +67,8 @@ public struct AggregatorNode: ~Copyable {
   /// One for each step that is under way: the effect of one may be the input of the next.
   private var effects: [EffectsCell] = []
   private var stepsUnderWay = 0
-  /// Of each set, the meters that were given a receipt since the last tick: each costs a signature.
+  /// Of each set, the meters that were given a receipt since the last tick, or for whose record there was no room: each costs a
+  /// signature.
   private var receipted: [MeterBitmap]
 
   /// - Parameter recordBlocks: how many sets' records there is room for, over all periods; nil for what the size of the
@@ -92,6 +91,7 @@ public struct AggregatorNode: ~Copyable {
     self.index = index
     self.signer = signer
     link = PacketLink(sealer, members: genesis.members, pacing: pacing)
+    link.sealer.grantChecks(in: genesis)
     let context = genesis.context
     product = CiphertextProduct(key)
     entry = ByteBuffer(capacity: Self.maximumEntryBytes(context.quorum, ciphertextBytes: key.ciphertextBytes))
@@ -807,8 +807,7 @@ public struct AggregatorNode: ~Copyable {
         return link.sealer.count(.malformedBody)
       }
       if slot.instance.hasCounted(change.vote) { return slot.noteHeard(at: ticks) }
-      guard mayCheckSignature(of: peer) else { return }
-      signatureChecks += 1
+      guard link.mayCheckSignatures(1 + change.prepared.signatures.count, of: peer) else { return }
       guard let verified = try? VerifiedViewChange(checking: change, in: genesis.context, by: memberKeys) else {
         justificationRefusals += 1
         link.sealer.countBadSignature(of: peer)
@@ -819,8 +818,8 @@ public struct AggregatorNode: ~Copyable {
     } else {
       guard let newView = try? NewView(decoding: &reader) else { return link.sealer.count(.malformedBody) }
       if let known = slot.instance.newView, known.prepare == newView.prepare { return slot.noteHeard(at: ticks) }
-      guard mayCheckSignature(of: peer) else { return }
-      signatureChecks += 1
+      let signatures = 1 + newView.claims.count + newView.prepared.signatures.count
+      guard link.mayCheckSignatures(signatures, of: peer) else { return }
       guard let verified = try? VerifiedNewView(checking: newView, in: genesis.context, by: memberKeys) else {
         justificationRefusals += 1
         link.sealer.countBadSignature(of: peer)
@@ -932,6 +931,8 @@ public struct AggregatorNode: ~Copyable {
   public var evidenceKept: Int { evidence.count }
   public func evidence(_ place: Int) -> Evidence { evidence[place] }
   public func drops(_ reason: DropReason) -> UInt64 { link.sealer.drops[Int(reason.rawValue)] }
+  /// Signatures of records, votes and whatever else others sent.
+  public var signatureChecks: UInt64 { link.sealer.signatureChecks }
   public func refusals(_ refusal: RecordRefusal) -> UInt64 { recordRefusals[Int(refusal.rawValue)] }
   public func refusals(_ refusal: HeaderRefusal) -> UInt64 { headerRefusals[Int(refusal.rawValue)] }
   public func refusals(_ refusal: Refusal) -> UInt64 { voteRefusals[Int(refusal.rawValue)] }
@@ -1008,10 +1009,10 @@ public struct AggregatorNode: ~Copyable {
     let accepted: (record: Record, slot: InstanceSlot, isAlternate: Bool)
     do throws(RecordRefusal) { accepted = try accept(bytes, sender, peer, now) } catch {
       recordRefusals[Int(error.rawValue)] += 1
-      if error == .badSignature { signatureChecks += 1 }
-      // Another record that a meter signed costs as much to find out, and has no other end. Of a member it may be what it was
-      // asked for.
-      if error == .badSignature || error == .conflicting && sender.meter != nil {
+      if error == .badSignature { link.sealer.countSignatureChecks(1) }
+      // A record that is no ciphertext costs as much to find out, and nobody passes it on by accident; so does another one that a
+      // meter signed, but of a member that may be what it was asked for.
+      if error == .badSignature || error == .badCiphertext || error == .conflicting && sender.meter != nil {
         link.sealer.countBadSignature(of: peer)
       }
       return
@@ -1082,13 +1083,19 @@ public struct AggregatorNode: ~Copyable {
         }
         return (record, slot, false)
       }
-      // A meter's second one counts as a bad signature; of a member it may be what it was asked for.
-      guard sender.meter != nil || mayCheckSignature(of: peer) else { throw .conflicting }
+      // A meter's second one counts as a bad signature; of a member it may be what it was asked for, once.
+      if sender.meter == nil {
+        guard !slot.hasAlternate(record) else { throw .conflicting }
+        guard link.sealer.mayCheckOtherRecord(of: peer) || mutated(.signaturesUnbounded) else { throw .conflicting }
+      }
+    } else if receipted[Int(record.owner.rawValue)].contains(record.meter) {
+      // There was no room since the last tick, after its signature was looked at.
+      throw .noRoom
     }
     let statement = try genesis.check(
       record, ciphertext: ciphertext, owner: record.owner, period: record.through,
       coverage: sets[Int(record.owner.rawValue)].coverage)
-    signatureChecks += 1
+    link.sealer.countSignatureChecks(1)
     guard !slot.held.contains(record.meter) else {
       // Both signatures hold and the records differ: the meter lied, or lost its disk.
       let hash = statement.recordHash
@@ -1109,7 +1116,10 @@ public struct AggregatorNode: ~Copyable {
     do throws(PaillierError) {
       if sender.meter != nil { try key.validate(ciphertext) } else { try key.validateRange(ciphertext) }
     } catch { throw .badCiphertext }
-    guard makesRoom(for: slot) else { throw .noRoom }
+    guard makesRoom(for: slot) else {
+      receipted[Int(record.owner.rawValue)].insert(record.meter)
+      throw .noRoom
+    }
     slot.store(record, ciphertext)
     if sender.meter != nil { slot.coprime.insert(record.meter) }
     recordsAccepted += 1
@@ -1123,11 +1133,6 @@ public struct AggregatorNode: ~Copyable {
     // The ciphertext's memory belongs to the slot, which outlives this call.
     let other = unsafe Span(_unsafeElements: slot.ciphertext(record.meter))
     keep(Contradiction(statement(earlier, other), statement(record, ciphertext)))
-  }
-
-  /// Before what a member signed is looked at: last of all, and only what is not known.
-  mutating func mayCheckSignature(of peer: Int) -> Bool {
-    mutated(.signaturesUnbounded) || link.sealer.mayCheckSignature(of: peer)
   }
 
   private mutating func receiveVote(
@@ -1160,8 +1165,7 @@ public struct AggregatorNode: ~Copyable {
       slot.noteHeard(at: ticks)
       return
     }
-    guard mayCheckSignature(of: peer) else { return }
-    signatureChecks += 1
+    guard link.mayCheckSignatures(1, of: peer) else { return }
     guard
       let authenticated = Authenticated(
         checking: vote, by: genesis.aggregators[Int(member.rawValue)].verificationKey)
@@ -1314,10 +1318,11 @@ public struct AggregatorNode: ~Copyable {
     }
   }
 
-  /// Whether a certificate of this instance would say nothing new: it is here, and the set's chain goes on from it.
+  /// Whether a certificate of this instance would say nothing new: it is here, or forgotten, and the set's chain goes on from it.
   private func isSettled(_ owner: ReplicaIndex, _ period: Period) -> Bool {
-    guard let slot = existingSlot(owner, period), slot.isFinished else { return false }
-    return slot.header == nil || period <= sets[Int(owner.rawValue)].headPeriod
+    let isBehindHead = period <= sets[Int(owner.rawValue)].headPeriod
+    guard let slot = existingSlot(owner, period) else { return isBehindHead }
+    return slot.isFinished && (slot.header == nil || isBehindHead)
   }
 
   /// Takes over a decision somebody else proved.

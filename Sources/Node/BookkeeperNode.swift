@@ -48,6 +48,7 @@ public struct BookkeeperNode: ~Copyable {
     self.key = key
     self.signer = signer
     link = PacketLink(sealer)
+    link.sealer.grantChecks(in: genesis)
   }
 
   private func place(_ owner: ReplicaIndex, _ period: Period) -> Int? {

@@ -178,6 +178,8 @@ final class InstanceSlot {
     alternates.append((record, ByteCell(ciphertext), hash))
   }
 
+  func hasAlternate(_ record: Record) -> Bool { alternates.contains { $0.record == record } }
+
   private func alternate(_ meter: MeterIndex) -> Int? {
     for place in alternates.indices
     where alternates[place].record.meter == meter && chosenAlternates >> UInt64(place) & 1 == 1 {

@@ -244,8 +244,17 @@ struct PacketLink: ~Copyable {
     send(type, to: peer, via: &host) { out in out.write(bytes) }
   }
 
+  /// Whether so many signatures of a member may be checked: last of all, and only in what is not known.
+  mutating func mayCheckSignatures(_ count: Int, of peer: Int) -> Bool {
+    guard !mutated(.signaturesUnbounded) else {
+      sealer.countSignatureChecks(count)
+      return true
+    }
+    return sealer.mayCheckSignatures(count, of: peer)
+  }
+
   /// The certificate that this piece completes and whose signatures hold; nil before, and when something is wrong with it,
-  /// which is counted. Cost: q signature checks, of which a peer may waste as many as its budget for bad ones allows.
+  /// which is counted. Cost: q signature checks, of which a peer has a budget, and one of bad ones.
   mutating func certificate(
     completedBy chunk: Chunk, _ piece: Span<UInt8>, from peer: Int, in assembly: inout Assembly,
     against genesis: Genesis
@@ -254,8 +263,14 @@ struct PacketLink: ~Copyable {
       sealer.count(.malformedBody)
       return nil
     }
-    guard assembly.add(chunk, piece) else { return nil }
-    do throws(VerificationError) { return try Certificate(checking: assembly.span, against: genesis) } catch {
+    guard assembly.add(chunk, piece), mayCheckSignatures(Int(genesis.context.quorum.size), of: peer) else { return nil }
+    do throws(VerificationError) {
+      let certificate = try Certificate(checking: assembly.span, against: genesis)
+      if certificate.owner == chunk.owner, certificate.period == chunk.period { return certificate }
+      // What a piece says it belongs to decides whether it is looked at.
+      sealer.countBadSignature(of: peer)
+      return nil
+    } catch {
       if case .malformed = error { sealer.count(.malformedBody) } else { sealer.countBadSignature(of: peer) }
       return nil
     }
@@ -313,6 +328,17 @@ extension Sealer {
   public mutating func readStatus(_ bytes: Span<UInt8>, from peer: Int, knowing genesis: Genesis) -> Bool {
     guard let key = genesis.verificationKey(of: NodeIdentifier(peers[peer].identifier)) else { return false }
     return readStatus(bytes, from: peer, signedBy: key)
+  }
+
+  /// Signatures for what an honest member may have to say: after an outage of the group, of each instance in memory a view
+  /// change with a prepared certificate, its votes in the next view, and its part of the new views; in each period a proposal
+  /// and two votes for each set, and as much again for what is said twice.
+  mutating func grantChecks(in genesis: Genesis) {
+    let members = UInt64(genesis.members)
+    let quorum = UInt64(genesis.context.quorum.size)
+    grantChecks(
+      perSecond: 2 * (2 * members + 1) / UInt64(genesis.periodSeconds) + 1,
+      burst: AggregatorNode.periodsKept * (members * (quorum + 3) + 2 * quorum + 1))
   }
 }
 

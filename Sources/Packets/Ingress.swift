@@ -15,10 +15,13 @@ public struct IngressLimits: Sendable {
   /// WANTs of each peer: an answer is longer than the question.
   public var wantsPerSecond: UInt64 = 100
   public var wantBurst: UInt64 = 64
-  /// Votes and other signed objects of a member that are not known already, whose signatures are looked at. A member of 64
-  /// sets votes twice for each in a period, and says as much again in a view change.
-  public var signedPerSecond: UInt64 = 64
-  public var signedBurst: UInt64 = 512
+  /// Signatures of a member that are checked, in what is not known already. An aggregator's node asks for as much as its group
+  /// may need: see ``Sealer/grantChecks(perSecond:burst:)``.
+  public var checksPerSecond: UInt64 = 64
+  public var checkBurst: UInt64 = 512
+  /// Records of a member beside others of the same meters and period: one of each meter of a set at once.
+  public var otherRecordsPerSecond: UInt64 = 64
+  public var otherRecordBurst: UInt64 = 512
   /// Bad signatures under a good seal that a peer may send before it is not listened to for a while. Each costs as much as
   /// a hundred packets, and no accident makes one. Of packet keys it may tell as many, which cost no less.
   public var badSignatures: UInt64 = 32
@@ -29,11 +32,13 @@ public struct IngressLimits: Sendable {
 
   /// Our own mistakes, found at start.
   func check() {
-    precondition(wantsPerSecond > 0 && wantsPerSecond <= peerPerSecond && peerPerSecond <= 1_000_000)
-    precondition(signedPerSecond > 0 && signedPerSecond <= peerPerSecond)
+    precondition(
+      wantsPerSecond > 0 && wantsPerSecond <= peerPerSecond && peerPerSecond <= RefillMoment.maximumPerSecond)
+    precondition(checksPerSecond > 0 && otherRecordsPerSecond > 0 && badSignatureMilliseconds > 0)
+    precondition(max(checksPerSecond, otherRecordsPerSecond, badSignatures) <= RefillMoment.maximumPerSecond)
     precondition(peerPerSecond <= interfacePerSecond, "one peer alone must not fill the interface")
     precondition(strangersPerSecond < interfacePerSecond, "strangers leave room for peers")
-    precondition(max(peerBurst, wantBurst, signedBurst, badSignatures) <= RefillMoment.maximumBurst)
+    precondition(max(peerBurst, wantBurst, checkBurst, otherRecordBurst, badSignatures) <= RefillMoment.maximumBurst)
     precondition(penaltyMilliseconds >= badSignatureMilliseconds, "a penalty must outlast what caused it")
   }
 }
@@ -41,9 +46,10 @@ public struct IngressLimits: Sendable {
 /// A token bucket in four bytes, for thousands of them with the same limits: when it will be full again. (the generic cell rate
 /// algorithm; ITU-T I.371, annex A)
 package struct RefillMoment: Sendable {
-  /// Of a token; time is counted in what brings as much.
+  /// Time is counted in sixteenths of what brings a token.
   private static let parts: UInt64 = 16
   package static let maximumBurst: UInt64 = 1 << 24
+  package static let maximumPerSecond: UInt64 = 1_000_000
 
   /// Invariant: at most a burst ahead. Whatever seems farther ahead is in the past, and the bucket is full. The number
   /// goes round in 18 hours (4000 tokens a second) to three years (3 a second). A bucket that was not used for as long may then
@@ -52,12 +58,15 @@ package struct RefillMoment: Sendable {
 
   package init() {}
 
-  /// Takes one token if there is one.
-  package mutating func take(perSecond: UInt64, burst: UInt64, at now: MonotonicTime) -> Bool {
+  /// Takes `count` tokens if there are as many.
+  package mutating func take(
+    _ count: UInt64 = 1, perSecond: UInt64, burst: UInt64, at now: MonotonicTime
+  ) -> Bool {
     let moment = UInt32(truncatingIfNeeded: now.nanoseconds / (1_000_000_000 / (perSecond * Self.parts)))
     let capacity = UInt32(burst * Self.parts)
     let ahead = full &- moment
-    let spent = (ahead <= capacity ? ahead : 0) + UInt32(Self.parts)
+    guard count <= burst else { return false }
+    let spent = (ahead <= capacity ? ahead : 0) + UInt32(count * Self.parts)
     guard spent <= capacity else { return false }
     full = moment &+ spent
     return true

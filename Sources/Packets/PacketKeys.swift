@@ -160,7 +160,8 @@ final class BusyPeer {
   /// When that one was.
   var heardAt = MonotonicTime(nanoseconds: 0)
   var receivedCount: UInt64 = 0
-  var signed = RefillMoment()
+  var checks = RefillMoment()
+  var otherRecords = RefillMoment()
 
   init(_ shared: consuming SecretBytes, home: Endpoint?) {
     self.home = home

@@ -121,7 +121,7 @@ public struct Sealer: ~Copyable {
   /// the keys agreed, and two keys more, each key with what an allocation of 32 bytes costs beside them.
   public static let peerBytes =
     quietPeerBytes + 8 + MemoryLayout<ReplayWindow>.stride
-    + BusyPeer.agreedKept * (MemoryLayout<AgreedKeys>.stride + 2 * 48) + 2 * (16 + 48) + 32 + 6 * 8 + 16
+    + BusyPeer.agreedKept * (MemoryLayout<AgreedKeys>.stride + 2 * 48) + 2 * (16 + 48) + 32 + 8 * 8 + 16
     + MemoryLayout<Endpoint?>.stride + MemoryLayout<MonotonicTime?>.stride
 
   public let identifier: UInt32
@@ -149,11 +149,13 @@ public struct Sealer: ~Copyable {
   private var statusKey: SealingKey
   /// Places in ``peers``, by identifier; none when they stand in that order.
   private let sortedPlaces: [Int32]
-  private let limits: IngressLimits
+  private var limits: IngressLimits
   private var interface: TokenBucket
   private var strangers: TokenBucket
   /// Nil until the caller says what time it is: then nothing is over budget.
   private var time: MonotonicTime?
+  /// Signatures inside bodies, of STATUS too.
+  public private(set) var signatureChecks: UInt64 = 0
   public private(set) var drops = InlineArray<16, UInt64>(repeating: 0)
   /// Who sent the packet that was last dropped as ``DropReason/unknownBoot``, ``DropReason/unknownKey`` or
   /// ``DropReason/unknownVersion``, or the STATUS as ``DropReason/staleBoot``, and from where: a peer that has not heard of this
@@ -167,6 +169,7 @@ public struct Sealer: ~Copyable {
   ///   - packetKeySeed: 32 random bytes that nobody else gets, for the first packet key of this run.
   ///   - signer: the node's identity, which signs that.
   ///   - previousBootCounter: the last one in the node's journal, 0 without one; nil for the number before `bootCounter`.
+  ///   - peers: at most 255 that are not quiet.
   ///   - packetKeyMilliseconds: the age at which the next packet key is due.
   public init(
     identifier: UInt32, agreementKey: consuming AgreementKey, packetKeySeed: borrowing SecretBytes,
@@ -620,14 +623,38 @@ public struct Sealer: ~Copyable {
     peers[peer].budget.silence(until: time.adding(milliseconds: limits.penaltyMilliseconds))
   }
 
-  /// Whether one more signed object of a member is worth its signature checks; beyond its budget not, which is counted. Whoever
-  /// may sign can sign without end, and a check costs as much as a hundred packets.
-  public mutating func mayCheckSignature(of peer: Int) -> Bool {
+  /// Whether so many signatures that a member sent are worth checking; beyond its budget not, which is counted, as the checks are.
+  /// Whoever may sign can sign without end, and a check costs as much as a hundred packets.
+  public mutating func mayCheckSignatures(_ count: Int, of peer: Int) -> Bool {
+    if let time, let cell = busy(peer),
+      !cell.checks.take(UInt64(count), perSecond: limits.checksPerSecond, burst: limits.checkBurst, at: time)
+    {
+      self.count(.overBudget)
+      return false
+    }
+    countSignatureChecks(count)
+    return true
+  }
+
+  /// The same for a member's record beside another of that meter and period.
+  public mutating func mayCheckOtherRecord(of peer: Int) -> Bool {
     guard let time, let cell = busy(peer),
-      !cell.signed.take(perSecond: limits.signedPerSecond, burst: limits.signedBurst, at: time)
+      !cell.otherRecords.take(
+        perSecond: limits.otherRecordsPerSecond, burst: limits.otherRecordBurst, at: time)
     else { return true }
     count(.overBudget)
     return false
+  }
+
+  public mutating func countSignatureChecks(_ count: Int) { signatureChecks += UInt64(count) }
+
+  /// What members of this node's group may need; never less than before. Nothing of it is spent then.
+  public mutating func grantChecks(perSecond: UInt64, burst: UInt64) {
+    limits.checksPerSecond = max(limits.checksPerSecond, perSecond)
+    limits.checkBurst = max(limits.checkBurst, burst)
+    limits.check()
+    // A bucket's moments are in parts of its rate.
+    for cell in busyPeers { cell.checks = RefillMoment() }
   }
 
   /// Whether a peer may be sent something of so many bytes that it asked for: the first time always, later on its credit.
@@ -770,6 +797,7 @@ public struct Sealer: ~Copyable {
     let statement = PacketKey.statement(
       network: networkIdentifier, epoch: epoch, node: peers[peer].identifier, number: body.keyNumber,
       bootCounter: peers[peer].bootCounter, publicKey: body.packetKey)
+    countSignatureChecks(1)
     guard key.isValid(body.signature, for: statement.span) else {
       countBadSignature(of: peer)
       return false

@@ -172,21 +172,33 @@ extension Actor {
     }
   }
 
-  /// One of some that it signed for this period: for values that nobody proposed, in views that nobody is in. No two of them
-  /// contradict each other.
+  /// One of some that it signed for this period: votes for values that nobody proposed and view changes, in views that nobody is
+  /// in. No two of them contradict each other.
   private func voteUselessly(at peer: Int) {
     let period = Period(world.period - 1)
     if uselessVotes.period != period {
-      uselessVotes = (
-        period,
-        (0..<64).map { number in
-          body(
-            number % 2 == 0 ? .prepare : .commit, owner: ReplicaIndex(UInt16(number / 2 % world.members)),
-            period: period, view: View(UInt32(1 + number)), digest: Digest(copying: randomBytes(32).span))
-        }
-      )
+      uselessVotes = (period, (1...64).map { signUselessly(period, $0) })
     }
-    attack(.vote, uselessVotes.bodies[world.liarDice.below(64)], at: peer)
+    let (type, body) = uselessVotes.bodies[world.liarDice.below(64)]
+    attack(type, body, at: peer)
+  }
+
+  private func signUselessly(_ period: Period, _ number: Int) -> (type: PacketType, body: [UInt8]) {
+    let owner = ReplicaIndex(UInt16(number / 3 % world.members))
+    let view = View(UInt32(number))
+    guard number % 3 == 0 else {
+      let kind: StatementKind = number % 3 == 1 ? .prepare : .commit
+      let digest = Digest(copying: randomBytes(32).span)
+      return (.vote, body(kind, owner: owner, period: period, view: view, digest: digest))
+    }
+    let statement = Statement(
+      kind: .viewChange, in: world.genesis.context, owner: owner, period: period, view: view, digest: Digest(),
+      signer: me)
+    let change = [UInt8](capacity: 192) { out in
+      Vote(statement: statement, signature: signer.sign(statement)).encode(into: &out)
+      out.writeZeros(8)
+    }
+    return (.chunk, chunk(.viewChange, owner, period, length: UInt32(change.count), change))
   }
 
   // MARK: Asking

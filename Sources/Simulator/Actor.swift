@@ -20,7 +20,7 @@ final class Actor {
   let world: GroupWorld
   let party: Party
   var sealer: Sealer
-  private let signer: SigningKey
+  let signer: SigningKey
   private(set) var heard: [Heard] = []
   /// Record bodies by (owner, period, meter).
   private(set) var records: [InstanceName: [Int: [UInt8]]] = [:]
@@ -32,7 +32,7 @@ final class Actor {
   /// In a siege: the instances it proposed in.
   var proposed: Set<InstanceName> = []
   /// Of the period that ended last, for an attack that says some of them over and over.
-  var uselessVotes: (period: Period, bodies: [[UInt8]]) = (Period(0), [])
+  var uselessVotes: (period: Period, bodies: [(type: PacketType, body: [UInt8])]) = (Period(0), [])
 
   init(_ world: GroupWorld, _ party: Party) {
     self.world = world

@@ -10,7 +10,7 @@ public enum Attack: String, CaseIterable, Sendable {
   case none
   /// Bodies of every kind under a valid seal that do not decode, or whose signatures do not hold.
   case garbage
-  /// Votes that nobody counts, each under a signature that holds.
+  /// Votes and view changes that nobody counts, each under a signature that holds.
   case uselessVotes = "useless-votes"
   /// Asks again and again for the largest things that it may have, and for those that it may not.
   case wantAmplification = "want-amplification"
@@ -81,7 +81,7 @@ public struct Siege: Sendable {
   // To each honest aggregator, a second; to other nodes a twentieth. Above what the budgets of Packets let through, but for
   // WANTs: those beyond the budget would get nothing.
   static let garbageRate = 5000
-  /// What a peer may send at all.
+  /// As much as a peer may send at all.
   static let voteRate = 4000
   static let wantRate = 90
   static let meterWantRate = 1000

@@ -10,7 +10,7 @@ import Wire
 /// What a run under attack keeps beside the group's own books, and the outsiders.
 final class SiegeBooks {
   /// Work of a slow board, in microseconds of its processor: orders of magnitude, ours. A packet that is dropped before its
-  /// seal; one whose seal is tried; one with a signature to check, good or bad.
+  /// seal; one whose seal is tried; a signature to check, good or bad.
   static let dropWork = 2
   static let sealWork = 20
   static let signatureWork = 1000

@@ -20,7 +20,7 @@ extension Verb {
         Option(
           name: "meters", value: "N", text: "node, round, fleet: of each aggregator's set, 2...512 (4, 100, 500)"),
         Option(name: "seconds", value: "N", text: "fleet: of a period, 2...3600 (60)"),
-        Option(name: "periods", value: "N", text: "round, fleet: 1...1000 (1, 3)"),
+        Option(name: "periods", value: "N", text: "round: 1...80, fleet: 1...1000 (1, 3)"),
         Option(name: "data", value: "FOLDER", text: "fleet: a folder that does not exist yet (fleet-data)"),
         Option(name: "report", value: "FILE", text: "fleet: where its numbers go too, as JSON"),
         Option(name: "driver", value: "PORT", text: "round-node: where the program is that plays the group"),
@@ -107,7 +107,7 @@ func bench(_ arguments: Arguments) throws(Failure) {
     return try RoundBench(
       members: Int(try arguments.integer("aggregators", default: 4, in: 4...64)),
       metersPerSet: Int(try arguments.integer("meters", default: 100, in: 2...512)), bits: bits,
-      periods: Int(try arguments.integer("periods", default: 1, in: 1...1000)), json: arguments.wantsJSON
+      periods: Int(try arguments.integer("periods", default: 1, in: RoundBench.periods)), json: arguments.wantsJSON
     ).run()
   case "fleet":
     var fleet = Fleet(try FleetOptions(arguments))

@@ -125,7 +125,8 @@ final class Metrics {
     gauge("resident_memory_bytes", "Now.", "\(max(0, machine.residentKilobytes) * 1024)")
     gauge("resident_memory_peak_bytes", "The most there was.", "\(max(0, machine.peakResidentKilobytes) * 1024)")
     begin(
-      "busbar_peer_last_heard_age_seconds", "Since a packet of this peer passed its seal; absent before the first.",
+      "busbar_peer_last_heard_age_seconds",
+      "Since a packet of this peer passed its seal, of a meter to the second; absent before the first.",
       .gauge)
     var unheard = 0
     var silenced = 0

@@ -21,6 +21,8 @@ struct RoundBench {
   let periods: Int
   let json: Bool
 
+  /// Nobody tells the others a second packet key, which is due after 21 hours.
+  static let periods: ClosedRange<Int64> = 1...80
   private static let own = RoundBenchParty.own
 
   /// One of the others. A class, so that an array can hold it.
@@ -368,8 +370,8 @@ struct RoundBench {
       return
     }
     printLine(
-      "\(periods) of the periods of 1 aggregator of \(members), \(metersPerSet) meters a set, \(bits) bits; every set certified, CPU ms"
-    )
+      "one aggregator of \(members), \(metersPerSet) meters a set, \(bits) bits, every set certified; CPU ms of "
+        + (periods == 1 ? "a period" : "\(periods) periods"))
     for row in rows { printLine(padded("  " + row.name, 24) + aligned(milliseconds(row.nanoseconds), 14)) }
     if heapAllocationCount() != nil {
       printLine(

@@ -88,9 +88,11 @@ struct RefillMomentTests {
       var given = 0
       var differences = 0
       for _ in 0..<20_000 {
-        // Faster than the rate, with a pause now and then.
-        let isPause = UInt64.random(in: 0..<100, using: &random) == 0
-        now += isPause ? 40_000_000_000 / perSecond : UInt64.random(in: 0..<600_000_000 / perSecond, using: &random)
+        // Faster than the rate, with a pause now and then in which the bucket fills.
+        let isPause = UInt64.random(in: 0..<2000, using: &random) == 0
+        now +=
+          isPause
+          ? 2 * burst * 1_000_000_000 / perSecond : UInt64.random(in: 0..<600_000_000 / perSecond, using: &random)
         let time = MonotonicTime(nanoseconds: now)
         let isGiven = bucket.take(perSecond: perSecond, burst: burst, at: time)
         if isGiven != naive.take(at: time) { differences += 1 }
@@ -158,16 +160,41 @@ struct IngressTests {
     #expect(other.takes(one.packet(.vote)))
   }
 
-  @Test("512 signatures of a peer are looked at at once, 64 a second, and what is over is counted")
-  func signed() {
+  @Test("512 signatures of a peer are checked at once, 64 a second, and what is over is counted")
+  func signatures() {
+    let (_, other) = Self.pair()
+    let before = other.sealer.signatureChecks
+    var checked = 0
+    for _ in 0..<200 where other.sealer.mayCheckSignatures(3, of: 0) { checked += 3 }
+    #expect(checked == 510)
+    #expect(other.drops(.overBudget) == 30)
+    other.sealer.advance(to: at(1000))
+    for _ in 0..<200 where other.sealer.mayCheckSignatures(1, of: 0) { checked += 1 }
+    #expect(checked == 512 + 64)
+    let counted = other.sealer.signatureChecks - before
+    #expect(counted == 512 + 64)
+  }
+
+  @Test("a larger group's members may have more signatures checked, and no group's fewer")
+  func granted() {
+    let (_, other) = Self.pair()
+    other.sealer.grantChecks(perSecond: 100, burst: 10)
+    var checked = 0
+    for _ in 0..<600 where other.sealer.mayCheckSignatures(1, of: 0) { checked += 1 }
+    other.sealer.advance(to: at(1000))
+    for _ in 0..<600 where other.sealer.mayCheckSignatures(1, of: 0) { checked += 1 }
+    #expect(checked == 512 + 100)
+  }
+
+  @Test("a member may bring one other record of each meter of a set at once, and that spends no votes")
+  func otherRecords() {
     let (_, other) = Self.pair()
     var checked = 0
-    for _ in 0..<600 where other.sealer.mayCheckSignature(of: 0) { checked += 1 }
+    for _ in 0..<600 where other.sealer.mayCheckOtherRecord(of: 0) { checked += 1 }
     #expect(checked == 512)
     #expect(other.drops(.overBudget) == 88)
-    other.sealer.advance(to: at(1000))
-    for _ in 0..<600 where other.sealer.mayCheckSignature(of: 0) { checked += 1 }
-    #expect(checked == 512 + 64)
+    let mayVote = other.sealer.mayCheckSignatures(512, of: 0)
+    #expect(mayVote)
   }
 
   @Test("forgeries from elsewhere spend the strangers' budget and nothing of the peer they name")
