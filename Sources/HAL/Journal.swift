@@ -9,6 +9,8 @@ public protocol Journal: ~Copyable {
   /// - Precondition: 0 < entry.count <= maximumEntryBytes
   mutating func append(_ entry: Span<UInt8>) throws(PlatformError)
   mutating func sync() throws(PlatformError)
+  /// At opening its tail was cut off: of an entry that was never synced, or of one that was and is damaged.
+  var wasTorn: Bool { get }
   /// Visits every entry that was there at opening. Called once, before the first append.
   mutating func replay(_ visit: (Span<UInt8>) -> Void) throws(PlatformError)
 }

@@ -7,6 +7,8 @@ public struct FileJournal: ~Copyable, Journal {
   public static let maximumEntryBytes = 65536
 
   private let file: Int32
+  /// At opening its tail was cut off.
+  public let wasTorn: Bool
   private var chain: FixedBytes<16>
   private var contents: JournalContents?
   /// Set by the first failed write or sync, for good: what the file ends with is unknown from then on. (rule 43)
@@ -19,9 +21,10 @@ public struct FileJournal: ~Copyable, Journal {
   public init(_ path: String) throws(PlatformError) {
     let file = try check(busbar_open_append(path))
     let contents: JournalContents
+    let wasTorn: Bool
     do throws(PlatformError) {
       try check(busbar_lock(file))
-      contents = try Self.load(file)
+      (contents, wasTorn) = try Self.load(file)
       // A crash may have come between creating the file and syncing its folder.
       if contents.isEmpty { try Files.syncFolder(of: path) }
     } catch {
@@ -29,16 +32,18 @@ public struct FileJournal: ~Copyable, Journal {
       throw error
     }
     self.file = file
+    self.wasTorn = wasTorn
     self.chain = contents.chain
     self.contents = contents
   }
 
   deinit { busbar_close(file) }
 
-  private static func load(_ file: Int32) throws(PlatformError) -> JournalContents {
+  private static func load(_ file: Int32) throws(PlatformError) -> (contents: JournalContents, wasTorn: Bool) {
     let bytes = try Files.readAll(file, limit: Int.max)
     let contents = try JournalContents(bytes)
-    if contents.goodBytes < bytes.count {
+    let wasTorn = contents.goodBytes < bytes.count
+    if wasTorn {
       try check(busbar_truncate(file, Int64(contents.goodBytes)))
     }
     try check(busbar_seek(file, Int64(contents.goodBytes)))
@@ -47,8 +52,8 @@ public struct FileJournal: ~Copyable, Journal {
       tag.replace { out in out.writeTag(JournalFormat.tag) }
       try Files.write(file, tag.span)
     }
-    if contents.isEmpty || contents.goodBytes < bytes.count { try check(busbar_sync(file)) }
-    return contents
+    if contents.isEmpty || wasTorn { try check(busbar_sync(file)) }
+    return (contents, wasTorn)
   }
 
   public mutating func append(_ entry: Span<UInt8>) throws(PlatformError) {

@@ -68,6 +68,8 @@ public struct MeterNode: ~Copyable {
   public private(set) var latest: EnergyRegisters?
   public private(set) var coveredThrough: Period
   public private(set) var lastClosed: Period
+  /// The journal may lack its last entry.
+  private var isDoubtful = false
   public private(set) var receiptCount: UInt64 = 0
   public private(set) var proofCount: UInt64 = 0
   /// Set once f + 1 aggregators know of this run. Before, this may be an old image of the meter, and what it would sign it
@@ -102,6 +104,17 @@ public struct MeterNode: ~Copyable {
 
   // MARK: Journal
 
+  /// Append it, with the run's boot counter, and restore it last, when the journal's tail was torn. Most often nothing is lost that
+  /// anybody heard of; but what was the last entry may as well have been damaged since, and a record in it may be out there.
+  public static let tornEntry = floorEntry(0)
+
+  private static func floorEntry(_ period: UInt64) -> [UInt8] {
+    [UInt8](capacity: 9) { out in
+      out.write(EntryKind.votingFloor.rawValue)
+      out.write(period)
+    }
+  }
+
   public mutating func restore(_ entry: Span<UInt8>) {
     var reader = WireReader(entry)
     guard let code = try? reader.read(UInt8.self), let kind = EntryKind(rawValue: code) else { return }
@@ -129,7 +142,11 @@ public struct MeterNode: ~Copyable {
       guard let period = try? reader.read(UInt64.self), let registers = try? readRegisters(&reader) else { return }
       recover(Period(period), registers)
     case .peerBoot: link.restorePeerBoot(&reader)
-    case .boot, .vote, .record, .decided, .proposal, .adopted, .votingFloor, .contradiction: return
+    case .votingFloor:
+      guard let floor = try? reader.read(UInt64.self) else { return }
+      isDoubtful = floor == 0
+      if floor > 0 { lastClosed = max(lastClosed, Period(floor - 1)) }
+    case .boot, .vote, .record, .decided, .proposal, .adopted, .contradiction: return
     }
   }
 
@@ -261,16 +278,26 @@ public struct MeterNode: ~Copyable {
     if ticks % (newest.isReceipted ? 5 : 15) == 0 { askForProof(newest.through, via: &host) }
   }
 
-  /// Finds out whether this meter's disk is what it was. If not, a record about a period that has ended may be out there
+  /// Finds out whether this meter's disk is what it was. If not, or if nobody can tell, a record about a period that has ended may be out there
   /// already, and a second one would be evidence against it; the energy goes into the next.
   private mutating func confirm(_ now: Instant, via host: inout some NodeHost & ~Copyable) throws(PlatformError) {
     let members = UInt32(GroupLimits.maximumAggregators)
     if let forgotten = link.sealer.forgottenBoot(below: members) {
-      let ended = now.period(ofSeconds: UInt64(genesis.periodSeconds)).rawValue - 1
-      lastClosed = max(lastClosed, Period(ended))
+      try forgoEnded(now, via: &host)
       return try link.accept(forgotten: forgotten, signer: signer, via: &host)
     }
-    isConfirmed = link.sealer.acknowledgedCount(below: members) > Int(genesis.context.quorum.faults)
+    guard link.sealer.acknowledgedCount(below: members) > Int(genesis.context.quorum.faults) else { return }
+    if isDoubtful { try forgoEnded(now, via: &host) }
+    isConfirmed = true
+  }
+
+  /// Says nothing about periods that have ended, in later runs neither.
+  private mutating func forgoEnded(_ now: Instant, via host: inout some NodeHost & ~Copyable) throws(PlatformError) {
+    let ended = now.period(ofSeconds: UInt64(genesis.periodSeconds)).rawValue - 1
+    try host.append(Self.floorEntry(ended + 1).span)
+    try host.sync()
+    lastClosed = max(lastClosed, Period(ended))
+    isDoubtful = false
   }
 
   private func isEager(_ record: OutstandingRecord) -> Bool {

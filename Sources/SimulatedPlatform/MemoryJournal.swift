@@ -80,6 +80,8 @@ public struct MemoryJournal: ~Copyable, Journal {
   public static let maximumEntryBytes = 65536
 
   private let disk: MemoryDisk
+  /// At opening its tail was cut off.
+  public let wasTorn: Bool
   private let countAtOpening: Int
   private var isReplayed = false
   /// Set by the first failure, for good. (rule 43)
@@ -88,7 +90,8 @@ public struct MemoryJournal: ~Copyable, Journal {
   /// - Throws: `.corrupted` when a whole entry stands behind a damaged one, `.busy` when a journal has the disk open.
   public init(_ disk: MemoryDisk) throws(PlatformError) {
     guard !disk.isOpen else { throw PlatformError(.busy) }
-    if let damaged = disk.stored.firstIndex(where: { !$0.isWhole }) {
+    let damaged = disk.stored.firstIndex { !$0.isWhole }
+    if let damaged {
       for entry in disk.stored[damaged...] where entry.isWhole { throw PlatformError(.corrupted) }
       disk.stored.removeLast(disk.stored.count - damaged)
     }
@@ -96,6 +99,7 @@ public struct MemoryJournal: ~Copyable, Journal {
     disk.syncedCount = disk.stored.count
     disk.isOpen = true
     self.disk = disk
+    wasTorn = damaged != nil
     countAtOpening = disk.stored.count
   }
 

@@ -327,6 +327,11 @@ public final class GroupWorld {
       }
       let bootEntry = BootCounter.entry(counter)
       try opened.append(bootEntry.span)
+      if party.name.meter != nil, opened.wasTorn {
+        let torn = MeterNode.tornEntry
+        try opened.append(torn.span)
+        entries.append(torn)
+      }
       try opened.sync()
       run(party, entries, opened, counter, boot.last)
     } catch {

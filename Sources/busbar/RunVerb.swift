@@ -91,6 +91,11 @@ func run(_ node: LoadedNode) throws(Failure) {
     guard let counter = bootCounter(boot, clock) else { return }
     let bootEntry = BootCounter.entry(counter)
     try journal.append(bootEntry.span)
+    if configuration.role == .meter, journal.wasTorn {
+      let torn = MeterNode.tornEntry
+      try journal.append(torn.span)
+      entries.append(torn)
+    }
     try journal.sync()
     var host = LinuxHost(
       socket: try UDPSocket(bindingTo: configuration.listen),

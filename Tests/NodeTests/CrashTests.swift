@@ -76,6 +76,39 @@ struct CrashTests {
     #expect(wrong == [])
   }
 
+  @Test(
+    "a meter whose last entry was damaged, which looks torn, makes no second record of a period that ended",
+    arguments: [false, true])
+  func damagedTail(crashesAgain: Bool) {
+    let group = Group()
+    group.run(toEndOf: 1000, plus: 2000)
+    // A primary waits for the other meter of the set, a quarter of the period.
+    group.killMeter(0, 1)
+    group.run(toEndOf: 1001, plus: 200)
+    let name = Group.meterName(0, 0).rawValue
+    let isHeld = group.aggregators.contains {
+      $0!.node.held(ReplicaIndex(0), Period(1001)).contains(MeterIndex(0))
+    }
+    #expect(isHeld)
+    group.killMeter(0, 0)
+    // The record that some aggregator has.
+    group.disks[name]!.damage(at: group.disks[name]!.byteCount - 1)
+    group.startMeter(0, 0)
+    if crashesAgain {
+      group.run(milliseconds: 500)
+      group.killMeter(0, 0)
+      group.startMeter(0, 0)
+    }
+    group.run(milliseconds: 1000)
+    group.startMeter(0, 1)
+    #expect(group.run(untilAtMost: 5) { group.isSettled(through: 1004) })
+    for process in group.aggregators {
+      let evidence = process!.node.evidenceCount
+      #expect(evidence == 0)
+    }
+    #expect(group.reckon() == [])
+  }
+
   @Test("a journal that fails stops the node before it sends anything more (consensus rule 43)")
   func failedSync() {
     let group = Group()

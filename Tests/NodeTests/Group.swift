@@ -241,6 +241,11 @@ final class Group {
     let counter = boot.next(at: now)!
     let bootEntry = BootCounter.entry(counter)
     try! journal.append(bootEntry.span)
+    if identifier.meter != nil, journal.wasTorn {
+      let torn = MeterNode.tornEntry
+      try! journal.append(torn.span)
+      entries.append(torn)
+    }
     try! journal.sync()
     return TestHost(
       socket: network.attach(Self.endpoint(identifier)), journal: journal,

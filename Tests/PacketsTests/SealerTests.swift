@@ -317,6 +317,27 @@ struct QuietPeerTests {
       ])
   }
 
+  @Test("in 96 bytes and two secrets: an aggregator may have 25,000 of them")
+  func bytes() {
+    #expect(MemoryLayout<PeerState>.stride == 96)
+    #expect(Sealer.quietPeerBytes == 96 + 64)
+  }
+
+  @Test("and when it was heard is known to the second, of any other to the nanosecond")
+  func heard() {
+    var one = node()
+    var moments: [UInt64] = []
+    for identifier in [UInt32(3), 2] {
+      var other = Fixture.sealer(identifier, 1, boot: 7)
+      let place = one.index(of: identifier)!
+      moments.append(one.heardAt(place).nanoseconds)
+      one.advance(to: MonotonicTime(nanoseconds: 12_345_678_901))
+      _ = one.body(of: other.status())
+      moments.append(one.heardAt(place).nanoseconds)
+    }
+    #expect(moments == [0, 12_000_000_000, 0, 12_345_678_901])
+  }
+
   @Test("both ways, in this run and the next, and never twice")
   func talk() {
     var one = node()
