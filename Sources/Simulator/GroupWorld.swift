@@ -285,7 +285,7 @@ public final class GroupWorld {
     var limits = IngressLimits()
     guard mutated(.ingressUnbounded) else { return limits }
     // The most that a budget can be.
-    let all: UInt64 = 1_000_000_000
+    let all: UInt64 = 1_000_000
     limits.interfacePerSecond = all
     limits.interfaceBurst = all
     limits.strangersPerSecond = all / 2
@@ -294,6 +294,10 @@ public final class GroupWorld {
     limits.peerBurst = all
     limits.wantsPerSecond = all
     limits.wantBurst = all
+    limits.checksPerSecond = all
+    limits.checkBurst = all
+    limits.otherRecordsPerSecond = all
+    limits.otherRecordBurst = all
     limits.badSignatures = all
     return limits
   }
