@@ -67,8 +67,8 @@ public struct AggregatorNode: ~Copyable {
   /// One for each step that is under way: the effect of one may be the input of the next.
   private var effects: [EffectsCell] = []
   private var stepsUnderWay = 0
-  /// Of each set, the meters that were given a receipt since the last tick, or for whose record there was no room: each costs a
-  /// signature.
+  /// Of each set, the meters that were given a receipt since the last tick, or for whose record there was no room: each costs
+  /// a signature.
   private var receipted: [MeterBitmap]
 
   /// - Parameter recordBlocks: how many sets' records there is room for, over all periods; nil for what the size of the
@@ -1086,7 +1086,7 @@ public struct AggregatorNode: ~Copyable {
       // A meter's second one counts as a bad signature; of a member it may be what it was asked for, once.
       if sender.meter == nil {
         guard !slot.hasAlternate(record) else { throw .conflicting }
-        guard link.sealer.mayCheckOtherRecord(of: peer) || mutated(.signaturesUnbounded) else { throw .conflicting }
+        guard link.sealer.mayCheckOtherRecord(of: peer) else { throw .conflicting }
       }
     } else if receipted[Int(record.owner.rawValue)].contains(record.meter) {
       // There was no room since the last tick, after its signature was looked at.
@@ -1318,7 +1318,8 @@ public struct AggregatorNode: ~Copyable {
     }
   }
 
-  /// Whether a certificate of this instance would say nothing new: it is here, or forgotten, and the set's chain goes on from it.
+  /// Whether a certificate of this instance would say nothing new: it is here, or forgotten, and the set's chain goes on from
+  /// it.
   private func isSettled(_ owner: ReplicaIndex, _ period: Period) -> Bool {
     let isBehindHead = period <= sets[Int(owner.rawValue)].headPeriod
     guard let slot = existingSlot(owner, period) else { return isBehindHead }

@@ -104,9 +104,9 @@ public struct MeterNode: ~Copyable {
 
   // MARK: Journal
 
-  /// Append it, with the run's boot counter, and restore it last, when the journal's tail was torn. Most often nothing is lost that
-  /// anybody heard of; but what was the last entry may as well have been damaged since, and a record in it may be out there.
-  public static let tornEntry = floorEntry(0)
+  /// Stands behind a journal whose tail was torn. Most often nothing is lost that anybody heard of; but what was the last entry may
+  /// as well have been damaged since, and a record in it may be out there.
+  static let tornEntry = floorEntry(0)
 
   private static func floorEntry(_ period: UInt64) -> [UInt8] {
     [UInt8](capacity: 9) { out in
@@ -278,8 +278,8 @@ public struct MeterNode: ~Copyable {
     if ticks % (newest.isReceipted ? 5 : 15) == 0 { askForProof(newest.through, via: &host) }
   }
 
-  /// Finds out whether this meter's disk is what it was. If not, or if nobody can tell, a record about a period that has ended may be out there
-  /// already, and a second one would be evidence against it; the energy goes into the next.
+  /// Finds out whether this meter's disk is what it was. If not, or if nobody can tell, a record about a period that has ended
+  /// may be out there already, and a second one would be evidence against it; the energy goes into the next.
   private mutating func confirm(_ now: Instant, via host: inout some NodeHost & ~Copyable) throws(PlatformError) {
     let members = UInt32(GroupLimits.maximumAggregators)
     if let forgotten = link.sealer.forgottenBoot(below: members) {

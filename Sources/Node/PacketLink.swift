@@ -359,7 +359,7 @@ public enum EntryKind: UInt8, Sendable {
   case contradiction = 13
 }
 
-/// The boot counter this run must use. Append its ``entry`` and sync before the first send.
+/// The boot counter this run must use. ``begin(_:of:in:restoring:)`` writes it down before the first send.
 ///
 /// Above the highest in the journal; and not below the Unix time in seconds when the clock can be believed, so that a
 /// node whose journal is lost or old does not use a counter, and with it a nonce, twice.
@@ -381,7 +381,23 @@ public struct BootCounter: Sendable {
     return max(last + 1, now.wall.nanoseconds / 1_000_000_000)
   }
 
-  public static func entry(_ counter: UInt64) -> [UInt8] {
+  /// Begins a run in its journal, durable when it returns. Of a meter whose journal was torn it notes that too, there and behind
+  /// `entries`, which are to be restored.
+  public static func begin(
+    _ counter: UInt64, of node: NodeIdentifier, in journal: inout some Journal & ~Copyable,
+    restoring entries: inout [[UInt8]]
+  ) throws(PlatformError) {
+    let boot = entry(counter)
+    try journal.append(boot.span)
+    if node.meter != nil, journal.wasTorn {
+      let torn = MeterNode.tornEntry
+      try journal.append(torn.span)
+      entries.append(torn)
+    }
+    try journal.sync()
+  }
+
+  static func entry(_ counter: UInt64) -> [UInt8] {
     [UInt8](capacity: 9) { out in
       out.write(EntryKind.boot.rawValue)
       out.write(counter)

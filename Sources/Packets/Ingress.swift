@@ -62,10 +62,10 @@ package struct RefillMoment: Sendable {
   package mutating func take(
     _ count: UInt64 = 1, perSecond: UInt64, burst: UInt64, at now: MonotonicTime
   ) -> Bool {
+    guard count <= burst else { return false }
     let moment = UInt32(truncatingIfNeeded: now.nanoseconds / (1_000_000_000 / (perSecond * Self.parts)))
     let capacity = UInt32(burst * Self.parts)
     let ahead = full &- moment
-    guard count <= burst else { return false }
     let spent = (ahead <= capacity ? ahead : 0) + UInt32(count * Self.parts)
     guard spent <= capacity else { return false }
     full = moment &+ spent

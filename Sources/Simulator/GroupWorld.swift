@@ -284,7 +284,7 @@ public final class GroupWorld {
   private static var limits: IngressLimits {
     var limits = IngressLimits()
     guard mutated(.ingressUnbounded) else { return limits }
-    // The most that a budget can be.
+    // More than ever comes.
     let all: UInt64 = 1_000_000
     limits.interfacePerSecond = all
     limits.interfaceBurst = all
@@ -329,14 +329,7 @@ public final class GroupWorld {
         party.restartAt = tick + 10
         return
       }
-      let bootEntry = BootCounter.entry(counter)
-      try opened.append(bootEntry.span)
-      if party.name.meter != nil, opened.wasTorn {
-        let torn = MeterNode.tornEntry
-        try opened.append(torn.span)
-        entries.append(torn)
-      }
-      try opened.sync()
+      try BootCounter.begin(counter, of: party.name, in: &opened, restoring: &entries)
       run(party, entries, opened, counter, boot.last)
     } catch {
       // A damaged journal does not open, and its owner gives the node an empty one.

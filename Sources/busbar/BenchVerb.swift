@@ -107,7 +107,8 @@ func bench(_ arguments: Arguments) throws(Failure) {
     return try RoundBench(
       members: Int(try arguments.integer("aggregators", default: 4, in: 4...64)),
       metersPerSet: Int(try arguments.integer("meters", default: 100, in: 2...512)), bits: bits,
-      periods: Int(try arguments.integer("periods", default: 1, in: RoundBench.periods)), json: arguments.wantsJSON
+      periods: Int(try arguments.integer("periods", default: 1, in: RoundBench.allowedPeriods)),
+      json: arguments.wantsJSON
     ).run()
   case "fleet":
     var fleet = Fleet(try FleetOptions(arguments))

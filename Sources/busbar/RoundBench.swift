@@ -22,7 +22,7 @@ struct RoundBench {
   let json: Bool
 
   /// Nobody tells the others a second packet key, which is due after 21 hours.
-  static let periods: ClosedRange<Int64> = 1...80
+  static let allowedPeriods: ClosedRange<Int64> = 1...80
   private static let own = RoundBenchParty.own
 
   /// One of the others. A class, so that an array can hold it.

@@ -89,14 +89,7 @@ func run(_ node: LoadedNode) throws(Failure) {
     // Durable before the first send: no nonce is ever used twice. (DESIGN §5)
     let clock = LinuxClock(trustingWallClock: configuration.trustsClock)
     guard let counter = bootCounter(boot, clock) else { return }
-    let bootEntry = BootCounter.entry(counter)
-    try journal.append(bootEntry.span)
-    if configuration.role == .meter, journal.wasTorn {
-      let torn = MeterNode.tornEntry
-      try journal.append(torn.span)
-      entries.append(torn)
-    }
-    try journal.sync()
+    try BootCounter.begin(counter, of: identifier(configuration), in: &journal, restoring: &entries)
     var host = LinuxHost(
       socket: try UDPSocket(bindingTo: configuration.listen),
       outgoing: try DatagramBatch(datagramBytes: Sealer.maximumDatagramBytes), journal: journal,

@@ -239,14 +239,7 @@ final class Group {
     var boot = BootCounter()
     for entry in entries { boot.visit(entry.span) }
     let counter = boot.next(at: now)!
-    let bootEntry = BootCounter.entry(counter)
-    try! journal.append(bootEntry.span)
-    if identifier.meter != nil, journal.wasTorn {
-      let torn = MeterNode.tornEntry
-      try! journal.append(torn.span)
-      entries.append(torn)
-    }
-    try! journal.sync()
+    try! BootCounter.begin(counter, of: identifier, in: &journal, restoring: &entries)
     return TestHost(
       socket: network.attach(Self.endpoint(identifier)), journal: journal,
       random: SeededGenerator(seed: options.seed &* 31 &+ UInt64(identifier.rawValue) &+ counter &* 1_000_003),
