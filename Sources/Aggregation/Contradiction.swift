@@ -52,7 +52,7 @@ public struct Contradiction: Equatable, Sendable {
   public enum Kind: UInt8, Sendable {
     case prepare = 2
     case commit = 3
-    case viewChange = 4
+    case roundChange = 4
     case record = 16
   }
 
@@ -98,8 +98,8 @@ public struct Contradiction: Equatable, Sendable {
     switch statement.kind {
     case .prepare: kind = .prepare
     case .commit: kind = .commit
-    case .viewChange: kind = .viewChange
-    case .prePrepare, .newView: return nil
+    case .roundChange: kind = .roundChange
+    case .prePrepare, .newRound: return nil
     }
     owner = statement.owner
     accused = statement.signer.rawValue
@@ -185,14 +185,14 @@ public struct Contradiction: Equatable, Sendable {
   private func votesHold(_ genesis: Genesis) -> Bool {
     guard accused < genesis.members, position <= UInt64(UInt32.max),
       first.digest != second.digest || first.sequenceNumber != second.sequenceNumber,
-      kind == .viewChange || first.sequenceNumber.rawValue == 0 && second.sequenceNumber.rawValue == 0
+      kind == .roundChange || first.sequenceNumber.rawValue == 0 && second.sequenceNumber.rawValue == 0
     else { return false }
     let key = genesis.aggregators[Int(accused)].verificationKey
     let kind: StatementKind =
       switch self.kind {
       case .prepare: .prepare
       case .commit: .commit
-      case .viewChange, .record: .viewChange
+      case .roundChange, .record: .roundChange
       }
     func holds(_ half: Half) -> Bool {
       var statement = Statement(

@@ -1,11 +1,11 @@
 import Units
 import Wire
 
-/// What differs between the votes of one kind in one instance.
+/// What differs between the votes of one kind about one position.
 struct Ballot: Sendable {
-  var view = View(0)
-  /// Of a view change: one more than the view of the prepared certificate; 0 without one.
-  var sequenceNumber = SequenceNumber(0)
+  var round = Round(Period(0))
+  /// Of a round change.
+  var claim = LockClaim.none
   var digest = Digest()
   var signature = Signature()
 }
@@ -28,7 +28,7 @@ public final class BallotPool {
   func give(_ spare: [Signature]) { signatures.append(spare) }
 }
 
-/// The vote of the highest view of each member, of one kind. The memory is taken once; no member can take more of it
+/// The vote of the highest round of each member, of one kind. The memory is taken once; no member can take more of it
 /// than another. (consensus rules 8, 32)
 struct Ballots {
   /// Bit i: member i has voted.
@@ -61,8 +61,8 @@ struct Ballots {
     let member = Int(vote.statement.signer.rawValue)
     if ballots.isEmpty { ballots = pool?.takeBallots() ?? Array(repeating: Ballot(), count: Int(members)) }
     present |= 1 << UInt64(member)
-    ballots[member].view = vote.statement.view
-    ballots[member].sequenceNumber = vote.statement.sequenceNumber
+    ballots[member].round = vote.statement.round
+    ballots[member].claim = vote.statement.claim
     ballots[member].digest = vote.statement.digest
     ballots[member].signature = vote.signature
   }
@@ -80,22 +80,32 @@ struct Ballots {
     func storeAsAnother(_ vote: Vote) {}
   #endif
 
-  /// Members whose ballot is about exactly this view and digest: bit i for member i. (consensus rules 2, 5)
-  func matching(_ view: View, _ digest: Digest, anyView: Bool = false, anyDigest: Bool = false) -> UInt64 {
+  /// Members whose ballot is about exactly this round and digest: bit i for member i. (consensus rules 2, 5)
+  func matching(_ round: Round, _ digest: Digest, anyRound: Bool = false, anyDigest: Bool = false) -> UInt64 {
     var result: UInt64 = 0
     var left = present
     while left != 0 {
       let member = left.trailingZeroBitCount
       left &= left - 1
-      if ballots[member].view == view || anyView, anyDigest || ballots[member].digest == digest {
+      if ballots[member].round == round || anyRound, anyDigest || ballots[member].digest == digest {
         result |= 1 << UInt64(member)
       }
     }
     return result
   }
 
-  /// Members whose ballot is of exactly this view.
-  func of(_ view: View) -> UInt64 { matching(view, Digest(), anyDigest: true) }
+  /// How many members' ballots are of this round or a later one; of a later one alone if `isLater`.
+  func reaching(_ round: Round, isLater: Bool) -> Int {
+    var count = 0
+    for member in Members(present) {
+      let other = ballots[Int(member.rawValue)].round
+      if isLater ? other > round : other >= round { count += 1 }
+    }
+    return count
+  }
+
+  /// Members whose ballot is of exactly this round.
+  func of(_ round: Round) -> UInt64 { matching(round, Digest(), anyDigest: true) }
 }
 
 /// Walks the members of a bitmap in ascending order.

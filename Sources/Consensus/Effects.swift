@@ -4,10 +4,10 @@ import Wire
 
 /// Why an input changed nothing. Counted by the host.
 public enum Refusal: UInt8, CaseIterable, Sendable, CustomStringConvertible {
-  case nonMember, wrongInstance, wrongView, wrongKind, notPrimary, duplicate, conflicting, alreadyProposed
+  case nonMember, wrongPosition, wrongRound, notOpen, wrongKind, notPrimary, duplicate, conflicting, alreadyProposed
   /// Someone sent a vote under this member's own key: an echo, or a copy of this node is running. (consensus rule 44)
   case ownKey
-  /// The primary of a later view has too few view changes, or has not waited long enough to propose NULL.
+  /// The primary of a later round has too few round changes.
   case tooEarly
   /// A prepared certificate leaves the primary no choice. (consensus rule 14)
   case locked
@@ -15,8 +15,9 @@ public enum Refusal: UInt8, CaseIterable, Sendable, CustomStringConvertible {
   public var description: String {
     switch self {
     case .nonMember: "not a member"
-    case .wrongInstance: "another network, epoch, group, set or period"
-    case .wrongView: "another view"
+    case .wrongPosition: "another network, epoch, group, set or position"
+    case .wrongRound: "another round"
+    case .notOpen: "a round of a period that has not ended"
     case .wrongKind: "a kind that does not belong here"
     case .notPrimary: "not the primary"
     case .duplicate: "seen before"
@@ -35,27 +36,27 @@ public enum Effect: Sendable {
   /// before. (consensus rule 39)
   case persist(Vote)
   case broadcast(Vote)
-  /// The primary's proposal in view 0: its prepare vote, to be sent with the value it stands for.
+  /// The primary's proposal in the first round: its prepare vote, to be sent with the value it stands for.
   case broadcastProposal(Vote)
-  /// Send ``Instance/viewChange``, whose vote this is, to every member. (consensus rule 19)
-  case broadcastViewChange(Vote)
-  /// Send ``Instance/newView``, whose prepare this is, to every member, with the value it stands for.
-  case broadcastNewView(Vote)
+  /// Send ``Instance/roundChange``, whose vote this is, to every member. (consensus rule 19)
+  case broadcastRoundChange(Vote)
+  /// Send ``Instance/newRound``, whose prepare this is, to every member, with the value it stands for.
+  case broadcastNewRound(Vote)
   /// Find out whether the value behind this digest is held and valid, then say ``Input/validated(_:)``.
   case validate(Digest)
-  /// The instance is decided; ``Instance/certificate`` proves it. An all-zero digest is NULL.
+  /// The position is decided; ``Instance/certificate`` proves it.
   case decided(Digest)
   /// One member signed two different statements where it may sign one. (consensus rule 49)
   /// Told once for each member and phase.
   case evidence(Vote, Vote)
-  /// The instance is decided, and this member is not: it lacks the certificate. (consensus rule 27)
+  /// The position is decided, and this member seems not to know: it lacks the certificate. (consensus rule 27)
   case lateVote(ReplicaIndex)
   case refused(Refusal)
 }
 
 /// Effects of one step, in a buffer of fixed capacity.
 public struct Effects: ~Copyable {
-  /// Invariant: one step causes at most 12: a view change, new view or prepare, and commit, each persisted and sent; a
+  /// Invariant: one step causes at most 12: a round change, new round or prepare, and commit, each persisted and sent; a
   /// decision; what is sent again, at most three; a refusal and evidence.
   public static let capacity = 16
   private var storage: [Effect?]
@@ -73,7 +74,7 @@ public struct Effects: ~Copyable {
   }
 
   /// An own vote: durable first, then sent. (consensus rule 39)
-  mutating func append(persisting vote: Vote, thenSending effect: Effect) {
+  mutating func append(persisting vote: Vote, thenSending effect: Effect, isJustified: Bool = false) {
     if mutated(.sendsBeforePersisting) {
       append(effect)
       return append(.persist(vote))
@@ -81,9 +82,9 @@ public struct Effects: ~Copyable {
     let isKept =
       switch vote.statement.kind {
       case .prepare:
-        !mutated(.prepareNotPersisted) && !(mutated(.newViewNotPersisted) && vote.statement.view.rawValue > 0)
+        !mutated(.prepareNotPersisted) && !(mutated(.newRoundNotPersisted) && isJustified)
       case .commit: !mutated(.commitNotPersisted)
-      default: !mutated(.viewChangeNotPersisted)
+      default: !mutated(.roundChangeNotPersisted)
       }
     if isKept { append(.persist(vote)) }
     append(effect)
@@ -91,18 +92,20 @@ public struct Effects: ~Copyable {
 }
 
 public enum Input: Sendable {
-  /// This member leads the current view and proposes. An all-zero digest is NULL.
+  /// This member leads the current round and proposes.
   case propose(Digest)
-  /// The primary's prepare vote in view 0, received with its proposal. (consensus rule 4)
+  /// The primary's prepare vote in the first round, received with its proposal. (consensus rule 4)
   case proposal(Authenticated<Vote>)
   /// The host holds the value behind the proposal's digest and found it valid.
   case validated(Digest)
   case vote(Authenticated<Vote>)
-  case viewChange(VerifiedViewChange)
-  /// The proposal of a later view, with what justifies it.
-  case newView(VerifiedNewView)
-  /// A decision proven by others, of whatever view.
+  case roundChange(VerifiedRoundChange)
+  /// The proposal of a later round, with what justifies it.
+  case newRound(VerifiedNewRound)
+  /// A decision proven by others, in whatever round.
   case certificate(VerifiedCertificate)
-  /// Time passed. See ``Timing``.
-  case tick
+  /// This member's own clock says that a period has ended. Say it again after ``Instance/reset(position:firstRound:)``.
+  case periodEnded(Period)
+  /// Time passed. See ``Timing``. `hasRecords`: there is enough for a proposal of this round, if it should be a free one.
+  case tick(hasRecords: Bool)
 }

@@ -13,27 +13,29 @@ extension Instance {
     guard boundTo == nil || mutated(.proposesAgainAtRestart), decided == nil else {
       return effects.append(.refused(.alreadyProposed))
     }
-    guard view.rawValue == 0 else { return lead(proposing: digest, signer, &effects) }
+    guard isOpen else { return effects.append(.refused(.notOpen)) }
+    guard round == firstRound else { return lead(proposing: digest, signer, &effects) }
     prepare(digest, signer, &effects)
   }
 
-  /// The proposal of view 0; those of later views come with a new view.
+  /// The proposal of the first round; those of later rounds come with a new round.
   mutating func accept(
     _ vote: Vote, _ signer: borrowing some VoteSigner & ~Copyable, _ effects: inout Effects
   ) {
     guard concernsThis(vote, &effects) else { return }
     let statement = vote.statement
     guard statement.kind == .prepare else { return effects.append(.refused(.wrongKind)) }
-    guard statement.view.rawValue == 0 else { return effects.append(.refused(.wrongView)) }
+    // A later round takes a justification, be it the first of its period. (rule 6)
+    let isUnjustified = mutated(.unjustifiedRoundAccepted) && statement.round.view.rawValue == 0
+    guard statement.round == firstRound || isUnjustified else { return effects.append(.refused(.wrongRound)) }
     guard
-      statement.signer == context.primary(owner: owner, period: period, view: View(0))
-        || mutated(.proposalOfAnyoneAccepted)
+      statement.signer == context.primary(owner: owner, statement.round) || mutated(.proposalOfAnyoneAccepted)
     else { return effects.append(.refused(.notPrimary)) }
     guard recordPrepare(vote, isProposal: true, &effects) else { return }
-    guard decided == nil else { return }
-    guard view.rawValue == 0 || mutated(.acceptsProposalWhileChanging) && ownPrepare == nil else {
-      return effects.append(.refused(.wrongView))
-    }
+    goOn(signer, &effects)
+    guard
+      round == statement.round && !isChangingRound || mutated(.acceptsProposalWhileChanging) && ownPrepare == nil
+    else { return effects.append(.refused(.wrongRound)) }
     // Crash story: this backup prepared A, crashed and forgot the proposal; a lying primary now proposes B.
     guard boundTo == nil || boundTo == statement.digest || mutated(.secondProposalAccepted) else {
       return effects.append(.refused(.conflicting))
@@ -41,10 +43,6 @@ extension Instance {
     accepted = vote
     if mutated(.secondProposalAccepted) { hasAskedToValidate = false }
     guard ownPrepare == nil || mutated(.secondProposalAccepted) else { return commitIfPrepared(signer, &effects) }
-    if mutated(.decidesNullOnProposal), statement.digest == Self.nullDigest {
-      decided = statement.digest
-      return effects.append(.decided(statement.digest))
-    }
     askToValidate(statement.digest, signer, &effects)
   }
 
@@ -74,81 +72,88 @@ extension Instance {
     guard concernsThis(vote, &effects) else { return }
     switch vote.statement.kind {
     case .prepare:
-      guard recordPrepare(vote, isProposal: false, &effects), decided == nil else { return }
-      joinOthers(signer, &effects)
+      guard recordPrepare(vote, isProposal: false, &effects) else { return }
+      goOn(signer, &effects)
       commitIfPrepared(signer, &effects)
     case .commit: countCommit(vote, signer, &effects)
-    case .prePrepare, .viewChange, .newView: effects.append(.refused(.wrongKind))
+    case .roundChange: effects.append(.refused(.wrongKind))
     }
   }
 
   /// Stores a prepare of another member. False when there is nothing more to do with it.
   mutating func recordPrepare(_ vote: Vote, isProposal: Bool, _ effects: inout Effects) -> Bool {
     let member = vote.statement.signer
-    see(member, in: vote.statement.view)
+    see(member, in: vote.statement.round)
     if prepares.has(member) {
       let earlier = prepares[member]
-      if earlier.view == vote.statement.view {
+      if earlier.round == vote.statement.round {
         guard earlier.digest == vote.statement.digest else {
           conflict(.prepare, earlier, vote, &effects)
           return mutated(.secondProposalAccepted) && isProposal
         }
         if decided != nil {
-          // Only a prepare says that its signer is undecided: decided members repeat their commit too.
-          effects.append(.lateVote(member))
+          noteLate(member, &effects)
           return false
         }
-        // The primary's prepare may have come before, as a plain vote, or for a view that was not reached then.
+        // The primary's prepare may have come before, as a plain vote, or for a round that was not reached then.
         if isProposal, accepted == nil { return true }
         effects.append(.refused(.duplicate))
         if mutated(.duplicatesCounted) { prepares.storeAsAnother(vote) }
         return mutated(.duplicatesCounted)
       }
-      if mutated(.evidenceAcrossViews), earlier.digest != vote.statement.digest {
+      if mutated(.evidenceAcrossRounds), earlier.digest != vote.statement.digest {
         conflict(.prepare, earlier, vote, &effects)
         return false
       }
-      guard earlier.view < vote.statement.view else {
-        effects.append(decided != nil ? .lateVote(member) : .refused(.wrongView))
+      guard earlier.round < vote.statement.round || decided != nil else {
+        effects.append(.refused(.wrongRound))
         return false
       }
     }
-    guard vote.statement.view >= view || decided != nil || mutated(.votesInOldView) else {
-      effects.append(.refused(.wrongView))
+    // Whoever decided says nothing more: who speaks now lacks the certificate. (rule 10)
+    guard decided == nil else {
+      noteLate(member, &effects)
+      return false
+    }
+    guard vote.statement.round >= round || mutated(.votesInOldRound) else {
+      effects.append(.refused(.wrongRound))
       return false
     }
     prepares.store(vote)
     return true
   }
 
-  /// Commits of a view left behind decide too: q of them are a certificate, whoever sees them.
+  /// Commits of a round left behind decide too: q of them are a certificate, whoever sees them.
   private mutating func countCommit(
     _ vote: Vote, _ signer: borrowing some VoteSigner & ~Copyable, _ effects: inout Effects
   ) {
     let member = vote.statement.signer
-    see(member, in: vote.statement.view)
+    see(member, in: vote.statement.round)
     if commits.has(member) {
       let earlier = commits[member]
-      if earlier.view == vote.statement.view {
+      if earlier.round == vote.statement.round {
         guard earlier.digest == vote.statement.digest else { return conflict(.commit, earlier, vote, &effects) }
+        if decided != nil { return noteLate(member, &effects) }
         return effects.append(.refused(.duplicate))
       }
-      // In two views a member may commit two values, if the first was not decided: that is no evidence.
-      guard earlier.view < vote.statement.view else { return effects.append(.refused(.wrongView)) }
+      // In two rounds a member may commit two values, if the first was not decided: that is no evidence.
+      guard earlier.round < vote.statement.round else { return effects.append(.refused(.wrongRound)) }
     }
-    // A late commit is a no-op, so that the certificate keeps its bytes. (consensus rule 7)
-    guard decided == nil || mutated(.lateCommitChangesCertificate) else { return }
+    // A late commit changes nothing, so that the certificate keeps its bytes. (consensus rule 7)
+    guard decided == nil || mutated(.lateCommitChangesCertificate) else { return noteLate(member, &effects) }
     commits.store(vote)
     guard decided == nil else { return }
-    joinOthers(signer, &effects)
+    goOn(signer, &effects)
     decideIfCommitted(&effects)
   }
 
   /// Takes over the votes of a verified certificate; the ballots of its signers then prove the decision.
   mutating func adopt(_ certificate: QuorumCertificate, _ effects: inout Effects) {
     var expected = statement(certificate.statement.kind, certificate.statement.digest, signer: ReplicaIndex(0))
-    expected.view = certificate.statement.view
-    guard certificate.statement == expected else { return effects.append(.refused(.wrongInstance)) }
+    expected.round = certificate.statement.round
+    guard certificate.statement == expected, expected.round >= firstRound else {
+      return effects.append(.refused(.wrongPosition))
+    }
     guard decided == nil else {
       // Two certificates for two values need more than f liars; the host's checkers look at the digests.
       return effects.append(.refused(decided == expected.digest ? .duplicate : .conflicting))
@@ -162,35 +167,35 @@ extension Instance {
       place += 1
     }
     decided = expected.digest
-    decidedView = expected.view
+    decidedRound = expected.round
     effects.append(.decided(expected.digest))
   }
 
   mutating func prepareIfReady(
     _ signer: borrowing some VoteSigner & ~Copyable, _ effects: inout Effects
   ) {
-    guard let accepted, validated == accepted.statement.digest, decided == nil else { return }
+    guard let accepted, validated == accepted.statement.digest, decided == nil, isOpen else { return }
     guard ownPrepare == nil || mutated(.secondProposalAccepted) else { return }
     precondition(
       boundTo == nil || boundTo == accepted.statement.digest || mutated(.secondProposalAccepted))
     prepare(accepted.statement.digest, signer, &effects)
   }
 
-  /// Signs this member's prepare of this view; the primary's is its proposal.
+  /// Signs this member's prepare of this round; the primary's is its proposal.
   mutating func prepare(
     _ digest: Digest, _ signer: borrowing some VoteSigner & ~Copyable, _ effects: inout Effects
   ) {
     let vote = signed(statement(.prepare, digest, signer: replica), signer)
     ownPrepare = vote
-    hasSigned = true
     prepares.store(vote)
     if replica == primary {
       accepted = vote
       validated = digest
       effects.append(
-        persisting: vote, thenSending: view.rawValue == 0 ? .broadcastProposal(vote) : .broadcastNewView(vote))
+        persisting: vote, thenSending: newRound == nil ? .broadcastProposal(vote) : .broadcastNewRound(vote),
+        isJustified: newRound != nil)
     } else {
-      effects.append(persisting: vote, thenSending: .broadcast(vote))
+      effects.append(persisting: vote, thenSending: .broadcast(vote), isJustified: newRound != nil)
     }
     commitIfPrepared(signer, &effects)
   }
@@ -201,28 +206,27 @@ extension Instance {
   ) {
     guard decided == nil, let ownPrepare else { return }
     let members = prepares.matching(
-      view, ownPrepare.statement.digest, anyView: mutated(.preparesMergedAcrossViews),
+      round, ownPrepare.statement.digest, anyRound: mutated(.preparesMergedAcrossRounds),
       anyDigest: mutated(.digestIgnoredInPrepares))
     var isPrepared = isQuorum(members)
     if mutated(.commitsUnprepared) { isPrepared = members.nonzeroBitCount > Int(context.quorum.faults) }
     guard isPrepared else { return decideIfCommitted(&effects) }
     if mutated(.decidesOnPrepares) {
       decided = ownPrepare.statement.digest
-      decidedView = view
+      decidedRound = round
       return effects.append(.decided(ownPrepare.statement.digest))
     }
     if ownCommit == nil || ownCommit!.statement.digest != ownPrepare.statement.digest {
       lock(on: ownPrepare.statement.digest, members)
       let vote = signed(statement(.commit, ownPrepare.statement.digest, signer: replica), signer)
       ownCommit = vote
-      hasSigned = true
       commits.store(vote)
       effects.append(persisting: vote, thenSending: .broadcast(vote))
     }
     decideIfCommitted(&effects)
   }
 
-  /// Keeps the prepares of this view as the certificate that later view changes carry. (consensus rule 11)
+  /// Keeps the prepares of this round as the certificate that later round changes carry. (consensus rule 11)
   private mutating func lock(on digest: Digest, _ members: UInt64) {
     let size = Int(context.quorum.size)
     if lock.signatures.count < size {
@@ -236,7 +240,7 @@ extension Instance {
       place += 1
     }
     lock.signers = signers
-    lock.view = view
+    lock.round = round
     lock.digest = digest
   }
 
@@ -246,12 +250,12 @@ extension Instance {
     for member in Members(commits.present) {
       let ballot = commits[member]
       var members = commits.matching(
-        ballot.view, ballot.digest, anyView: mutated(.commitsMergedAcrossViews),
+        ballot.round, ballot.digest, anyRound: mutated(.commitsMergedAcrossRounds),
         anyDigest: mutated(.digestIgnoredInCommits))
-      if mutated(.preparesCountedAsCommits) { members |= prepares.matching(ballot.view, ballot.digest) }
+      if mutated(.preparesCountedAsCommits) { members |= prepares.matching(ballot.round, ballot.digest) }
       guard isQuorum(members) else { continue }
       decided = ballot.digest
-      decidedView = ballot.view
+      decidedRound = ballot.round
       return effects.append(.decided(ballot.digest))
     }
   }

@@ -1,3 +1,5 @@
+import Units
+
 /// True when this build plants that violation of a rule. Always false, and gone after optimisation, except in the
 /// copy of this module that only `busbar-sim` links.
 @inlinable @inline(__always)
@@ -9,34 +11,41 @@ public func mutated(_ mutant: Mutant) -> Bool {
   #endif
 }
 
-/// Violations of the rules of `reference/consensus.md` §4 and `reference/coverage.md`, one switch each: a simulation
-/// that misses one of them proves nothing about it.
+/// Violations of the rules of `docs/CONSENSUS.md`, one switch each: a simulation that misses one of them proves nothing about it.
 public enum Mutant: UInt8, CaseIterable, Sendable {
   case none
   case quorumOfTwoFPlusOne, duplicatesCounted, ownEchoCounted, sendsBeforePersisting
-  case preparesMergedAcrossViews, commitsMergedAcrossViews, digestIgnoredInPrepares, digestIgnoredInCommits
-  case preparesCountedAsCommits, foreignPeriodCounted, foreignEpochCounted
+  case preparesMergedAcrossRounds, commitsMergedAcrossRounds, digestIgnoredInPrepares, digestIgnoredInCommits
+  case preparesCountedAsCommits, foreignPositionCounted, foreignEpochCounted
   case proposalOfAnyoneAccepted, secondProposalAccepted, unvalidatedPrepared, commitsUnprepared, decidesOnPrepares
-  case decidesNullAlone, decidesNullOnProposal, lateCommitChangesCertificate
-  case votesInOldView, acceptsProposalWhileChanging, viewChangeOmitsCertificate, certificateForgottenOnTimeout
-  case certificateForgottenOnNewView, certificateNotVerified, certificateOfFPlusOne, certificateViewUnchecked
-  case preparedDigestUnchecked, lowestCertificateKept, newestCertificateKeptWhateverItsView
-  case newViewNotRecomputed, newViewIgnoresClaims, newViewFromFPlusOne, newViewClaimsUnverified
-  case newViewOfAnyoneAccepted, newViewOfLowerViewAccepted, newViewCertificateDropped
-  case viewChangeToPrimaryOnly, viewChangeCountedForOtherView, lockRefusesOtherValue
+  case lateCommitChangesCertificate
+  case votesInOldRound, acceptsProposalWhileChanging, roundChangeOmitsCertificate, certificateForgottenOnTimeout
+  case certificateForgottenOnNewRound, certificateNotVerified, certificateOfFPlusOne, certificateRoundUnchecked
+  case preparedDigestUnchecked, lowestCertificateKept, newestCertificateKeptWhateverItsRound
+  case newRoundNotRecomputed, newRoundIgnoresClaims, newRoundFromFPlusOne, newRoundClaimsUnverified
+  case newRoundOfAnyoneAccepted, newRoundOfLowerRoundAccepted, newRoundCertificateDropped
+  case roundChangeToPrimaryOnly, roundChangeCountedForOtherRound, lockRefusesOtherValue
   case timerNeverRuns, timerBeforeQuorum, timerNotDoubled, timerUncapped, neverJoins, joinsOnOne
   case primaryNeverMoves, noRetransmission, noResendAfterRestart, lateVotesUnanswered
-  case prepareNotPersisted, commitNotPersisted, viewChangeNotPersisted, newViewNotPersisted
-  case amnesia, forgetsViewAtRestart, forgetsLockAtRestart, forgetsPrepareAtRestart, proposesAgainAtRestart
+  case prepareNotPersisted, commitNotPersisted, roundChangeNotPersisted, newRoundNotPersisted
+  case amnesia, forgetsRoundAtRestart, forgetsLockAtRestart, forgetsPrepareAtRestart, proposesAgainAtRestart
   case prepareQuorumTakenForCertificate, fPlusOneCommitsTakenForCertificate, certificateSignaturesUnchecked
-  case evidenceAcrossViews, evidenceNeverTold, nullBeforeCollecting
+  case evidenceAcrossRounds, evidenceNeverTold
+  // Of rounds that cross a period's end.
+  case unjustifiedRoundAccepted, roundsComparedByView, lockForgottenAtPeriodEnd, lockShownNotTakenOver, lockRunsNoTimer
+  case lockOfOtherPosition, firstRoundClaimedAsNone, staysInItsPeriod
+  case idleNeverWakes, wakesOnFPlusOneOnly, ownRoundUnanswered, oneAskerJumpsRounds
+  case openedByOwnClockAlone, openedByOneMember
   // Of Aggregation and Node; whole groups show them.
   case fromUnchecked, coverageRootUnchecked, minimumUnchecked, authorUnchecked, previousUnchecked, manifestUnchecked
   case productUnchecked, receiptBeforeDurable, receiptAfterProposal, recordNotPersisted, anyCertificateSettles
   case receiptSettles, closingIgnored, ownerAlwaysLeads, neverCatchesUp, fetchedRecordsNotPersisted
-  case oldInstancesRefused, oldInstancesNotDriven, decisionsNotPersisted, decisionsNotServed, votesBeforeConfirmed
-  case signedInstancesSkipped, otherRecordNeverTaken, staleRecordsKept, headerNotPersisted
+  case decisionsNotPersisted, decisionsNotServed, votesBeforeConfirmed, votesBelowFloor
+  case otherRecordNeverTaken, staleRecordsKept, headerNotPersisted
   case accusedForgotten, accusationsUnproven
+  case firstRoundFromDecidingRound, takesPartWithoutPrevious, freePeriodUnchecked, lockedPeriodRequired
+  case earlierPreparesDropped, headPersistedApart, validityAskedOfClock, receiptConvictsLaterPosition
+  case meterContentWithReceipt, oneClaimOfLaterRun, clockUnguarded, closingNotTakenBack
   // Of budgets; groups under attack show them.
   case ingressUnbounded, repetitionsUnbounded, receiptsUnbounded, strangersUnbounded, signaturesUnbounded
 }
@@ -50,7 +59,12 @@ public enum Mutant: UInt8, CaseIterable, Sendable {
     /// Shown by groups under attack.
     public var isOfSieges: Bool { rawValue >= Mutant.ingressUnbounded.rawValue }
 
-    /// Who leads the first views, where an enumeration chooses that; then leadership rotates as always.
-    nonisolated(unsafe) public static var leaders: [UInt16] = []
+    /// Who leads these rounds, where an enumeration chooses that; in all others leadership rotates as always.
+    nonisolated(unsafe) public static var leaders: [(round: Round, member: UInt16)] = []
+
+    static func leader(of round: Round) -> ReplicaIndex? {
+      for chosen in leaders where chosen.round == round { return ReplicaIndex(chosen.member) }
+      return nil
+    }
   }
 #endif

@@ -21,31 +21,37 @@ public struct Quorum: Equatable, Sendable {
   }
 }
 
+/// Who leads which round; chosen by whoever makes the context, not by the instances.
+public enum LeaderRule: Equatable, Sendable {
+  /// The primary moves on by one each period, so that no liar can leave a meter out for ever.
+  case rotating
+  case fixed
+}
+
 /// What every signature of one group in one epoch binds, and who leads. (consensus rule 45)
 public struct GroupContext: Equatable, Sendable {
   public let networkIdentifier: Digest
   public let epoch: Epoch
   public let group: GroupIndex
   public let quorum: Quorum
-  /// True: the primary moves on by one each period, so that no liar can leave a meter out for ever.
-  public let rotates: Bool
+  public let leaders: LeaderRule
 
-  public init(networkIdentifier: Digest, epoch: Epoch, group: GroupIndex, members: UInt16, rotates: Bool) {
+  public init(networkIdentifier: Digest, epoch: Epoch, group: GroupIndex, members: UInt16, leaders: LeaderRule) {
     self.networkIdentifier = networkIdentifier
     self.epoch = epoch
     self.group = group
     quorum = Quorum(members: members)
-    self.rotates = rotates
+    self.leaders = leaders
   }
 
-  /// primary(view) = (owner + rotation + view) mod m, rotation = period. (DESIGN §3)
-  public func primary(owner: ReplicaIndex, period: Period, view: View) -> ReplicaIndex {
+  /// primary(p, v) = (owner + p + v) mod m, or without p. (DESIGN §3)
+  public func primary(owner: ReplicaIndex, _ round: Round) -> ReplicaIndex {
     #if BUSBAR_MUTANTS
-      if view.rawValue < Mutant.leaders.count { return ReplicaIndex(Mutant.leaders[Int(view.rawValue)]) }
+      if let leader = Mutant.leader(of: round) { return leader }
     #endif
     let members = UInt64(quorum.members)
-    let rotation = rotates ? period.rawValue % members : 0
-    return ReplicaIndex(
-      UInt16((UInt64(owner.rawValue) + rotation + (mutated(.primaryNeverMoves) ? 0 : UInt64(view.rawValue))) % members))
+    let rotation = leaders == .rotating ? round.period.rawValue % members : 0
+    let view = mutated(.primaryNeverMoves) ? 0 : UInt64(round.view.rawValue)
+    return ReplicaIndex(UInt16((UInt64(owner.rawValue) + rotation + view) % members))
   }
 }

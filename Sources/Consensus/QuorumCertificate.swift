@@ -72,7 +72,7 @@ public struct QuorumCertificate: Sendable {
     }
     guard statement.networkIdentifier == context.networkIdentifier, statement.epoch == context.epoch,
       statement.group == context.group, statement.owner.rawValue < context.quorum.members,
-      statement.sequenceNumber.rawValue == 0
+      statement.claim == .none
     else { throw .wrongContext }
     guard statement.signer.rawValue == 0 else { throw .signerNotZero }
     guard context.quorum.members == 64 || signers >> UInt64(context.quorum.members) == 0 else { throw .nonMember }

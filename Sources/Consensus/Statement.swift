@@ -2,62 +2,105 @@ import Units
 import Wire
 
 public enum StatementKind: UInt8, Sendable {
-  case prePrepare = 1
   case prepare = 2
   case commit = 3
-  case viewChange = 4
-  case newView = 5
+  case roundChange = 4
 }
 
-/// The 120 bytes that every vote signs. Canonical: one encoding for each value. (DESIGN §2.3)
+/// What a round change says its signer has prepared: the round of its prepared certificate, or none.
+///
+/// As it is signed: the period, and one more than the view; all zero without a certificate, because (0, 0) is a round.
+public struct LockClaim: Hashable, Comparable, Sendable {
+  public static let encodedBytes = 12
+  public static let none = LockClaim()
+
+  public let period: Period
+  public let viewAfter: UInt32
+
+  private init() {
+    period = Period(0)
+    viewAfter = 0
+  }
+
+  public init(_ round: Round) {
+    period = round.period
+    viewAfter = mutated(.firstRoundClaimedAsNone) ? round.view.rawValue : round.view.rawValue + 1
+  }
+
+  public var round: Round? { viewAfter == 0 ? nil : Round(period, View(viewAfter - 1)) }
+
+  public static func < (left: Self, right: Self) -> Bool {
+    if mutated(.roundsComparedByView) { return left.viewAfter < right.viewAfter }
+    return left.period == right.period ? left.viewAfter < right.viewAfter : left.period < right.period
+  }
+
+  public func encode(into output: inout OutputSpan<UInt8>) {
+    output.write(period.rawValue)
+    output.write(viewAfter)
+  }
+
+  public init(decoding reader: inout WireReader) throws(WireError) {
+    let start = reader.offset
+    period = Period(try reader.read(UInt64.self))
+    viewAfter = try reader.read(UInt32.self)
+    // One encoding for none.
+    guard viewAfter > 0 || period.rawValue == 0 || mutated(.firstRoundClaimedAsNone) else {
+      throw .outOfRange(offset: start)
+    }
+  }
+}
+
+/// The 128 bytes that every vote signs. Canonical: one encoding for each value. (DESIGN §2.3)
 public struct Statement: Equatable, Sendable {
-  public static let encodedBytes = 120
+  public static let encodedBytes = 128
 
   public var kind: StatementKind
   public var networkIdentifier: Digest
   public var epoch: Epoch
   public var group: GroupIndex
   public var owner: ReplicaIndex
-  public var period: Period
-  public var sequenceNumber: SequenceNumber
-  public var view: View
+  public var position: Position
+  public var round: Round
   public var digest: Digest
+  /// Of a round change; none in every other kind.
+  public var claim: LockClaim
   public var signer: ReplicaIndex
 
   public init(
-    kind: StatementKind, in context: GroupContext, owner: ReplicaIndex, period: Period, view: View, digest: Digest,
-    signer: ReplicaIndex
+    kind: StatementKind, in context: GroupContext, owner: ReplicaIndex, position: Position, round: Round,
+    digest: Digest, claim: LockClaim = .none, signer: ReplicaIndex
   ) {
     self.kind = kind
     networkIdentifier = context.networkIdentifier
     epoch = context.epoch
     group = context.group
     self.owner = owner
-    self.period = period
-    sequenceNumber = SequenceNumber(0)
-    self.view = view
+    self.position = position
+    self.round = round
     self.digest = digest
+    self.claim = claim
     self.signer = signer
   }
 
   public func encode(into output: inout OutputSpan<UInt8>) {
-    output.writeTag("BUSBAR/1")
+    output.writeTag("BUSBAR/2")
     output.write(kind.rawValue)
     output.writeZeros(3)
     output.write(networkIdentifier)
     output.write(epoch.rawValue)
     output.write(group.rawValue)
     output.write(owner.rawValue)
-    output.write(period.rawValue)
-    output.write(sequenceNumber.rawValue)
-    output.write(view.rawValue)
+    output.write(round.period.rawValue)
+    output.write(position.rawValue)
+    output.write(round.view.rawValue)
     output.write(digest)
+    claim.encode(into: &output)
     output.write(signer.rawValue)
-    output.writeZeros(10)
+    output.writeZeros(6)
   }
 
   public init(decoding reader: inout WireReader) throws(WireError) {
-    try reader.readTag("BUSBAR/1")
+    try reader.readTag("BUSBAR/2")
     let code = try reader.read(UInt8.self)
     guard let kind = StatementKind(rawValue: code) else { throw .unknownKind(code) }
     self.kind = kind
@@ -66,11 +109,14 @@ public struct Statement: Equatable, Sendable {
     epoch = Epoch(try reader.read(UInt64.self))
     group = GroupIndex(try reader.read(UInt16.self))
     owner = ReplicaIndex(try reader.read(UInt16.self))
-    period = Period(try reader.read(UInt64.self))
-    sequenceNumber = SequenceNumber(try reader.read(UInt64.self))
-    view = View(try reader.read(UInt32.self))
+    let period = Period(try reader.read(UInt64.self))
+    position = Position(try reader.read(UInt64.self))
+    round = Round(period, View(try reader.read(UInt32.self)))
+    // One more than a view must be a number, in claims.
+    guard round.view.rawValue < UInt32.max else { throw .outOfRange(offset: reader.offset - 4) }
     digest = try reader.read(Digest.self)
+    claim = try LockClaim(decoding: &reader)
     signer = ReplicaIndex(try reader.read(UInt16.self))
-    try reader.readZeros(10)
+    try reader.readZeros(6)
   }
 }

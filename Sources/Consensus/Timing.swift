@@ -1,38 +1,48 @@
 import Units
 
-/// How long an instance waits, in ticks of its host. (reference/consensus.md §2.5)
+/// How long an instance waits, in ticks of its host. (reference/set-chain.md, rules 11 and 12)
 public struct Timing: Equatable, Sendable {
   /// T is doubled for each failed view this often at most. (consensus rules 21, 25)
   public static let maximumDoublings: UInt32 = 3
-  /// A decided member stops asking, but one that lost its commit may still need it and may have signed nothing that
-  /// it could repeat. (consensus rules 23, 31)
-  public static let closingRetransmissions: UInt32 = 8
+  /// Own messages are repeated so often soon, and once in T0 from then on: a set that waits out an outage does not chatter.
+  public static let soonRetransmissions: UInt32 = 4
 
-  /// T of view 0, which includes collecting the records.
+  /// T(0), which includes collecting the records.
   public let firstViewTicks: UInt32
-  /// T0: view v > 0 is given up after T0·2^v, at most T0·8.
+  /// T0: view v > 0 is given up after T0·2^(v − 1), at most T0·8.
   public let viewTicks: UInt32
-  /// How long the primary of a later view looks for a value before NULL.
-  public let collectTicks: UInt32
-  /// Own messages are sent again this often until the instance is decided.
+  /// How long it takes to repeat a message soon.
   public let retransmitTicks: UInt32
 
-  public init(firstViewTicks: UInt32, viewTicks: UInt32, collectTicks: UInt32, retransmitTicks: UInt32) {
+  public init(firstViewTicks: UInt32, viewTicks: UInt32, retransmitTicks: UInt32) {
     precondition(retransmitTicks > 0 && viewTicks >= 4 * retransmitTicks, "lost messages must not cost a view")
-    precondition(collectTicks <= viewTicks, "NULL must fit into view 1")
     precondition(firstViewTicks >= viewTicks)
     precondition(viewTicks <= UInt32.max >> Self.maximumDoublings)
     self.firstViewTicks = firstViewTicks
     self.viewTicks = viewTicks
-    self.collectTicks = collectTicks
     self.retransmitTicks = retransmitTicks
   }
 
-  public static let standard = Timing(firstViewTicks: 20, viewTicks: 20, collectTicks: 5, retransmitTicks: 3)
+  public static let standard = Timing(firstViewTicks: 20, viewTicks: 20, retransmitTicks: 3)
 
-  public func viewChangeTimeoutTicks(_ view: View) -> UInt32 {
+  /// T(v).
+  public func roundChangeTimeoutTicks(_ view: View) -> UInt32 {
+    if view.rawValue == 0 { return firstViewTicks }
     if mutated(.timerNotDoubled) { return viewTicks }
-    if mutated(.timerUncapped) { return viewTicks << min(view.rawValue, 20) }
-    return view.rawValue == 0 ? firstViewTicks : viewTicks << min(view.rawValue, Self.maximumDoublings)
+    if mutated(.timerUncapped) { return viewTicks << min(view.rawValue - 1, 20) }
+    return viewTicks << min(view.rawValue - 1, Self.maximumDoublings)
+  }
+
+  /// T(0) + … + T(views − 1): so many views of one period take at most so long when each primary fails.
+  public func ticks(ofViews views: UInt32) -> UInt64 {
+    var sum: UInt64 = 0
+    for view in 0..<views { sum += UInt64(roundChangeTimeoutTicks(View(view))) }
+    return sum
+  }
+
+  /// B = T(0) + 2·ΣT(1 … f + 1): a set certifies the first period that ends at least so long after it is healed.
+  public func healingTicks(faults: UInt16) -> UInt64 {
+    let first = UInt64(firstViewTicks)
+    return first + 2 * (ticks(ofViews: UInt32(faults) + 2) - first)
   }
 }

@@ -30,14 +30,14 @@ public struct AggregatorNode: ~Copyable {
   /// Who was asked for a coverage table last; nobody else's is looked at.
   var tableHolder = -1
   var served: ServedObjects
-  /// Each member's view changes and new views, likewise.
+  /// Each member's round changes and new rounds, likewise.
   var viewAssemblies: [AssemblyCell] = []
   let memberKeys: MemberKeys
   var ticks: UInt64 = 0
   public internal(set) var recordRefusals = InlineArray<11, UInt64>(repeating: 0)
   public internal(set) var headerRefusals = InlineArray<13, UInt64>(repeating: 0)
   public internal(set) var voteRefusals = InlineArray<11, UInt64>(repeating: 0)
-  /// View changes and new views whose signatures or certificates do not hold.
+  /// Round changes and new rounds whose signatures or certificates do not hold.
   public internal(set) var justificationRefusals: UInt64 = 0
   /// False once an own vote could not be read back: this node might contradict it, and signs nothing.
   public internal(set) var mayVote = true
@@ -683,8 +683,8 @@ public struct AggregatorNode: ~Copyable {
       case .persist: continue
       case .broadcast(let vote): broadcast(vote, via: &host)
       case .broadcastProposal(let vote): broadcastProposal(slot, vote, via: &host)
-      case .broadcastViewChange: broadcastViewChange(slot, via: &host)
-      case .broadcastNewView: broadcastNewView(slot, via: &host)
+      case .broadcastRoundChange: broadcastRoundChange(slot, via: &host)
+      case .broadcastNewRound: broadcastNewRound(slot, via: &host)
       case .validate(let digest): try validate(slot, digest, via: &host)
       case .decided: try finish(slot, via: &host)
       case .lateVote: continue  // answered where the packet is received, with the certificate
@@ -750,29 +750,29 @@ public struct AggregatorNode: ~Copyable {
     }
   }
 
-  /// The view change, and the header of the value it holds prepared, which others may not have.
-  private mutating func broadcastViewChange(_ slot: InstanceSlot, via host: inout some NodeHost & ~Copyable) {
-    guard let change = slot.instance.viewChange else { return }
+  /// The round change, and the header of the value it holds prepared, which others may not have.
+  private mutating func broadcastRoundChange(_ slot: InstanceSlot, via host: inout some NodeHost & ~Copyable) {
+    guard let change = slot.instance.roundChange else { return }
     let header = change.prepared.exists && slot.select(change.prepared.digest) ? slot.proposedHeader : nil
     let bytes = [UInt8](capacity: Self.maximumViewBytes(genesis)) { out in
       change.encode(into: &out)
       header?.encode(into: &out)
     }
-    broadcast(.viewChange, slot, bytes, via: &host)
+    broadcast(.roundChange, slot, bytes, via: &host)
   }
 
-  private mutating func broadcastNewView(_ slot: InstanceSlot, via host: inout some NodeHost & ~Copyable) {
-    guard let newView = slot.instance.newView else { return }
-    let header = slot.select(newView.prepare.statement.digest) ? slot.proposedHeader : nil
+  private mutating func broadcastNewRound(_ slot: InstanceSlot, via host: inout some NodeHost & ~Copyable) {
+    guard let newRound = slot.instance.newRound else { return }
+    let header = slot.select(newRound.prepare.statement.digest) ? slot.proposedHeader : nil
     let bytes = [UInt8](capacity: Self.maximumViewBytes(genesis)) { out in
-      newView.encode(into: &out)
+      newRound.encode(into: &out)
       header?.encode(into: &out)
     }
-    broadcast(.newView, slot, bytes, via: &host)
+    broadcast(.newRound, slot, bytes, via: &host)
   }
 
   static func maximumViewBytes(_ genesis: Genesis) -> Int {
-    max(NewView.maximumBytes(genesis.context.quorum), ViewChange.maximumBytes(genesis.context.quorum))
+    max(NewRound.maximumBytes(genesis.context.quorum), RoundChange.maximumBytes(genesis.context.quorum))
       + Header.encodedBytes
   }
 
@@ -785,7 +785,7 @@ public struct AggregatorNode: ~Copyable {
     }
   }
 
-  /// A view change or a new view, complete.
+  /// A round change or a new round, complete.
   private mutating func receiveView(
     _ object: ObjectKind, _ member: ReplicaIndex, _ peer: Int, at now: Instant,
     via host: inout some NodeHost & ~Copyable
@@ -802,31 +802,31 @@ public struct AggregatorNode: ~Copyable {
     var reader = WireReader(bytes.span)
     let input: Input
     let digest: Digest
-    if object == .viewChange {
-      guard let change = try? ViewChange(decoding: &reader), change.vote.statement.signer == member else {
+    if object == .roundChange {
+      guard let change = try? RoundChange(decoding: &reader), change.vote.statement.signer == member else {
         return link.sealer.count(.malformedBody)
       }
       if slot.instance.hasCounted(change.vote) { return slot.noteHeard(at: ticks) }
       guard link.mayCheckSignatures(1 + change.prepared.signatures.count, of: peer) else { return }
-      guard let verified = try? VerifiedViewChange(checking: change, in: genesis.context, by: memberKeys) else {
+      guard let verified = try? VerifiedRoundChange(checking: change, in: genesis.context, by: memberKeys) else {
         justificationRefusals += 1
         link.sealer.countBadSignature(of: peer)
         return
       }
       digest = change.prepared.digest
-      input = .viewChange(verified)
+      input = .roundChange(verified)
     } else {
-      guard let newView = try? NewView(decoding: &reader) else { return link.sealer.count(.malformedBody) }
-      if let known = slot.instance.newView, known.prepare == newView.prepare { return slot.noteHeard(at: ticks) }
-      let signatures = 1 + newView.claims.count + newView.prepared.signatures.count
+      guard let newRound = try? NewRound(decoding: &reader) else { return link.sealer.count(.malformedBody) }
+      if let known = slot.instance.newRound, known.prepare == newRound.prepare { return slot.noteHeard(at: ticks) }
+      let signatures = 1 + newRound.claims.count + newRound.prepared.signatures.count
       guard link.mayCheckSignatures(signatures, of: peer) else { return }
-      guard let verified = try? VerifiedNewView(checking: newView, in: genesis.context, by: memberKeys) else {
+      guard let verified = try? VerifiedNewRound(checking: newRound, in: genesis.context, by: memberKeys) else {
         justificationRefusals += 1
         link.sealer.countBadSignature(of: peer)
         return
       }
-      digest = newView.prepare.statement.digest
-      input = .newView(verified)
+      digest = newRound.prepare.statement.digest
+      input = .newRound(verified)
     }
     if reader.remaining > 0 {
       guard let header = try? Header(decoding: &reader), reader.remaining == 0, header.digest == digest else {
@@ -1220,7 +1220,7 @@ public struct AggregatorNode: ~Copyable {
         return
       }
       sendProofs(of: slot, to: peer, via: &host)
-    case .proof, .viewChange, .newView: return
+    case .proof, .roundChange, .newRound: return
     }
   }
 
@@ -1303,7 +1303,7 @@ public struct AggregatorNode: ~Copyable {
       try host.append(entry.span)
       try host.sync()
       set.pending = nil
-    case .viewChange, .newView:
+    case .roundChange, .newRound:
       let cell = viewAssemblies[Int(member.rawValue)]
       guard cell.assembly.accepts(chunk, byteCount: piece.count) else { return link.sealer.count(.malformedBody) }
       if cell.assembly.add(chunk, piece) {

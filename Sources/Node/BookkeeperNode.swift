@@ -167,7 +167,7 @@ public struct BookkeeperNode: ~Copyable {
       try host.append(journal.span)
       try host.sync()
       try publish(index, via: &host)
-    case .records, .coverageTable, .proof, .viewChange, .newView, .contradiction: link.sealer.count(.notAllowed)
+    case .records, .coverageTable, .proof, .roundChange, .newRound, .contradiction: link.sealer.count(.notAllowed)
     }
   }
 

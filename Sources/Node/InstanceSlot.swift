@@ -11,7 +11,7 @@ final class InstanceSlot {
   var instance: Instance
   /// The header being looked at: of the accepted proposal, or of the value that must be proposed.
   private(set) var proposedHeader: Header?
-  /// The header of a prepared value that arrived with a view change; the lock may come to be on it. Once there is a decision,
+  /// The header of a prepared value that arrived with a round change; the lock may come to be on it. Once there is a decision,
   /// its header, if it is not the one above.
   private var keptHeader: HeaderCell?
   var proposalRefusal: HeaderRefusal?

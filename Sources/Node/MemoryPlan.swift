@@ -62,7 +62,7 @@ public struct MemoryPlan: Sendable {
       // its slot is used again.
       quiet: start + members * (Instance.quietHeapBytes(quorum) - Instance.startHeapBytes(quorum))
         + slots * certificate)
-    plan.add("view changes being received", members * AggregatorNode.maximumViewBytes(genesis), quiet: 0)
+    plan.add("round changes being received", members * AggregatorNode.maximumViewBytes(genesis), quiet: 0)
     plan.add(
       "coverage tables and their transfer", 8 * meters + 8 * GroupLimits.maximumMetersPerSet, quiet: 8 * meters)
     plan.add(

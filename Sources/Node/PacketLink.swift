@@ -331,7 +331,7 @@ extension Sealer {
   }
 
   /// Signatures for what an honest member may have to say: after an outage of the group, of each instance in memory a view
-  /// change with a prepared certificate, its votes in the next view, and its part of the new views; in each period a proposal
+  /// change with a prepared certificate, its votes in the next view, and its part of the new rounds; in each period a proposal
   /// and two votes for each set, and as much again for what is said twice.
   mutating func grantChecks(in genesis: Genesis) {
     let members = UInt64(genesis.members)

@@ -9,9 +9,9 @@ public enum ObjectKind: UInt8, Sendable {
   case records = 3
   case coverageTable = 4
   case proof = 5
-  /// Sent unasked: a view change or a new view, and the header of its value.
-  case viewChange = 6
-  case newView = 7
+  /// Sent unasked: a round change or a new round, and the header of its value.
+  case roundChange = 6
+  case newRound = 7
   /// What shows the lies that the header of (owner, period) names; one object each.
   case contradiction = 8
 }

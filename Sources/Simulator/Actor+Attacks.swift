@@ -141,15 +141,15 @@ extension Actor {
       for place in 0..<8 { bytes[16 + 56 + place] = UInt8(truncatingIfNeeded: (name.period + 1) >> UInt64(8 * place)) }
       sendObject(.certificate, ReplicaIndex(UInt16(name.owner)), Period(name.period + 1), bytes, to: peer)
     case 7:
-      // A view change nobody signed.
+      // A round change nobody signed.
       let statement = Statement(
-        kind: .viewChange, in: world.genesis.context, owner: someOwner, period: Period(world.period - 1), view: View(1),
+        kind: .roundChange, in: world.genesis.context, owner: someOwner, period: Period(world.period - 1), view: View(1),
         digest: Digest(), signer: me)
       let change = [UInt8](capacity: 192) { out in
         Vote(statement: statement, signature: Signature()).encode(into: &out)
         out.writeZeros(8)
       }
-      sendObject(.viewChange, statement.owner, statement.period, change, to: peer)
+      sendObject(.roundChange, statement.owner, statement.period, change, to: peer)
     default:
       // A contradiction nobody signed either. docs/PROTOCOL.md, Contradiction.
       let accused = UInt16(world.liarDice.below(world.members))
@@ -172,7 +172,7 @@ extension Actor {
     }
   }
 
-  /// One of some that it signed for this period: votes for values that nobody proposed and view changes, in views that nobody is
+  /// One of some that it signed for this period: votes for values that nobody proposed and round changes, in views that nobody is
   /// in. No two of them contradict each other.
   private func voteUselessly(at peer: Int) {
     let period = Period(world.period - 1)
@@ -192,13 +192,13 @@ extension Actor {
       return (.vote, body(kind, owner: owner, period: period, view: view, digest: digest))
     }
     let statement = Statement(
-      kind: .viewChange, in: world.genesis.context, owner: owner, period: period, view: view, digest: Digest(),
+      kind: .roundChange, in: world.genesis.context, owner: owner, period: period, view: view, digest: Digest(),
       signer: me)
     let change = [UInt8](capacity: 192) { out in
       Vote(statement: statement, signature: signer.sign(statement)).encode(into: &out)
       out.writeZeros(8)
     }
-    return (.chunk, chunk(.viewChange, owner, period, length: UInt32(change.count), change))
+    return (.chunk, chunk(.roundChange, owner, period, length: UInt32(change.count), change))
   }
 
   // MARK: Asking
@@ -219,12 +219,12 @@ extension Actor {
     attack(.want, [UInt8](capacity: Want.encodedBytes) { out in want.encode(into: &out) }, at: peer)
   }
 
-  /// A vote or a view change where all is decided: it is answered with the certificate, which is longer.
+  /// A vote or a round change where all is decided: it is answered with the certificate, which is longer.
   private func sayAgain(to peer: Int) {
     let owner = someOwner
     let period = somePeriod
     if world.liarDice.below(2) == 0 {
-      attack(.chunk, chunk(.viewChange, owner, period, length: 1, [0]), at: peer)
+      attack(.chunk, chunk(.roundChange, owner, period, length: 1, [0]), at: peer)
     } else {
       attack(.vote, body(.commit, owner: owner, period: period, view: View(0), digest: Digest()), at: peer)
     }

@@ -10,7 +10,7 @@ public enum Attack: String, CaseIterable, Sendable {
   case none
   /// Bodies of every kind under a valid seal that do not decode, or whose signatures do not hold.
   case garbage
-  /// Votes and view changes that nobody counts, each under a signature that holds.
+  /// Votes and round changes that nobody counts, each under a signature that holds.
   case uselessVotes = "useless-votes"
   /// Asks again and again for the largest things that it may have, and for those that it may not.
   case wantAmplification = "want-amplification"

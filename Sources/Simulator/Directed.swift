@@ -85,25 +85,25 @@
     func pass(ticks: Int) { for _ in 0..<ticks { step(.tick) } }
 
     func ask(for view: UInt32, by member: Int, prepared: PreparedCertificate? = nil) {
-      let change = ViewChange(
+      let change = RoundChange(
         vote: vote(
-          .viewChange, view: view, value: prepared?.digest.storage[0] ?? 0, by: member,
+          .roundChange, view: view, value: prepared?.digest.storage[0] ?? 0, by: member,
           claim: prepared.map { UInt64($0.view.rawValue) + 1 } ?? 0), prepared: prepared ?? none)
-      if let verified = try? VerifiedViewChange(checking: change, in: context, by: keys) { step(.viewChange(verified)) }
+      if let verified = try? VerifiedRoundChange(checking: change, in: context, by: keys) { step(.roundChange(verified)) }
     }
 
-    /// The new view of its primary, who cites members 1, 2 and 3.
+    /// The new round of its primary, who cites members 1, 2 and 3.
     func lead(view: UInt32, prepared: PreparedCertificate) {
       let value = prepared.digest.storage[0]
       let claim = UInt64(prepared.view.rawValue) + 1
-      let newView = NewView(
+      let newRound = NewRound(
         prepare: vote(.prepare, view: view, value: value, by: Int(1 + view) % 4), prepared: prepared, signers: 0b1110,
         claims: (1...3).map {
-          ViewChangeClaim(
+          RoundChangeClaim(
             sequenceNumber: SequenceNumber(claim), digest: digest(value),
-            signature: vote(.viewChange, view: view, value: value, by: $0, claim: claim).signature)
+            signature: vote(.roundChange, view: view, value: value, by: $0, claim: claim).signature)
         })
-      if let verified = try? VerifiedNewView(checking: newView, in: context, by: keys) { step(.newView(verified)) }
+      if let verified = try? VerifiedNewRound(checking: newRound, in: context, by: keys) { step(.newRound(verified)) }
     }
   }
 #endif

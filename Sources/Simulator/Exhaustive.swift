@@ -30,12 +30,12 @@ public struct EnumerationResult: Sendable {
 
     private let world = World(members: Self.members)
     private let rounds: Int
-    private let viewChangesCross: Bool
+    private let roundChangesCross: Bool
 
-    /// - Parameter viewChangesCross: view changes reach everybody, as if a pacemaker carried them.
-    public init(rounds: Int, viewChangesCross: Bool) {
+    /// - Parameter roundChangesCross: round changes reach everybody, as if a pacemaker carried them.
+    public init(rounds: Int, roundChangesCross: Bool) {
       self.rounds = rounds
-      self.viewChangesCross = viewChangesCross
+      self.roundChangesCross = roundChangesCross
     }
 
     public var count: Int {
@@ -73,13 +73,13 @@ public struct EnumerationResult: Sendable {
       }
       // The sides hear each other when the views of the rounds are over; then f + 4 more may pass.
       let healTick = 8 * ((1 << rounds) - 1)
-      let fate = Fate(sides: sides, healTick: healTick, viewChangesCross: viewChangesCross)
+      let fate = Fate(sides: sides, healTick: healTick, roundChangesCross: roundChangesCross)
       return world.run(fate, swarm, leaders: leaders, ticks: healTick + 8 * 8 * 5)
     }
   }
 #endif
 
-/// A crash before every doing of every process, before every pair of doings, and of everybody before the same doing, in runs with and without a view change.
+/// A crash before every doing of every process, before every pair of doings, and of everybody before the same doing, in runs with and without a round change.
 public struct CrashEnumeration {
   /// Persists and sends of one process at which it is crashed; what follows only repeats them.
   static let maximumDoings = 20

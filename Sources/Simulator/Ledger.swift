@@ -113,7 +113,7 @@ struct Ledger {
     case .commit:
       if Int64(view) < highestAsked[member] { return .votedInViewItLeft }
       if signers(.prepare, view, value).nonzeroBitCount < quorum { return .committedUnprepared }
-    case .viewChange:
+    case .roundChange:
       if Int64(view) < highestAsked[member] { return .votedInViewItLeft }
       if statement.sequenceNumber.rawValue < committedClaim[member] { return .hidPreparedCertificate }
       // It may leave a view that q are in, or follow f + 1 to a later one.
@@ -125,7 +125,7 @@ struct Ledger {
         if other != member, highestSigned[other] >= view { further += 1 }
       }
       if there < quorum, further <= (members - 1) / 3 { return .leftViewTooEarly }
-    case .prePrepare, .newView: return .conflictingSignature
+    case .prePrepare, .newRound: return .conflictingSignature
     }
     return nil
   }
@@ -135,32 +135,32 @@ struct Ledger {
     let member = Int(vote.statement.signer.rawValue)
     switch vote.statement.kind {
     case .commit: committedClaim[member] = max(committedClaim[member], UInt64(vote.statement.view.rawValue) + 1)
-    case .viewChange: highestAsked[member] = max(highestAsked[member], Int64(vote.statement.view.rawValue))
+    case .roundChange: highestAsked[member] = max(highestAsked[member], Int64(vote.statement.view.rawValue))
     default: break
     }
   }
 
-  /// Whether a new view follows from what it cites; all signatures in it must be recorded. (consensus rules 14–16)
-  func isJustified(_ newView: NewView, primary: Int, value: (Digest) -> Int) -> Bool {
-    let view = newView.prepare.statement.view.rawValue
-    guard Int(newView.prepare.statement.signer.rawValue) == primary, newView.claims.count == quorum else {
+  /// Whether a new round follows from what it cites; all signatures in it must be recorded. (consensus rules 14–16)
+  func isJustified(_ newRound: NewRound, primary: Int, value: (Digest) -> Int) -> Bool {
+    let view = newRound.prepare.statement.view.rawValue
+    guard Int(newRound.prepare.statement.signer.rawValue) == primary, newRound.claims.count == quorum else {
       return false
     }
     var highest: UInt64 = 0
     var place = 0
-    for member in 0..<64 where newView.signers >> UInt64(member) & 1 == 1 {
+    for member in 0..<64 where newRound.signers >> UInt64(member) & 1 == 1 {
       guard member < members else { return false }
-      let claim = newView.claims[place]
-      guard let found = index(.viewChange, view, value(claim.digest), claim.sequenceNumber.rawValue),
+      let claim = newRound.claims[place]
+      guard let found = index(.roundChange, view, value(claim.digest), claim.sequenceNumber.rawValue),
         entries[found].signers >> UInt64(member) & 1 == 1
       else { return false }
       highest = max(highest, claim.sequenceNumber.rawValue)
       place += 1
     }
-    guard newView.prepared.signers != 0 else { return highest == 0 }
-    let prepared = newView.prepared
+    guard newRound.prepared.signers != 0 else { return highest == 0 }
+    let prepared = newRound.prepared
     guard UInt64(prepared.view.rawValue) + 1 >= highest, prepared.view.rawValue < view,
-      prepared.digest == newView.prepare.statement.digest, prepared.signers.nonzeroBitCount == quorum
+      prepared.digest == newRound.prepare.statement.digest, prepared.signers.nonzeroBitCount == quorum
     else { return false }
     return signers(.prepare, prepared.view.rawValue, value(prepared.digest)) & prepared.signers == prepared.signers
   }

@@ -131,10 +131,10 @@
       case .quorumOfTwoFPlusOne: "1"
       case .duplicatesCounted: "2"
       case .ownEchoCounted: "3, 44"
-      case .sendsBeforePersisting, .prepareNotPersisted, .commitNotPersisted, .viewChangeNotPersisted,
-        .newViewNotPersisted, .amnesia, .forgetsLockAtRestart:
+      case .sendsBeforePersisting, .prepareNotPersisted, .commitNotPersisted, .roundChangeNotPersisted,
+        .newRoundNotPersisted, .amnesia, .forgetsLockAtRestart:
         "39"
-      case .preparesMergedAcrossViews, .commitsMergedAcrossViews, .digestIgnoredInPrepares, .digestIgnoredInCommits,
+      case .preparesMergedAcrossRounds, .commitsMergedAcrossRounds, .digestIgnoredInPrepares, .digestIgnoredInCommits,
         .preparesCountedAsCommits:
         "5"
       case .foreignPeriodCounted, .foreignEpochCounted: "45"
@@ -143,15 +143,15 @@
       case .commitsUnprepared, .decidesOnPrepares, .lateCommitChangesCertificate: "7"
       case .decidesNullAlone: "C7"
       case .decidesNullOnProposal: "17"
-      case .votesInOldView, .acceptsProposalWhileChanging: "10"
-      case .viewChangeOmitsCertificate: "11"
-      case .certificateForgottenOnTimeout, .certificateForgottenOnNewView: "20"
-      case .certificateNotVerified, .certificateOfFPlusOne, .certificateViewUnchecked: "12"
-      case .lowestCertificateKept, .newestCertificateKeptWhateverItsView: "14"
-      case .preparedDigestUnchecked, .newViewNotRecomputed, .newViewIgnoresClaims, .newViewCertificateDropped: "15"
-      case .newViewFromFPlusOne, .newViewClaimsUnverified, .viewChangeCountedForOtherView: "16"
-      case .newViewOfAnyoneAccepted, .newViewOfLowerViewAccepted: "6"
-      case .viewChangeToPrimaryOnly: "19"
+      case .votesInOldRound, .acceptsProposalWhileChanging: "10"
+      case .roundChangeOmitsCertificate: "11"
+      case .certificateForgottenOnTimeout, .certificateForgottenOnNewRound: "20"
+      case .certificateNotVerified, .certificateOfFPlusOne, .certificateRoundUnchecked: "12"
+      case .lowestCertificateKept, .newestCertificateKeptWhateverItsRound: "14"
+      case .preparedDigestUnchecked, .newRoundNotRecomputed, .newRoundIgnoresClaims, .newRoundCertificateDropped: "15"
+      case .newRoundFromFPlusOne, .newRoundClaimsUnverified, .roundChangeCountedForOtherRound: "16"
+      case .newRoundOfAnyoneAccepted, .newRoundOfLowerRoundAccepted: "6"
+      case .roundChangeToPrimaryOnly: "19"
       case .lockRefusesOtherValue: "24"
       case .timerNeverRuns, .timerNotDoubled: "21"
       case .timerBeforeQuorum: "21, C11"
@@ -160,10 +160,10 @@
       case .primaryNeverMoves: "D3"
       case .noRetransmission, .noResendAfterRestart: "23"
       case .lateVotesUnanswered: "27"
-      case .forgetsViewAtRestart, .forgetsPrepareAtRestart, .proposesAgainAtRestart: "40"
+      case .forgetsRoundAtRestart, .forgetsPrepareAtRestart, .proposesAgainAtRestart: "40"
       case .prepareQuorumTakenForCertificate, .fPlusOneCommitsTakenForCertificate, .certificateSignaturesUnchecked:
         "C4"
-      case .evidenceAcrossViews, .evidenceNeverTold: "49"
+      case .evidenceAcrossRounds, .evidenceNeverTold: "49"
       case .nullBeforeCollecting: "D3"
       case .fromUnchecked, .staleRecordsKept: "C2"
       case .coverageRootUnchecked, .previousUnchecked, .signedInstancesSkipped: "C1"

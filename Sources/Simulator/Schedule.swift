@@ -18,7 +18,7 @@ public enum Violation: String, CaseIterable, Sendable {
   // Safety
   case disagreement, invalidValueDecided, badCertificate, certificateChanged
   case conflictingSignature, sentBeforeDurable, votedInViewItLeft, committedUnprepared, preparedUnheld
-  case preparedWithoutProposal, hidPreparedCertificate, unjustifiedNewView, wronglyConvicted, equivocationUntold
+  case preparedWithoutProposal, hidPreparedCertificate, unjustifiedNewRound, wronglyConvicted, equivocationUntold
   case leftViewTooEarly, nullTooEarly
   /// More than f liars made two decisions, and what honest members hold names fewer than f + 1 of them.
   case unaccountable
@@ -192,8 +192,8 @@ struct Fate {
   var sides: [UInt64] = []
   /// When the sides hear each other again.
   var healTick = -1
-  var viewChangesCross = true
-  /// Commits of view 0 are lost, so that what was prepared must pass through a view change.
+  var roundChangesCross = true
+  /// Commits of view 0 are lost, so that what was prepared must pass through a round change.
   var losesFirstCommits = false
   /// Bit p: process p never gets started.
   var silent: UInt64 = 0
@@ -208,10 +208,10 @@ struct Fate {
       view = vote.message.statement.view.rawValue
       if losesFirstCommits, view == 0, vote.message.statement.kind == .commit { return false }
     case .proposal: view = 0
-    case .viewChange(let change):
-      if viewChangesCross { return true }
-      view = change.viewChange.vote.statement.view.rawValue
-    case .newView(let newView): view = newView.newView.prepare.statement.view.rawValue
+    case .roundChange(let change):
+      if roundChangesCross { return true }
+      view = change.roundChange.vote.statement.view.rawValue
+    case .newRound(let newRound): view = newRound.newRound.prepare.statement.view.rawValue
     default: return true
     }
     guard Int(view) < sides.count else { return true }

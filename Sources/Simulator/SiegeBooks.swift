@@ -95,7 +95,7 @@ final class SiegeBooks {
 
   // MARK: What faulty members are served
 
-  /// A faulty member or meter opened an answer. Certificates and the like come unasked to it too; view changes always do.
+  /// A faulty member or meter opened an answer. Certificates and the like come unasked to it too; round changes always do.
   func noteServed(_ type: PacketType, _ body: [UInt8], from holder: UInt32, to asker: UInt32, datagramBytes: Int) {
     // Meters send their records unasked. Receipts begin with the network's name: only one of each holder counts as owed.
     guard NodeIdentifier(holder).aggregatorIndex != nil,
@@ -104,7 +104,7 @@ final class SiegeBooks {
     var reader = WireReader(body.span)
     let piece: Piece
     if type == .chunk {
-      guard let chunk = try? Chunk(decoding: &reader), chunk.object != .viewChange, chunk.object != .newView else {
+      guard let chunk = try? Chunk(decoding: &reader), chunk.object != .roundChange, chunk.object != .newRound else {
         return
       }
       piece = Piece(

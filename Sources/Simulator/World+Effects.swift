@@ -77,11 +77,11 @@ extension World {
       case .broadcastProposal(let vote):
         broadcast(process, vote, .proposal(Authenticated(own: vote)))
         isSend = true
-      case .broadcastViewChange(let vote):
-        broadcastViewChange(process, vote)
+      case .broadcastRoundChange(let vote):
+        broadcastRoundChange(process, vote)
         isSend = true
-      case .broadcastNewView(let vote):
-        broadcastNewView(process, vote)
+      case .broadcastNewRound(let vote):
+        broadcastNewRound(process, vote)
         isSend = true
       case .validate:
         process.mustValidate = true
@@ -194,8 +194,8 @@ extension World {
       case .persist(let vote): "persist \(text(vote))"
       case .broadcast(let vote): "send \(text(vote))"
       case .broadcastProposal(let vote): "propose \(text(vote))"
-      case .broadcastViewChange(let vote): "send \(text(vote))"
-      case .broadcastNewView(let vote): "send new view, \(text(vote))"
+      case .broadcastRoundChange(let vote): "send \(text(vote))"
+      case .broadcastNewRound(let vote): "send new round, \(text(vote))"
       case .validate(let digest): "validate \(value(of: digest))"
       case .decided(let digest): "decide \(value(of: digest))"
       case .evidence(let first, let second):
@@ -246,45 +246,45 @@ extension World {
     support(process, vote)
   }
 
-  private func broadcastViewChange(_ process: Process, _ vote: Vote) {
-    guard let change = process.instance.viewChange else { return fail(.conflictingSignature, "no view change to send") }
-    if let payload = known(process, vote) { return spread(process, payload, isViewChange: true) }
+  private func broadcastRoundChange(_ process: Process, _ vote: Vote) {
+    guard let change = process.instance.roundChange else { return fail(.conflictingSignature, "no round change to send") }
+    if let payload = known(process, vote) { return spread(process, payload, isRoundChange: true) }
     checkDurable(process, vote)
     let received = Self.passed(through: &scratch, { out in change.encode(into: &out) }) { reader in
-      try? ViewChange(decoding: &reader)
+      try? RoundChange(decoding: &reader)
     }
     guard let received,
-      let verified = try? VerifiedViewChange(checking: received, in: context, by: keys)
+      let verified = try? VerifiedRoundChange(checking: received, in: context, by: keys)
     else {
-      if process.isHonest { fail(.hidPreparedCertificate, "a view change that does not verify") }
+      if process.isHonest { fail(.hidPreparedCertificate, "a round change that does not verify") }
       return
     }
-    payloads.append(.viewChange(verified))
+    payloads.append(.roundChange(verified))
     remember(process, vote)
-    spread(process, payloads.count - 1, isViewChange: true)
+    spread(process, payloads.count - 1, isRoundChange: true)
   }
 
-  private func broadcastNewView(_ process: Process, _ vote: Vote) {
-    guard let newView = process.instance.newView else { return fail(.conflictingSignature, "no new view to send") }
+  private func broadcastNewRound(_ process: Process, _ vote: Vote) {
+    guard let newRound = process.instance.newRound else { return fail(.conflictingSignature, "no new round to send") }
     if let payload = known(process, vote) {
       recheck(process, vote)
       return spread(process, payload)
     }
     checkDurable(process, vote)
     if process.isHonest {
-      let isNull = newView.prepared.signers == 0 && value(of: vote.statement.digest) == 0
+      let isNull = newRound.prepared.signers == 0 && value(of: vote.statement.digest) == 0
       if isNull, now - process.askedAt + 1 < Int(swarm.timing.collectTicks) { fail(.nullTooEarly) }
     }
-    let received = Self.passed(through: &scratch, { out in newView.encode(into: &out) }) { reader in
-      try? NewView(decoding: &reader)
+    let received = Self.passed(through: &scratch, { out in newRound.encode(into: &out) }) { reader in
+      try? NewRound(decoding: &reader)
     }
     guard let received,
-      let verified = try? VerifiedNewView(checking: received, in: context, by: keys)
+      let verified = try? VerifiedNewRound(checking: received, in: context, by: keys)
     else {
-      if process.isHonest { fail(.unjustifiedNewView, "does not verify") }
+      if process.isHonest { fail(.unjustifiedNewRound, "does not verify") }
       return
     }
-    payloads.append(.newView(verified))
+    payloads.append(.newRound(verified))
     remember(process, vote)
     spread(process, payloads.count - 1)
     support(process, vote)
@@ -292,7 +292,7 @@ extension World {
 
   private func remember(_ process: Process, _ vote: Vote) {
     payloadSender.append(process.member)
-    // Of each kind the last: one prepare, one commit and one view change are repeated.
+    // Of each kind the last: one prepare, one commit and one round change are repeated.
     if process.lastPayload.count >= 8 { process.lastPayload.removeFirst() }
     process.lastPayload.append((vote.signature, payloads.count - 1))
   }
@@ -307,7 +307,7 @@ extension World {
   private func check(_ process: Process, _ vote: Vote) {
     let value = value(of: vote.statement.digest)
     if process.isHonest {
-      if vote.statement.kind == .viewChange { process.askedAt = now }
+      if vote.statement.kind == .roundChange { process.askedAt = now }
       if let violation = ledger.violation(of: vote, value: value) {
         fail(violation, "\(vote.statement.kind) in view \(vote.statement.view) of member \(process.member)")
       }
@@ -320,10 +320,10 @@ extension World {
         }
         if view > 0 {
           // Whoever prepares vouches for what it was shown.
-          guard let newView = process.instance.newView, newView.prepare.statement.view.rawValue == view,
-            ledger.isJustified(newView, primary: primary, value: value(of:))
-          else { return fail(.unjustifiedNewView, "view \(view), followed by member \(process.member)") }
-          if schedule.hasTooManyLiars { justifications.append(newView) }
+          guard let newRound = process.instance.newRound, newRound.prepare.statement.view.rawValue == view,
+            ledger.isJustified(newRound, primary: primary, value: value(of:))
+          else { return fail(.unjustifiedNewRound, "view \(view), followed by member \(process.member)") }
+          if schedule.hasTooManyLiars { justifications.append(newRound) }
         }
       }
     }
@@ -339,9 +339,9 @@ extension World {
     }
   }
 
-  private func spread(_ process: Process, _ payload: Int, isViewChange: Bool = false) {
+  private func spread(_ process: Process, _ payload: Int, isRoundChange: Bool = false) {
     #if BUSBAR_MUTANTS
-      if isViewChange, Mutant.planted == .viewChangeToPrimaryOnly {
+      if isRoundChange, Mutant.planted == .roundChangeToPrimaryOnly {
         let primary = Int(process.instance.primary.rawValue)
         for other in processes where other.member == primary && other !== process {
           transmit(from: process.place, payload, to: other)

@@ -170,10 +170,10 @@ extension World {
       default: prepared(view &- 1, liarDice.below(Self.valueCount), forging: true) ?? none
       }
     let value = claimed.signers == 0 ? 0 : max(0, value(of: claimed.digest))
-    let vote = sign(.viewChange, view, value, by: liar, claim: claimed.claim.rawValue)
-    let change = ViewChange(vote: vote, prepared: claimed)
-    guard let verified = try? VerifiedViewChange(checking: change, in: context, by: keys) else { return }
-    tell(.viewChange(verified), by: liar, audience())
+    let vote = sign(.roundChange, view, value, by: liar, claim: claimed.claim.rawValue)
+    let change = RoundChange(vote: vote, prepared: claimed)
+    guard let verified = try? VerifiedRoundChange(checking: change, in: context, by: keys) else { return }
+    tell(.roundChange(verified), by: liar, audience())
   }
 
   private func lead(_ liar: Int, _ reached: UInt32) {
@@ -194,12 +194,12 @@ extension World {
     }
     if view > reached {
       for member in actors {
-        let change = ViewChange(vote: sign(.viewChange, view, 0, by: member), prepared: none)
-        guard let verified = try? VerifiedViewChange(checking: change, in: context, by: keys) else { continue }
-        tell(.viewChange(verified), by: member, .max)
+        let change = RoundChange(vote: sign(.roundChange, view, 0, by: member), prepared: none)
+        guard let verified = try? VerifiedRoundChange(checking: change, in: context, by: keys) else { continue }
+        tell(.roundChange(verified), by: member, .max)
       }
     }
-    for audience in split() { makeNewView(liar, view, audience) }
+    for audience in split() { makeNewRound(liar, view, audience) }
   }
 
   private func split() -> [UInt64] {
@@ -212,8 +212,8 @@ extension World {
     }
   }
 
-  private func makeNewView(_ liar: Int, _ view: UInt32, _ audience: UInt64) {
-    for member in Members64(liarMask) { _ = sign(.viewChange, view, 0, by: member) }
+  private func makeNewRound(_ liar: Int, _ view: UInt32, _ audience: UInt64) {
+    for member in Members64(liarMask) { _ = sign(.roundChange, view, 0, by: member) }
     let faults = (members - 1) / 3
     let isForged = liarDice.below(6) == 0
     let wanted = liarDice.below(6) == 0 ? faults + 1 : ledger.quorum
@@ -222,7 +222,7 @@ extension World {
     for member in 0..<members {
       var best: (claim: UInt64, value: Int, signature: Signature)?
       for place in ledger.used
-      where ledger.entries[place].kind == .viewChange && ledger.entries[place].view == view
+      where ledger.entries[place].kind == .roundChange && ledger.entries[place].view == view
         && ledger.entries[place].signers >> UInt64(member) & 1 == 1
         && ledger.entries[place].sequence <= best?.claim ?? .max
       {
@@ -260,14 +260,14 @@ extension World {
     } else if liarDice.below(4) == 0 {
       value = 0
     }
-    let newView = NewView(
+    let newRound = NewRound(
       prepare: sign(.prepare, view, value, by: liar), prepared: certificate, signers: signers,
       claims: chosen.map {
-        ViewChangeClaim(
+        RoundChangeClaim(
           sequenceNumber: SequenceNumber($0.claim), digest: digests[max(0, $0.value)], signature: $0.signature)
       })
-    guard let verified = try? VerifiedNewView(checking: newView, in: context, by: keys) else { return }
-    tell(.newView(verified), by: liar, audience)
+    guard let verified = try? VerifiedNewRound(checking: newRound, in: context, by: keys) else { return }
+    tell(.newRound(verified), by: liar, audience)
   }
 
   // MARK: Old and foreign messages

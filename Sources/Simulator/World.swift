@@ -83,7 +83,7 @@ public final class World {
   var ledger: Ledger
   var undecided = 0
   /// What honest members prepared in later views upon.
-  var justifications: [NewView] = []
+  var justifications: [NewRound] = []
   /// Where a scenario is enumerated and not drawn: what it lets happen.
   var fate: Fate?
   /// Who leads the first views, where that is enumerated.

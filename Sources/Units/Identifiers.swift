@@ -41,14 +41,35 @@ public struct MeterIndex: Identifier {
   public init(_ rawValue: UInt16) { self.rawValue = rawValue }
 }
 
-/// Counts the primaries that were given a chance in one instance. (Castro & Liskov 1999, §4)
+/// Counts the primaries that were given a chance about one position in one period. (Castro & Liskov 1999, §4)
 public struct View: Identifier {
   public let rawValue: UInt32
   public init(_ rawValue: UInt32) { self.rawValue = rawValue }
 }
 
-/// A place in the order of the power chain; 0 in single-shot instances.
-public struct SequenceNumber: Identifier {
+/// A place in a chain of decided values, from 1 on: a set's headers, or the height of a block.
+public struct Position: Identifier {
   public let rawValue: UInt64
   public init(_ rawValue: UInt64) { self.rawValue = rawValue }
+  public var next: Position { Position(rawValue + 1) }
+}
+
+/// A chance to decide a position: a period, and a primary in it. Rounds are ordered by period, then view; a view alone compares with
+/// nothing. (DESIGN §3)
+public struct Round: Hashable, Comparable, Sendable, CustomStringConvertible {
+  public var period: Period
+  public var view: View
+
+  public init(_ period: Period, _ view: View = View(0)) {
+    self.period = period
+    self.view = view
+  }
+
+  public static func < (left: Self, right: Self) -> Bool {
+    left.period == right.period ? left.view < right.view : left.period < right.period
+  }
+
+  /// The same period, the next primary.
+  public var next: Round { Round(period, View(view.rawValue + 1)) }
+  public var description: String { "\(period).\(view)" }
 }

@@ -42,7 +42,7 @@ private func report(_ campaign: GroupCampaign, _ seconds: Double) {
     \(campaign.schedules) schedules, whole groups, n = \(campaign.members.lowerBound)…\(campaign.members.upperBound): \
     \(campaign.verdicts)
     \(campaign.lostWattHours) Wh lost, \(campaign.doubledWattHours) Wh doubled; \(campaign.certificates) instances decided, \
-    \(campaign.decidedLater) of them after a view change, \(campaign.decidedNull) NULL; \
+    \(campaign.decidedLater) of them after a round change, \(campaign.decidedNull) NULL; \
     \(campaign.accused) accusations agreed
     \(campaign.packets) datagrams, \(campaign.faults) faults; \
     all energy certified at most \(Double(campaign.longestHealingTenths) / 10) periods after healing

@@ -36,7 +36,7 @@ private func report(_ campaign: Campaign, _ seconds: Double) {
     \(campaign.schedules) schedules, n = \(campaign.members.lowerBound)…\(campaign.members.upperBound): \
     \(campaign.verdicts)
     \(campaign.steps) steps (median \(campaign.medianSteps) a schedule), \(campaign.faults) faults; \
-    highest view \(campaign.highestView); \(campaign.decidedLater) decided after a view change, \(campaign.decidedNull) NULL
+    highest view \(campaign.highestView); \(campaign.decidedLater) decided after a round change, \(campaign.decidedNull) NULL
     after healing: median \(campaign.healing(quantile: 0.5)), 99.9 % \(campaign.healing(quantile: 0.999)), \
     longest \(campaign.healing(quantile: 1)) T0; at most \(campaign.highestViewsAfterHealing) views
     \(Int(Double(campaign.steps) / seconds)) steps a second, \(Int(Double(campaign.schedules) / seconds)) schedules a second

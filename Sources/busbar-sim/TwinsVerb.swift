@@ -5,7 +5,7 @@ func twinsVerb(_ words: ArraySlice<String>) throws(Arguments.Failure) -> Int32 {
   let arguments = try Arguments(words, values: ["rounds", "scenario"], flags: ["json", "pacemaker"])
   let rounds = try arguments.integer("rounds", default: 3)
   guard (1...5).contains(rounds) else { throw Arguments.Failure(message: "--rounds is 1 to 5") }
-  let enumeration = TwinsEnumeration(rounds: rounds, viewChangesCross: arguments.flags.contains("pacemaker"))
+  let enumeration = TwinsEnumeration(rounds: rounds, roundChangesCross: arguments.flags.contains("pacemaker"))
   if arguments.values["scenario"] != nil {
     let outcome = enumeration.run(scenario: try arguments.integer("scenario", default: 0)) { printLine($0) }
     printLine(outcome.violation.map { "\($0.rawValue) \(outcome.detail)" } ?? "no violation")

@@ -134,7 +134,7 @@ struct Demo {
   private mutating func follow(_ report: inout DemoReport) throws(Failure) {
     let period = periodSeconds * 1000
     let faultMoment = (report.faultPeriod + 1) * period - period / 2
-    // Each set's last period may need most of the next one, with a view change all of it; then the proofs travel to the
+    // Each set's last period may need most of the next one, with a round change all of it; then the proofs travel to the
     // meters. A meter that was away needs a record of its own for what it missed.
     let spare: UInt64 = options.pause != nil || options.wipe != nil ? 6 : options.kill != nil ? 3 : 2
     let end = (report.lastPeriod + spare) * period

@@ -203,7 +203,7 @@ extension AggregatorNode: TellingNode {
     var votes: UInt64 = 0
     for place in 0..<11 { votes += voteRefusals[place] }
     metrics.counter("votes_refused", "Votes that the protocol refuses or already counted.", votes)
-    metrics.counter("justifications_refused", "View changes and new views that do not hold.", justificationRefusals)
+    metrics.counter("justifications_refused", "Round changes and new rounds that do not hold.", justificationRefusals)
     metrics.counter("evidence", "Contradictions that somebody signed.", evidenceCount)
     let link = linkStatistics
     metrics.counter("transfers_sent", "Records sent to other members.", link.transfersSent)

@@ -45,7 +45,7 @@ final class Bench {
   /// What the disks hold: an entry for each own vote, as the instance wrote it.
   var entries: [[[UInt8]]]
   enum Message {
-    case vote(Vote), proposal(Vote), viewChange(ViewChange), newView(NewView)
+    case vote(Vote), proposal(Vote), roundChange(RoundChange), newRound(NewRound)
   }
   /// In flight, by receiver.
   var flight: [(Int, Message)] = []
@@ -94,8 +94,8 @@ final class Bench {
           })
       case .broadcast(let vote): send(vote, .vote(vote), from: member)
       case .broadcastProposal(let vote): send(vote, .proposal(vote), from: member)
-      case .broadcastViewChange(let vote): send(vote, .viewChange(instances[member].instance.viewChange!), from: member)
-      case .broadcastNewView(let vote): send(vote, .newView(instances[member].instance.newView!), from: member)
+      case .broadcastRoundChange(let vote): send(vote, .roundChange(instances[member].instance.roundChange!), from: member)
+      case .broadcastNewRound(let vote): send(vote, .newRound(instances[member].instance.newRound!), from: member)
       case .validate(let digest):
         if valid.contains(digest) { step(member, .validated(digest)) }
       case .decided(let digest):
@@ -176,13 +176,13 @@ final class Bench {
     switch message {
     case .vote(let vote): receive(receiver, vote)
     case .proposal(let vote): receive(receiver, vote, proposal: true)
-    case .viewChange(let change):
-      do { step(receiver, .viewChange(try VerifiedViewChange(checking: change, in: context, by: keys))) } catch {
-        Issue.record("view change of an honest member: \(error)")
+    case .roundChange(let change):
+      do { step(receiver, .roundChange(try VerifiedRoundChange(checking: change, in: context, by: keys))) } catch {
+        Issue.record("round change of an honest member: \(error)")
       }
-    case .newView(let newView):
-      do { step(receiver, .newView(try VerifiedNewView(checking: newView, in: context, by: keys))) } catch {
-        Issue.record("new view of an honest member: \(error)")
+    case .newRound(let newRound):
+      do { step(receiver, .newRound(try VerifiedNewRound(checking: newRound, in: context, by: keys))) } catch {
+        Issue.record("new round of an honest member: \(error)")
       }
     }
   }
@@ -308,12 +308,12 @@ struct InstanceTests {
     wrongEpoch.statement.epoch = Epoch(2)
     wrongEpoch.signature = signingKey(0).sign(wrongEpoch.statement)
     bench.receive(3, wrongEpoch)
-    bench.receive(3, bench.vote(.viewChange, by: 0, digest(1)))
+    bench.receive(3, bench.vote(.roundChange, by: 0, digest(1)))
     bench.receive(3, bench.vote(.commit, by: 9, digest(1)))
     let notPrimary = UInt16((bench.primary + 1) % 4)
     bench.receive(3, bench.vote(.prepare, by: notPrimary, digest(1)), proposal: true)
     bench.receive(3, bench.vote(.prepare, by: notPrimary, digest(1), view: 1), proposal: true)
-    #expect(bench.refusals == [.wrongInstance, .wrongInstance, .wrongKind, .nonMember, .notPrimary, .wrongView])
+    #expect(bench.refusals == [.wrongInstance, .wrongInstance, .wrongKind, .nonMember, .notPrimary, .wrongRound])
   }
 
   @Test("two proposals of one primary are evidence, and only the first is prepared (rules 6, 49)")

@@ -55,7 +55,7 @@ struct AttackTests {
     // Meters send this member their records too, of later periods.
     let answers = rogue.heard.filter { heard in
       switch heard.type {
-      case .chunk: heard.body[0] < ObjectKind.viewChange.rawValue
+      case .chunk: heard.body[0] < ObjectKind.roundChange.rawValue
       case .record: heard.body[24..<32].elementsEqual([233, 3, 0, 0, 0, 0, 0, 0])
       default: false
       }
@@ -74,11 +74,11 @@ struct AttackTests {
     #expect(bytes.answered <= bytes.asked + ServingCredit.burstBytes + 3 * 1232)
   }
 
-  @Test("late votes and pieces of view changes are asking too")
+  @Test("late votes and pieces of round changes are asking too")
   func late() {
     let (group, rogue) = Self.group()
     let vote = group.vote(.commit, signer: 3, owner: 0, period: 1001, digest: Digest())
-    let body = Self.chunk(.viewChange, 1001, [1])
+    let body = Self.chunk(.roundChange, 1001, [1])
     var turn = 0
     let bytes = Self.answered(group, rogue, 400) {
       turn += 1
@@ -117,23 +117,23 @@ struct AttackTests {
 
   /// What a member may sign without end, each of another view, so that no two contradict each other.
   enum Useless: String, CaseIterable {
-    case votes, viewChanges, certificates
+    case votes, roundChanges, certificates
 
     fileprivate func make(_ group: Group, _ period: UInt64, _ number: Int) -> (type: PacketType, body: [UInt8]) {
       let view = UInt32(1 + number)
       switch self {
       case .votes:
         return (.vote, group.vote(.commit, signer: 3, owner: 0, period: period, digest: Digest(), view: view))
-      case .viewChanges:
+      case .roundChanges:
         let statement = Statement(
-          kind: .viewChange, in: group.genesis.context, owner: ReplicaIndex(0), period: Period(period),
+          kind: .roundChange, in: group.genesis.context, owner: ReplicaIndex(0), period: Period(period),
           view: View(view), digest: Digest(), signer: ReplicaIndex(3))
         let vote = Vote(statement: statement, signature: group.aggregatorSeeds[3].signer().sign(statement))
         let change = [UInt8](capacity: Vote.encodedBytes + 8) { out in
           vote.encode(into: &out)
           out.writeZeros(8)
         }
-        return (.chunk, AttackTests.chunk(.viewChange, period, change))
+        return (.chunk, AttackTests.chunk(.roundChange, period, change))
       case .certificates:
         // A good one, said to be of a period that has none.
         return (.chunk, AttackTests.chunk(.certificate, period, group.published.certificates["1001-0"]!))
@@ -185,7 +185,7 @@ struct AttackTests {
   func pieces() {
     let (group, rogue) = Self.group()
     let before = group.aggregators[0]!.drops(.malformedBody)
-    for object in [ObjectKind.certificate, .viewChange, .newView, .contradiction] {
+    for object in [ObjectKind.certificate, .roundChange, .newRound, .contradiction] {
       let chunk = Chunk(
         object: object, owner: ReplicaIndex(0), index: 0, total: 65535, period: Period(group.period),
         objectLength: .max)

@@ -4,8 +4,8 @@ import Testing
 import Units
 import Wire
 
-@Suite("View changes (Castro & Liskov 1999, §4.4; reference/consensus.md, rules 10–27)")
-struct ViewChangeTests {
+@Suite("Round changes (Castro & Liskov 1999, §4.4; reference/consensus.md, rules 10–27)")
+struct RoundChangeTests {
   static let timing = Timing(firstViewTicks: 20, viewTicks: 20, collectTicks: 5, retransmitTicks: 3)
 
   /// Ticks all members but the silent ones, delivering everything at once; free primaries propose `value`.
@@ -71,8 +71,8 @@ struct ViewChangeTests {
     run(bench, ticks: 40, silent: [bench.primary], value: digest(2), losesView0: true)
     #expect(bench.decisions.count == 3)
     #expect(bench.decisions.values.allSatisfy { $0 == digest(1) })
-    let newView = bench.instances[lone].instance.newView
-    #expect(newView?.proposal == .locked(digest(1), View(0)))
+    let newRound = bench.instances[lone].instance.newRound
+    #expect(newRound?.proposal == .locked(digest(1), View(0)))
     bench.expectNoConflict()
   }
 
@@ -94,7 +94,7 @@ struct ViewChangeTests {
       run(bench, ticks: 10, silent: [bench.primary], value: value)
       #expect(bench.decisions.count == 3)
       #expect(bench.decisions.values.allSatisfy { $0 == value })
-      let proposal = bench.instances[0].instance.newView?.proposal
+      let proposal = bench.instances[0].instance.newRound?.proposal
       #expect(proposal == (value == Digest() ? .null : .free(digest(2))))
     }
   }
@@ -123,17 +123,17 @@ struct ViewChangeTests {
   @Test("one member in a later view moves nobody, f + 1 move all, to the highest view f + 1 have reached (rule 22)")
   func joining() {
     let bench = Bench(members: 7)
-    let change = { (member: UInt16, view: UInt32) -> Vote in bench.vote(.viewChange, by: member, Digest(), view: view) }
+    let change = { (member: UInt16, view: UInt32) -> Vote in bench.vote(.roundChange, by: member, Digest(), view: view) }
     for (member, view) in [(UInt16(1), UInt32(9)), (2, 5)] {
-      bench.deliver(.viewChange(ViewChange(vote: change(member, view), prepared: bench.none)), to: 0)
+      bench.deliver(.roundChange(RoundChange(vote: change(member, view), prepared: bench.none)), to: 0)
     }
     var view = bench.instances[0].instance.view
     #expect(view == View(0))
-    bench.deliver(.viewChange(ViewChange(vote: change(4, 3), prepared: bench.none)), to: 0)
+    bench.deliver(.roundChange(RoundChange(vote: change(4, 3), prepared: bench.none)), to: 0)
     view = bench.instances[0].instance.view
     #expect(view == View(3))
     #expect(bench.journal[0].map(\.statement.view) == [View(3)])
-    bench.deliver(.viewChange(ViewChange(vote: change(4, 7), prepared: bench.none)), to: 0)
+    bench.deliver(.roundChange(RoundChange(vote: change(4, 7), prepared: bench.none)), to: 0)
     view = bench.instances[0].instance.view
     #expect(view == View(5))
   }
@@ -147,7 +147,7 @@ struct ViewChangeTests {
     #expect(view == View(1))
     for member in [UInt16(1), 2] {
       bench.deliver(
-        .viewChange(ViewChange(vote: bench.vote(.viewChange, by: member, Digest(), view: 6), prepared: bench.none)),
+        .roundChange(RoundChange(vote: bench.vote(.roundChange, by: member, Digest(), view: 6), prepared: bench.none)),
         to: 0)
     }
     view = bench.instances[0].instance.view
@@ -158,16 +158,16 @@ struct ViewChangeTests {
     bench.step(0, .tick)
     view = bench.instances[0].instance.view
     #expect(view == View(7))
-    #expect((0..<8).map { Self.timing.viewChangeTimeoutTicks(View($0)) } == [20, 40, 80, 160, 160, 160, 160, 160])
-    #expect(Self.timing.viewChangeTimeoutTicks(View(.max)) == 160)
+    #expect((0..<8).map { Self.timing.roundChangeTimeoutTicks(View($0)) } == [20, 40, 80, 160, 160, 160, 160, 160])
+    #expect(Self.timing.roundChangeTimeoutTicks(View(.max)) == 160)
   }
 
-  @Test("a view change is sent again until its view is decided or left, also after a restart (rule 23)")
+  @Test("a round change is sent again until its view is decided or left, also after a restart (rule 23)")
   func repeated() {
     let bench = Bench()
     for _ in 0..<20 { bench.step(0, .tick) }
     let first = bench.emitted.last
-    #expect(first?.statement.kind == .viewChange)
+    #expect(first?.statement.kind == .roundChange)
     bench.emitted = []
     for _ in 0..<9 { bench.step(0, .tick) }
     #expect(bench.emitted == [first, first, first])
@@ -179,7 +179,7 @@ struct ViewChangeTests {
     #expect(view == View(1))
   }
 
-  @Test("restarts at every point of a view change lose no lock and contradict nothing (rules 20, 39, 40)")
+  @Test("restarts at every point of a round change lose no lock and contradict nothing (rules 20, 39, 40)")
   func restarts() {
     for crash in 0..<60 {
       let bench = Bench(valid: [digest(1), digest(2)])
@@ -188,7 +188,7 @@ struct ViewChangeTests {
       var lost = 0
       for _ in 0..<400 where bench.decisions.count < 4 {
         while !bench.flight.isEmpty {
-          // Most commits of view 0 get lost, so that the locked value must pass through a view change.
+          // Most commits of view 0 get lost, so that the locked value must pass through a round change.
           if case .vote(let vote) = bench.flight[0].1, vote.statement.kind == .commit, vote.statement.view == View(0),
             lost < 9
           {
@@ -212,46 +212,46 @@ struct ViewChangeTests {
     }
   }
 
-  @Test("a primary of a later view repeats its new view byte for byte after a restart (rules 23, 39)")
-  func newViewAfterRestart() {
+  @Test("a primary of a later view repeats its new round byte for byte after a restart (rules 23, 39)")
+  func newRoundAfterRestart() {
     let bench = Bench()
     let next = (bench.primary + 1) % 4
-    var old: NewView?
+    var old: NewRound?
     for _ in 0..<40 where old == nil {
       run(bench, ticks: 1, silent: [bench.primary])
-      old = bench.instances[next].instance.newView
+      old = bench.instances[next].instance.newRound
     }
     bench.restart(next)
-    let new = bench.instances[next].instance.newView
+    let new = bench.instances[next].instance.newRound
     #expect(old != nil && old == new)
     bench.emitted = []
     bench.step(next, .tick)
     #expect(bench.emitted.first == old?.prepare)
   }
 
-  @Test("a decided member answers a view change with the certificate (rule 27)")
+  @Test("a decided member answers a round change with the certificate (rule 27)")
   func late() {
     let bench = Bench()
     bench.step(bench.primary, .propose(digest(1)))
     bench.settle()
     bench.late = []
     bench.deliver(
-      .viewChange(ViewChange(vote: bench.vote(.viewChange, by: 1, Digest(), view: 1), prepared: bench.none)), to: 0)
+      .roundChange(RoundChange(vote: bench.vote(.roundChange, by: 1, Digest(), view: 1), prepared: bench.none)), to: 0)
     #expect(bench.late.map { $0.1 } == [1])
   }
 
-  @Test("two view changes of one member for one view are evidence; commits in two views are not (rule 49)")
+  @Test("two round changes of one member for one view are evidence; commits in two views are not (rule 49)")
   func evidence() {
     let bench = Bench()
-    let hidden = ViewChange(vote: bench.vote(.viewChange, by: 1, Digest(), view: 1), prepared: bench.none)
+    let hidden = RoundChange(vote: bench.vote(.roundChange, by: 1, Digest(), view: 1), prepared: bench.none)
     var honest = hidden
     honest.prepared = bench.prepared(digest(1))
     honest.vote.statement.digest = digest(1)
     honest.vote.statement.sequenceNumber = SequenceNumber(1)
     honest.vote.signature = signingKey(1).sign(honest.vote.statement)
-    bench.deliver(.viewChange(hidden), to: 0)
-    bench.deliver(.viewChange(honest), to: 0)
-    bench.deliver(.viewChange(honest), to: 0)
+    bench.deliver(.roundChange(hidden), to: 0)
+    bench.deliver(.roundChange(honest), to: 0)
+    bench.deliver(.roundChange(honest), to: 0)
     #expect(bench.evidence == 1)
     bench.receive(0, bench.vote(.commit, by: 2, digest(1)))
     bench.receive(0, bench.vote(.commit, by: 2, digest(2), view: 1))
@@ -261,17 +261,17 @@ struct ViewChangeTests {
   @Test("a certificate from a view ahead moves a member there without asking for it, and is carried on (rules 11, 24)")
   func certificateAhead() {
     let bench = Bench()
-    var statement = bench.vote(.viewChange, by: 3, digest(1), view: 5).statement
+    var statement = bench.vote(.roundChange, by: 3, digest(1), view: 5).statement
     statement.sequenceNumber = SequenceNumber(3)
-    let change = ViewChange(
+    let change = RoundChange(
       vote: Vote(statement: statement, signature: signingKey(3).sign(statement)),
       prepared: bench.prepared(digest(1), view: 2, by: [1, 2, 3]))
-    bench.deliver(.viewChange(change), to: 0)
+    bench.deliver(.roundChange(change), to: 0)
     let view = bench.instances[0].instance.view
     #expect(view == View(2))
     #expect(bench.journal[0].isEmpty)
     for _ in 0..<80 { bench.step(0, .tick) }
-    let own = bench.instances[0].instance.viewChange
+    let own = bench.instances[0].instance.roundChange
     #expect(own?.vote.statement.view == View(3))
     #expect(own?.prepared == bench.prepared(digest(1), view: 2, by: [1, 2, 3]))
   }
