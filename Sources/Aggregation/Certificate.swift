@@ -24,60 +24,64 @@ public enum VerificationError: Error, Equatable, Sendable, CustomStringConvertib
   }
 }
 
-/// A decided instance, as anyone who holds the genesis can check it: q commits and, unless NULL, the header.
+/// A decided position, as anyone who holds the genesis can check it: q commits, and the header.
 public struct Certificate: Sendable {
   public var quorum: QuorumCertificate
-  /// Nil when the instance decided NULL.
-  public var header: Header?
+  public var header: Header
 
-  public init(quorum: QuorumCertificate, header: Header?) {
+  public init(quorum: QuorumCertificate, header: Header) {
     self.quorum = quorum
     self.header = header
   }
 
   public var owner: ReplicaIndex { quorum.statement.owner }
-  public var period: Period { quorum.statement.period }
+  public var position: Position { quorum.statement.position }
+  /// Of the header. The round of the commits may be of a later one.
+  public var period: Period { header.period }
+
+  /// The position in an encoded certificate that was checked.
+  public static func position(in encoded: Span<UInt8>) -> Position {
+    var reader = WireReader(encoded)
+    guard (try? reader.readTag("BUSBARc2")) != nil, let statement = try? Statement(decoding: &reader) else {
+      preconditionFailure("not a certificate")
+    }
+    return statement.position
+  }
 
   public static func maximumBytes(_ quorum: Quorum) -> Int {
-    16 + QuorumCertificate.encodedBytes(quorum: quorum) + Header.encodedBytes
+    8 + QuorumCertificate.encodedBytes(quorum: quorum) + Header.encodedBytes
   }
 
   public func encode(into output: inout OutputSpan<UInt8>) {
-    output.writeTag("BUSBARce")
-    output.write(UInt8(header == nil ? 0 : 1))
-    output.writeZeros(7)
+    output.writeTag("BUSBARc2")
     quorum.encode(into: &output)
-    header?.encode(into: &output)
+    header.encode(into: &output)
   }
 
   /// Reads a whole certificate and checks it against the genesis. Cost: q signature checks.
   public init(checking bytes: Span<UInt8>, against genesis: Genesis) throws(VerificationError) {
     do throws(WireError) {
       var reader = WireReader(bytes)
-      try reader.readTag("BUSBARce")
-      let kind = try reader.read(UInt8.self)
-      guard kind <= 1 else { throw .unknownKind(kind) }
-      try reader.readZeros(7)
+      try reader.readTag("BUSBARc2", inVersion1: "BUSBARce")
       quorum = try QuorumCertificate(decoding: &reader)
-      header = kind == 1 ? try Header(decoding: &reader) : nil
+      header = try Header(decoding: &reader)
       try reader.expectEnd()
     } catch { throw .malformed(error) }
     let keys = genesis.aggregatorKeys
     do throws(CertificateError) { try quorum.verify(in: genesis.context, keys: keys.span) } catch {
       throw .certificate(error)
     }
-    guard quorum.statement.digest == header?.digest ?? Instance.nullDigest else { throw .digestMismatch }
-    if let header {
-      guard header.networkIdentifier == genesis.networkIdentifier, header.epoch == genesis.epoch,
-        header.group == genesis.group
-      else { throw .header(.wrongNetwork) }
-      guard header.owner == owner, header.period == period else { throw .header(.wrongInstance) }
-      guard header.keyIdentifier == genesis.keyIdentifier else { throw .header(.foreignKey) }
-      guard header.contributors.isWithin(meterCount: genesis.meterCount(of: owner)) else {
-        throw .header(.unknownMeter)
-      }
-      guard header.count >= genesis.minimumContributors else { throw .header(.tooFewContributors) }
+    guard quorum.statement.digest == header.digest else { throw .digestMismatch }
+    guard header.networkIdentifier == genesis.networkIdentifier, header.epoch == genesis.epoch,
+      header.group == genesis.group
+    else { throw .header(.wrongNetwork) }
+    // Position 0 is the genesis. A header that was locked is decided in a round of its period or a later one.
+    guard header.owner == owner, position.rawValue > 0, header.period <= quorum.statement.round.period else {
+      throw .header(.wrongInstance)
     }
+    guard header.keyIdentifier == genesis.keyIdentifier else { throw .header(.foreignKey) }
+    guard header.contributors.isWithin(meterCount: genesis.meterCount(of: owner)) else { throw .header(.unknownMeter) }
+    guard header.count >= genesis.minimumContributors else { throw .header(.tooFewContributors) }
   }
 }
 

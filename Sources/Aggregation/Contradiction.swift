@@ -3,8 +3,8 @@ import Cryptography
 import Units
 import Wire
 
-/// Who contradicted itself, as a set's headers have it: it only grows along the chain. Of aggregators of the group and
-/// meters of the set.
+/// Who contradicted itself, as one header of a set has it: aggregators of the group, of which none is ever left out again; meters of
+/// the set while their records are not counted; and meters of other sets, which only the first header names that hears of them.
 public struct Accused: Equatable, Sendable {
   /// A header names at most so many that the one before did not, so that what proves them is bounded.
   public static let maximumNew = 4
@@ -12,36 +12,112 @@ public struct Accused: Equatable, Sendable {
   /// Bit i: aggregator i.
   public var members: UInt64
   public var meters: MeterBitmap
+  public var elsewhere: AccusedElsewhere
 
-  public init(members: UInt64 = 0, meters: MeterBitmap = MeterBitmap()) {
+  public init(
+    members: UInt64 = 0, meters: MeterBitmap = MeterBitmap(), elsewhere: AccusedElsewhere = AccusedElsewhere()
+  ) {
     self.members = members
     self.meters = meters
+    self.elsewhere = elsewhere
   }
 
-  public func contains(_ party: Contradiction.Party) -> Bool {
+  /// - Parameter owner: whose set's header this is.
+  public func contains(_ party: Contradiction.Party, in owner: ReplicaIndex) -> Bool {
     switch party {
     case .aggregator(let member): members >> UInt64(member.rawValue) & 1 == 1
-    case .meter(let meter, _): meters.contains(meter)
+    case .meter(let meter, let home): home == owner ? meters.contains(meter) : elsewhere.contains(meter, of: home)
     }
   }
 
-  public mutating func insert(_ party: Contradiction.Party) {
+  public mutating func insert(_ party: Contradiction.Party, in owner: ReplicaIndex) {
     switch party {
     case .aggregator(let member): members |= 1 << UInt64(member.rawValue)
-    case .meter(let meter, _): meters.insert(meter)
+    case .meter(let meter, let home):
+      if home == owner { meters.insert(meter) } else { elsewhere.insert(meter, of: home) }
     }
   }
 
-  /// Those that are not in `other`.
+  /// Those that are not in `other`, whose meters elsewhere do not count: each header names its own.
   public func subtracting(_ other: Accused) -> Accused {
-    var result = Accused(members: members & ~other.members)
-    for place in 0..<64 {
-      result.meters.bytes.storage[place] = meters.bytes.storage[place] & ~other.meters.bytes.storage[place]
-    }
-    return result
+    Accused(members: members & ~other.members, meters: meters.subtracting(other.meters), elsewhere: elsewhere)
   }
 
-  public var count: Int { members.nonzeroBitCount + Int(meters.count) }
+  public var count: Int { members.nonzeroBitCount + Int(meters.count) + elsewhere.count }
+}
+
+/// Up to four meters of other sets, in the order of sets and meters.
+public struct AccusedElsewhere: Equatable, Sendable {
+  public static let encodedBytes = 4 * Accused.maximumNew
+
+  /// One more than the set, then the meter; 0 for nobody, behind all others.
+  private var names = InlineArray<4, UInt32>(repeating: 0)
+
+  public init() { precondition(Accused.maximumNew == 4) }
+
+  private static func name(_ meter: MeterIndex, _ owner: ReplicaIndex) -> UInt32 {
+    UInt32(owner.rawValue + 1) << 16 | UInt32(meter.rawValue)
+  }
+
+  public var count: Int {
+    var count = 0
+    for place in 0..<4 where names[place] != 0 { count += 1 }
+    return count
+  }
+
+  /// - Precondition: place < count
+  public subscript(place: Int) -> (meter: MeterIndex, owner: ReplicaIndex) {
+    (MeterIndex(UInt16(truncatingIfNeeded: names[place])), ReplicaIndex(UInt16(names[place] >> 16) - 1))
+  }
+
+  public func contains(_ meter: MeterIndex, of owner: ReplicaIndex) -> Bool {
+    for place in 0..<4 where names[place] == Self.name(meter, owner) { return true }
+    return false
+  }
+
+  /// Does nothing when there are four already.
+  public mutating func insert(_ meter: MeterIndex, of owner: ReplicaIndex) {
+    guard count < 4, !contains(meter, of: owner) else { return }
+    var rising = Self.name(meter, owner)
+    for place in 0..<4 {
+      if names[place] == 0 {
+        names[place] = rising
+        return
+      }
+      if rising < names[place] { (names[place], rising) = (rising, names[place]) }
+    }
+  }
+
+  /// Whether all of them are meters of the group, and of other sets than this one.
+  func isWithin(_ genesis: Genesis, besides owner: ReplicaIndex) -> Bool {
+    for place in 0..<count {
+      let (meter, home) = self[place]
+      guard home != owner, home.rawValue < genesis.members, meter.rawValue < genesis.meterCount(of: home) else {
+        return false
+      }
+    }
+    return true
+  }
+
+  public func encode(into output: inout OutputSpan<UInt8>) { for place in 0..<4 { output.write(names[place]) } }
+
+  public init(decoding reader: inout WireReader) throws(WireError) {
+    var last: UInt32 = 0
+    var isOver = false
+    for place in 0..<4 {
+      let name = try reader.read(UInt32.self)
+      // One encoding of each set of meters.
+      guard name == 0 || !isOver && name > last && name >= 1 << 16 else { throw .outOfRange(offset: reader.offset - 4) }
+      isOver = name == 0
+      last = name
+      names[place] = name
+    }
+  }
+
+  public static func == (left: Self, right: Self) -> Bool {
+    for place in 0..<4 where left.names[place] != right.names[place] { return false }
+    return true
+  }
 }
 
 /// Two different signed statements of one party where it may make one: what it takes to show its lie to others. Hashes and
@@ -63,8 +139,8 @@ public struct Contradiction: Equatable, Sendable {
 
   /// What the two statements do not share.
   public struct Half: Equatable, Sendable {
-    /// Of votes.
-    public var sequenceNumber = SequenceNumber(0)
+    /// Of round changes.
+    public var claim = LockClaim.none
     /// Of votes the digest voted for, of records the ciphertext's.
     public var digest = Digest()
     /// Of records.
@@ -74,17 +150,20 @@ public struct Contradiction: Equatable, Sendable {
     public init() {}
   }
 
-  public static let voteBytes = 24 + 2 * 104
-  public static let recordBytes = 24 + 2 * 168
+  public static let voteBytes = 32 + 2 * 108
+  public static let recordBytes = 32 + 2 * 168
   public static let maximumBytes = recordBytes
 
   public var kind: Kind
   public var owner: ReplicaIndex
   /// The member, or the meter in the owner's set.
   public var accused: UInt16
+  /// Of votes the round's, of records `through`.
   public var period: Period
-  /// The view of votes; of records, `from`.
-  public var position: UInt64
+  /// The position of votes; of records, `from`.
+  public var place: UInt64
+  /// Of votes.
+  public var view: View
   public var first: Half
   public var second: Half
 
@@ -92,25 +171,25 @@ public struct Contradiction: Equatable, Sendable {
     kind == .record ? .meter(MeterIndex(accused), of: owner) : .aggregator(ReplicaIndex(accused))
   }
 
-  /// Nil when the votes are of a kind that no instance has.
-  public init?(_ earlier: Vote, _ later: Vote) {
+  /// Of two votes of one member for one round.
+  public init(_ earlier: Vote, _ later: Vote) {
     let statement = earlier.statement
     switch statement.kind {
     case .prepare: kind = .prepare
     case .commit: kind = .commit
     case .roundChange: kind = .roundChange
-    case .prePrepare, .newRound: return nil
     }
     owner = statement.owner
     accused = statement.signer.rawValue
-    period = statement.period
-    position = UInt64(statement.view.rawValue)
+    period = statement.round.period
+    place = statement.position.rawValue
+    view = statement.round.view
     first = Half()
-    first.sequenceNumber = statement.sequenceNumber
+    first.claim = statement.claim
     first.digest = statement.digest
     first.signature = earlier.signature
     second = Half()
-    second.sequenceNumber = later.statement.sequenceNumber
+    second.claim = later.statement.claim
     second.digest = later.statement.digest
     second.signature = later.signature
   }
@@ -121,7 +200,8 @@ public struct Contradiction: Equatable, Sendable {
     owner = earlier.record.owner
     accused = earlier.record.meter.rawValue
     period = earlier.record.through
-    position = earlier.record.from.rawValue
+    place = earlier.record.from.rawValue
+    view = View(0)
     func half(_ statement: RecordStatement) -> Half {
       var result = Half()
       result.digest = statement.ciphertextHash
@@ -140,13 +220,15 @@ public struct Contradiction: Equatable, Sendable {
     output.write(accused)
     output.writeZeros(2)
     output.write(period.rawValue)
-    output.write(position)
+    output.write(place)
+    output.write(view.rawValue)
+    output.writeZeros(4)
     encode(first, into: &output)
     encode(second, into: &output)
   }
 
   private func encode(_ half: Half, into output: inout OutputSpan<UInt8>) {
-    if kind != .record { output.write(half.sequenceNumber.rawValue) }
+    if kind != .record { half.claim.encode(into: &output) }
     output.write(half.digest)
     if kind == .record { output.write(half.closing) }
     output.write(half.signature)
@@ -161,7 +243,12 @@ public struct Contradiction: Equatable, Sendable {
     accused = try reader.read(UInt16.self)
     try reader.readZeros(2)
     period = Period(try reader.read(UInt64.self))
-    position = try reader.read(UInt64.self)
+    place = try reader.read(UInt64.self)
+    view = View(try reader.read(UInt32.self))
+    try reader.readZeros(4)
+    guard view.rawValue < UInt32.max, kind != .record || view.rawValue == 0 else {
+      throw .outOfRange(offset: reader.offset - 8)
+    }
     first = try Self.half(kind, &reader)
     second = try Self.half(kind, &reader)
     try reader.expectEnd()
@@ -169,7 +256,7 @@ public struct Contradiction: Equatable, Sendable {
 
   private static func half(_ kind: Kind, _ reader: inout WireReader) throws(WireError) -> Half {
     var half = Half()
-    if kind != .record { half.sequenceNumber = SequenceNumber(try reader.read(UInt64.self)) }
+    if kind != .record { half.claim = try LockClaim(decoding: &reader) }
     half.digest = try reader.read(Digest.self)
     if kind == .record { half.closing = try reader.read(FixedBytes<72>.self) }
     half.signature = try reader.read(Signature.self)
@@ -183,9 +270,8 @@ public struct Contradiction: Equatable, Sendable {
   }
 
   private func votesHold(_ genesis: Genesis) -> Bool {
-    guard accused < genesis.members, position <= UInt64(UInt32.max),
-      first.digest != second.digest || first.sequenceNumber != second.sequenceNumber,
-      kind == .roundChange || first.sequenceNumber.rawValue == 0 && second.sequenceNumber.rawValue == 0
+    guard accused < genesis.members, first.digest != second.digest || first.claim != second.claim,
+      kind == .roundChange || first.claim == .none && second.claim == .none
     else { return false }
     let key = genesis.aggregators[Int(accused)].verificationKey
     let kind: StatementKind =
@@ -195,23 +281,22 @@ public struct Contradiction: Equatable, Sendable {
       case .roundChange, .record: .roundChange
       }
     func holds(_ half: Half) -> Bool {
-      var statement = Statement(
-        kind: kind, in: genesis.context, owner: owner, period: period, view: View(UInt32(position)),
-        digest: half.digest, signer: ReplicaIndex(accused))
-      statement.sequenceNumber = half.sequenceNumber
+      let statement = Statement(
+        kind: kind, in: genesis.context, owner: owner, position: Position(place), round: Round(period, view),
+        digest: half.digest, claim: half.claim, signer: ReplicaIndex(accused))
       return Authenticated(checking: Vote(statement: statement, signature: half.signature), by: key) != nil
     }
     return holds(first) && holds(second)
   }
 
   private func recordsHold(_ genesis: Genesis) -> Bool {
-    guard accused < genesis.meterCount(of: owner), position <= period.rawValue,
+    guard accused < genesis.meterCount(of: owner), place <= period.rawValue,
       first.digest != second.digest || first.closing != second.closing
     else { return false }
     let key = genesis.verificationKey(MeterIndex(accused), of: owner)
     func holds(_ half: Half) -> Bool {
       let record = Record(
-        owner: owner, meter: MeterIndex(accused), epoch: genesis.epoch, from: Period(position), through: period,
+        owner: owner, meter: MeterIndex(accused), epoch: genesis.epoch, from: Period(place), through: period,
         keyIdentifier: genesis.keyIdentifier, closing: half.closing, signature: half.signature)
       let statement = RecordStatement(
         networkIdentifier: genesis.networkIdentifier, group: genesis.group, record: record,

@@ -32,6 +32,8 @@ public final class Genesis: Sendable {
   public let periodSeconds: UInt32
   public let minimumContributors: UInt16
   public let rotates: Bool
+  /// For so many periods the records of a meter that was accused are not counted.
+  public let exclusionPeriods: UInt32
   public let firstPeriod: Period
   /// Quantity codes of the plaintext's slots.
   public let slots: [UInt8]
@@ -47,12 +49,15 @@ public final class Genesis: Sendable {
   public let networkIdentifier: Digest
   public let keyIdentifier: FixedBytes<16>
 
+  /// A day of half hours.
+  public static let standardExclusionPeriods: UInt32 = 48
+
   public static let maximumBytes = 4096 + GroupLimits.maximumAggregators * (66 + 64 * GroupLimits.maximumMetersPerSet)
 
   public init(
     epoch: Epoch, group: GroupIndex, periodSeconds: UInt32, minimumContributors: UInt16, rotates: Bool,
-    firstPeriod: Period, slots: [UInt8], modulus: [UInt8], bookkeeper: PartyKeys, aggregators: [PartyKeys],
-    meters: [[PartyKeys]]
+    exclusionPeriods: UInt32 = Genesis.standardExclusionPeriods, firstPeriod: Period, slots: [UInt8], modulus: [UInt8],
+    bookkeeper: PartyKeys, aggregators: [PartyKeys], meters: [[PartyKeys]]
   ) {
     precondition(aggregators.count == meters.count)
     self.epoch = epoch
@@ -60,6 +65,7 @@ public final class Genesis: Sendable {
     self.periodSeconds = periodSeconds
     self.minimumContributors = minimumContributors
     self.rotates = rotates
+    self.exclusionPeriods = exclusionPeriods
     self.firstPeriod = firstPeriod
     self.slots = slots
     self.modulus = modulus
@@ -74,8 +80,8 @@ public final class Genesis: Sendable {
         slots, modulus, members: aggregators.count, meters: meters.reduce(0) { $0 + $1.count }))
     buffer.replace { out in
       Self.encode(
-        epoch, group, periodSeconds, minimumContributors, rotates, firstPeriod, slots, modulus, bookkeeper, aggregators,
-        meters, into: &out)
+        epoch, group, periodSeconds, minimumContributors, rotates, exclusionPeriods, firstPeriod, slots, modulus,
+        bookkeeper, aggregators, meters, into: &out)
     }
     networkIdentifier = Blake2b.digest(domain: "BUSBARgn", buffer.span)
   }
@@ -86,6 +92,7 @@ public final class Genesis: Sendable {
     periodSeconds = whole.periodSeconds
     minimumContributors = whole.minimumContributors
     rotates = whole.rotates
+    exclusionPeriods = whole.exclusionPeriods
     firstPeriod = whole.firstPeriod
     slots = whole.slots
     modulus = whole.modulus
@@ -130,7 +137,7 @@ public final class Genesis: Sendable {
   public var context: GroupContext {
     GroupContext(
       networkIdentifier: networkIdentifier, epoch: epoch, group: group, members: members,
-      rotates: rotates && !mutated(.ownerAlwaysLeads))
+      leaders: rotates && !mutated(.ownerAlwaysLeads) ? .rotating : .fixed)
   }
 
   /// Every meter's coverage begins at the period before the first.
@@ -157,23 +164,24 @@ public final class Genesis: Sendable {
 
   public func encode(into output: inout OutputSpan<UInt8>) {
     Self.encode(
-      epoch, group, periodSeconds, minimumContributors, rotates, firstPeriod, slots, modulus, bookkeeper, aggregators,
-      meters, into: &output)
+      epoch, group, periodSeconds, minimumContributors, rotates, exclusionPeriods, firstPeriod, slots, modulus,
+      bookkeeper, aggregators, meters, into: &output)
   }
 
   private static func encode(
     _ epoch: Epoch, _ group: GroupIndex, _ periodSeconds: UInt32, _ minimumContributors: UInt16, _ rotates: Bool,
-    _ firstPeriod: Period, _ slots: [UInt8], _ modulus: [UInt8], _ bookkeeper: PartyKeys, _ aggregators: [PartyKeys],
+    _ exclusionPeriods: UInt32, _ firstPeriod: Period, _ slots: [UInt8], _ modulus: [UInt8], _ bookkeeper: PartyKeys, _ aggregators: [PartyKeys],
     _ meters: [[PartyKeys]], into output: inout OutputSpan<UInt8>
   ) {
-    output.writeTag("BUSBARgn")
+    output.writeTag("BUSBARg2")
     output.write(epoch.rawValue)
     output.write(group.rawValue)
     output.write(UInt16(aggregators.count))
     output.write(periodSeconds)
     output.write(minimumContributors)
     output.write(UInt8(rotates ? 1 : 0))
-    output.writeZeros(5)
+    output.writeZeros(1)
+    output.write(exclusionPeriods)
     output.write(firstPeriod.rawValue)
     output.write(UInt16(modulus.count))
     output.write(UInt16(slots.count))
@@ -189,7 +197,7 @@ public final class Genesis: Sendable {
 
   public init(decoding bytes: Span<UInt8>) throws(WireError) {
     var reader = WireReader(bytes)
-    try reader.readTag("BUSBARgn")
+    try reader.readTag("BUSBARg2", inVersion1: "BUSBARgn")
     epoch = Epoch(try reader.read(UInt64.self))
     group = GroupIndex(try reader.read(UInt16.self))
     let members = Int(try reader.read(UInt16.self))
@@ -203,7 +211,8 @@ public final class Genesis: Sendable {
     let rotation = try reader.read(UInt8.self)
     guard rotation <= 1 else { throw .outOfRange(offset: 26) }
     rotates = rotation == 1
-    try reader.readZeros(5)
+    try reader.readZeros(1)
+    exclusionPeriods = try reader.read(UInt32.self)
     firstPeriod = Period(try reader.read(UInt64.self))
     guard firstPeriod.rawValue > 0 else { throw .outOfRange(offset: 32) }
     let modulusBytes = Int(try reader.read(UInt16.self))

@@ -2,9 +2,9 @@ import Cryptography
 import Units
 import Wire
 
-/// The value an instance agrees on: which records of a set were multiplied in a period, and what they came to.
+/// The value a position is decided by: which records of a set were multiplied in a period, and what they came to.
 public struct Header: Equatable, Sendable {
-  public static let encodedBytes = 336
+  public static let encodedBytes = 352
 
   public var networkIdentifier: Digest
   public var epoch: Epoch
@@ -16,7 +16,7 @@ public struct Header: Equatable, Sendable {
   public var keyIdentifier: FixedBytes<16>
   /// Digest of the set's last decided header, or the network identifier before the first.
   public var previous: Digest
-  /// Digest of the set's coverage table after this header.
+  /// Digest of the set's coverage table after this header, with the meters whose records it excludes.
   public var coverageRoot: Digest
   public var manifestRoot: Digest
   public var productHash: Digest
@@ -24,8 +24,11 @@ public struct Header: Equatable, Sendable {
   /// Aggregators of the group that were shown to contradict themselves, bit i for member i. Whoever prepares a header holds
   /// what shows it, and no later header of the set leaves one out.
   public var accusedMembers: UInt64
-  /// Meters of the set, likewise.
+  /// Meters of the set that are accused by now. From the next header on their records are not counted, for as many periods as the
+  /// genesis states; then their bits go.
   public var accusedMeters: MeterBitmap
+  /// Meters of other sets that this header is the first to accuse, as far as its author knows.
+  public var accusedElsewhere: AccusedElsewhere
 
   public init(
     networkIdentifier: Digest, epoch: Epoch, group: GroupIndex, owner: ReplicaIndex, author: ReplicaIndex,
@@ -47,6 +50,7 @@ public struct Header: Equatable, Sendable {
     self.contributors = contributors
     accusedMembers = accused.members
     accusedMeters = accused.meters
+    accusedElsewhere = accused.elsewhere
   }
 
   public func encode(into output: inout OutputSpan<UInt8>) {
@@ -65,6 +69,7 @@ public struct Header: Equatable, Sendable {
     output.write(contributors.bytes)
     output.write(accusedMembers)
     output.write(accusedMeters.bytes)
+    accusedElsewhere.encode(into: &output)
   }
 
   public init(decoding reader: inout WireReader) throws(WireError) {
@@ -83,15 +88,16 @@ public struct Header: Equatable, Sendable {
     contributors = MeterBitmap(try reader.read(FixedBytes<64>.self))
     accusedMembers = try reader.read(UInt64.self)
     accusedMeters = MeterBitmap(try reader.read(FixedBytes<64>.self))
+    accusedElsewhere = try AccusedElsewhere(decoding: &reader)
     guard contributors.count == count else { throw .outOfRange(offset: 46) }
   }
 
-  public var accused: Accused { Accused(members: accusedMembers, meters: accusedMeters) }
+  public var accused: Accused { Accused(members: accusedMembers, meters: accusedMeters, elsewhere: accusedElsewhere) }
 
   /// What votes about this value carry.
   public var digest: Digest {
     // As many as ``encodedBytes``, on the stack; another number traps.
-    let bytes = FixedBytes<336> { out in encode(into: &out) }
+    let bytes = FixedBytes<352> { out in encode(into: &out) }
     return Blake2b.digest(domain: "BUSBARhd", bytes.span)
   }
 }

@@ -29,6 +29,18 @@ public struct MeterBitmap: Equatable, Sendable {
     return true
   }
 
+  public func isDisjoint(with other: MeterBitmap) -> Bool {
+    for index in 0..<64 where bytes.storage[index] & other.bytes.storage[index] != 0 { return false }
+    return true
+  }
+
+  /// Those that are not in `other`.
+  public func subtracting(_ other: MeterBitmap) -> MeterBitmap {
+    var result = self
+    for index in 0..<64 { result.bytes.storage[index] &= ~other.bytes.storage[index] }
+    return result
+  }
+
   public var count: UInt16 {
     var result: UInt16 = 0
     for index in 0..<64 { result += UInt16(bytes.storage[index].nonzeroBitCount) }

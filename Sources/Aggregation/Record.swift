@@ -1,3 +1,4 @@
+import Consensus
 import Cryptography
 import Units
 import Wire
@@ -105,10 +106,10 @@ public struct RecordStatement: SignedMessage, Equatable, Sendable {
   }
 }
 
-/// An aggregator's promise that it holds a record, durable, for one period. (DESIGN §2.3)
+/// An aggregator's promise that it holds a record, durable, for one position of the set's chain and one period. (DESIGN §2.3)
 public struct Receipt: SignedMessage, Equatable, Sendable {
-  public static let encodedBytes = 160
-  public static let maximumSignedBytes = 96
+  public static let encodedBytes = 168
+  public static let maximumSignedBytes = 104
 
   public var networkIdentifier: Digest
   public var epoch: Epoch
@@ -117,12 +118,14 @@ public struct Receipt: SignedMessage, Equatable, Sendable {
   public var meter: MeterIndex
   public var signer: ReplicaIndex
   public var period: Period
+  /// The position that was open for its signer when it gave this.
+  public var position: Position
   public var recordHash: Digest
   public var signature: Signature
 
   public init(
     networkIdentifier: Digest, epoch: Epoch, group: GroupIndex, owner: ReplicaIndex, meter: MeterIndex,
-    signer: ReplicaIndex, period: Period, recordHash: Digest
+    signer: ReplicaIndex, period: Period, position: Position, recordHash: Digest
   ) {
     self.networkIdentifier = networkIdentifier
     self.epoch = epoch
@@ -131,12 +134,13 @@ public struct Receipt: SignedMessage, Equatable, Sendable {
     self.meter = meter
     self.signer = signer
     self.period = period
+    self.position = position
     self.recordHash = recordHash
     signature = Signature()
   }
 
   public func encodeSigned(into output: inout OutputSpan<UInt8>) {
-    output.writeTag("BUSBARrp")
+    output.writeTag("BUSBARr2")
     output.write(networkIdentifier)
     output.write(epoch.rawValue)
     output.write(group.rawValue)
@@ -144,6 +148,7 @@ public struct Receipt: SignedMessage, Equatable, Sendable {
     output.write(meter.rawValue)
     output.write(signer.rawValue)
     output.write(period.rawValue)
+    output.write(position.rawValue)
     output.write(recordHash)
   }
 
@@ -153,7 +158,7 @@ public struct Receipt: SignedMessage, Equatable, Sendable {
   }
 
   public init(decoding reader: inout WireReader) throws(WireError) {
-    try reader.readTag("BUSBARrp")
+    try reader.readTag("BUSBARr2", inVersion1: "BUSBARrp")
     networkIdentifier = try reader.read(Digest.self)
     epoch = Epoch(try reader.read(UInt64.self))
     group = GroupIndex(try reader.read(UInt16.self))
@@ -161,7 +166,22 @@ public struct Receipt: SignedMessage, Equatable, Sendable {
     meter = MeterIndex(try reader.read(UInt16.self))
     signer = ReplicaIndex(try reader.read(UInt16.self))
     period = Period(try reader.read(UInt64.self))
+    position = Position(try reader.read(UInt64.self))
     recordHash = try reader.read(Digest.self)
     signature = try reader.read(Signature.self)
+  }
+
+  /// Whether the header of a position breaks this promise, which was given for a record that carried on from `from`.
+  ///
+  /// Only the position it was given in counts: when an older header that was locked is decided first, the record no longer follows, and
+  /// the honest primary of the next position has to leave it out. (reference/set-chain.md, rule 15)
+  ///
+  /// - Parameter coveredThrough: of the meter, before that header.
+  public func convicts(
+    _ header: Header, at headerPosition: Position, from: Period, coveredThrough: Period
+  ) -> Bool {
+    (headerPosition == position || mutated(.receiptConvictsLaterPosition)) && header.period == period
+      && header.owner == owner && header.author == signer && !header.contributors.contains(meter)
+      && !header.accusedMeters.contains(meter) && from == coveredThrough.next
   }
 }

@@ -28,12 +28,12 @@ public enum RecordRefusal: UInt8, Error, CaseIterable, Sendable, CustomStringCon
 /// Why a proposed header was refused.
 public enum HeaderRefusal: UInt8, Error, CaseIterable, Sendable, CustomStringConvertible {
   case wrongNetwork, wrongInstance, wrongAuthor, foreignKey, unknownMeter, tooFewContributors, wrongPrevious,
-    wrongCoverageRoot, wrongManifestRoot, wrongProduct, staleRecord, wrongAccused, badCiphertext
+    wrongCoverageRoot, wrongManifestRoot, wrongProduct, staleRecord, wrongAccused, badCiphertext, excludedMeter
 
   public var description: String {
     switch self {
     case .wrongNetwork: "another network, epoch or group"
-    case .wrongInstance: "another owner or period"
+    case .wrongInstance: "another owner, or a period that is not the round's"
     case .wrongAuthor: "the author is not the primary"
     case .foreignKey: "foreign keyId"
     case .unknownMeter: "a contributor is no meter of the set"
@@ -45,6 +45,7 @@ public enum HeaderRefusal: UInt8, Error, CaseIterable, Sendable, CustomStringCon
     case .wrongAccused: "the accused are not those before it and a few more"
     case .staleRecord: "a record carries periods that are certified already"
     case .badCiphertext: "a record's ciphertext shares a factor with n"
+    case .excludedMeter: "a contributor contradicted itself not long ago"
     }
   }
 }
@@ -73,27 +74,56 @@ extension Genesis {
   }
 
   /// Everything about a header that needs neither records nor proofs of who is accused. `previous` and coverage make the set's headers one chain.
+  ///
+  /// It depends on the head, the header and the kind of round alone, never on clocks: what one honest member prepared, each can prepare in
+  /// any later round. (reference/set-chain.md, rule 7)
+  ///
+  /// - Parameters:
+  ///   - round: of a free proposal, which its primary wrote for its period. Nil for what was prepared before: q members have looked at
+  ///     that when it was free, and by now the round may be of a later period.
+  ///   - after: the period of the head.
   public func check(
-    _ header: Header, owner: ReplicaIndex, period: Period, primary: ReplicaIndex, head: Digest,
-    coverage: borrowing CoverageTable, accused: Accused = Accused()
+    _ header: Header, owner: ReplicaIndex, free round: Round?, after headPeriod: Period, head: Digest,
+    coverage: borrowing CoverageTable, accusedMembers: UInt64 = 0
   ) throws(HeaderRefusal) {
     guard header.networkIdentifier == networkIdentifier, header.epoch == epoch, header.group == group else {
       throw .wrongNetwork
     }
-    guard header.owner == owner, header.period == period else { throw .wrongInstance }
-    guard header.author == primary || mutated(.authorUnchecked) else { throw .wrongAuthor }
+    guard header.owner == owner, header.period > headPeriod else { throw .wrongInstance }
+    if let round {
+      guard header.period == round.period || mutated(.freePeriodUnchecked) else { throw .wrongInstance }
+      guard header.author == context.primary(owner: owner, round) || mutated(.authorUnchecked) else {
+        throw .wrongAuthor
+      }
+    }
     guard header.keyIdentifier == keyIdentifier else { throw .foreignKey }
     guard header.contributors.isWithin(meterCount: meterCount(of: owner)) else { throw .unknownMeter }
     guard header.count >= minimumContributors || mutated(.minimumUnchecked) else { throw .tooFewContributors }
     guard header.previous == head || mutated(.previousUnchecked) else { throw .wrongPrevious }
     guard
-      header.coverageRoot == coverage.root(advancing: header.contributors, to: period)
-        || mutated(.coverageRootUnchecked)
+      header.coverageRoot == coverageRoot(coverage, after: header) || mutated(.coverageRootUnchecked)
     else { throw .wrongCoverageRoot }
+    let excluded = coverage.excluded(in: header.period)
+    let before = Accused(members: accusedMembers, meters: excluded)
     guard members == 64 || header.accusedMembers >> UInt64(members) == 0,
       header.accusedMeters.isWithin(meterCount: meterCount(of: owner)),
-      accused.subtracting(header.accused).count == 0 || mutated(.accusedForgotten),
-      header.accused.subtracting(accused).count <= Accused.maximumNew
+      header.accusedElsewhere.isWithin(self, besides: owner),
+      before.subtracting(header.accused).count == 0 || mutated(.accusedForgotten),
+      header.accused.subtracting(before).count <= Accused.maximumNew
     else { throw .wrongAccused }
+    guard header.contributors.isDisjoint(with: excluded) else { throw .excludedMeter }
+  }
+
+  /// Of a set's table after a header.
+  public func coverageRoot(_ coverage: borrowing CoverageTable, after header: Header) -> Digest {
+    coverage.root(
+      advancing: header.contributors, to: header.period, accusing: header.accusedMeters,
+      excludedPeriods: exclusionPeriods)
+  }
+
+  /// Moves a set's table on by a header.
+  public func advance(_ coverage: inout CoverageTable, by header: Header) {
+    coverage.advance(
+      header.contributors, to: header.period, accusing: header.accusedMeters, excludedPeriods: exclusionPeriods)
   }
 }

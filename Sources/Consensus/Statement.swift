@@ -100,7 +100,7 @@ public struct Statement: Equatable, Sendable {
   }
 
   public init(decoding reader: inout WireReader) throws(WireError) {
-    try reader.readTag("BUSBAR/2")
+    try reader.readTag("BUSBAR/2", inVersion1: "BUSBAR/1")
     let code = try reader.read(UInt8.self)
     guard let kind = StatementKind(rawValue: code) else { throw .unknownKind(code) }
     self.kind = kind

@@ -13,4 +13,7 @@ public protocol Journal: ~Copyable {
   var wasTorn: Bool { get }
   /// Visits every entry that was there at opening. Called once, before the first append.
   mutating func replay(_ visit: (Span<UInt8>) -> Void) throws(PlatformError)
+  /// Visits every entry that was there at opening or was appended since, in order. Cost: all of it is read and checked.
+  /// - Throws: `.corrupted` when what comes back is not what was written.
+  mutating func reread(_ visit: (Span<UInt8>) -> Void) throws(PlatformError)
 }

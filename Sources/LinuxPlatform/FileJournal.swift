@@ -85,6 +85,21 @@ public struct FileJournal: ~Copyable, Journal {
     }
   }
 
+  public mutating func reread(_ visit: (Span<UInt8>) -> Void) throws(PlatformError) {
+    if let failure { throw failure }
+    do throws(PlatformError) {
+      try check(busbar_seek(file, 0))
+      let contents = try JournalContents(try Files.readAll(file, limit: Int.max))
+      // Everything that was appended is there, and the next entry goes behind it.
+      guard contents.chain == chain else { throw PlatformError(.corrupted) }
+      try check(busbar_seek(file, Int64(contents.goodBytes)))
+      contents.visit(visit)
+    } catch {
+      failure = error
+      throw error
+    }
+  }
+
   public mutating func replay(_ visit: (Span<UInt8>) -> Void) throws(PlatformError) {
     guard let contents else { throw PlatformError(.invalid) }
     contents.visit(visit)

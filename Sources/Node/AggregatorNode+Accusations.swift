@@ -11,43 +11,66 @@ extension AggregatorNode {
   /// Contradictions kept, one for each party.
   static let maximumProofs = 256
 
-  /// What a header over this set names: who was named before, and the oldest proven here.
+  /// What a header over this set names: who was named before, and the oldest proven here. Any set's header may accuse the meters of
+  /// another: their own may not be certified for long.
   func accused(of owner: ReplicaIndex) -> Accused {
-    let before = sets[Int(owner.rawValue)].accused
+    let before = standingAccused(of: owner)
     var result = before
-    for proof in proofs where concerns(proof, owner) && !before.contains(proof.party) {
+    for proof in proofs where !before.contains(proof.party, in: owner) && !isAgreed(proof, for: owner) {
       guard result.subtracting(before).count < Accused.maximumNew else { break }
-      result.insert(proof.party)
+      result.insert(proof.party, in: owner)
     }
     return result
   }
 
-  /// Meters are accused in the headers of their own set, aggregators in everybody's.
-  private func concerns(_ proof: Contradiction, _ owner: ReplicaIndex) -> Bool {
-    proof.kind != .record || proof.owner == owner
+  /// Whom the next header over this set has to name.
+  private func standingAccused(of owner: ReplicaIndex) -> Accused {
+    let chain = chain(owner)
+    return Accused(members: chain.accusedMembers, meters: chain.excluded)
   }
 
   private func isProven(_ party: Contradiction.Party) -> Bool { proofs.contains { $0.party == party } }
 
+  /// Whether a header over this set has nothing to say about a proven lie: a meter's that is excluded for it already, or was; one elsewhere that
+  /// some header has named.
+  private func isAgreed(_ proof: Contradiction, for owner: ReplicaIndex) -> Bool {
+    switch proof.party {
+    case .aggregator(let member): chain(owner).accusedMembers >> UInt64(member.rawValue) & 1 == 1
+    case .meter(let meter, let home):
+      home == owner
+        ? chain(home).coverage.isExcluded(meter) || proof.period.rawValue + UInt64(genesis.exclusionPeriods)
+          < chain(home).collected.period.rawValue
+        : chain(home).coverage.isExcluded(meter) || namedElsewhere(meter, home)
+    }
+  }
+
+  private func namedElsewhere(_ meter: MeterIndex, _ home: ReplicaIndex) -> Bool {
+    chains.contains { $0.hasNamed(meter, of: home) }
+  }
+
   /// Whether nobody needs to be shown this any more: every header that may name the party follows on one that does.
-  private func isAgreed(_ party: Contradiction.Party) -> Bool {
-    switch party {
-    case .meter(_, let owner): sets[Int(owner.rawValue)].accused.contains(party)
-    case .aggregator: sets.allSatisfy { $0.accused.contains(party) }
+  private func isAgreed(_ proof: Contradiction) -> Bool {
+    switch proof.party {
+    case .meter(_, let home): isAgreed(proof, for: home)
+    case .aggregator: chains.allSatisfy { isAgreed(proof, for: $0.owner) }
     }
   }
 
   /// Keeps a contradiction that holds; the first of a party is enough, and none once it is agreed. Meters leave room for
   /// every aggregator.
   mutating func keep(_ proof: Contradiction) {
-    guard !isProven(proof.party), !isAgreed(proof.party) else { return }
+    // A meter that was excluded long ago may lie again.
+    if let place = proofs.firstIndex(where: { $0.party == proof.party && isAgreed($0) }), !isAgreed(proof) { drop(place) }
+    guard !isProven(proof.party), !isAgreed(proof) else { return }
     let room = Self.maximumProofs - (proof.kind == .record ? GroupLimits.maximumAggregators : 0)
-    if proofs.count >= room, let place = proofs.firstIndex(where: { isAgreed($0.party) }) {
-      proofs.remove(at: place)
-      if place < journaledProofs { journaledProofs -= 1 }
-    }
+    if proofs.count >= room, let place = proofs.firstIndex(where: { isAgreed($0) }) { drop(place) }
     guard proofs.count < room else { return }
     proofs.append(proof)
+  }
+
+  private mutating func drop(_ place: Int) {
+    proofs.remove(at: place)
+    if place < journaledProofs { journaledProofs -= 1 }
   }
 
   /// Appends to the journal what is not there; durable with what is synced next, before any prepare that names it.
@@ -71,24 +94,32 @@ extension AggregatorNode {
   }
 
   /// Whether everybody whom a header newly accuses is proven here.
-  func holdsProofs(of header: Header) -> Bool {
+  func holdsProofs(of header: Header, _ chain: SetChain) -> Bool {
     if mutated(.accusationsUnproven) { return true }
-    let new = header.accused.subtracting(sets[Int(header.owner.rawValue)].accused)
-    var proven = Accused()
-    for proof in proofs where concerns(proof, header.owner) { proven.insert(proof.party) }
-    return new.subtracting(proven).count == 0
+    let new = header.accused.subtracting(Accused(members: chain.accusedMembers, meters: chain.coverage.excluded(in: header.period)))
+    for member in 0..<genesis.members where new.members >> UInt64(member) & 1 == 1 {
+      guard isProven(.aggregator(ReplicaIndex(member))) else { return false }
+    }
+    for meter in 0..<genesis.meterCount(of: header.owner) where new.meters.contains(MeterIndex(meter)) {
+      guard isProven(.meter(MeterIndex(meter), of: header.owner)) else { return false }
+    }
+    for place in 0..<new.elsewhere.count {
+      let (meter, home) = new.elsewhere[place]
+      guard isProven(.meter(meter, of: home)) else { return false }
+    }
+    return true
   }
 
   /// Sends what shows the lies that a set's next header may name.
   mutating func sendProofs(
-    of slot: InstanceSlot, to peer: Int, via host: inout some NodeHost & ~Copyable
+    of chain: SetChain, to peer: Int, via host: inout some NodeHost & ~Copyable
   ) {
-    let owner = slot.instance.owner
-    let named = slot.proposedHeader?.accused ?? accused(of: owner)
-    let new = named.subtracting(sets[Int(owner.rawValue)].accused)
-    for proof in proofs where concerns(proof, owner) && new.contains(proof.party) {
+    let owner = chain.owner
+    let digest = chain.instance.accepted?.statement.digest ?? chain.instance.lockedDigest
+    let named = digest.flatMap { chain.header($0)?.accused } ?? accused(of: owner)
+    for proof in proofs where named.contains(proof.party, in: owner) {
       let bytes = [UInt8](capacity: Contradiction.maximumBytes) { out in proof.encode(into: &out) }
-      link.sendChunks(.contradiction, owner, slot.instance.period, bytes.span, to: peer, via: &host)
+      link.sendChunks(.contradiction, owner, chain.position, bytes.span, to: peer, via: &host)
     }
   }
 
@@ -107,7 +138,10 @@ extension AggregatorNode {
   // MARK: What tests and reports look at
 
   /// Whom the decided headers of a set accuse, as far as this node holds them.
-  public func agreedAccused(of owner: ReplicaIndex) -> Accused { sets[Int(owner.rawValue)].accused }
+  public func agreedAccused(of owner: ReplicaIndex) -> Accused {
+    let chain = chain(owner)
+    return chain.decided(Position(0))?.header.accused ?? Accused()
+  }
   /// Whom this node can show to have lied.
   public var provenCount: Int { proofs.count }
   public func proof(_ place: Int) -> Contradiction { proofs[place] }

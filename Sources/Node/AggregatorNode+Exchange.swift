@@ -19,14 +19,14 @@ extension AggregatorNode {
   public mutating func poll(at now: Instant, via host: inout some NodeHost & ~Copyable) {
     link.advance(to: now.monotonic)
     sendOwed(at: now.monotonic, via: &host)
-    for place in slots.indices where slots[place].fetch.isActive { ask(slots[place], at: now.monotonic, via: &host) }
+    for place in chains.indices where chains[place].fetch.isActive { ask(chains[place], at: now.monotonic, via: &host) }
   }
 
   /// When there is something to do before the next tick; nil for nothing.
   public func nextPoll(after now: MonotonicTime) -> MonotonicTime? {
     var earliest = link.transfers.nextMoment(bytes: recordDatagramBytes, after: now)
-    for slot in slots {
-      guard let moment = slot.fetch.nextMoment else { continue }
+    for place in chains.indices {
+      guard let moment = chains[place].fetch.nextMoment else { continue }
       if earliest == nil || moment < earliest! { earliest = moment }
     }
     return earliest
@@ -35,10 +35,11 @@ extension AggregatorNode {
   private mutating func sendOwed(at now: MonotonicTime, via host: inout some NodeHost & ~Copyable) {
     // The burst bounds this loop: the buckets fill with time, which stands still here.
     while let owed = link.transfers.next(bytes: recordDatagramBytes, at: now) {
-      guard let slot = existingSlot(owed.owner, owed.period), slot.held.contains(owed.meter) else { continue }
+      let chain = chain(owed.owner)
+      guard let shelf = chain.shelf(through: owed.period), shelf.held.contains(owed.meter) else { continue }
       guard let peer = link.peer(.aggregator(owed.member)) else { continue }
       let isFirst = served.isFirstRecord(
-        owed.owner, owed.period, of: genesis.meterCount(of: owed.owner), to: owed.member)
+        owed.owner, chain.position, of: genesis.meterCount(of: owed.owner), to: owed.member)
       guard
         link.sealer.maySend(recordDatagramBytes, isFirst: isFirst, to: peer) || mutated(.repetitionsUnbounded)
       else {
@@ -46,17 +47,18 @@ extension AggregatorNode {
         continue
       }
       link.sendRecord(owed.owner, owed.period, owed.meter, to: owed.member, via: &host) { out in
-        slot.write(owed.meter, into: &out)
+        shelf.write(owed.meter, into: &out)
       }
     }
   }
 
-  /// A member's WANT for records of this slot.
+  /// A member's WANT for records of this set.
   mutating func owe(
-    _ want: Want, _ slot: InstanceSlot, to member: ReplicaIndex, via host: inout some NodeHost & ~Copyable
+    _ want: Want, _ chain: SetChain, to member: ReplicaIndex, via host: inout some NodeHost & ~Copyable
   ) {
+    guard let shelf = chain.shelf(through: want.period) else { return }
     var missing = MeterBitmap(want.missing)
-    for index in 0..<64 { missing.bytes.storage[index] &= slot.held.bytes.storage[index] }
+    for index in 0..<64 { missing.bytes.storage[index] &= shelf.held.bytes.storage[index] }
     let outcome = link.transfers.want(
       member, want.owner, want.period, missing: missing.bytes, highest: want.highestSequence, at: link.now)
     if outcome != .taken { link.sealer.count(.overBudget) }
@@ -64,32 +66,46 @@ extension AggregatorNode {
   }
 
   /// Begins or goes on asking for the records that a proposal stands for.
-  mutating func fetch(_ slot: InstanceSlot, from holder: ReplicaIndex, via host: inout some NodeHost & ~Copyable) {
+  mutating func fetch(_ chain: SetChain, from holder: ReplicaIndex, via host: inout some NodeHost & ~Copyable) {
     guard holder != index else { return }
-    slot.fetch.begin(from: holder)
-    ask(slot, at: link.now, via: &host)
+    chain.fetch.begin(from: holder)
+    ask(chain, at: link.now, via: &host)
   }
 
-  private mutating func ask(_ slot: InstanceSlot, at now: MonotonicTime, via host: inout some NodeHost & ~Copyable) {
-    guard let moment = slot.fetch.nextMoment, moment <= now else { return }
-    guard !slot.isFinished, let header = slot.proposedHeader else { return slot.fetch.end() }
-    let missing = slot.missing(of: header.contributors)
-    guard missing.count > 0 else { return slot.fetch.end() }
-    let holder = slot.fetch.ask(members: genesis.members, own: index, at: now)
+  private mutating func ask(_ chain: SetChain, at now: MonotonicTime, via host: inout some NodeHost & ~Copyable) {
+    guard let moment = chain.fetch.nextMoment, moment <= now else { return }
+    guard let digest = chain.instance.awaitsValidation, let header = chain.header(digest),
+      let shelf = chain.shelf(through: header.period)
+    else { return chain.fetch.end() }
+    let missing = shelf.missing(of: header.contributors)
+    guard missing.count > 0 else { return chain.fetch.end() }
+    let holder = chain.fetch.ask(members: genesis.members, own: index, at: now)
     guard let peer = link.peer(.aggregator(holder)) else { return }
     link.want(
       Want(
-        object: .records, owner: header.owner, meter: MeterIndex(0), period: header.period, missing: missing.bytes),
-      from: peer, via: &host)
+        object: .records, owner: header.owner, position: chain.position, period: header.period, digest: digest,
+        missing: missing.bytes), from: peer, via: &host)
   }
 
   /// A record came from another member. The last one that was missing lets the proposal be checked at once.
-  mutating func noteFetched(_ slot: InstanceSlot, via host: inout some NodeHost & ~Copyable) throws(PlatformError) {
-    guard slot.fetch.isActive, let header = slot.proposedHeader else { return }
-    slot.fetch.arrived(at: link.now)
-    guard slot.missing(of: header.contributors).count == 0 else { return }
-    slot.fetch.end()
-    guard let digest = slot.instance.awaitsValidation else { return }
-    try validate(slot, digest, via: &host)
+  mutating func noteFetched(
+    _ chain: SetChain, _ shelf: RecordShelf, via host: inout some NodeHost & ~Copyable
+  ) throws(PlatformError) {
+    if chain.fetch.isActive { chain.fetch.arrived(at: link.now) }
+    guard let digest = chain.instance.awaitsValidation, let header = chain.header(digest),
+      shelf.period == header.period, shelf.missing(of: header.contributors).count == 0
+    else { return }
+    // Another record than the one that was held may make the proposal fit; while more of them are missing the next tick tells.
+    guard chain.fetch.isActive || chain.manifestDigest == digest && fitsByName(shelf, header, chain) else { return }
+    chain.fetch.end()
+    try validate(chain, digest, via: &host)
+  }
+
+  private func fitsByName(_ shelf: RecordShelf, _ header: Header, _ chain: SetChain) -> Bool {
+    for meter in 0..<genesis.meterCount(of: header.owner) where header.contributors.contains(MeterIndex(meter)) {
+      let meter = MeterIndex(meter)
+      if let named = chain.namedHash(of: meter, in: header), named != shelf.hash(of: meter) { return false }
+    }
+    return true
   }
 }

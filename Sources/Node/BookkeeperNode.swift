@@ -7,20 +7,21 @@ import Paillier
 import Units
 import Wire
 
-/// What the bookkeeper knows of one set in one period.
+/// What the bookkeeper knows of one decided position of one set.
 struct BookEntry {
-  var owner: ReplicaIndex
-  var period: Period
-  var certificate: Certificate?
+  var certificate: Certificate
   var certificateBytes: [UInt8] = []
   var product: [UInt8] = []
   var isPublished = false
+
+  var owner: ReplicaIndex { certificate.owner }
+  var position: Position { certificate.position }
 }
 
 /// Checks certificates, decrypts their sums, proves each decryption and publishes it.
 public struct BookkeeperNode: ~Copyable {
-  /// Periods looked back at for certificates that did not arrive.
-  public static let periodsKept: UInt64 = 16
+  /// Positions of each set looked back at for certificates that did not arrive.
+  public static let positionsKept: UInt64 = 16
 
   let genesis: Genesis
   let key: PrivateKey
@@ -51,8 +52,17 @@ public struct BookkeeperNode: ~Copyable {
     link.sealer.grantChecks(in: genesis)
   }
 
-  private func place(_ owner: ReplicaIndex, _ period: Period) -> Int? {
-    entries.firstIndex { $0.owner == owner && $0.period == period }
+  private func place(_ owner: ReplicaIndex, _ position: Position) -> Int? {
+    entries.firstIndex { $0.owner == owner && $0.position == position }
+  }
+
+  /// The newest of a set that is known here.
+  private func newest(_ owner: ReplicaIndex) -> (position: Position, period: Period)? {
+    var newest: (position: Position, period: Period)?
+    for entry in entries where entry.owner == owner && entry.position > newest?.position ?? Position(0) {
+      newest = (entry.position, entry.certificate.period)
+    }
+    return newest
   }
 
   /// The certificate comes back from the journal; whatever was not published then is decrypted again.
@@ -61,17 +71,16 @@ public struct BookkeeperNode: ~Copyable {
     guard (try? reader.read(UInt8.self)) == EntryKind.decided.rawValue, let length = try? reader.read(UInt16.self),
       let bytes = try? reader.readBytes(Int(length)),
       let certificate = try? Certificate(checking: bytes, against: genesis),
-      place(certificate.owner, certificate.period) == nil
+      place(certificate.owner, certificate.position) == nil
     else { return }
-    var kept = BookEntry(owner: certificate.owner, period: certificate.period)
-    kept.certificate = certificate
+    var kept = BookEntry(certificate: certificate)
     kept.certificateBytes = Array(copying: bytes)
     if let product = try? reader.readBytes(reader.remaining) { kept.product = Array(copying: product) }
     keep(kept)
   }
 
   private mutating func keep(_ entry: BookEntry) {
-    if entries.count >= Int(Self.periodsKept) * Int(genesis.members) {
+    if entries.count >= Int(Self.positionsKept) * Int(genesis.members) {
       // The oldest published one makes room; an unpublished one is never forgotten.
       if let oldest = entries.firstIndex(where: { $0.isPublished }) { entries.remove(at: oldest) }
     }
@@ -90,30 +99,39 @@ public struct BookkeeperNode: ~Copyable {
     }
     for index in entries.indices where !entries[index].isPublished { try publish(index, via: &host) }
     guard ticks % 5 == 0, now.clock == .synchronised else { return }
-    let current = now.period(ofSeconds: UInt64(genesis.periodSeconds)).rawValue
-    for back in UInt64(1)...Self.periodsKept where current >= genesis.firstPeriod.rawValue + back {
-      let period = Period(current - back)
-      // The newest period's certificates are on their way by themselves.
-      guard
-        back > 1
-          || (now.milliseconds(sinceEndOf: period, ofSeconds: UInt64(genesis.periodSeconds)) ?? 0) > UInt64(
-            genesis.periodSeconds) * 500
-      else { continue }
-      for member in 0..<genesis.members { ask(ReplicaIndex(member), period, via: &host) }
-    }
+    let current = now.period(ofSeconds: UInt64(genesis.periodSeconds))
+    for member in 0..<genesis.members { askForMissing(ReplicaIndex(member), current, now, via: &host) }
   }
 
-  /// Asks one aggregator, in turn, for what is missing of (owner, period).
-  private mutating func ask(_ owner: ReplicaIndex, _ period: Period, via host: inout some NodeHost & ~Copyable) {
-    let known = place(owner, period)
-    if let known, entries[known].isPublished { return }
-    let object: ObjectKind = known != nil && entries[known!].certificate != nil ? .product : .certificate
-    let turn = UInt32(truncatingIfNeeded: ticks / 5) % UInt32(genesis.members)
-    let target = genesis.context.primary(owner: owner, period: period, view: View(turn))
-    guard let peer = link.peer(.aggregator(target)) else { return }
-    link.want(
-      Want(object: object, owner: owner, meter: MeterIndex(0), period: period, missing: FixedBytes()), from: peer,
-      via: &host)
+  /// Asks one aggregator, in turn, for what is missing of a set: products of certificates that are here, certificates between those, and
+  /// what came after the newest one.
+  private mutating func askForMissing(
+    _ owner: ReplicaIndex, _ current: Period, _ now: Instant, via host: inout some NodeHost & ~Copyable
+  ) {
+    let newest = newest(owner)
+    if let newest {
+      let first = max(1, newest.position.rawValue - min(newest.position.rawValue, Self.positionsKept - 1))
+      for position in first...newest.position.rawValue {
+        let known = place(owner, Position(position))
+        if let known, entries[known].isPublished { continue }
+        ask(known == nil ? .certificate : .product, owner, Position(position), via: &host)
+      }
+    }
+    // The last period's certificate is on its way by itself.
+    guard current.rawValue > genesis.firstPeriod.rawValue, newest?.period.rawValue ?? 0 < current.rawValue - 1 else {
+      return
+    }
+    let sinceEnd = now.milliseconds(
+      sinceEndOf: Period(current.rawValue - 1), ofSeconds: UInt64(genesis.periodSeconds))
+    if sinceEnd ?? 0 > UInt64(genesis.periodSeconds) * 500 { ask(.certificate, owner, Position(0), via: &host) }
+  }
+
+  private mutating func ask(
+    _ object: ObjectKind, _ owner: ReplicaIndex, _ position: Position, via host: inout some NodeHost & ~Copyable
+  ) {
+    let turn = UInt16(truncatingIfNeeded: (ticks / 5 + UInt64(owner.rawValue)) % UInt64(genesis.members))
+    guard let peer = link.peer(.aggregator(ReplicaIndex(turn))) else { return }
+    link.want(Want(object: object, owner: owner, position: position), from: peer, via: &host)
   }
 
   public mutating func receive(
@@ -133,24 +151,23 @@ public struct BookkeeperNode: ~Copyable {
     else { return link.sealer.count(.malformedBody) }
     switch chunk.object {
     case .certificate:
-      guard place(chunk.owner, chunk.period) == nil else { return }
+      guard place(chunk.owner, chunk.position) == nil else { return }
       let cell = assemblies[Int(member.rawValue)]
       guard
         let certificate = link.certificate(
           completedBy: chunk, piece, from: peer, in: &cell.assembly, against: genesis)
       else { return }
-      guard place(certificate.owner, certificate.period) == nil else { return }
-      var entry = BookEntry(owner: certificate.owner, period: certificate.period)
-      entry.certificate = certificate
+      guard place(certificate.owner, certificate.position) == nil else { return }
+      var entry = BookEntry(certificate: certificate)
       entry.certificateBytes = Array(copying: cell.assembly.span)
       keep(entry)
-      if certificate.header == nil { try publish(entries.count - 1, via: &host) }
     case .product:
       let cell = productAssemblies[Int(member.rawValue)]
       guard cell.assembly.accepts(chunk, byteCount: piece.count) else { return link.sealer.count(.malformedBody) }
-      guard cell.assembly.add(chunk, piece), let index = place(chunk.owner, chunk.period),
-        entries[index].product.isEmpty, let header = entries[index].certificate?.header
+      guard cell.assembly.add(chunk, piece), let index = place(chunk.owner, chunk.position),
+        entries[index].product.isEmpty
       else { return }
+      let header = entries[index].certificate.header
       guard RecordStatement.ciphertextHash(cell.assembly.span) == header.productHash else {
         return link.sealer.count(.malformedBody)
       }
@@ -167,18 +184,14 @@ public struct BookkeeperNode: ~Copyable {
       try host.append(journal.span)
       try host.sync()
       try publish(index, via: &host)
-    case .records, .coverageTable, .proof, .roundChange, .newRound, .contradiction: link.sealer.count(.notAllowed)
+    case .records, .head, .proof, .roundChange, .newRound, .contradiction, .manifest: link.sealer.count(.notAllowed)
     }
   }
 
   private mutating func publish(_ index: Int, via host: inout some NodeHost & ~Copyable) throws(PlatformError) {
-    guard let certificate = entries[index].certificate else { return }
+    let certificate = entries[index].certificate
     let bytes = entries[index].certificateBytes
-    guard let header = certificate.header else {
-      try host.publish(.certificate, period: certificate.period, owner: certificate.owner, bytes.span)
-      entries[index].isPublished = true
-      return
-    }
+    let header = certificate.header
     let product = entries[index].product
     guard !product.isEmpty else { return }
     var sum = ByteBuffer(capacity: key.publicKey.modulusBytes)

@@ -15,8 +15,8 @@ public struct Evidence: Equatable, Sendable {
   public var accused: NodeIdentifier
   public var kind: Kind
   public var owner: ReplicaIndex
-  public var period: Period
-  public var view: View
+  public var position: Position
+  public var round: Round
   public var first: Digest
   public var second: Digest
 }

@@ -45,39 +45,38 @@ public struct MemoryPlan: Sendable {
     var plan = MemoryPlan()
     let members = Int(genesis.members)
     let quorum = genesis.context.quorum
-    let kept = Int(AggregatorNode.periodsKept)
+    let kept = SetChain.positionsKept
     let certificate = Certificate.maximumBytes(quorum)
     let meters = genesis.meterCount
     let room = AggregatorNode.recordRoom(genesis, ciphertextBytes: ciphertextBytes)
     plan.add(
-      "records, \(room.blocks) times a set's", room.blocks * room.blockBytes,
+      "records, \(members + room.spare) times a set's", (members + room.spare) * room.blockBytes,
       quiet: RecordBlock.bytes(meterCount: meters, ciphertextBytes: ciphertextBytes))
-    let slots = members * kept
     // With their places in the pool of votes.
-    let start = slots * (slotBytes + Instance.startHeapBytes(quorum) + 4 * 8 + 32 + ciphertextBytes)
+    let start = members * (chainBytes + Instance.startHeapBytes(quorum) + 4 * 8 + 32 + ciphertextBytes)
     plan.add(
-      "instances: votes, certificates, products",
-      start + slots * (Instance.maximumHeapBytes(quorum) - Instance.startHeapBytes(quorum) + certificate), start: start,
-      // Votes go when a set is certified; but all of them may be here before the first one is. What was certified stays until
-      // its slot is used again.
-      quiet: start + members * (Instance.quietHeapBytes(quorum) - Instance.startHeapBytes(quorum))
-        + slots * certificate)
-    plan.add("round changes being received", members * AggregatorNode.maximumViewBytes(genesis), quiet: 0)
+      "open positions: votes, headers, products",
+      start + members * (Instance.maximumHeapBytes(quorum) - Instance.startHeapBytes(quorum) + certificate), start: start,
+      // Votes go when a set is certified; but all of them may be here before the first one is.
+      quiet: start + members * (Instance.quietHeapBytes(quorum) - Instance.startHeapBytes(quorum)))
     plan.add(
-      "coverage tables and their transfer", 8 * meters + 8 * GroupLimits.maximumMetersPerSet, quiet: 8 * meters)
+      "decided positions, \(kept) of each set: certificates and products",
+      members * kept * (MemoryLayout<KeptPosition>.stride + 64 + certificate + ciphertextBytes), start: 0)
+    plan.add("round changes being received", members * AggregatorNode.maximumRoundBytes(genesis), quiet: 0)
+    plan.add("coverage tables, and manifests of contradictions", 8 * meters + members * 32 * room.meterCount, start: 8 * meters, quiet: 8 * meters)
     plan.add(
       "inclusion proofs", InclusionStore.meterBytes * meters + members * certificate * kept,
       start: InclusionStore.quietMeterBytes * meters, quiet: InclusionStore.quietMeterBytes * meters)
-    plan.add("certificates being received", members * certificate, quiet: 0)
+    plan.add("heads and manifests being received", members * AggregatorNode.maximumAnswerBytes(quorum), quiet: 0)
     plan.add(
       "what was sent to whom",
-      ServedObjects.memoryBytes(members: members, periodsKept: kept, peers: members + meters))
+      ServedObjects.memoryBytes(members: members, positionsKept: kept, peers: members + meters))
     plan.add(
       "journal entry and answer being made",
-      AggregatorNode.maximumEntryBytes(quorum, ciphertextBytes: ciphertextBytes) + AggregatorNode.maximumAnswerBytes)
+      AggregatorNode.maximumEntryBytes(quorum, ciphertextBytes: ciphertextBytes)
+        + AggregatorNode.maximumAnswerBytes(quorum))
     // Digits, a table of powers, and what they are multiplied in.
     plan.add("product being made", 46 * ciphertextBytes)
-    plan.add("sets: head, accused, certificate that waits", members * setBytes)
     plan.add(
       "manifests, of a proposal and of a proof",
       2 * Manifest.memoryBytes + room.meterCount * MemoryLayout<Digest>.stride)
@@ -88,23 +87,18 @@ public struct MemoryPlan: Sendable {
     return plan
   }
 
-  /// An instance with what is kept beside it; most of it the instance and a header.
-  private static var slotBytes: Int {
-    MemoryLayout<Instance>.stride + MemoryLayout<Header?>.stride + 4 * MemoryLayout<MeterBitmap>.stride
-      + MemoryLayout<Fetch>.stride + 96
-  }
-
-  /// A set with its store of proofs, beside what is counted by meters.
-  private static var setBytes: Int {
-    MemoryLayout<Certificate?>.stride + MemoryLayout<Accused>.stride + MemoryLayout<MeterBitmap>.stride + 320
+  /// A set's chain with what is kept beside it; most of it the instance and its headers.
+  private static var chainBytes: Int {
+    MemoryLayout<Instance>.stride + 5 * MemoryLayout<Header?>.stride + 8 * MemoryLayout<MeterBitmap>.stride
+      + MemoryLayout<Fetch>.stride + 512
   }
 
   public static func bookkeeper(_ genesis: Genesis, ciphertextBytes: Int, machineBytes: Int) -> MemoryPlan {
     var plan = MemoryPlan()
     let certificate = Certificate.maximumBytes(genesis.context.quorum)
     plan.add(
-      "certificates and products of \(BookkeeperNode.periodsKept) periods",
-      Int(BookkeeperNode.periodsKept) * Int(genesis.members) * (2 * certificate + ciphertextBytes + 512))
+      "certificates and products of \(BookkeeperNode.positionsKept) positions",
+      Int(BookkeeperNode.positionsKept) * Int(genesis.members) * (2 * certificate + ciphertextBytes + 512))
     plan.add("certificates and products being received", Int(genesis.members) * (certificate + ciphertextBytes))
     // The primes' powers, their inverses and what a decryption works in; see paillier.md §3.
     plan.add("Paillier key and its workspaces", 64 * ciphertextBytes)

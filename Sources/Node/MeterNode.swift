@@ -146,7 +146,7 @@ public struct MeterNode: ~Copyable {
       guard let floor = try? reader.read(UInt64.self) else { return }
       isDoubtful = floor == 0
       if floor > 0 { lastClosed = max(lastClosed, Period(floor - 1)) }
-    case .boot, .vote, .record, .decided, .proposal, .adopted, .contradiction: return
+    case .boot, .vote, .record, .decided, .proposal, .head, .contradiction: return
     }
   }
 
@@ -301,7 +301,7 @@ public struct MeterNode: ~Copyable {
   }
 
   private func isEager(_ record: OutstandingRecord) -> Bool {
-    let primary = genesis.context.primary(owner: owner, period: record.through, view: View(0))
+    let primary = genesis.context.primary(owner: owner, Round(record.through))
     return !record.isReceipted
       || record.receiptedBy >> UInt64(primary.rawValue) & 1 == 0 && record.sends < Self.eagerSends
   }
@@ -311,7 +311,7 @@ public struct MeterNode: ~Copyable {
     guard let newest = outstanding.last else { return }
     if newest.sends < Self.eagerSends { outstanding[outstanding.count - 1].sends += 1 }
     for ahead in UInt32(0)..<2 {
-      let target = genesis.context.primary(owner: owner, period: newest.through, view: View(ahead))
+      let target = genesis.context.primary(owner: owner, Round(newest.through, View(ahead)))
       guard newest.receiptedBy >> UInt64(target.rawValue) & 1 == 0, let peer = link.peer(.aggregator(target)) else {
         continue
       }
@@ -323,12 +323,11 @@ public struct MeterNode: ~Copyable {
   private mutating func askForProof(_ period: Period, via host: inout some NodeHost & ~Copyable) {
     // In turn, beginning with the primary: any member that holds the records can answer.
     let turn = UInt32(truncatingIfNeeded: ticks / 5) % UInt32(genesis.members)
-    let target = genesis.context.primary(owner: owner, period: period, view: View(turn))
+    let target = genesis.context.primary(owner: owner, Round(period, View(turn)))
     guard let peer = link.peer(.aggregator(target)) else { return }
     asked = peer
     link.want(
-      Want(object: .proof, owner: owner, meter: index, period: Period(0), missing: FixedBytes()), from: peer,
-      via: &host)
+      Want(object: .proof, owner: owner, meter: index), from: peer, via: &host)
   }
 
   public mutating func receive(
@@ -354,7 +353,7 @@ public struct MeterNode: ~Copyable {
         let piece = try? reader.readBytes(reader.remaining)
       else { return link.sealer.count(.malformedBody) }
       // One that was checked is not checked again: it comes with every proof.
-      guard certificate?.period != chunk.period else { return }
+      guard certificate?.position != chunk.position else { return }
       guard peer == asked else { return link.sealer.count(.notAllowed) }
       guard
         let checked = link.certificate(completedBy: chunk, piece, from: peer, in: &assembly, against: genesis)

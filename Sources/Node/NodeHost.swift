@@ -15,6 +15,10 @@ public protocol NodeHost: ~Copyable {
   mutating func append(_ entry: Span<UInt8>) throws(PlatformError)
   mutating func sync() throws(PlatformError)
 
+  /// Visits every entry of the node's journal, in order, those appended in this run too.
+  /// Cost: the journal is read; it is for what is needed once in a great while.
+  mutating func reread(_ visit: (Span<UInt8>) -> Void) throws(PlatformError)
+
   /// Hands out a finished file, replacing an older one of the same name whole or not at all.
   mutating func publish(_ kind: Publication, period: Period, owner: ReplicaIndex, _ bytes: Span<UInt8>)
     throws(PlatformError)

@@ -212,7 +212,7 @@ struct PacketLink: ~Copyable {
   }
 
   mutating func sendChunks(
-    _ object: ObjectKind, _ owner: ReplicaIndex, _ period: Period, _ bytes: Span<UInt8>, to peer: Int,
+    _ object: ObjectKind, _ owner: ReplicaIndex, _ position: Position, _ bytes: Span<UInt8>, to peer: Int,
     via host: inout some NodeHost & ~Copyable
   ) {
     let total = Chunk.pieces(ofBytes: bytes.count)
@@ -220,7 +220,7 @@ struct PacketLink: ~Copyable {
       let start = index * Chunk.maximumPieceBytes
       let piece = bytes.extracting(start..<min(bytes.count, start + Chunk.maximumPieceBytes))
       let chunk = Chunk(
-        object: object, owner: owner, index: UInt16(index), total: UInt16(total), period: period,
+        object: object, owner: owner, index: UInt16(index), total: UInt16(total), position: position,
         objectLength: UInt32(bytes.count))
       send(.chunk, to: peer, via: &host) { out in
         chunk.encode(into: &out)
@@ -231,10 +231,10 @@ struct PacketLink: ~Copyable {
 
   /// Of memory that its owner goes on to use.
   mutating func sendChunks(
-    _ object: ObjectKind, _ owner: ReplicaIndex, _ period: Period, _ bytes: borrowing ByteBuffer, to peer: Int,
+    _ object: ObjectKind, _ owner: ReplicaIndex, _ position: Position, _ bytes: borrowing ByteBuffer, to peer: Int,
     via host: inout some NodeHost & ~Copyable
   ) {
-    sendChunks(object, owner, period, bytes.span, to: peer, via: &host)
+    sendChunks(object, owner, position, bytes.span, to: peer, via: &host)
   }
 
   mutating func send(
@@ -266,7 +266,7 @@ struct PacketLink: ~Copyable {
     guard assembly.add(chunk, piece), mayCheckSignatures(Int(genesis.context.quorum.size), of: peer) else { return nil }
     do throws(VerificationError) {
       let certificate = try Certificate(checking: assembly.span, against: genesis)
-      if certificate.owner == chunk.owner, certificate.period == chunk.period { return certificate }
+      if certificate.owner == chunk.owner, certificate.position == chunk.position { return certificate }
       // What a piece says it belongs to decides whether it is looked at.
       sealer.countBadSignature(of: peer)
       return nil
@@ -330,15 +330,15 @@ extension Sealer {
     return readStatus(bytes, from: peer, signedBy: key)
   }
 
-  /// Signatures for what an honest member may have to say: after an outage of the group, of each instance in memory a view
-  /// change with a prepared certificate, its votes in the next view, and its part of the new rounds; in each period a proposal
-  /// and two votes for each set, and as much again for what is said twice.
+  /// Signatures for what an honest member may have to say: after an outage of the group, about each set a round change with a prepared
+  /// certificate, its votes in the next round, its part of the new rounds, and a head, some of it again in further rounds; in each period
+  /// a proposal and two votes for each set, and as much again for what is said twice.
   mutating func grantChecks(in genesis: Genesis) {
     let members = UInt64(genesis.members)
     let quorum = UInt64(genesis.context.quorum.size)
     grantChecks(
       perSecond: 2 * (2 * members + 1) / UInt64(genesis.periodSeconds) + 1,
-      burst: AggregatorNode.periodsKept * (members * (quorum + 3) + 2 * quorum + 1))
+      burst: 8 * (members * (quorum + 3) + 2 * quorum + 1))
   }
 }
 
@@ -353,7 +353,7 @@ public enum EntryKind: UInt8, Sendable {
   case certified = 7
   case proposal = 8
   case recovered = 9
-  case adopted = 10
+  case head = 10
   case peerBoot = 11
   case votingFloor = 12
   case contradiction = 13

@@ -1,7 +1,7 @@
 import Packets
 import Units
 
-/// What of each instance was sent to whom already: the first time is owed, later ones are on ``ServingCredit``.
+/// What of each position was sent to whom already: the first time is owed, later ones are on ``ServingCredit``.
 ///
 /// Records are counted, not named: as many as the set has meters are owed, whichever they are.
 struct ServedObjects {
@@ -14,28 +14,28 @@ struct ServedObjects {
   private let parties: Int
   private let members: Int
   private let kept: Int
-  private var periods: [Period]
+  private var positions: [Position]
   private var entries: [Entry]
   /// Period of the newest proof that each peer was sent, by its place; only meters are. Low bits: it is compared with what is newer.
   private var proven: [UInt32]
 
-  init(members: Int, periodsKept: Int, peers: Int) {
+  init(members: Int, positionsKept: Int, peers: Int) {
     self.members = members
-    kept = periodsKept
+    kept = positionsKept
     parties = members + 1
-    periods = Array(repeating: Period(0), count: members * periodsKept)
-    entries = Array(repeating: Entry(), count: parties * members * periodsKept)
+    positions = Array(repeating: Position(0), count: members * positionsKept)
+    entries = Array(repeating: Entry(), count: parties * members * positionsKept)
     proven = Array(repeating: 0, count: peers)
   }
 
-  static func memoryBytes(members: Int, periodsKept: Int, peers: Int) -> Int {
-    members * periodsKept * (8 + (members + 1) * MemoryLayout<Entry>.stride) + 4 * peers
+  static func memoryBytes(members: Int, positionsKept: Int, peers: Int) -> Int {
+    members * positionsKept * (8 + (members + 1) * MemoryLayout<Entry>.stride) + 4 * peers
   }
 
-  private mutating func place(_ party: NodeIdentifier, _ owner: ReplicaIndex, _ period: Period) -> Int? {
-    let place = Int(owner.rawValue) * kept + Int(period.rawValue % UInt64(kept))
-    if periods[place] != period {
-      periods[place] = period
+  private mutating func place(_ party: NodeIdentifier, _ owner: ReplicaIndex, _ position: Position) -> Int? {
+    let place = Int(owner.rawValue) * kept + Int(position.rawValue % UInt64(kept))
+    if positions[place] != position {
+      positions[place] = position
       for party in 0..<parties { entries[place * parties + party] = Entry() }
     }
     if let member = party.aggregatorIndex { return place * parties + Int(member.rawValue) }
@@ -44,9 +44,9 @@ struct ServedObjects {
 
   /// True the first time; never for meters, which are owed proofs alone.
   mutating func isFirst(
-    _ object: ObjectKind, _ owner: ReplicaIndex, _ period: Period, to party: NodeIdentifier
+    _ object: ObjectKind, _ owner: ReplicaIndex, _ position: Position, to party: NodeIdentifier
   ) -> Bool {
-    guard let place = place(party, owner, period), entries[place].objects >> UInt16(object.rawValue) & 1 == 0 else {
+    guard let place = place(party, owner, position), entries[place].objects >> UInt16(object.rawValue) & 1 == 0 else {
       return false
     }
     entries[place].objects |= 1 << UInt16(object.rawValue)
@@ -55,9 +55,9 @@ struct ServedObjects {
 
   /// True for as many records as the set has meters.
   mutating func isFirstRecord(
-    _ owner: ReplicaIndex, _ period: Period, of meters: UInt16, to member: ReplicaIndex
+    _ owner: ReplicaIndex, _ position: Position, of meters: UInt16, to member: ReplicaIndex
   ) -> Bool {
-    guard let place = place(.aggregator(member), owner, period), entries[place].records < meters else { return false }
+    guard let place = place(.aggregator(member), owner, position), entries[place].records < meters else { return false }
     entries[place].records += 1
     return true
   }

@@ -82,11 +82,14 @@ extension AggregatorNode {
   public var members: UInt16 { genesis.members }
 
   /// Period of the set's last certified value; 0 before the first.
-  public func headPeriod(_ owner: ReplicaIndex) -> Period { sets[Int(owner.rawValue)].headPeriod }
+  public func headPeriod(_ owner: ReplicaIndex) -> Period {
+    let chain = chain(owner)
+    return chain.headPosition.rawValue == 0 ? Period(0) : chain.headPeriod
+  }
 
   /// Meters of the set that the last decided value went without.
   public func missingMeters(_ owner: ReplicaIndex) -> UInt16 {
-    guard let header = existingSlot(owner, headPeriod(owner))?.header else { return 0 }
+    guard let header = chain(owner).decided(Position(0))?.header else { return 0 }
     return genesis.meterCount(of: owner) - min(genesis.meterCount(of: owner), header.count)
   }
 }

@@ -1,29 +1,37 @@
+import Cryptography
 import Units
 import Wire
 
 /// What a WANT asks for and a CHUNK carries.
 public enum ObjectKind: UInt8, Sendable {
-  /// The certificate of (owner, period); with period 0 the set's newest.
+  /// The certificate of (owner, position); of position 0 the set's newest.
   case certificate = 1
   case product = 2
   case records = 3
-  case coverageTable = 4
+  /// The set's newest certificate if it is of this position or a later one, and the coverage table after it.
+  case head = 4
   case proof = 5
   /// Sent unasked: a round change or a new round, and the header of its value.
   case roundChange = 6
   case newRound = 7
-  /// What shows the lies that the header of (owner, period) names; one object each.
+  /// What shows the lies that the header of (owner, position) names; one object each.
   case contradiction = 8
+  /// The header with this digest, and the hashes of its records in the order of the meters.
+  case manifest = 9
 }
 
 /// Asks a peer for something it holds.
 public struct Want: Equatable, Sendable {
-  public static let encodedBytes = 104
+  public static let encodedBytes = 144
 
   public var object: ObjectKind
   public var owner: ReplicaIndex
   public var meter: MeterIndex
+  public var position: Position
+  /// Records: through which they are.
   public var period: Period
+  /// Records and manifests: of the header they stand under.
+  public var digest: Digest
   /// Records: the meters whose records are missing.
   public var missing: FixedBytes<64>
   /// The receiver's highest packetSequence that its asker has seen in this run.
@@ -34,13 +42,15 @@ public struct Want: Equatable, Sendable {
   public var heldMicroseconds: UInt32
 
   public init(
-    object: ObjectKind, owner: ReplicaIndex, meter: MeterIndex, period: Period, missing: FixedBytes<64>,
-    highestSequence: UInt64 = 0, receivedCount: UInt64 = 0, heldMicroseconds: UInt32 = 0
+    object: ObjectKind, owner: ReplicaIndex, meter: MeterIndex = MeterIndex(0), position: Position = Position(0),
+    period: Period = Period(0), digest: Digest = Digest(), missing: FixedBytes<64> = FixedBytes(), highestSequence: UInt64 = 0, receivedCount: UInt64 = 0, heldMicroseconds: UInt32 = 0
   ) {
     self.object = object
     self.owner = owner
     self.meter = meter
+    self.position = position
     self.period = period
+    self.digest = digest
     self.missing = missing
     self.highestSequence = highestSequence
     self.receivedCount = receivedCount
@@ -53,7 +63,9 @@ public struct Want: Equatable, Sendable {
     output.write(owner.rawValue)
     output.write(meter.rawValue)
     output.writeZeros(2)
+    output.write(position.rawValue)
     output.write(period.rawValue)
+    output.write(digest)
     output.write(missing)
     output.write(highestSequence)
     output.write(receivedCount)
@@ -69,7 +81,9 @@ public struct Want: Equatable, Sendable {
     owner = ReplicaIndex(try reader.read(UInt16.self))
     meter = MeterIndex(try reader.read(UInt16.self))
     try reader.readZeros(2)
+    position = Position(try reader.read(UInt64.self))
     period = Period(try reader.read(UInt64.self))
+    digest = try reader.read(Digest.self)
     missing = try reader.read(FixedBytes<64>.self)
     highestSequence = try reader.read(UInt64.self)
     receivedCount = try reader.read(UInt64.self)
@@ -88,17 +102,17 @@ public struct Chunk: Equatable, Sendable {
   public var owner: ReplicaIndex
   public var index: UInt16
   public var total: UInt16
-  public var period: Period
+  public var position: Position
   public var objectLength: UInt32
 
   public init(
-    object: ObjectKind, owner: ReplicaIndex, index: UInt16, total: UInt16, period: Period, objectLength: UInt32
+    object: ObjectKind, owner: ReplicaIndex, index: UInt16, total: UInt16, position: Position, objectLength: UInt32
   ) {
     self.object = object
     self.owner = owner
     self.index = index
     self.total = total
-    self.period = period
+    self.position = position
     self.objectLength = objectLength
   }
 
@@ -108,7 +122,7 @@ public struct Chunk: Equatable, Sendable {
     output.write(owner.rawValue)
     output.write(index)
     output.write(total)
-    output.write(period.rawValue)
+    output.write(position.rawValue)
     output.write(objectLength)
     output.writeZeros(4)
   }
@@ -121,7 +135,7 @@ public struct Chunk: Equatable, Sendable {
     owner = ReplicaIndex(try reader.read(UInt16.self))
     index = try reader.read(UInt16.self)
     total = try reader.read(UInt16.self)
-    period = Period(try reader.read(UInt64.self))
+    position = Position(try reader.read(UInt64.self))
     objectLength = try reader.read(UInt32.self)
     try reader.readZeros(4)
   }
@@ -141,7 +155,7 @@ public struct Assembly: ~Copyable {
   private var length: UInt32 = 0
   private var object = ObjectKind.certificate
   public private(set) var owner = ReplicaIndex(0)
-  public private(set) var period = Period(0)
+  public private(set) var position = Position(0)
 
   public init(capacity: Int) {
     precondition(Chunk.pieces(ofBytes: capacity) <= 64, "one bit for each piece")
@@ -163,12 +177,12 @@ public struct Assembly: ~Copyable {
     guard accepts(chunk, byteCount: bytes.count) else { return false }
     let pieces = Int(chunk.total)
     let start = Int(chunk.index) * Chunk.maximumPieceBytes
-    if chunk.object != object || chunk.owner != owner || chunk.period != period || chunk.total != total
+    if chunk.object != object || chunk.owner != owner || chunk.position != position || chunk.total != total
       || chunk.objectLength != length
     {
       object = chunk.object
       owner = chunk.owner
-      period = chunk.period
+      position = chunk.position
       total = chunk.total
       length = chunk.objectLength
       received = 0

@@ -116,6 +116,14 @@ public struct MemoryJournal: ~Copyable, Journal {
     disk.syncedCount = disk.stored.count
   }
 
+  public mutating func reread(_ visit: (Span<UInt8>) -> Void) throws(PlatformError) {
+    for index in disk.stored.indices {
+      guard disk.stored[index].isWhole else { throw PlatformError(.corrupted) }
+      let bytes = disk.stored[index].bytes
+      visit(bytes.span)
+    }
+  }
+
   private mutating func failIfAsked() throws(PlatformError) {
     if let next = disk.nextFailure {
       disk.nextFailure = nil

@@ -8,6 +8,8 @@ public enum WireError: Error, Equatable, Sendable, CustomStringConvertible {
   case reservedBytesNotZero(offset: Int)
   /// The bytes do not begin with this format's tag.
   case wrongTag
+  /// The bytes begin with the tag that this format had in an older version.
+  case olderVersion(UInt8)
   case unknownKind(UInt8)
   /// A number outside the range its field allows.
   case outOfRange(offset: Int)
@@ -18,6 +20,7 @@ public enum WireError: Error, Equatable, Sendable, CustomStringConvertible {
     case .trailingBytes(let count): "\(count) bytes left over"
     case .reservedBytesNotZero(let offset): "reserved bytes at \(offset) are not zero"
     case .wrongTag: "wrong tag"
+    case .olderVersion(let version): "written in version \(version) of this format, which is not read any more"
     case .unknownKind(let kind): "unknown kind \(kind)"
     case .outOfRange(let offset): "value at \(offset) out of range"
     }

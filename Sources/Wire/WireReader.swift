@@ -60,6 +60,18 @@ public struct WireReader: ~Escapable {
     place += tag.utf8CodeUnitCount
   }
 
+  /// Reads a tag whose format had another one in version 1.
+  /// - Throws: ``WireError/olderVersion(_:)`` when that one stands here.
+  @inlinable
+  @_lifetime(self: copy self)
+  public mutating func readTag(_ tag: StaticString, inVersion1 older: StaticString) throws(WireError) {
+    try need(max(tag.utf8CodeUnitCount, older.utf8CodeUnitCount))
+    var isOlder = true
+    for index in 0..<older.utf8CodeUnitCount where bytes[place + index] != older.utf8Start[index] { isOlder = false }
+    if isOlder { throw .olderVersion(1) }
+    try readTag(tag)
+  }
+
   /// - Throws: ``WireError/trailingBytes(_:)`` unless everything was read.
   @inlinable
   public func expectEnd() throws(WireError) {

@@ -1,0 +1,311 @@
+import Aggregation
+import Consensus
+import Cryptography
+import Packets
+import Units
+import Wire
+
+/// What an aggregator knows of one set: the head of its chain, the position that is open behind it, and what others may still ask for.
+/// (DESIGN §3; docs/CONSENSUS.md)
+///
+/// It has no link and no host: the node moves bytes and makes them durable. One instance, whose memory is used for position after
+/// position.
+final class SetChain {
+  /// Headers of the open position kept in memory: the accepted one, the locked one, and one more. All others are in the journal.
+  private static let headersKept = 3
+  /// Decided positions of which certificate and product are kept for whoever asks.
+  static let positionsKept = 8
+  /// A member that decided a moment ago is sent votes that were on their way; whoever repeats itself later lacks the decision.
+  static let lateTicks: UInt64 = 2
+
+  let owner: ReplicaIndex
+  private let genesis: Genesis
+  var instance: Instance
+
+  // MARK: The head
+
+  /// Digest of the last decided header, the genesis digest before the first.
+  private(set) var head: Digest
+  private(set) var headPosition = Position(0)
+  /// Period of the last decided header; the one before the first period before that.
+  private(set) var headPeriod: Period
+  private(set) var coverage: CoverageTable
+  /// Bit i: aggregator i, by the head's header.
+  private(set) var accusedMembers: UInt64 = 0
+  /// When the head was decided or taken over, in ticks of the node.
+  private(set) var decidedAt: UInt64 = 0
+  let inclusions: InclusionStore
+
+  // MARK: The open position
+
+  /// Records of the round's period.
+  let collected: RecordShelf
+  /// Records of a header that was prepared in an earlier period; without memory while there is none.
+  let older: RecordShelf
+  private var headers: [Header?] = Array(repeating: nil, count: SetChain.headersKept)
+  private var nextHeader = 0
+  /// Of headers that were looked at in this position and are worth nothing; the last one.
+  private(set) var refused: Digest?
+  /// Hashes of the records under one header, in the order of its contributors, when records held differ from them.
+  private(set) var manifestDigest: Digest?
+  private var manifestHashes: [Digest] = []
+  /// The product of the records under ``productDigest``.
+  var product: [UInt8] = []
+  private(set) var productDigest: Digest?
+  var fetch = Fetch()
+  /// Own prepares of this position, whose headers and records the journal has.
+  private(set) var prepareCount = 0
+  /// What this member last proposed here: a record that came later gets no promise.
+  var ownProposal: Header?
+  /// The header last looked for in the journal.
+  var recalledDigest: Digest?
+  /// Counts once what is wrong with a proposal's manifest.
+  var strangeManifest: Digest?
+  /// The period whose end the instance was last told.
+  private(set) var toldEnd: Period?
+  /// When records enough for a proposal were first there, in ticks of the node.
+  private(set) var readyAt: UInt64?
+  private var followingChanges: UInt64 = .max
+  private var following = MeterBitmap()
+  /// When somebody was last asked for a later head, in ticks of the node.
+  var askedAt: UInt64 = 0
+  /// Decided by votes, and its header is not here: the certificate is asked for.
+  var lacksHeader = false
+
+  // MARK: What was decided
+
+  private var kept: [KeptPosition] = []
+
+  init(owner: ReplicaIndex, in genesis: Genesis, index: ReplicaIndex, timing: Timing, pool: BallotPool, block: RecordBlock)
+  {
+    self.owner = owner
+    self.genesis = genesis
+    head = genesis.networkIdentifier
+    headPeriod = Period(genesis.firstPeriod.rawValue - 1)
+    coverage = genesis.coverage(of: owner)
+    inclusions = InclusionStore(owner: owner, in: genesis)
+    instance = Instance(
+      context: genesis.context, replica: index, owner: owner, position: Position(1),
+      firstRound: Round(genesis.firstPeriod), timing: timing, pool: pool)
+    collected = RecordShelf(owner: owner, in: genesis, block: block)
+    older = RecordShelf(owner: owner, in: genesis, block: nil)
+    collected.begin(genesis.firstPeriod)
+    product.reserveCapacity(2 * genesis.modulus.count)
+    kept.reserveCapacity(Self.positionsKept)
+  }
+
+  var position: Position { instance.position }
+
+  /// Meters whose records no header of the round's period may count.
+  var excluded: MeterBitmap { coverage.excluded(in: collected.period) }
+
+  func coverageRoot(after header: Header) -> Digest { genesis.coverageRoot(coverage, after: header) }
+
+  // MARK: Time
+
+  /// True when the instance must be told that `period` has ended.
+  func mustTell(_ period: Period) -> Bool { toldEnd == nil || toldEnd! < period }
+  func noteTold(_ period: Period) { toldEnd = period }
+
+  /// Follows the instance to another period: its records stand here, and those of the last one make room. They are in the journal as
+  /// far as somebody vouched for them.
+  func followRound() {
+    let period = instance.round.period
+    guard period > collected.period else { return }
+    // What is locked is decided first; its records are at hand without reading the journal.
+    if isLockedOnCollected, older.block != nil { collected.exchange(with: older) }
+    collected.begin(period)
+    readyAt = nil
+    fetch.end()
+  }
+
+  /// What must be decided first stands on the records of the period that was just left.
+  var isLockedOnCollected: Bool {
+    guard let digest = instance.lockedDigest, let locked = header(digest) else { return false }
+    return locked.period == collected.period
+  }
+
+  // MARK: Records
+
+  /// Records that carry on where coverage ends, of meters that are not excluded. They were checked when they came, but a header may have
+  /// been decided since with a shorter record of the same meter: its energy would count twice. (coverage rule 2)
+  var followingRecords: MeterBitmap {
+    if followingChanges == collected.changes { return following }
+    var result = MeterBitmap()
+    let excluded = excluded
+    for meter in 0..<genesis.meterCount(of: owner) {
+      let meter = MeterIndex(meter)
+      guard collected.held.contains(meter), !excluded.contains(meter), follows(collected, meter) else { continue }
+      result.insert(meter)
+    }
+    following = result
+    followingChanges = collected.changes
+    return result
+  }
+
+  func follows(_ shelf: RecordShelf, _ meter: MeterIndex) -> Bool {
+    shelf.from(meter) == coverage.coveredThrough(meter).next || mutated(.staleRecordsKept) || mutated(.fromUnchecked)
+  }
+
+  /// Whether there are records for a proposal of the round's period. (rule 12)
+  var hasRecords: Bool {
+    collected.period == instance.round.period && followingRecords.count >= genesis.minimumContributors
+  }
+
+  /// Whether a primary waits for nothing more: all records are in, or a quarter of a period has passed since there were enough. Not since
+  /// the period ended: the others' T(0) runs from their records too. (rule 13)
+  func isTimeToPropose(at ticks: UInt64, quarterTicks: UInt64) -> Bool {
+    guard hasRecords else { return false }
+    if readyAt == nil { readyAt = ticks }
+    return followingRecords.count + excluded.count >= genesis.meterCount(of: owner) || ticks >= readyAt! + quarterTicks
+  }
+
+  func noteReady(at ticks: UInt64) { if readyAt == nil, hasRecords { readyAt = ticks } }
+
+  /// Where the records of a header stand, or would.
+  func shelf(of header: Header) -> RecordShelf { header.period == collected.period ? collected : older }
+
+  /// The shelf with records through this period; nil without one.
+  func shelf(through period: Period) -> RecordShelf? {
+    if period == collected.period { return collected }
+    return older.block != nil && period == older.period ? older : nil
+  }
+
+  // MARK: Headers of the open position
+
+  func header(_ digest: Digest) -> Header? {
+    for header in headers { if let header, header.digest == digest { return header } }
+    return nil
+  }
+
+  /// Keeps a header in memory. The accepted and the locked ones are not replaced.
+  func keep(_ header: Header) {
+    let digest = header.digest
+    guard self.header(digest) == nil else { return }
+    for _ in 0..<Self.headersKept {
+      let place = nextHeader
+      nextHeader = (nextHeader + 1) % Self.headersKept
+      if let other = headers[place]?.digest, isNeeded(other) { continue }
+      headers[place] = header
+      return
+    }
+  }
+
+  private func isNeeded(_ digest: Digest) -> Bool {
+    digest == instance.lockedDigest || digest == instance.accepted?.statement.digest || digest == instance.decided
+  }
+
+  func refuse(_ digest: Digest) { refused = digest }
+  func notePrepared() { prepareCount += 1 }
+
+  // MARK: Manifests
+
+  /// Takes over the hashes of the records under a header.
+  /// - Precondition: they hash to its root, and are as many as it has contributors.
+  func take(_ hashes: [Digest], of digest: Digest) {
+    manifestDigest = digest
+    manifestHashes = hashes
+  }
+
+  /// The hash that the known manifest has for a meter of `header`; nil when the manifest is of another.
+  func namedHash(of meter: MeterIndex, in header: Header) -> Digest? {
+    guard manifestDigest == header.digest, header.contributors.contains(meter) else { return nil }
+    var place = 0
+    for other in 0..<meter.rawValue where header.contributors.contains(MeterIndex(other)) { place += 1 }
+    return manifestHashes[place]
+  }
+
+  // MARK: Products
+
+  func noteProduct(of digest: Digest) { productDigest = digest }
+  func forgetProduct() {
+    product.removeAll(keepingCapacity: true)
+    productDigest = nil
+  }
+
+  // MARK: Deciding
+
+  /// Moves on to the position after a certificate's; what was held for the open one goes, but for records that may still follow.
+  ///
+  /// - Parameter table: the coverage table after it; nil when the certificate is of the open position, and its header follows on the head.
+  /// - Returns: false when the table is not the certificate's; then nothing changed.
+  func advance(to certificate: Certificate, _ bytes: [UInt8], table: Span<UInt8>?, product: [UInt8], at ticks: UInt64) -> Bool
+  {
+    let header = certificate.header
+    if let table {
+      guard coverage.replace(decoding: table, expecting: header.coverageRoot) else { return false }
+    } else {
+      guard header.previous == head || mutated(.previousUnchecked) else { return false }
+      genesis.advance(&coverage, by: header)
+    }
+    head = header.digest
+    headPosition = certificate.position
+    headPeriod = header.period
+    accusedMembers = header.accusedMembers
+    decidedAt = ticks
+    keepDecided(KeptPosition(position: headPosition, header: header, certificate: bytes, product: product))
+    for place in headers.indices { headers[place] = nil }
+    refused = nil
+    manifestDigest = nil
+    manifestHashes = []
+    forgetProduct()
+    fetch.end()
+    prepareCount = 0
+    ownProposal = nil
+    recalledDigest = nil
+    strangeManifest = nil
+    toldEnd = nil
+    readyAt = nil
+    followingChanges = .max
+    lacksHeader = false
+    // From the header's period, which all members know, and not from the round it was decided in, which differs from member to member.
+    let first = mutated(.firstRoundFromDecidingRound) ? certificate.quorum.statement.round.period : header.period
+    instance.reset(position: headPosition.next, firstRound: Round(first.next))
+    if collected.period <= headPeriod { collected.begin(instance.round.period) }
+    return true
+  }
+
+  private func keepDecided(_ position: KeptPosition) {
+    if kept.count == Self.positionsKept { kept.removeFirst() }
+    kept.append(position)
+  }
+
+  /// A decided position that is still in memory; of position 0 the newest.
+  func decided(_ position: Position) -> KeptPosition? {
+    if position.rawValue == 0 { return kept.last }
+    for place in kept.indices where kept[place].position == position { return kept[place] }
+    return nil
+  }
+
+  /// Whether a header kept here accused a meter of another set.
+  func hasNamed(_ meter: MeterIndex, of home: ReplicaIndex) -> Bool {
+    for place in kept.indices where kept[place].header.accusedElsewhere.contains(meter, of: home) { return true }
+    return false
+  }
+
+  func decided(in period: Period) -> KeptPosition? {
+    for place in kept.indices where kept[place].header.period == period { return kept[place] }
+    return nil
+  }
+}
+
+/// What is kept of a decided position for whoever asks.
+struct KeptPosition {
+  let position: Position
+  let header: Header
+  /// The certificate file.
+  let certificate: [UInt8]
+  /// Empty unless this replica held every contributor's record.
+  let product: [UInt8]
+}
+
+/// A class, so that an array can hold what has one owner.
+final class EffectsCell {
+  var effects = Effects()
+}
+
+/// A class, so that an array can hold what has one owner.
+final class AssemblyCell {
+  var assembly: Assembly
+  init(capacity: Int) { assembly = Assembly(capacity: capacity) }
+}
