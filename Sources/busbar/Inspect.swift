@@ -100,12 +100,9 @@ private func decodeCertificate(_ path: String) throws(Failure) -> Certificate {
   let bytes = try readFile(path)
   do throws(WireError) {
     var reader = WireReader(bytes.span)
-    try reader.readTag("BUSBARce")
-    let kind = try reader.read(UInt8.self)
-    guard kind <= 1 else { throw .unknownKind(kind) }
-    try reader.readZeros(7)
+    try reader.readTag("BUSBARc2", inVersion1: "BUSBARce")
     let quorum = try QuorumCertificate(decoding: &reader)
-    let header = kind == 1 ? try Header(decoding: &reader) : nil
+    let header = try Header(decoding: &reader)
     try reader.expectEnd()
     return Certificate(quorum: quorum, header: header)
   } catch { throw Failure("\(path): malformed: \(error)") }
@@ -120,34 +117,35 @@ private func accused(_ header: Header) -> String {
   for meter in 0..<UInt16(GroupLimits.maximumMetersPerSet) where header.accusedMeters.contains(MeterIndex(meter)) {
     names.append("meter \(meter) of the set")
   }
+  for place in 0..<header.accusedElsewhere.count {
+    let (meter, owner) = header.accusedElsewhere[place]
+    names.append("meter \(meter) of set \(owner)")
+  }
   return names.joined(separator: ", ")
 }
 
 /// - Parameter isChecked: whether the signatures were checked against a genesis.
 func describe(_ certificate: Certificate, isChecked: Bool, json: Bool) {
   let statement = certificate.quorum.statement
-  let decided = certificate.header == nil ? "null" : "value"
-  let count = certificate.header?.count ?? 0
+  let header = certificate.header
   var signers: [String] = []
   for member in 0..<64 where certificate.quorum.signers >> UInt64(member) & 1 == 1 { signers.append("\(member)") }
   if json {
     printLine(
       "{\"kind\":\"certificate\",\"checked\":\(isChecked),\"network\":\"\(statement.networkIdentifier)\","
-        + "\"period\":\(certificate.period),\"owner\":\(certificate.owner),\"view\":\(statement.view),"
-        + "\"decided\":\"\(decided)\",\"contributors\":\(count),\"signers\":\(signers.count),"
-        + "\"accused\":\(certificate.header?.accused.count ?? 0)}")
+        + "\"position\":\(certificate.position),\"period\":\(certificate.period),\"owner\":\(certificate.owner),"
+        + "\"roundPeriod\":\(statement.round.period),\"view\":\(statement.round.view),"
+        + "\"contributors\":\(header.count),\"signers\":\(signers.count),\"accused\":\(header.accused.count)}")
     return
   }
-  printLine("certificate of period \(certificate.period), set \(certificate.owner): \(decided)")
+  printLine("certificate of period \(certificate.period), set \(certificate.owner), position \(certificate.position) of its chain")
   printLine("network       \(statement.networkIdentifier), epoch \(statement.epoch), group \(statement.group)")
-  printLine("signed by     aggregators with index \(signers.joined(separator: ", ")), in view \(statement.view)")
-  if let header = certificate.header {
-    printLine("contributors  \(count) meters, collected by the aggregator with index \(header.author)")
-    if header.accused.count > 0 { printLine("accused       \(accused(header))") }
-    printLine("header        \(header.digest)")
-    printLine("follows on    \(header.previous)")
-    printLine("product       \(header.productHash)")
-  }
+  printLine("signed by     aggregators with index \(signers.joined(separator: ", ")), in round \(statement.round)")
+  printLine("contributors  \(header.count) meters, collected by the aggregator with index \(header.author)")
+  if header.accused.count > 0 { printLine("accused       \(accused(header))") }
+  printLine("header        \(header.digest)")
+  printLine("follows on    \(header.previous)")
+  printLine("product       \(header.productHash)")
   printLine(isChecked ? "checked       a quorum's signatures hold" : "checked       no; give --genesis FILE")
 }
 

@@ -187,6 +187,9 @@ extension AggregatorNode: TellingNode {
       missing.append(("\(owner)", "\(missingMeters(ReplicaIndex(owner)))"))
     }
     metrics.gauges("head_period", "Period of the set's last certified value.", "owner", heads)
+    var positions: [(String, String)] = []
+    for owner in 0..<members { positions.append(("\(owner)", "\(headPosition(of: ReplicaIndex(owner)))")) }
+    metrics.gauges("head_position", "Position of the set's last certified value.", "owner", positions)
     metrics.gauges("meters_missing", "Meters that the set's last certified value went without.", "owner", missing)
     metrics.gauge("confirmed", "Whether enough others know of this run.", isConfirmed ? "1" : "0")
     metrics.gauge("may_vote", "Whether every own vote could be read back.", mayVote ? "1" : "0")
@@ -196,12 +199,17 @@ extension AggregatorNode: TellingNode {
     metrics.histogram(
       "decision_latency_seconds", "From the end of a period to the decision about a set.", decisionLatency)
     metrics.counters(
-      "instances_decided", "By what was decided.", "outcome", [("value", decidedValues), ("null", decidedNulls)])
+      "positions_decided", "By how this node came to know.", "way", [("decided", decidedPositions), ("adopted", adoptedHeads)])
+    var skipped: [(String, UInt64)] = []
+    for member in 0..<Int(members) { skipped.append(("\(member)", skippedPeriods[member])) }
+    metrics.counters(
+      "skipped_periods", "Periods that a set's chain went without, by the member that would have led first.", "member",
+      skipped)
     metrics.counter("records_accepted", "Records of meters that hold.", recordsAccepted)
     metrics.counter("records_refused", "Records that do not.", sum(11) { recordRefusals[$0] })
-    metrics.counter("headers_refused", "Proposals that do not hold here.", sum(13) { headerRefusals[$0] })
+    metrics.counter("headers_refused", "Proposals that do not hold here.", sum(14) { headerRefusals[$0] })
     var votes: UInt64 = 0
-    for place in 0..<11 { votes += voteRefusals[place] }
+    for place in 0..<12 { votes += voteRefusals[place] }
     metrics.counter("votes_refused", "Votes that the protocol refuses or already counted.", votes)
     metrics.counter("justifications_refused", "Round changes and new rounds that do not hold.", justificationRefusals)
     metrics.counter("evidence", "Contradictions that somebody signed.", evidenceCount)

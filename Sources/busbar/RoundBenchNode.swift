@@ -134,6 +134,7 @@ struct RoundBenchNode: ~Copyable {
     }
     mutating func append(_ entry: Span<UInt8>) throws(PlatformError) { numbers.journalBytes += UInt64(entry.count) }
     mutating func sync() throws(PlatformError) {}
+    mutating func reread(_ visit: (Span<UInt8>) -> Void) throws(PlatformError) {}
     mutating func publish(
       _ kind: Publication, period: Period, owner: ReplicaIndex, _ bytes: Span<UInt8>
     ) throws(PlatformError) { numbers.published += 1 }

@@ -42,6 +42,7 @@ struct LinuxHost: ~Copyable, NodeHost {
     flush()
     try journal.sync()
   }
+  mutating func reread(_ visit: (Span<UInt8>) -> Void) throws(PlatformError) { try journal.reread(visit) }
   mutating func publish(
     _ kind: Publication, period: Period, owner: ReplicaIndex, _ bytes: Span<UInt8>
   ) throws(PlatformError) {

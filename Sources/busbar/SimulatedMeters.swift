@@ -73,6 +73,7 @@ private struct MeterHost: ~Copyable, NodeHost {
   }
   mutating func append(_ entry: Span<UInt8>) throws(PlatformError) {}
   mutating func sync() throws(PlatformError) {}
+  mutating func reread(_ visit: (Span<UInt8>) -> Void) throws(PlatformError) {}
   mutating func publish(
     _ kind: Publication, period: Period, owner: ReplicaIndex, _ bytes: Span<UInt8>
   ) throws(PlatformError) {}
