@@ -17,7 +17,7 @@ from protocol_peer import Genesis, H  # noqa: E402
 
 MEMBERS = 4
 # From docs/PROTOCOL.md: a certificate ends with its Header, if it has one, and a Header says who follows on whom.
-HEADER_BYTES, PREVIOUS, CONTRIBUTORS = 336, slice(72, 104), slice(200, 264)
+HEADER_BYTES, PREVIOUS, CONTRIBUTORS = 352, slice(72, 104), slice(200, 264)
 
 
 class Stopped(Exception):
@@ -251,7 +251,7 @@ class Group:
         except FileNotFoundError:
             return None
         # A certificate's kind; those of older versions may have decided nothing.
-        return data[-HEADER_BYTES:] if data[8] == 1 else None
+        return data[-HEADER_BYTES:]
 
     def is_certified(self, period, owner):
         return os.path.exists(self.stem(period, owner) + ".sum") and self.header(period, owner) is not None

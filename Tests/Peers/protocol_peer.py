@@ -73,11 +73,12 @@ class Party:
 class Genesis:
     def __init__(self, data):
         r = Reader(data)
-        assert r.take(8) == b"BUSBARgn"
+        assert r.take(8) == b"BUSBARg2"
         self.network = H(b"BUSBARgn", data)
         self.epoch, self.group, self.members = r.number(8), r.number(2), r.number(2)
         self.seconds, self.minimum, self.rotation = r.number(4), r.number(2), r.number(1)
-        r.zeros(5)
+        r.zeros(1)
+        self.exclusion = r.number(4)
         self.first = r.number(8)
         length, slots = r.number(2), r.number(2)
         self.slots = r.take(slots)
