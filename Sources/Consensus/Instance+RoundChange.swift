@@ -6,6 +6,8 @@ import Wire
 extension Instance {
   /// Moves to a round, in which nothing is signed yet. What is known to be prepared stays. (consensus rule 20)
   mutating func enter(_ round: Round) {
+    // What the host said was of the period that is left.
+    if round.period != self.round.period { hasRecords = false }
     self.round = round
     isChangingRound = true
     accepted = nil
