@@ -76,7 +76,10 @@ extension Instance {
   // MARK: Asking for a round
 
   /// Something that could be decided if the members were in one round. (rule 12)
-  var hasWork: Bool { hasRecords || lock.exists && !mutated(.lockRunsNoTimer) || accepted != nil }
+  var hasWork: Bool {
+    // A backup that comes back after a restart knows what it prepared, and no longer whose proposal that was.
+    hasRecords || lock.exists && !mutated(.lockRunsNoTimer) || accepted != nil || ownPrepare != nil
+  }
 
   /// In a round that was entered without a word, asks for it: when there is something to decide, or when one other member asks for it
   /// or for a later one.
