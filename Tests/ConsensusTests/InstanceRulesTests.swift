@@ -51,7 +51,8 @@ struct InstanceRulesTests {
     }
   }
 
-  @Test("repetition, and the answers of those that decided, overcome 40 % loss (rule 23)", arguments: [UInt16(4), 5, 7])
+  @Test(
+    "repetition, and the answers of those that decided, overcome 40 % loss (rule 23)", arguments: [UInt16(4), 5, 7])
   func loss(members: UInt16) {
     for seed in 0..<UInt64(20) {
       var generator = TestGenerator(state: 77_000 + seed)

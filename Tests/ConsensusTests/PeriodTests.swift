@@ -201,9 +201,9 @@ struct PeriodTests {
     #expect(bench.asksFor(0) == round(7))
   }
 
-  @Test("one asker is followed to the next view after T and no further, however far it went", arguments: [
-    round(6, 1), round(6, 7), round(8), round(.max, 1),
-  ])
+  @Test(
+    "one asker is followed to the next view after T and no further, however far it went",
+    arguments: [round(6, 1), round(6, 7), round(8), round(.max, 1)])
   func followsOne(asked: Round) {
     let bench = Bench()
     bench.receive(0, bench.change(2, asked))

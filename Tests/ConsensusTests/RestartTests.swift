@@ -23,7 +23,8 @@ struct RestartTests {
       name: "prepared in the first round",
       before: { $0.receive(0, $0.vote(.prepare, by: 3, digest(1)), proposal: true) }, round: round(6), lock: nil,
       sent: [.prepare]),
-    Row(name: "locked in the first round", before: lockFirst, round: round(6), lock: round(6), sent: [.prepare, .commit]),
+    Row(
+      name: "locked in the first round", before: lockFirst, round: round(6), lock: round(6), sent: [.prepare, .commit]),
     Row(
       name: "asked for the next view without a lock", before: { bench in for _ in 0..<20 { bench.tick(0) } },
       round: round(6, 1), lock: nil, sent: [.roundChange]),
@@ -107,8 +108,7 @@ struct RestartTests {
       bench.step(0, .propose(digest(2)))
     }
     for other in 1..<UInt16(4) { bench.receive(0, bench.vote(.prepare, by: other, digest(2), row.round)) }
-    var kinds: [Int] = []
-    for vote in bench.journal[0] where vote.statement.round == row.round { kinds.append(Int(vote.statement.kind.rawValue)) }
+    let kinds = bench.journal[0].filter { $0.statement.round == row.round }.map(\.statement.kind)
     #expect(Set(kinds).count == kinds.count)
     bench.expectNoConflict()
   }
@@ -125,9 +125,9 @@ struct RestartTests {
     #expect(bench.current(0) == round(9) && bench.emitted.isEmpty)
   }
 
-  @Test("restarts at every point of a round change lose no lock and contradict nothing (rules 20, 39, 40)", arguments: [
-    false, true,
-  ])
+  @Test(
+    "restarts at every point of a round change lose no lock and contradict nothing (rules 20, 39, 40)",
+    arguments: [false, true])
   func everyPoint(crossesPeriod: Bool) {
     for crash in 0..<60 {
       let bench = Bench(valid: [digest(1), digest(2)])
@@ -138,8 +138,8 @@ struct RestartTests {
         if crossesPeriod, tick == 10 { bench.end(7) }
         while !bench.flight.isEmpty {
           // Most commits of the first round get lost, so that the locked value must pass through a round change.
-          if case .vote(let vote) = bench.flight[0].1, vote.statement.kind == .commit, vote.statement.round == round(6),
-            lost < 9
+          if lost < 9, case .vote(let vote) = bench.flight[0].1, vote.statement.kind == .commit,
+            vote.statement.round == round(6)
           {
             lost += 1
             bench.flight.removeFirst()
