@@ -272,6 +272,9 @@ extension Instance {
     if !mutated(.lockShownNotTakenOver) { adopt(newRound.prepared) }
     self.newRound = newRound
     accepted = vote
+    // Story: a header was valid in a free round and prepared by few. The liar that leads the next free round, perhaps of a later period,
+    // proposes it once more: its period and author are wrong there, and members that looked before must look again. (rule 7)
+    if !newRound.prepared.exists { validated = nil }
     askToValidate(vote.statement.digest, signer, &effects)
   }
 

@@ -103,7 +103,7 @@ extension AggregatorNode {
   mutating func validate(
     _ chain: SetChain, _ digest: Digest, via host: inout some NodeHost & ~Copyable
   ) throws(PlatformError) {
-    guard chain.refused != digest else { return }
+    guard !chain.hasRefused(digest) else { return }
     guard let header = try header(digest, chain, via: &host) else {
       return askForManifest(digest, chain, nil, via: &host)
     }

@@ -44,8 +44,8 @@ final class SetChain {
   let older: RecordShelf
   private var headers: [Header?] = Array(repeating: nil, count: SetChain.headersKept)
   private var nextHeader = 0
-  /// Of headers that were looked at in this position and are worth nothing; the last one.
-  private(set) var refused: Digest?
+  /// The header that was last found wanting, and the round: in a free round period and author count, in a locked one they do not.
+  private var refused: (digest: Digest, round: Round)?
   /// Hashes of the records under one header, in the order of its contributors, when records held differ from them.
   private(set) var manifestDigest: Digest?
   private var manifestHashes: [Digest] = []
@@ -195,7 +195,11 @@ final class SetChain {
     digest == instance.lockedDigest || digest == instance.accepted?.statement.digest || digest == instance.decided
   }
 
-  func refuse(_ digest: Digest) { refused = digest }
+  func refuse(_ digest: Digest) { refused = (digest, instance.round) }
+  func hasRefused(_ digest: Digest) -> Bool {
+    guard let refused else { return false }
+    return refused.digest == digest && refused.round == instance.round
+  }
   func notePrepared() { prepareCount += 1 }
 
   // MARK: Manifests
