@@ -389,18 +389,21 @@ extension AggregatorNode {
     _ chain: SetChain, _ certificate: Certificate, table: [UInt8]?, via host: inout some NodeHost & ~Copyable
   ) throws(PlatformError) {
     let header = certificate.header
-    let bytes = [UInt8](capacity: Certificate.maximumBytes(genesis.context.quorum)) { out in
-      certificate.encode(into: &out)
-    }
-    let shelf = chain.shelf(of: header)
+    guard chain.takeCoverage(after: certificate, table: table?.span) else { return }
     let isNext = table == nil
-    let product = isNext ? self.product(of: certificate, chain, shelf) : []
-    if isNext { remember(chain, header, shelf, bytes) }
+    let decided = chain.makeKept(certificate, capacity: Certificate.maximumBytes(genesis.context.quorum))
+    if isNext {
+      let shelf = chain.shelf(of: header)
+      if holdsProduct(of: certificate, chain, shelf) { decided.keepProduct(of: chain) }
+      remember(chain, header, shelf, decided.certificate)
+    }
     let earlier = chain.headPeriod
-    guard chain.advance(to: certificate, bytes, table: table?.span, product: product, at: ticks) else { return }
+    chain.advance(to: certificate, keeping: decided, at: ticks)
     if let block = chain.older.takeBlock() { recordPool.give(block) }
-    try persistHead(chain, bytes, product, via: &host)
+    try persistHead(chain, decided, via: &host)
     note(certificate, after: earlier, isNext: isNext)
+    let bytes = decided.certificate
+    let product = decided.product
     try host.publish(.certificate, period: header.period, owner: header.owner, bytes.span)
     let primary = genesis.context.primary(owner: certificate.owner, certificate.quorum.statement.round)
     guard primary == index, isNext, let peer = link.peer(.bookkeeper) else { return }
@@ -409,34 +412,32 @@ extension AggregatorNode {
     link.sendChunks(.product, certificate.owner, certificate.position, product.span, to: peer, via: &host)
   }
 
-  /// The product of a decided header; empty when its records are not all here.
-  private mutating func product(of certificate: Certificate, _ chain: SetChain, _ shelf: RecordShelf) -> [UInt8] {
+  /// Whether the set's product is that of a decided header; it is made when its records are all here.
+  private mutating func holdsProduct(of certificate: Certificate, _ chain: SetChain, _ shelf: RecordShelf) -> Bool {
     let header = certificate.header
-    if chain.productDigest == certificate.quorum.statement.digest { return chain.product }
-    guard shelf.period == header.period, shelf.missing(of: header.contributors).count == 0, fits(shelf, header),
-      multiply(chain, shelf, header.contributors), productHash(chain) == header.productHash
-    else { return [] }
-    return chain.product
+    if chain.productDigest == certificate.quorum.statement.digest { return true }
+    return shelf.period == header.period && shelf.missing(of: header.contributors).count == 0 && fits(shelf, header)
+      && multiply(chain, shelf, header.contributors) && productHash(chain) == header.productHash
   }
 
   /// Certificate and table in one entry: both or neither. (coverage rule 7)
   private mutating func persistHead(
-    _ chain: SetChain, _ certificate: [UInt8], _ product: [UInt8], via host: inout some NodeHost & ~Copyable
+    _ chain: SetChain, _ decided: KeptPosition, via host: inout some NodeHost & ~Copyable
   ) throws(PlatformError) {
     if mutated(.decisionsNotPersisted) { return }
     if mutated(.headPersistedApart) {
-      entry.replace { out in Self.writeHead(certificate, nil, product, into: &out) }
+      entry.replace { out in Self.writeHead(decided, nil, into: &out) }
       try host.append(entry.span)
       try host.sync()
     }
-    entry.replace { out in Self.writeHead(certificate, chain, product, into: &out) }
+    entry.replace { out in Self.writeHead(decided, chain, into: &out) }
     try host.append(entry.span)
     try host.sync()
   }
 
-  private static func writeHead(
-    _ certificate: [UInt8], _ chain: SetChain?, _ product: [UInt8], into out: inout OutputSpan<UInt8>
-  ) {
+  private static func writeHead(_ decided: KeptPosition, _ chain: SetChain?, into out: inout OutputSpan<UInt8>) {
+    let certificate = decided.certificate
+    let product = decided.product
     out.write(EntryKind.head.rawValue)
     out.write(UInt16(certificate.count))
     out.write(certificate.span)

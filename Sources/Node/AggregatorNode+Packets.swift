@@ -59,8 +59,9 @@ extension AggregatorNode {
     guard let newest = chain.decided(Position(0)), let peer = link.peer(.aggregator(member)) else { return }
     let bytes = newest.certificate.count + chain.coverage.encodedBytes
     guard maySend(.head, chain.owner, newest.position, bytes: bytes, to: peer) else { return }
+    let certificate = newest.certificate
     answer.replace { out in
-      out.write(newest.certificate.span)
+      out.write(certificate.span)
       chain.coverage.encode(into: &out)
     }
     link.sendChunks(.head, chain.owner, newest.position, answer, to: peer, via: &host)

@@ -220,10 +220,11 @@ public struct AggregatorNode: ~Copyable {
     let chain = chain(certificate.owner)
     guard certificate.position > chain.headPosition else { return }
     let shelf = chain.shelf(of: certificate.header)
-    remember(chain, certificate.header, shelf, Array(copying: bytes))
-    _ = chain.advance(
-      to: certificate, Array(copying: bytes), table: tableLength > 0 ? table : nil, product: Array(copying: product),
-      at: 0)
+    guard chain.takeCoverage(after: certificate, table: tableLength > 0 ? table : nil) else { return }
+    let decided = chain.makeKept(certificate, capacity: Int(length))
+    decided.keepProduct(product)
+    remember(chain, certificate.header, shelf, decided.certificate)
+    chain.advance(to: certificate, keeping: decided, at: 0)
   }
 
   // MARK: Time
