@@ -14,7 +14,7 @@ extension AggregatorNode {
   /// Proposes the records of the round's period once all are in, or a quarter of a period after there were enough; nothing before.
   /// (reference/set-chain.md, rule 13)
   mutating func lead(_ chain: SetChain, via host: inout some NodeHost & ~Copyable) throws(PlatformError) {
-    guard chain.isTimeToPropose(at: ticks, quarterTicks: UInt64(Self.quarterTicks(genesis))) else { return }
+    guard chain.isTimeToPropose(at: ticks, quarterTicks: UInt64(Self.quarterTicks(genesis.periodSeconds))) else { return }
     let owner = chain.owner
     let accused = accused(of: owner)
     // A meter that is accused here is left out at once, which is this primary's choice. Others that contradicted themselves are in: of them a

@@ -111,7 +111,7 @@ public struct AggregatorNode: ~Copyable {
       roundAssemblies.append(AssemblyCell(capacity: Self.maximumRoundBytes(genesis)))
       chains.append(
         SetChain(
-          owner: ReplicaIndex(member), in: genesis, index: index, timing: Self.timing(genesis), pool: ballots,
+          owner: ReplicaIndex(member), in: genesis, index: index, timing: Self.timing(periodSeconds: genesis.periodSeconds), pool: ballots,
           block: RecordBlock(meterCount: room.meterCount, ciphertextBytes: key.ciphertextBytes)))
     }
   }
@@ -147,18 +147,18 @@ public struct AggregatorNode: ~Copyable {
   /// Ticks in a second: how often ``tick(at:via:)`` is called.
   public static let ticksPerSecond: UInt32 = 10
   /// A quarter of a period, in ticks: so long a primary waits for the last records.
-  static func quarterTicks(_ genesis: Genesis) -> UInt32 { genesis.periodSeconds * ticksPerSecond / 4 }
+  static func quarterTicks(_ periodSeconds: UInt32) -> UInt32 { periodSeconds * ticksPerSecond / 4 }
 
   /// T(0) = a quarter of the period + T0, and T0 = 2 s. (reference/set-chain.md, rule 12)
-  public static func timing(_ genesis: Genesis) -> Timing {
-    Timing(firstViewTicks: quarterTicks(genesis) + 20, viewTicks: 20, retransmitTicks: 3)
+  public static func timing(periodSeconds: UInt32) -> Timing {
+    Timing(firstViewTicks: quarterTicks(periodSeconds) + 20, viewTicks: 20, retransmitTicks: 3)
   }
 
   /// Whether f + 1 views, of which one has an honest primary, fit into three quarters of a period, which all members share after its end.
   /// Where they do not, only rotation meets that primary, within f + 1 periods.
-  public static func viewsFit(_ genesis: Genesis) -> Bool {
-    let views = UInt32(genesis.context.quorum.faults) + 1
-    return timing(genesis).ticks(ofViews: views) <= UInt64(genesis.periodSeconds * ticksPerSecond) * 3 / 4
+  public static func viewsFit(periodSeconds: UInt32, members: UInt16) -> Bool {
+    let views = UInt32(Quorum(members: members).faults) + 1
+    return timing(periodSeconds: periodSeconds).ticks(ofViews: views) <= UInt64(periodSeconds * ticksPerSecond) * 3 / 4
   }
 
   var periodMilliseconds: UInt64 { UInt64(genesis.periodSeconds) * 1000 }

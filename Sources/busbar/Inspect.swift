@@ -79,7 +79,7 @@ private func describe(_ genesis: Genesis, _ json: Bool) {
       "{\"kind\":\"genesis\",\"network\":\"\(genesis.networkIdentifier)\",\"epoch\":\(genesis.epoch),"
         + "\"group\":\(genesis.group),\"aggregators\":\(genesis.members),\"meters\":\(meters),"
         + "\"periodSeconds\":\(genesis.periodSeconds),\"firstPeriod\":\(genesis.firstPeriod),"
-        + "\"minimumContributors\":\(genesis.minimumContributors),"
+        + "\"minimumContributors\":\(genesis.minimumContributors),\"exclusionPeriods\":\(genesis.exclusionPeriods),"
         + "\"rotation\":\"\(genesis.rotates ? "period" : "fixed")\",\"modulusBits\":\(genesis.modulus.count * 8),"
         + "\"keyIdentifier\":\"\(genesis.keyIdentifier)\","
         + "\"slots\":[\(slots.map { "\"\($0)\"" }.joined(separator: ","))]}")
@@ -91,6 +91,7 @@ private func describe(_ genesis: Genesis, _ json: Bool) {
   printLine("periods       of \(genesis.periodSeconds) s, from \(genesis.firstPeriod) on")
   printLine("aggregators   \(genesis.members), of which \(quorum.size) decide and \(quorum.faults) may lie")
   printLine("meters        \(meters), at least \(genesis.minimumContributors) in a sum")
+  printLine("exclusion     \(genesis.exclusionPeriods) periods for a meter that contradicted itself")
   printLine("primary       \(genesis.rotates ? "moves on each period" : "stays")")
   printLine("key           \(genesis.keyIdentifier), \(genesis.modulus.count * 8) bits")
   printLine("slots         \(slots.joined(separator: ", "))")
