@@ -37,6 +37,7 @@ public enum Mutant: UInt8, CaseIterable, Sendable {
   case oldInstancesRefused, oldInstancesNotDriven, decisionsNotPersisted, decisionsNotServed, votesBeforeConfirmed
   case signedInstancesSkipped, otherRecordNeverTaken, staleRecordsKept, headerNotPersisted
   case accusedForgotten, accusationsUnproven
+  case oneClaimOfLaterRun, clockUnguarded, closingNotTakenBack, closingSignedTwice, twoPrimariesOnly
   // Of budgets; groups under attack show them.
   case ingressUnbounded, repetitionsUnbounded, receiptsUnbounded, strangersUnbounded, signaturesUnbounded
 }

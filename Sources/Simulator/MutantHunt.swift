@@ -179,7 +179,9 @@
       case .oldInstancesRefused, .oldInstancesNotDriven: "C1"
       case .decisionsNotServed: "C9"
       case .accusedForgotten, .accusationsUnproven: "49"
-      case .votesBeforeConfirmed: "41, 44"
+      case .votesBeforeConfirmed, .oneClaimOfLaterRun: "41, 44"
+      case .clockUnguarded, .closingNotTakenBack, .twoPrimariesOnly: "D3"
+      case .closingSignedTwice: "C5"
       case .ingressUnbounded, .repetitionsUnbounded, .receiptsUnbounded, .strangersUnbounded, .signaturesUnbounded:
         "S10"
       }
