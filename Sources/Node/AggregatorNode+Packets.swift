@@ -11,7 +11,7 @@ extension AggregatorNode {
   public mutating func receive(
     _ datagram: Span<UInt8>, from endpoint: Endpoint, at now: Instant, via host: inout some NodeHost & ~Copyable
   ) throws(PlatformError) {
-    link.advance(to: now.monotonic)
+    link.advance(to: now)
     instant = now
     guard let (type, peer) = try link.open(datagram, from: endpoint, knowing: genesis, via: &host) else { return }
     // The link keeps the body until it opens the next packet, which is after this call.
@@ -69,7 +69,7 @@ extension AggregatorNode {
 
   /// A round of a period that has not even begun by the own clock; honest clocks are not so far apart.
   private func isBeyondNow(_ round: Round, _ now: Instant) -> Bool {
-    now.clock == .synchronised && round.period > now.period(ofSeconds: UInt64(genesis.periodSeconds))
+    clockVerdict.isTrue && round.period > now.period(ofSeconds: UInt64(genesis.periodSeconds))
   }
 
   // MARK: Votes

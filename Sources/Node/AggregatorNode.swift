@@ -40,6 +40,8 @@ public struct AggregatorNode: ~Copyable {
   /// Set once enough others know of this run that a later one of this node would be known to one of them. Before, this
   /// node may be an old image of itself, and signs nothing.
   public internal(set) var isConfirmed = false
+  /// What this node thinks of its clock, as of the last tick. While that is not true it signs nothing.
+  public internal(set) var clockVerdict = ClockVerdict.notSynchronised
   /// Nothing is signed in a set before its newest certificate is of this period or a later one: in the positions before there may be
   /// votes that this node forgot. (reference/set-chain.md, What is kept)
   public internal(set) var votingFloor = Period(0)
@@ -90,7 +92,9 @@ public struct AggregatorNode: ~Copyable {
     self.key = key
     self.index = index
     self.signer = signer
-    link = PacketLink(sealer, members: genesis.members, pacing: pacing)
+    // Any two groups of q − 1 others have f in common, and this node, had it forgotten a run, would itself be one of the f that
+    // the group can bear.
+    link = PacketLink(sealer, in: genesis, acknowledgements: genesis.context.quorum.size - 1, pacing: pacing)
     link.sealer.grantChecks(in: genesis)
     let context = genesis.context
     product = CiphertextProduct(key)
@@ -194,7 +198,7 @@ public struct AggregatorNode: ~Copyable {
     case .votingFloor:
       guard let floor = try? reader.read(UInt64.self) else { return }
       votingFloor = max(votingFloor, Period(floor))
-    case .boot, .decided, .baseline, .closed, .certified, .recovered: return
+    case .boot, .decided, .baseline, .closed, .certified, .recovered, .takenBack: return
     }
   }
 
@@ -236,8 +240,11 @@ public struct AggregatorNode: ~Copyable {
     for place in receipted.indices { receipted[place] = MeterBitmap() }
     poll(at: now, via: &host)
     link.renewPacketKeyIfDue(signer: signer, via: &host)
-    if ticks % 5 == 1 { link.greet(silentSeconds: UInt64(genesis.periodSeconds), via: &host) }
-    guard now.clock == .synchronised else { return }
+    clockVerdict = link.clocks.verdict(at: now, newest: newestCertified)
+    if ticks % 5 == 1 {
+      link.greet(silentSeconds: UInt64(genesis.periodSeconds), isClockTrue: clockVerdict.isTrue, via: &host)
+    }
+    guard clockVerdict.isTrue else { return }
     let current = now.period(ofSeconds: UInt64(genesis.periodSeconds))
     if !isConfirmed { try confirm(current, via: &host) }
     for member in 0..<genesis.members { try drive(chains[Int(member)], current, via: &host) }
@@ -274,29 +281,37 @@ public struct AggregatorNode: ~Copyable {
 
   /// Finds out whether this node is what it takes itself for. A disk that was lost, or set back to an old image, knows of
   /// fewer runs than others do; then nothing is signed about periods in which something may have been signed.
-  /// Any two groups of q − 1 others have a member in common, so somebody here knows of every run that took part in a
-  /// decision. A liar can claim a later run and cost this one two periods, once. (consensus rules 40, 44)
+  /// A liar can claim what he likes: f + 1 have to. (consensus rules 40, 44; see ``RunConfirmation``)
   private mutating func confirm(
     _ current: Period, via host: inout some NodeHost & ~Copyable
   ) throws(PlatformError) {
-    let members = UInt32(GroupLimits.maximumAggregators)
-    if let forgotten = link.sealer.forgottenBoot(below: members) {
+    if link.runs.forgottenCounter != nil {
+      // The floor needs a time that members bear out: with one that is behind this node would sign what it signed before.
+      guard clockVerdict == .nearMembers else { return }
       votingFloor = Period(current.rawValue + 2)
       let entry = [UInt8](capacity: 9) { out in
         out.write(EntryKind.votingFloor.rawValue)
         out.write(votingFloor.rawValue)
       }
       try host.append(entry.span)
-      return try link.accept(forgotten: forgotten, signer: signer, via: &host)
+      try host.sync()
+      return try link.acceptForgotten(signer: signer, via: &host)
     }
-    isConfirmed = link.sealer.acknowledgedCount(below: members) + 1 >= Int(genesis.context.quorum.size)
+    isConfirmed = link.runs.isConfirmed
     // Whatever was decided while this node was off.
     if isConfirmed { for chain in chains { askEveryoneForHead(chain, via: &host) } }
   }
 
+  /// Period of the newest certified value of any set; the one before the first when there is none.
+  private var newestCertified: Period {
+    var newest = Period(genesis.firstPeriod.rawValue - 1)
+    for chain in chains { newest = max(newest, chain.headPeriod) }
+    return newest
+  }
+
   /// Whether anything may be signed about a set.
   func mayVote(in chain: SetChain) -> Bool {
-    mayVote && (isConfirmed || mutated(.votesBeforeConfirmed))
+    mayVote && clockVerdict.isTrue && (isConfirmed || mutated(.votesBeforeConfirmed))
       && (chain.headPeriod >= votingFloor || votingFloor.rawValue == 0 || mutated(.votesBelowFloor))
   }
 

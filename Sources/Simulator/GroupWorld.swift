@@ -277,6 +277,7 @@ public final class GroupWorld {
     return Sealer(
       identifier: party.name.rawValue, agreementKey: party.secrets.agreementKey(),
       packetKeySeed: party.secrets.packetSeed(boot: boot), signer: party.secrets.signer(), bootCounter: boot,
+      run: party.secrets.run(boot: boot, start: party.starts, copy: party.place),
       previousBootCounter: previousBoot, networkIdentifier: genesis.networkIdentifier, epoch: genesis.epoch,
       peers: peers, limits: Self.limits)
   }
@@ -497,9 +498,9 @@ public final class GroupWorld {
       if let cell = party.aggregator {
         try cell.node.receive(bytes.span, from: flight.sender, at: self.now(party), via: &cell.host)
       } else if let cell = party.meter {
-        try cell.node.receive(bytes.span, from: flight.sender, via: &cell.host)
+        try cell.node.receive(bytes.span, from: flight.sender, at: self.now(party), via: &cell.host)
       } else if let cell = party.bookkeeper {
-        try cell.node.receive(bytes.span, from: flight.sender, via: &cell.host)
+        try cell.node.receive(bytes.span, from: flight.sender, at: self.now(party), via: &cell.host)
       } else if let actor = party.actor {
         actor.receive(bytes.span, from: flight.sender)
       } else if let meter = party.faultyMeter {
@@ -694,10 +695,10 @@ public final class GroupWorld {
   }
 
   /// What a datagram cost the node that looked at it without signatures, by what it was dropped for.
-  private static func work(_ before: InlineArray<16, UInt64>, _ after: InlineArray<16, UInt64>) -> Int {
+  private static func work(_ before: InlineArray<17, UInt64>, _ after: InlineArray<17, UInt64>) -> Int {
     for reason in DropReason.allCases where after[Int(reason.rawValue)] > before[Int(reason.rawValue)] {
       switch reason {
-      case .badSeal, .malformedBody, .notAllowed, .overBudget, .badSignature: return SiegeBooks.sealWork
+      case .badSeal, .otherRun, .malformedBody, .notAllowed, .overBudget, .badSignature: return SiegeBooks.sealWork
       default: return SiegeBooks.dropWork
       }
     }

@@ -106,8 +106,8 @@ private struct EntryText {
         add("node", "\(node)")
         add("counter", "\(counter)")
       }
-    case .votingFloor:
-      kind = "votingFloor"
+    case .votingFloor, .takenBack:
+      kind = known == .votingFloor ? "votingFloor" : "takenBack"
       if let period = try? reader.read(UInt64.self) { add("period", "\(period)") }
     case .contradiction:
       kind = "contradiction"

@@ -124,7 +124,7 @@ struct NodeBench {
       return Sealer(
         identifier: name(place).rawValue, agreementKey: RoundBenchParty.agreement(Self.kind, place),
         packetKeySeed: RoundBenchParty.packetSeed(Self.kind, place), signer: RoundBenchParty.signer(Self.kind, place),
-        bootCounter: 1,
+        bootCounter: 1, run: RoundBenchParty.run(Self.kind, place),
         networkIdentifier: genesis.networkIdentifier, epoch: genesis.epoch, peers: peers)
     }
   }
@@ -272,7 +272,7 @@ struct NodeBench {
       let queue = queues[Int(process.host.place)]
       while let (datagram, sender) = queue.take() {
         let bytes = unsafe Span(_unsafeElements: datagram)
-        try process.node.receive(bytes, from: RoundBenchParty.endpoint(Int(sender)), via: &process.host)
+        try process.node.receive(bytes, from: RoundBenchParty.endpoint(Int(sender)), at: now, via: &process.host)
       }
       if let period = process.node.needsClosing(at: now) {
         process.reading += 1_234_567

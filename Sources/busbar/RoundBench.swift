@@ -107,6 +107,7 @@ struct RoundBench {
       Sealer(
         identifier: UInt32(index), agreementKey: RoundBenchParty.agreement(1, index),
         packetKeySeed: RoundBenchParty.packetSeed(1, index), signer: RoundBenchParty.signer(1, index), bootCounter: 1,
+        run: RoundBenchParty.run(1, index),
         networkIdentifier: genesis.networkIdentifier, epoch: genesis.epoch,
         peers: [
           Peer(
@@ -147,6 +148,8 @@ struct RoundBench {
         if member.sealer.open(status.span, from: RoundBenchParty.endpoint(own), into: &out) == nil { isBroken = true }
       }
       _ = member.sealer.readStatus(body.span, from: 0, signedBy: genesis.aggregatorKeys[own])
+      let told = RoundBenchParty.instant(time / 2)
+      member.sealer.advance(to: Stamp(monotonic: told.monotonic, wall: told.wall, state: told.clock))
       let answer = member.sealer.statusBody(to: 0)
       body.replace { out in out.write(answer) }
       try deliver(member, .status)
