@@ -6,6 +6,8 @@ import Wire
 extension Instance {
   /// Moves to a round, in which nothing is signed yet. What is known to be prepared stays. (consensus rule 20)
   mutating func enter(_ round: Round) {
+    // What the host said was of the period that is left.
+    if round.period != self.round.period { hasRecords = false }
     self.round = round
     isChangingRound = true
     accepted = nil
@@ -74,7 +76,10 @@ extension Instance {
   // MARK: Asking for a round
 
   /// Something that could be decided if the members were in one round. (rule 12)
-  var hasWork: Bool { hasRecords || lock.exists && !mutated(.lockRunsNoTimer) || accepted != nil }
+  var hasWork: Bool {
+    // A backup that comes back after a restart knows what it prepared, and no longer whose proposal that was.
+    hasRecords || lock.exists && !mutated(.lockRunsNoTimer) || accepted != nil || ownPrepare != nil
+  }
 
   /// In a round that was entered without a word, asks for it: when there is something to decide, or when one other member asks for it
   /// or for a later one.

@@ -12,6 +12,8 @@ enum Fixture {
   static let author = ReplicaIndex(2)
   static let meter = MeterIndex(1)
   static let period = Period(1006)
+  static let position = Position(5)
+  static let round = Round(period, View(1))
   static let ciphertext = pattern(5, 64, step: 3)
   static let genesis = makeGenesis()
 
@@ -103,11 +105,11 @@ enum Fixture {
   /// Aggregator 3 and meter 2.
   static var accused: Accused { Accused(members: 8, meters: contributors([2])) }
 
-  /// Two commits of aggregator 3 in view 1.
+  /// Two commits of aggregator 3 in one round.
   static func voteContradiction() -> Contradiction {
     func vote(_ first: Int) -> Vote {
       let statement = Statement(
-        kind: .commit, in: genesis.context, owner: owner, period: period, view: View(1),
+        kind: .commit, in: genesis.context, owner: owner, position: position, round: round,
         digest: fixed(pattern(first, 32)), signer: ReplicaIndex(3))
       let key = aggregatorKey(3)
       return Vote(statement: statement, signature: key.sign(statement))
@@ -146,12 +148,12 @@ enum Fixture {
     return receipt
   }
 
-  /// Commits of `members` in view 1 for `digest`, after `change` of what they sign.
+  /// Commits of `members` in view 1 of the period for `digest`, after `change` of what they sign.
   static func quorum(
     _ digest: Digest, members: [Int] = [0, 2, 3], _ change: (inout Statement) -> Void = { _ in }
   ) -> QuorumCertificate {
     var common = Statement(
-      kind: .commit, in: genesis.context, owner: owner, period: period, view: View(1), digest: digest,
+      kind: .commit, in: genesis.context, owner: owner, position: position, round: round, digest: digest,
       signer: ReplicaIndex(0))
     change(&common)
     var signatures: [Signature] = []

@@ -35,7 +35,7 @@ def pattern(first, count, step=1):
 
 # The group: four aggregators with 3, 2, 0 and 5 meters.
 SETS = [3, 2, 0, 5]
-EPOCH, GROUP, OWNER, AUTHOR, PERIOD = 2, 3, 0, 2, 1006
+EPOCH, GROUP, OWNER, AUTHOR, PERIOD, POSITION = 2, 3, 0, 2, 1006, 5
 FIRST_PERIOD = 1001
 MODULUS = pattern(0xC1, 32, 7)
 SLOTS = bytes([1, 2])
@@ -58,15 +58,72 @@ def genesis():
     return body
 
 
-def statement(network, kind, digest, signer, view=1):
-    return struct.pack("<8sB3x32sQHHQQI32sH10x", b"BUSBAR/1", kind, network, EPOCH, GROUP, OWNER, PERIOD, 0, view,
-                       digest, signer)
+# A round is (period, view).
+ROUND = PERIOD, 1
 
 
-def quorum(network, digest, members):
-    common = statement(network, 3, digest, 0)
-    signatures = b"".join(signing(0x40 + i).sign(statement(network, 3, digest, i)) for i in members)
+def claimed(lock):
+    """What a round change says of the round of its prepared certificate: one more than the view, or zeros for none."""
+    return bytes(12) if lock is None else struct.pack("<QI", lock[0], lock[1] + 1)
+
+
+def statement(network, kind, digest, signer, owner=OWNER, position=POSITION, round=ROUND, lock=None):
+    data = b"BUSBAR/2" + bytes([kind, 0, 0, 0]) + network
+    data += struct.pack("<QHH", EPOCH, GROUP, owner)
+    data += struct.pack("<QQI", round[0], position, round[1])
+    data += digest + claimed(lock) + struct.pack("<H", signer) + bytes(6)
+    assert len(data) == 128
+    return data
+
+
+def quorum(network, digest, members, **fields):
+    common = statement(network, 3, digest, 0, **fields)
+    signatures = b"".join(signing(0x40 + i).sign(statement(network, 3, digest, i, **fields)) for i in members)
     return common + struct.pack("<Q", sum(1 << i for i in members)) + signatures
+
+
+PREPARE, COMMIT, ROUND_CHANGE = 2, 3, 4
+
+
+def consensus(out):
+    """Position 9 of set 1 in a network of its own: prepared in round (6, 1), asked for and led again in (7, 0) by member 0."""
+    network, value, first, later = pattern(0, 32), pattern(0x80, 32), (6, 1), (7, 0)
+
+    def signed(kind, round, digest, member, lock=None):
+        data = statement(network, kind, digest, member, owner=1, position=9, round=round, lock=lock)
+        return data, signing(0x40 + member).sign(data)
+
+    def vote(*fields):
+        return b"".join(signed(*fields))
+
+    def digest(name, data):
+        out(name, H(b"BUSBARts", data))
+
+    none = bytes(8)
+    prepared = struct.pack("<QQI", 0b1011, *first) + value
+    prepared += b"".join(signed(PREPARE, first, value, member)[1] for member in (0, 1, 3))
+    assert len(prepared) == 52 + 64 * 3
+
+    def new_round(value, certificate, asking):
+        """asking: for each member whose round change is cited, the round and value of its certificate, or zeros."""
+        data = vote(PREPARE, later, value, 0) + certificate
+        data += struct.pack("<Q", sum(1 << member for member, _, _ in asking))
+        for member, lock, digest in asking:
+            cited = claimed(lock) + digest + signed(ROUND_CHANGE, later, digest, member, lock)[1]
+            assert len(cited) == 108
+            data += cited
+        return data
+
+    data, signature = signed(PREPARE, (6, 0), value, 3)
+    out("statement", data)
+    out("statementSignature", signature)
+    digest("quorumCertificateDigest", quorum(network, value, (0, 1, 3), owner=1, position=9, round=(6, 0)))
+    zero = bytes(32)
+    digest("roundChangeDigest", vote(ROUND_CHANGE, later, zero, 2) + none)
+    digest("lockedRoundChangeDigest", vote(ROUND_CHANGE, later, value, 1, first) + prepared)
+    digest("lockedNewRoundDigest", new_round(value, prepared, [(0, None, zero), (1, first, value), (2, None, zero)]))
+    digest("freeNewRoundDigest", new_round(bytes([9]) * 32, none, [(0, None, zero), (1, None, zero), (3, None, zero)]))
+    digest("commitEntryDigest", vote(COMMIT, first, value, 3) + prepared)
 
 
 def merkle(hashes):
@@ -121,7 +178,7 @@ def aggregation(out):
     digest = H(b"BUSBARhd", header)
     out("header", header)
     out("headerDigest", digest)
-    # Two commits of aggregator 3 in view 1, and two records of meter 1 that differ in `closing`.
+    # Two commits of aggregator 3 in one round, and two records of meter 1 that differ in `closing`.
     votes = struct.pack("<BxHH2xQQ", 3, OWNER, 3, PERIOD, 1)
     for value in [pattern(0x10, 32), pattern(0x90, 32)]:
         votes += struct.pack("<Q32s64s", 0, value, signing(0x43).sign(statement(network, 3, value, 3)))
@@ -133,7 +190,6 @@ def aggregation(out):
     out("recordContradiction", records)
     members = [0, 2, 3]
     out("certificate", struct.pack("<8sB7x", b"BUSBARce", 1) + quorum(network, digest, members) + header)
-    out("nullCertificate", struct.pack("<8sB7x", b"BUSBARce", 0) + quorum(network, bytes(32), members))
     published = struct.pack("<8s32sQHH4xQ32s16s", b"BUSBARsm", network, EPOCH, GROUP, OWNER, PERIOD, digest, key)
     published += pattern(1, 32, 9) + pattern(2, 32, 11)
     out("sum", published + signing(BOOKKEEPER).sign(published))
@@ -199,5 +255,6 @@ def packets(out):
 
 if __name__ == "__main__":
     out = lambda name, value: print(name, value.hex())
+    consensus(out)
     aggregation(out)
     packets(out)

@@ -103,11 +103,25 @@ class Genesis:
             return self.bookkeeper
         return self.meters[(node - 0x10000) // 512][(node - 0x10000) % 512]
 
-    def statement(self, kind, owner, period, sequence, view, digest, signer):
-        data = (b"BUSBAR/1" + bytes([kind]) + bytes(3) + self.network + struct.pack("<QHHQQI", self.epoch, self.group,
-                owner, period, sequence, view) + digest + struct.pack("<H", signer) + bytes(10))
-        assert len(data) == 120
-        return data
+    def statement(self, kind, owner, position, round, digest, signer, claim=bytes(12)):
+        """What a vote signs. A round is (period, view)."""
+        fields = [
+            b"BUSBAR/2", bytes([kind]), bytes(3), self.network, self.epoch.to_bytes(8, "little"),
+            self.group.to_bytes(2, "little"), owner.to_bytes(2, "little"), round[0].to_bytes(8, "little"),
+            position.to_bytes(8, "little"), round[1].to_bytes(4, "little"), digest, claim, signer.to_bytes(2, "little"),
+            bytes(6),
+        ]
+        assert len(claim) == 12 and sum(map(len, fields)) == 128
+        return b"".join(fields)
+
+    def primary(self, owner, round):
+        return (owner + (round[0] if self.rotation else 0) + round[1]) % self.members
+
+    def signers(self, bitmap):
+        """Exactly q members, in the order of the bits."""
+        members = [i for i in range(64) if bitmap >> i & 1]
+        assert len(members) == self.quorum and max(members) < self.members
+        return members
 
 
 def packet_key_statement(genesis, node, number, boot, key):
@@ -203,28 +217,98 @@ class Decoder:
         self.headers[h["digest"]] = h
         return h
 
+    def signed(self, member, signature, statement):
+        self.verify(self.g.aggregators[member].signing, signature, statement)
+
     def vote_body(self, r, sender):
         kind = r.number(1)
         r.zeros(1)
-        owner, view, period, digest, signature = r.number(2), r.number(4), r.number(8), r.take(32), r.take(64)
-        assert kind in (2, 3)
-        statement = self.g.statement(kind, owner, period, 0, view, digest, sender)
-        self.verify(self.g.aggregators[sender].signing, signature, statement)
-        return kind, owner, view, period, digest
+        owner, view, period, position = r.number(2), r.number(4), r.number(8), r.number(8)
+        digest, signature = r.take(32), r.take(64)
+        assert kind in (2, 3) and position >= 1
+        round = period, view
+        self.signed(sender, signature, self.g.statement(kind, owner, position, round, digest, sender))
+        return kind, owner, round, digest
 
     def vote(self, r, data, sender, receiver):
         self.vote_body(r, sender)
         r.end()
 
     def proposal(self, r, data, sender, receiver):
-        kind, owner, view, period, digest = self.vote_body(r, sender)
-        assert kind == 2 and view == 0
-        rotation = period if self.g.rotation else 0
-        assert sender == (owner + rotation + view) % self.g.members
-        if digest == bytes(32):
-            return r.end()
+        # Of the first round of a position, which begins a period.
+        kind, owner, round, digest = self.vote_body(r, sender)
+        assert kind == 2 and round[1] == 0 and sender == self.g.primary(owner, round)
         h = self.header(r.rest())
-        assert h["digest"] == digest and (h["owner"], h["period"], h["author"]) == (owner, period, sender)
+        assert h["digest"] == digest and (h["owner"], h["period"], h["author"]) == (owner, round[0], sender)
+
+    def whole_vote(self, r):
+        """A Vote: a statement with its signature, which must be by the member it names."""
+        statement, signature = r.take(128), r.take(64)
+        f = Reader(statement)
+        assert f.take(8) == b"BUSBAR/2"
+        v = dict(kind=f.number(1))
+        f.take(3 + 32 + 8 + 2)
+        v.update(owner=f.number(2), period=f.number(8), position=f.number(8), view=f.number(4), digest=f.take(32),
+                 claim=f.take(12), signer=f.number(2))
+        v["round"] = v["period"], v["view"]
+        assert statement == self.g.statement(v["kind"], v["owner"], v["position"], v["round"], v["digest"], v["signer"],
+                                             v["claim"])
+        self.signed(v["signer"], signature, statement)
+        return v
+
+    def prepared(self, r, owner, position):
+        """A PreparedCertificate: its round and value, or neither."""
+        bitmap = r.number(8)
+        if bitmap == 0:
+            return None, bytes(32)
+        round, digest = (r.number(8), r.number(4)), r.take(32)
+        for member in self.g.signers(bitmap):
+            self.signed(member, r.take(64), self.g.statement(2, owner, position, round, digest, member))
+        return round, digest
+
+    def claim_of(self, lock):
+        """(period, view + 1), or zeros for none."""
+        return bytes(12) if lock is None else lock[0].to_bytes(8, "little") + (lock[1] + 1).to_bytes(4, "little")
+
+    def lock_of(self, claim):
+        period, after = int.from_bytes(claim[:8], "little"), int.from_bytes(claim[8:], "little")
+        assert after or period == 0
+        return (period, after - 1) if after else None
+
+    def following_header(self, r, digest):
+        if r.place < len(r.data):
+            assert self.header(r.rest())["digest"] == digest
+
+    def round_change(self, data, owner):
+        r = Reader(data)
+        v = self.whole_vote(r)
+        lock, digest = self.prepared(r, owner, v["position"])
+        assert (v["kind"], v["owner"], v["digest"], v["claim"]) == (4, owner, digest, self.claim_of(lock))
+        assert lock is None or lock < v["round"]
+        self.following_header(r, digest)
+        r.end()
+        self.count("round changes")
+
+    def new_round(self, data, owner):
+        r = Reader(data)
+        v = self.whole_vote(r)
+        assert (v["kind"], v["owner"], v["claim"]) == (2, owner, bytes(12))
+        assert v["signer"] == self.g.primary(owner, v["round"])
+        lock, digest = self.prepared(r, owner, v["position"])
+        highest = None
+        for member in self.g.signers(r.number(8)):
+            claim, claimed, signature = r.take(12), r.take(32), r.take(64)
+            self.signed(member, signature,
+                        self.g.statement(4, owner, v["position"], v["round"], claimed, member, claim))
+            asked = self.lock_of(claim)
+            highest = asked if highest is None or asked is not None and asked > highest else highest
+        if lock is None:
+            assert highest is None
+        else:
+            assert v["digest"] == digest and lock < v["round"] and (highest is None or highest <= lock)
+        self.following_header(r, v["digest"])
+        r.end()
+        self.count("new rounds")
 
     def want(self, r, data, sender, receiver):
         kind = r.number(1)
@@ -263,33 +347,35 @@ class Decoder:
             self.count("products")
         elif kind == 4:
             assert len(data) == 8 * self.g.counts[owner]
+        elif kind == 6:
+            self.round_change(data, owner)
+        elif kind == 7:
+            self.new_round(data, owner)
         self.complete.append((kind, owner, period, data))
 
-    def quorum(self, r):
-        statement, signers = r.take(120), r.number(8)
-        members = [i for i in range(64) if signers >> i & 1]
-        assert len(members) == self.g.quorum and max(members) < self.g.members
-        assert statement[108:] == bytes(12)
-        for i in members:
-            self.verify(self.g.aggregators[i].signing, r.take(64), statement[:108] + struct.pack("<H", i) + bytes(10))
-        return statement
+    def quorum(self, r, owner):
+        """A QuorumCertificate: the round in which q members committed, and to what."""
+        f = Reader(r.take(128))
+        f.take(8 + 1 + 3 + 32 + 8 + 2 + 2)
+        period, position, view, digest = f.number(8), f.number(8), f.number(4), f.take(32)
+        round = period, view
+        common = self.g.statement(3, owner, position, round, digest, 0)
+        assert f.data == common, "not the common statement of commits of this set"
+        for member in self.g.signers(r.number(8)):
+            self.signed(member, r.take(64), self.g.statement(3, owner, position, round, digest, member))
+        return position, round, digest
 
     def certificate(self, data, owner, period):
         r = Reader(data)
         assert r.take(8) == b"BUSBARce"
         kind = r.number(1)
         r.zeros(7)
-        statement = self.quorum(r)
-        digest = statement[76:108]
-        view = struct.unpack_from("<I", statement, 72)[0]
-        assert statement == self.g.statement(3, owner, period, 0, view, digest, 0)
-        if kind:
-            h = self.header(r.rest())
-            assert h["digest"] == digest and (h["owner"], h["period"]) == (owner, period)
-        else:
-            assert digest == bytes(32)
-            h = None
-        r.end()
+        assert kind == 1
+        position, round, digest = self.quorum(r, owner)
+        h = self.header(r.rest())
+        assert h["digest"] == digest and (h["owner"], h["period"]) == (owner, period)
+        # A lock may have been decided in a later period than its own, never in an earlier one.
+        assert position >= 1 and h["period"] <= round[0]
         self.count("certificates")
         return h
 

@@ -192,8 +192,8 @@ private final class Siege {
       var reader = WireReader(body.span)
       guard let vote = try? VoteBody(decoding: &reader), let member = attacker.name.aggregatorIndex else { return nil }
       let statement = vote.statement(in: genesis.context, signer: member)
-      let message = FixedBytes<120> { out in statement.encode(into: &out) }
-      return (48, attacker.signer.sign(message.span))
+      let message = FixedBytes<128> { out in statement.encode(into: &out) }
+      return (reader.offset - 64, attacker.signer.sign(message.span))
     case .record:
       var reader = WireReader(body.span)
       guard let record = try? Record(decoding: &reader), let ciphertext = try? reader.readBytes(reader.remaining),
@@ -253,7 +253,7 @@ private final class Siege {
     }
     let vote = Vote(
       statement: Statement(
-        kind: .prepare, in: genesis.context, owner: ReplicaIndex(0), period: Self.period, view: View(0),
+        kind: .prepare, in: genesis.context, owner: ReplicaIndex(0), position: Position(1), round: Round(Self.period),
         digest: Digest(), signer: ReplicaIndex(3)), signature: Signature())
     let voteBody = [UInt8](capacity: 200) { out in VoteBody(vote).encode(into: &out) }
     let chunk = Chunk(
