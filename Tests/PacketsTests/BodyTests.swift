@@ -8,11 +8,11 @@ enum Body: String, CaseIterable, Sendable {
 
   /// What this implementation writes for the values the oracle was given.
   var encoded: [UInt8] {
-    [UInt8](capacity: 128) { out in
+    [UInt8](capacity: 160) { out in
       switch self {
       case .packetHeader:
         PacketHeader(
-          type: .want, bodyLength: 104, sender: 1, receiver: 2, bootCounter: 9, packetSequence: 3, senderKeyNumber: 1,
+          type: .want, bodyLength: 144, sender: 1, receiver: 2, bootCounter: 9, packetSequence: 3, senderKeyNumber: 1,
           receiverKeyNumber: 1
         ).encode(into: &out)
       case .status:
@@ -24,11 +24,12 @@ enum Body: String, CaseIterable, Sendable {
         ).encode(into: &out)
       case .want:
         Want(
-          object: .records, owner: ReplicaIndex(4), meter: MeterIndex(5), period: Period(6),
-          missing: FixedBytes(InlineArray { UInt8($0) }), highestSequence: 7, receivedCount: 8, heldMicroseconds: 9
+          object: .records, owner: ReplicaIndex(4), meter: MeterIndex(5), position: Position(6), period: Period(7),
+          digest: Digest(InlineArray { UInt8(0xA0 + $0) }), missing: FixedBytes(InlineArray { UInt8($0) }),
+          highestSequence: 8, receivedCount: 9, heldMicroseconds: 10
         ).encode(into: &out)
       case .chunk:
-        Chunk(object: .product, owner: ReplicaIndex(4), index: 1, total: 2, period: Period(6), objectLength: 1034)
+        Chunk(object: .product, owner: ReplicaIndex(4), index: 1, total: 2, position: Position(6), objectLength: 1034)
           .encode(into: &out)
       case .proof:
         InclusionProof(
@@ -46,19 +47,19 @@ enum Body: String, CaseIterable, Sendable {
     switch self {
     case .packetHeader:
       guard let value = try? PacketHeader(decoding: &reader) else { return nil }
-      return [UInt8](capacity: 128) { out in value.encode(into: &out) }
+      return [UInt8](capacity: 160) { out in value.encode(into: &out) }
     case .status:
       guard let value = try? StatusBody(decoding: &reader) else { return nil }
-      return [UInt8](capacity: 128) { out in value.encode(into: &out) }
+      return [UInt8](capacity: 160) { out in value.encode(into: &out) }
     case .want:
       guard let value = try? Want(decoding: &reader) else { return nil }
-      return [UInt8](capacity: 128) { out in value.encode(into: &out) }
+      return [UInt8](capacity: 160) { out in value.encode(into: &out) }
     case .chunk:
       guard let value = try? Chunk(decoding: &reader) else { return nil }
-      return [UInt8](capacity: 128) { out in value.encode(into: &out) }
+      return [UInt8](capacity: 160) { out in value.encode(into: &out) }
     case .proof:
       guard let value = try? InclusionProof(decoding: &reader) else { return nil }
-      return [UInt8](capacity: 128) { out in value.encode(into: &out) }
+      return [UInt8](capacity: 160) { out in value.encode(into: &out) }
     }
   }
 }
@@ -107,7 +108,7 @@ struct BodyTests {
   @Test("a WANT or a STATUS with a byte more is refused", arguments: [Body.want, .status])
   func trailing(body: Body) { #expect(body.reencoded(Fixture.vector(body.rawValue) + [0]) == nil) }
 
-  @Test("packet types are 1 to 8, objects 1 to 8, and no version is 0 or above the newest that its sender speaks")
+  @Test("packet types are 1 to 8, objects 1 to 9, and no version is 0 or above the newest that its sender speaks")
   func kinds() {
     for code in UInt8.min...UInt8.max {
       func accepts(_ body: Body, at offset: Int) -> Bool {
@@ -122,8 +123,8 @@ struct BodyTests {
       var status = Array(Fixture.vector("packetHeader")[..<32]) + [UInt8](repeating: 0, count: 8)
       status[1] = code
       #expect((Body.packetHeader.reencoded(status) != nil) == (code == 1))
-      #expect(accepts(.want, at: 0) == (1...8).contains(code))
-      #expect(accepts(.chunk, at: 0) == (1...8).contains(code))
+      #expect(accepts(.want, at: 0) == (1...9).contains(code))
+      #expect(accepts(.chunk, at: 0) == (1...9).contains(code))
     }
   }
 }
