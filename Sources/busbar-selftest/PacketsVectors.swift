@@ -91,7 +91,7 @@ func checkPackets(_ report: inout Report) {
   // Above what an Int holds on a 32-bit board.
   var assembly = Assembly(capacity: 1024)
   let large = Chunk(
-    object: .product, owner: ReplicaIndex(0), index: 0, total: 65535, period: Period(1), objectLength: .max)
+    object: .product, owner: ReplicaIndex(0), index: 0, total: 65535, position: Position(1), objectLength: .max)
   let piece = [UInt8](repeating: 1, count: 1024)
   report.check(!assembly.add(large, piece.span), "packets: a piece of an object of 4 GiB is refused")
 }

@@ -36,7 +36,7 @@ def pattern(first, count, step=1):
 # The group: four aggregators with 3, 2, 0 and 5 meters.
 SETS = [3, 2, 0, 5]
 EPOCH, GROUP, OWNER, AUTHOR, PERIOD, POSITION = 2, 3, 0, 2, 1006, 5
-FIRST_PERIOD = 1001
+FIRST_PERIOD, EXCLUSION_PERIODS = 1001, 48
 MODULUS = pattern(0xC1, 32, 7)
 SLOTS = bytes([1, 2])
 BOOKKEEPER = 0x20
@@ -47,8 +47,8 @@ def party(sign, agree):
 
 
 def genesis():
-    head = struct.pack("<8sQHHIHB5xQHH", b"BUSBARgn", EPOCH, GROUP, len(SETS), 900, 2, 1, FIRST_PERIOD, len(MODULUS),
-                       len(SLOTS))
+    head = struct.pack("<8sQHHIHBxIQHH", b"BUSBARg2", EPOCH, GROUP, len(SETS), 900, 2, 1, EXCLUSION_PERIODS, FIRST_PERIOD,
+                       len(MODULUS), len(SLOTS))
     body = head + SLOTS + MODULUS + party(BOOKKEEPER, 0x21)
     for index, count in enumerate(SETS):
         body += party(0x40 + index, 0x50 + index) + struct.pack("<H", count)
@@ -136,6 +136,11 @@ def merkle(hashes):
     return H(b"BUSBARmn", merkle(hashes[:half]), merkle(hashes[half:]))
 
 
+def coverage(periods, excluded=()):
+    """A period for each meter; then, of each that is excluded, the meter and the last period for which it is."""
+    return struct.pack(f"<{len(periods)}Q", *periods) + b"".join(struct.pack("<HQ", *one) for one in excluded)
+
+
 def leaf(meter, record_hash):
     return H(b"BUSBARml", struct.pack("<H", meter), record_hash)
 
@@ -157,7 +162,7 @@ def aggregation(out):
     out("recordStatement", sealed)
     out("recordHash", record_hash)
     out("record", struct.pack("<HH4xQQQ16s72s64s", OWNER, meter, EPOCH, 1005, PERIOD, key, closing, signature))
-    receipt = struct.pack("<8s32sQHHHHQ32s", b"BUSBARrp", network, EPOCH, GROUP, OWNER, meter, AUTHOR, PERIOD,
+    receipt = struct.pack("<8s32sQHHHHQQ32s", b"BUSBARr2", network, EPOCH, GROUP, OWNER, meter, AUTHOR, PERIOD, POSITION,
                           record_hash)
     out("receipt", receipt + signing(0x40 + AUTHOR).sign(receipt))
 
@@ -165,31 +170,45 @@ def aggregation(out):
         leaves = [leaf(x, blake2b(struct.pack("<I", x), digest_size=32).digest()) for x in range(count)]
         out(f"manifest{count}", merkle(leaves))
 
-    # Meters 0 and 1 contribute; meter 1 was covered through 1004, the others through 1005.
-    covered, after = [1005, 1004, 1005], [PERIOD, PERIOD, 1005]
-    root = lambda table: H(b"BUSBARcv", struct.pack("<H3Q", OWNER, *table))
-    out("coverageTable", struct.pack("<3Q", *covered))
+    # Meters 0 and 1 contribute; meter 1 was covered through 1004, the others through 1005. Meter 2 is accused, so its records are
+    # not counted from the next header on.
+    covered, after = coverage([1005, 1004, 1005]), coverage([PERIOD, PERIOD, 1005], [(2, PERIOD + EXCLUSION_PERIODS)])
+    root = lambda table: H(b"BUSBARcv", struct.pack("<H", OWNER), table)
+    out("coverageTable", covered)
     out("coverageRoot", root(covered))
+    out("coverageTableAfter", after)
     out("coverageRootAfter", root(after))
+    # The last period for which the exclusion stands, and the first one after it, when the meter is counted again and another excluded.
+    last, over = PERIOD + EXCLUSION_PERIODS, PERIOD + EXCLUSION_PERIODS + 1
+    out("coverageRootLast", root(coverage([last, last, 1005], [(2, last)])))
+    out("coverageRootOver", root(coverage([over, last, over], [(0, over + EXCLUSION_PERIODS)])))
     manifest = merkle([leaf(0, pattern(0x30, 32)), leaf(1, record_hash)])
-    # Aggregator 3 and meter 2 are accused.
-    header = struct.pack("<32sQHHHHQ16s32s32s32s32s64sQ64s", network, EPOCH, GROUP, OWNER, AUTHOR, 2, PERIOD, key,
-                         pattern(0x60, 32), root(after), manifest, H(b"BUSBARct", ciphertext[::-1]), b"\x03", 8, b"\x04")
+    # Aggregator 3 and meter 2 are accused, and of other sets meter 1 of set 1 and meter 4 of set 3.
+    elsewhere = struct.pack("<4I", 2 << 16 | 1, 4 << 16 | 4, 0, 0)
+    header = struct.pack("<32sQHHHHQ16s32s32s32s32s64sQ64s16s", network, EPOCH, GROUP, OWNER, AUTHOR, 2, PERIOD, key,
+                         pattern(0x60, 32), root(after), manifest, H(b"BUSBARct", ciphertext[::-1]), b"\x03", 8, b"\x04",
+                         elsewhere)
     digest = H(b"BUSBARhd", header)
     out("header", header)
     out("headerDigest", digest)
-    # Two commits of aggregator 3 in one round, and two records of meter 1 that differ in `closing`.
-    votes = struct.pack("<BxHH2xQQ", 3, OWNER, 3, PERIOD, 1)
-    for value in [pattern(0x10, 32), pattern(0x90, 32)]:
-        votes += struct.pack("<Q32s64s", 0, value, signing(0x43).sign(statement(network, 3, value, 3)))
-    out("voteContradiction", votes)
+    # Two commits of aggregator 3 in one round, two round changes of which one claims a certificate, and two records of meter 1 that
+    # differ in `closing`.
+    def votes(kind, halves):
+        data = struct.pack("<BxHH2xQQI4x", kind, OWNER, 3, PERIOD, POSITION, 1)
+        for lock, value in halves:
+            data += claimed(lock) + value + signing(0x43).sign(statement(network, kind, value, 3, lock=lock))
+        assert len(data) == 248
+        return data
+
+    out("voteContradiction", votes(COMMIT, [(None, pattern(0x10, 32)), (None, pattern(0x90, 32))]))
+    out("roundChangeContradiction", votes(ROUND_CHANGE, [(None, bytes(32)), ((PERIOD, 0), pattern(0x90, 32))]))
     other = sealed[:-72] + pattern(10, 72, 5)
-    records = struct.pack("<BxHH2xQQ", 16, OWNER, meter, PERIOD, 1005)
+    records = struct.pack("<BxHH2xQQ8x", 16, OWNER, meter, PERIOD, 1005)
     for signed in [sealed, other]:
         records += signed[88:] + signing(0x80 + 8 * OWNER + meter).sign(signed)
+    assert len(records) == 368
     out("recordContradiction", records)
-    members = [0, 2, 3]
-    out("certificate", struct.pack("<8sB7x", b"BUSBARce", 1) + quorum(network, digest, members) + header)
+    out("certificate", b"BUSBARc2" + quorum(network, digest, [0, 2, 3]) + header)
     published = struct.pack("<8s32sQHH4xQ32s16s", b"BUSBARsm", network, EPOCH, GROUP, OWNER, PERIOD, digest, key)
     published += pattern(1, 32, 9) + pattern(2, 32, 11)
     out("sum", published + signing(BOOKKEEPER).sign(published))
@@ -237,7 +256,7 @@ def status_body(node, known_boot, known_key, wall=0, synchronised=0, wants_answe
 
 
 def packets(out):
-    want = struct.pack("<BxHH2xQ64sQQI4x", 3, 4, 5, 6, pattern(0, 64), 7, 8, 9)
+    want = struct.pack("<BxHH2xQQ32s64sQQI4x", 3, 4, 5, 6, 7, pattern(0xA0, 32), pattern(0, 64), 8, 9, 10)
     out("packetKeyStatement", told_key(1)[0])
     out("packetHeader", packet_header(WANT, want, 1, 2, 9, 3))
     out("want", want)

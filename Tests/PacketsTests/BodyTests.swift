@@ -13,7 +13,7 @@ enum Body: String, CaseIterable, Sendable {
       switch self {
       case .packetHeader:
         PacketHeader(
-          type: .want, bodyLength: 104, sender: 1, receiver: 2, bootCounter: 9, packetSequence: 3, senderKeyNumber: 1,
+          type: .want, bodyLength: 144, sender: 1, receiver: 2, bootCounter: 9, packetSequence: 3, senderKeyNumber: 1,
           receiverKeyNumber: 1
         ).encode(into: &out)
       case .status:
@@ -27,11 +27,12 @@ enum Body: String, CaseIterable, Sendable {
         ).encode(into: &out)
       case .want:
         Want(
-          object: .records, owner: ReplicaIndex(4), meter: MeterIndex(5), period: Period(6),
-          missing: FixedBytes(InlineArray { UInt8($0) }), highestSequence: 7, receivedCount: 8, heldMicroseconds: 9
+          object: .records, owner: ReplicaIndex(4), meter: MeterIndex(5), position: Position(6), period: Period(7),
+          digest: Digest(InlineArray { UInt8(0xA0 + $0) }), missing: FixedBytes(InlineArray { UInt8($0) }),
+          highestSequence: 8, receivedCount: 9, heldMicroseconds: 10
         ).encode(into: &out)
       case .chunk:
-        Chunk(object: .product, owner: ReplicaIndex(4), index: 1, total: 2, period: Period(6), objectLength: 1034)
+        Chunk(object: .product, owner: ReplicaIndex(4), index: 1, total: 2, position: Position(6), objectLength: 1034)
           .encode(into: &out)
       case .proof:
         InclusionProof(
@@ -49,19 +50,19 @@ enum Body: String, CaseIterable, Sendable {
     switch self {
     case .packetHeader:
       guard let value = try? PacketHeader(decoding: &reader) else { return nil }
-      return [UInt8](capacity: 128) { out in value.encode(into: &out) }
+      return [UInt8](capacity: 160) { out in value.encode(into: &out) }
     case .status:
       guard let value = try? StatusBody(decoding: &reader) else { return nil }
       return [UInt8](capacity: 168) { out in value.encode(into: &out) }
     case .want:
       guard let value = try? Want(decoding: &reader) else { return nil }
-      return [UInt8](capacity: 128) { out in value.encode(into: &out) }
+      return [UInt8](capacity: 160) { out in value.encode(into: &out) }
     case .chunk:
       guard let value = try? Chunk(decoding: &reader) else { return nil }
-      return [UInt8](capacity: 128) { out in value.encode(into: &out) }
+      return [UInt8](capacity: 160) { out in value.encode(into: &out) }
     case .proof:
       guard let value = try? InclusionProof(decoding: &reader) else { return nil }
-      return [UInt8](capacity: 128) { out in value.encode(into: &out) }
+      return [UInt8](capacity: 160) { out in value.encode(into: &out) }
     }
   }
 }
