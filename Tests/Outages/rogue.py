@@ -57,13 +57,14 @@ class Session:
     def __init__(self, node, address, secret):
         self.node, self.address, self.identity = node, address, secret
         self.run = self.key = 0
+        self.process = bytes(16)
         self.cipher, self.names_us = None, False
 
 
 class Rogue(threading.Thread):
     """Speaks to some nodes under the keys of one. What it does beside greeting them is for `act`, some fifty times a second."""
 
-    VERSION, GREETS = 1, 0.5
+    VERSION, GREETS = 2, 0.5
 
     def __init__(self, group, name, node, peers, lies=True):
         super().__init__(daemon=True)
@@ -75,11 +76,12 @@ class Rogue(threading.Thread):
         agreement = peer.X25519PrivateKey.from_private_bytes(data[40:72])
         self.sessions = {number: Session(number, group.address(other), agreement.exchange(self.genesis.party(number).agreement))
                          for number, other in peers.items()}
-        self.run_number, self.sequence = int(time.time()), 0
+        self.run_number, self.process, self.sequence = int(time.time()), os.urandom(16), 0
         secret = os.urandom(32)
         self.packet_key = peer.X25519PrivateKey.from_private_bytes(secret)
         self.public = peer.public(secret, peer.X25519PrivateKey)
-        self.signature = self.signing.sign(peer.packet_key_statement(self.genesis, node, 1, self.run_number, self.public))
+        self.signature = self.signing.sign(peer.packet_key_statement(
+            self.genesis, node, 1, self.run_number, self.process, self.public))
         self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.socket.bind(group.address(name))
         self.socket.settimeout(0.02)
@@ -87,8 +89,8 @@ class Rogue(threading.Thread):
 
     # Packets
 
-    def key(self, secret, sender, receiver, run, other_run):
-        return peer.ChaCha20Poly1305(peer.sealing_key(self.genesis, secret, sender, receiver, run, other_run))
+    def key(self, secret, sender, receiver, run, other_run, processes=bytes(32)):
+        return peer.ChaCha20Poly1305(peer.sealing_key(self.genesis, secret, sender, receiver, run, other_run, processes))
 
     def send(self, session, kind, body):
         keys = (0, 0) if kind == STATUS else (1, session.key)
@@ -108,7 +110,9 @@ class Rogue(threading.Thread):
         """With a claim about the receiver's runs."""
         self.send(session, STATUS, STATUS_BODY.pack({
             "previousBootCounter": previous, "knownBootCounter": known, "keyNumber": 1, "knownKeyNumber": session.key,
-            "packetKey": self.public, "signature": self.signature}))
+            "packetKey": self.public, "signature": self.signature, "run": self.process,
+            "knownRun": session.process if known == session.run else os.urandom(16), "wall": time.time_ns(), "clock": 1,
+            "wantsAnswer": 0}))
 
     def hear(self, datagram):
         if len(datagram) < PACKET.size:
@@ -122,12 +126,14 @@ class Rogue(threading.Thread):
             body = STATUS_BODY.read(opener.decrypt(bytes(4) + datagram[24:32], datagram[PACKET.size:], datagram[:PACKET.size]))
         except peer.InvalidTag:
             return
-        is_new = (session.run, session.key) != (clear["bootCounter"], body["keyNumber"])
-        session.run, session.key = clear["bootCounter"], body["keyNumber"]
-        session.names_us = body["knownBootCounter"] == self.run_number and body["knownKeyNumber"] > 0
+        told = (clear["bootCounter"], body["keyNumber"], body["run"])
+        is_new = (session.run, session.key, session.process) != told
+        session.run, session.key, session.process = told
+        session.names_us = body["knownRun"] == self.process and body["knownKeyNumber"] > 0
         if is_new:
             shared = self.packet_key.exchange(peer.X25519PublicKey.from_public_bytes(body["packetKey"]))
-            session.cipher = self.key(shared, self.node, session.node, self.run_number, session.run)
+            session.cipher = self.key(shared, self.node, session.node, self.run_number, session.run,
+                                      self.process + session.process)
         self.heard(session)
 
     # What a kind of rogue does
