@@ -17,8 +17,8 @@ private enum FileKind: String, CaseIterable {
 
   var tag: String {
     switch self {
-    case .genesis: "BUSBARgn"
-    case .certificate: "BUSBARce"
+    case .genesis: "BUSBARg2"
+    case .certificate: "BUSBARc2"
     case .sum: "BUSBARsm"
     case .journal: JournalReader.tag
     case .identity: "BUSBARid"
@@ -27,9 +27,15 @@ private enum FileKind: String, CaseIterable {
     }
   }
 
+  /// Tags of version 1, of which nothing is read any more.
+  private static let olderTags = ["BUSBARgn", "BUSBARce", "BUSBARjn"]
+
   /// - Throws: for a file that carries none of our tags and is not called something.ini.
   init(of path: String) throws(Failure) {
     let head = Array(try readFile(path, limit: JournalReader.maximumFileBytes).prefix(8))
+    for tag in Self.olderTags where head == Array(tag.utf8) && !Self.allCases.contains(where: { $0.tag == tag }) {
+      throw Failure("\(path): \(WireError.olderVersion(1))")
+    }
     for kind in Self.allCases where kind != .configuration && head == Array(kind.tag.utf8) {
       self = kind
       return
