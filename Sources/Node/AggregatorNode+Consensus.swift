@@ -280,6 +280,15 @@ extension AggregatorNode {
     fetch(chain, from: holder, via: &host)
   }
 
+  /// Asks for a certificate that was seen as votes alone: for the head that others have, and for its header.
+  mutating func askForDecided(_ chain: SetChain, via host: inout some NodeHost & ~Copyable) {
+    let member = memberInTurn
+    askForHead(chain, from: member, via: &host)
+    guard let digest = chain.instance.decided, let peer = link.peer(.aggregator(member)) else { return }
+    link.want(
+      Want(object: .manifest, owner: chain.owner, position: chain.position, digest: digest), from: peer, via: &host)
+  }
+
   private mutating func askForManifest(
     _ digest: Digest, _ chain: SetChain, _ header: Header?, via host: inout some NodeHost & ~Copyable
   ) {

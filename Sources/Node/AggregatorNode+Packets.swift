@@ -341,7 +341,9 @@ extension AggregatorNode {
       guard chunk.position == chain.position else { return }
       let cell = assemblies[Int(member.rawValue)]
       guard cell.assembly.accepts(chunk, byteCount: piece.count) else { return link.sealer.count(.malformedBody) }
-      if cell.assembly.add(chunk, piece) { receiveManifest(Array(copying: cell.assembly.span), chain, from: peer) }
+      if cell.assembly.add(chunk, piece) {
+        try receiveManifest(Array(copying: cell.assembly.span), chain, from: peer, via: &host)
+      }
     case .roundChange, .newRound:
       let cell = roundAssemblies[Int(member.rawValue)]
       guard cell.assembly.accepts(chunk, byteCount: piece.count) else { return link.sealer.count(.malformedBody) }
@@ -379,12 +381,19 @@ extension AggregatorNode {
   }
 
   /// The hashes of the records under a header that waits to be found valid.
-  private mutating func receiveManifest(_ bytes: [UInt8], _ chain: SetChain, from peer: Int) {
+  private mutating func receiveManifest(
+    _ bytes: [UInt8], _ chain: SetChain, from peer: Int, via host: inout some NodeHost & ~Copyable
+  ) throws(PlatformError) {
     var reader = WireReader(bytes.span)
     guard let header = try? Header(decoding: &reader), reader.remaining == 32 * Int(header.count),
       header.contributors.isWithin(meterCount: genesis.meterCount(of: chain.owner))
     else { return link.sealer.count(.malformedBody) }
     let digest = header.digest
+    if chain.lacksHeader, chain.instance.decided == digest {
+      chain.keep(header)
+      chain.lacksHeader = false
+      return try finish(chain, via: &host)
+    }
     guard chain.instance.awaitsValidation == digest || chain.instance.lockedDigest == digest,
       chain.manifestDigest != digest
     else { return link.sealer.count(.notAllowed) }

@@ -176,23 +176,8 @@ public struct AggregatorNode: ~Copyable {
     var reader = WireReader(entry)
     guard let code = try? reader.read(UInt8.self), let kind = EntryKind(rawValue: code) else { return }
     switch kind {
-    case .vote:
-      guard let vote = try? Vote(decoding: &reader), vote.statement.owner.rawValue < genesis.members else {
-        mayVote = false
-        return
-      }
-      let chain = chain(vote.statement.owner)
-      guard vote.statement.position == chain.position else { return }
-      if vote.statement.kind == .prepare { chain.notePrepared() }
-      do throws(WireError) { try chain.instance.restore(vote, proof: &reader) } catch { mayVote = false }
-    case .record: restoreRecord(&reader)
+    case .vote, .record, .proposal: restoreOpenPosition(kind, &reader)
     case .head: restoreHead(&reader)
-    case .proposal:
-      guard let header = try? Header(decoding: &reader), header.owner.rawValue < genesis.members else { return }
-      let chain = chain(header.owner)
-      guard header.previous == chain.head else { return }
-      chain.keep(header)
-      if header.author == index { chain.ownProposal = header }
     case .peerBoot: link.restorePeerBoot(&reader)
     case .contradiction: restoreProof(&reader)
     case .votingFloor:
@@ -202,11 +187,39 @@ public struct AggregatorNode: ~Copyable {
     }
   }
 
-  private mutating func restoreRecord(_ reader: inout WireReader) {
+  /// What was signed and held in positions that are still open.
+  /// - Parameters:
+  ///   - owner: of one set alone; nil for all.
+  ///   - latest: records of later periods are left out.
+  private mutating func restoreOpenPosition(
+    _ kind: EntryKind, _ reader: inout WireReader, of owner: ReplicaIndex? = nil, through latest: Period = Period(.max)
+  ) {
+    switch kind {
+    case .vote:
+      guard let vote = try? Vote(decoding: &reader), vote.statement.owner.rawValue < genesis.members else {
+        mayVote = false
+        return
+      }
+      let chain = chain(vote.statement.owner)
+      guard vote.statement.position == chain.position, owner == nil || owner == chain.owner else { return }
+      if vote.statement.kind == .prepare { chain.notePrepared() }
+      do throws(WireError) { try chain.instance.restore(vote, proof: &reader) } catch { mayVote = false }
+    case .proposal:
+      guard let header = try? Header(decoding: &reader), header.owner.rawValue < genesis.members else { return }
+      let chain = chain(header.owner)
+      guard header.previous == chain.head, owner == nil || owner == chain.owner else { return }
+      chain.keep(header)
+      if header.author == index { chain.ownProposal = header }
+    case .record: restoreRecord(&reader, of: owner, through: latest)
+    default: return
+    }
+  }
+
+  private mutating func restoreRecord(_ reader: inout WireReader, of owner: ReplicaIndex?, through latest: Period) {
     guard let record = try? Record(decoding: &reader), reader.remaining == key.ciphertextBytes,
       let ciphertext = try? reader.readBytes(reader.remaining), record.epoch == genesis.epoch,
       record.keyIdentifier == genesis.keyIdentifier, record.owner.rawValue < genesis.members,
-      record.meter.rawValue < genesis.meterCount(of: record.owner)
+      record.meter.rawValue < genesis.meterCount(of: record.owner), owner == nil || owner == record.owner, record.through <= latest
     else { return }
     let chain = chain(record.owner)
     guard record.through > chain.headPeriod, record.through >= chain.collected.period else { return }
@@ -253,13 +266,14 @@ public struct AggregatorNode: ~Copyable {
   private mutating func drive(
     _ chain: SetChain, _ current: Period, via host: inout some NodeHost & ~Copyable
   ) throws(PlatformError) {
-    // Decided by votes without the header in hand: whoever has it tells.
+    // Decided by votes without the header in hand: whoever has it tells, be it that he did not see the decision.
     if chain.lacksHeader {
-      if ticks % 3 == 0 { askForHead(chain, from: memberInTurn, via: &host) }
+      if ticks % 3 == 0 { askForDecided(chain, via: &host) }
       return
     }
     if current > genesis.firstPeriod, mayVote(in: chain) {
       let ended = Period(current.rawValue - 1)
+      if chain.isAhead(of: ended) { try rewind(chain, to: ended, via: &host) }
       if chain.mustTell(ended) {
         chain.noteTold(ended)
         try step(chain, .periodEnded(ended), via: &host)
@@ -270,6 +284,22 @@ public struct AggregatorNode: ~Copyable {
     if chain.instance.awaitsProposal { try lead(chain, via: &host) }
     if let digest = chain.instance.awaitsValidation, ticks % 2 == 0 { try validate(chain, digest, via: &host) }
     try step(chain, .tick(hasRecords: chain.hasRecords), via: &host)
+  }
+
+  /// The clock was ahead, and no one in doubt of it. Rounds of periods that have not ended were entered, and a round only grows. But
+  /// those in which nothing was signed are in memory alone; a restart forgets them, and so does this: what counts is what the journal
+  /// has. Without it a set of which all members agreed on a wrong time would wait for that time to come.
+  private mutating func rewind(
+    _ chain: SetChain, to ended: Period, via host: inout some NodeHost & ~Copyable
+  ) throws(PlatformError) {
+    chain.rewind()
+    if let block = chain.older.takeBlock() { recordPool.give(block) }
+    let owner = chain.owner
+    try host.reread { entry in
+      var reader = WireReader(entry)
+      guard let code = try? reader.read(UInt8.self), let kind = EntryKind(rawValue: code) else { return }
+      restoreOpenPosition(kind, &reader, of: owner, through: ended)
+    }
   }
 
   /// Lets a set's records follow its round to another period.

@@ -107,6 +107,12 @@ final class SetChain {
   /// True when the instance must be told that `period` has ended.
   func mustTell(_ period: Period) -> Bool { toldEnd == nil || toldEnd! < period }
   func noteTold(_ period: Period) { toldEnd = period }
+  /// True when the clock was ahead before, by more than a moment at a period's end: the instance was told of ends that have not come, or the
+  /// journal has records of periods that have not ended.
+  func isAhead(of ended: Period) -> Bool {
+    if let toldEnd, toldEnd.rawValue > ended.rawValue + 1 { return true }
+    return collected.period.rawValue > ended.rawValue + 1 && collected.period > instance.round.period
+  }
 
   /// Follows the instance to another period: its records stand here, and those of the last one make room. They are in the journal as
   /// far as somebody vouched for them.
@@ -250,6 +256,21 @@ final class SetChain {
     accusedMembers = header.accusedMembers
     decidedAt = ticks
     newestKept = kept.firstIndex { $0 === decided }!
+    forgetOpenPosition()
+    // From the header's period, which all members know, and not from the round it was decided in, which differs from member to member.
+    let first = mutated(.firstRoundFromDecidingRound) ? certificate.quorum.statement.round.period : header.period
+    instance.reset(position: headPosition.next, firstRound: Round(first.next))
+    if collected.period <= headPeriod { collected.begin(instance.round.period) }
+  }
+
+  /// Starts the open position over: what the journal has of it comes back.
+  func rewind() {
+    forgetOpenPosition()
+    instance.reset(position: position, firstRound: instance.firstRound)
+    collected.begin(instance.round.period)
+  }
+
+  private func forgetOpenPosition() {
     for place in headers.indices { headers[place] = nil }
     refused = nil
     manifestDigest = nil
@@ -264,10 +285,6 @@ final class SetChain {
     readyAt = nil
     followingChanges = .max
     lacksHeader = false
-    // From the header's period, which all members know, and not from the round it was decided in, which differs from member to member.
-    let first = mutated(.firstRoundFromDecidingRound) ? certificate.quorum.statement.round.period : header.period
-    instance.reset(position: headPosition.next, firstRound: Round(first.next))
-    if collected.period <= headPeriod { collected.begin(instance.round.period) }
   }
 
   /// Memory for what is about to be decided: that of the oldest position kept.
