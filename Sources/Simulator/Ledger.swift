@@ -4,7 +4,7 @@ import Wire
 
 /// Everything any key ever signed about one position, and what may follow from it. A second, naive reading of the rules: it
 /// shares no code with the instance.
-struct Ledger {
+final class Ledger {
   struct Entry {
     var kind: StatementKind
     var round: Round
@@ -85,7 +85,7 @@ struct Ledger {
     committed = Array(repeating: nil, count: members)
   }
 
-  mutating func removeAll(firstRound: Round) {
+  func removeAll(firstRound: Round) {
     self.firstRound = firstRound
     count = 0
     for member in 0..<members {
@@ -112,7 +112,7 @@ struct Ledger {
   }
 
   /// Records a signature of any member. True when it is new.
-  mutating func record(_ vote: Vote, value: Int) -> Bool {
+  func record(_ vote: Vote, value: Int) -> Bool {
     let statement = vote.statement
     let member = Int(statement.signer.rawValue)
     let bit: UInt64 = 1 << UInt64(member)
@@ -216,7 +216,7 @@ struct Ledger {
   }
 
   /// Call after an honest member's signature was recorded.
-  mutating func noteHonest(_ vote: Vote) {
+  func noteHonest(_ vote: Vote) {
     guard vote.statement.kind == .commit else { return }
     let member = Int(vote.statement.signer.rawValue)
     if committed[member].map({ $0 < vote.statement.round }) ?? true { committed[member] = vote.statement.round }

@@ -54,6 +54,9 @@ struct Swarm {
   var holding = Holding.all
   var healedHolding = Holding.all
   var holdingSeed: UInt64 = 0
+  /// When something is prepared, nobody has more records after healing.
+  var healsIdle = false
+  var healsInOnePeriod = false
 
   init(_ schedule: Schedule, _ random: inout Dice) {
     func maybe(_ chances: Int, _ random: inout Dice) -> Bool { random.below(chances) == 0 }
@@ -83,7 +86,7 @@ struct Swarm {
       liars.append((left.remove(at: place), kinds[random.below(kinds.count)]))
     }
     pace = Pace(
-      members: schedule.members, isShort: isGuided && maybe(4, &random), collects: maybe(2, &random))
+      members: schedule.members, isShort: isGuided && maybe(8, &random), collects: maybe(4, &random))
     if maybe(2, &random) { loss = random.below(400) }
     if maybe(3, &random) { duplication = random.below(500) }
     if maybe(3, &random) { maximumDelay = 3 + random.below(maybe(4, &random) ? 60 : 12) }
@@ -118,10 +121,10 @@ struct Swarm {
       case 1, 2: 24 + random.below(40)
       default: 64 + random.below(140)
       }
-    switch random.below(8) {
-    case 0...3: break
-    case 4, 5: skewEighths = 4
-    case 6: isAstray = 1 << UInt64(random.below(schedule.members))
+    switch random.below(16) {
+    case 0...10: break
+    case 11...13: skewEighths = 4
+    case 14: isAstray = 1 << UInt64(random.below(schedule.members))
     default: isAstray = random.bits()
     }
     strayPeriods = (1 + random.below(5)) * (random.below(2) == 0 ? 1 : -1)
@@ -131,13 +134,21 @@ struct Swarm {
       outagePeriods = 1 << random.below(7)
       outagePeriods = min(100, outagePeriods + random.below(outagePeriods))
     }
-    if random.below(8) == 0, !schedule.hasTooManyLiars { positions = 2 + random.below(2) }
+    if random.below(16) == 0, !schedule.hasTooManyLiars { positions = 2 + random.below(2) }
     holdingSeed = random.bits()
-    let kinds: [Holding] = [.all, .all, .all, .mixed, .mixed, .primaries(2), .one, .nobody]
-    holding = kinds[random.below(kinds.count)]
-    // So many primaries that one of them is honest, and at work.
+    holding =
+      switch random.below(16) {
+      case 0...9: .all
+      case 10, 11: .mixed
+      case 12, 13: .primaries(2)
+      case 14: .one
+      default: .nobody
+      }
+    healsIdle = random.below(4) == 0
+    healsInOnePeriod = random.below(4) == 0
+    // So many primaries that one of them is honest, and at work; but the first views of short timers are too short for anything.
     let quorum = Quorum(members: UInt16(schedule.members))
-    if random.below(3) == 0 { healedHolding = .primaries(schedule.members - Int(quorum.size) + 1) }
+    if random.below(3) == 0, !pace.isShort { healedHolding = .primaries(schedule.members - Int(quorum.size) + 1) }
   }
 }
 

@@ -86,6 +86,11 @@ extension World {
     outcome.steps += 1
     if let trace, teller >= 0 { trace("\(now) member \(process.member): told of \(teller)") }
     process.instance.step(input, signer: signer, into: &effects)
+    settle(process, tellsOf: teller)
+  }
+
+  /// Does what the step asked for, and what follows from that.
+  private func settle(_ process: Process, tellsOf teller: Int) {
     noteRound(process)
     handle(process, tellsOf: teller)
     while process.isUp, process.mustValidate {
@@ -100,6 +105,14 @@ extension World {
       handle(process, tellsOf: -1)
     }
     if process.isUp, process.decidedValue >= 0, process.step + 1 < swarm.positions { moveOn(process) }
+  }
+
+  /// Most ticks come to nothing.
+  func tick(_ process: Process) {
+    effects.removeAll()
+    outcome.steps += 1
+    process.instance.step(.tick(hasRecords: process.observed.hasRecords), signer: signer, into: &effects)
+    if effects.count > 0 { settle(process, tellsOf: -1) }
   }
 
   /// Watches how long a process stays in its rounds.
@@ -403,16 +416,16 @@ extension World {
 
   /// Whoever prepares vouches for what it was shown.
   private func checkPrepare(_ process: Process, _ round: Round, _ value: Int) {
-    let ledger = ledgers[process.step]
+    let step = process.step
     if value <= 0 || process.held >> choice(of: value) & 1 == 0 { fail(.preparedUnheld, "member \(process.member)") }
     let primary = primary(of: round)
-    if primary != process.member, ledger.signers(.prepare, round, value) >> UInt64(primary) & 1 == 0 {
+    if primary != process.member, ledgers[step].signers(.prepare, round, value) >> UInt64(primary) & 1 == 0 {
       fail(.preparedWithoutProposal, "member \(process.member) in round \(round)")
     }
     var isFree = true
-    if round > ledger.firstRound {
+    if round > ledgers[step].firstRound {
       guard let newRound = process.instance.newRound, newRound.prepare.statement.round == round,
-        ledger.isJustified(newRound, primary: primary, value: self.value(of:))
+        ledgers[step].isJustified(newRound, primary: primary, value: self.value(of:))
       else { return fail(.unjustifiedNewRound, "round \(round), followed by member \(process.member)") }
       isFree = newRound.prepared.signers == 0
       if schedule.hasTooManyLiars { justifications.append(newRound) }

@@ -107,6 +107,9 @@ public final class World {
   /// What was decided first in each position.
   var decisions: [Int] = []
   var periodTicks = 0
+  /// When which period truly ended, the last before healing.
+  private var healedBoundary = 0
+  private var healedPeriod = 0
   var undecided = 0
   /// What honest members prepared in later rounds upon.
   var justifications: [NewRound] = []
@@ -365,8 +368,12 @@ public final class World {
     for place in processes.indices where processes[place].isUp {
       let process = processes[place]
       if now >= process.nextEnd { endPeriods(process) }
-      guard process.isUp else { continue }
-      drive(process, .tick(hasRecords: process.observed.hasRecords))
+      // Whoever decided waits for nothing.
+      guard process.isUp, process.decidedValue < 0 else { continue }
+      if isHealed, now & 7 == 0, !process.observed.hasRecords {
+        process.observed.hasRecords = hasRecords(process, process.observedRound)
+      }
+      tick(process)
       guard process.isUp, process.decidedValue < 0 else { continue }
       if let digest = process.instance.awaitsValidation, isValid(process, digest) { drive(process, .validated(digest)) }
       guard process.isUp, process.decidedValue < 0 else { continue }
@@ -433,8 +440,16 @@ public final class World {
       return process.member == Int((swarm.holdingSeed &+ 3 &* round.period.rawValue) % UInt64(members))
     case .primaries(let count):
       let first = primary(of: Round(round.period))
-      return (process.member - first + members) % members < count
+      return (process.member - first + members) % members < count + further(round)
     }
+  }
+
+  /// From T(0) after its period's end on, records that were not certified go to one primary more after each T0. (rule 14)
+  private func further(_ round: Round) -> Int {
+    guard isHealed else { return 0 }
+    let passed = now - healedBoundary - (offset(round) - healedPeriod) * periodTicks
+    let late = passed - Int(swarm.pace.timing.firstViewTicks)
+    return late < 0 ? 0 : late / Int(swarm.pace.timing.viewTicks) + 1
   }
 
   /// Faults of this tick.
@@ -524,7 +539,7 @@ public final class World {
     // The clock ran on.
     process.endedPeriods = max(process.endedPeriods, passPeriods(process))
     tellPeriod(process)
-    if process.isUp, swarm.positions > 1 { askAll(process) }
+    if process.isUp, swarm.positions > 1 || !process.observed.hasRecords { askAll(process) }
   }
 
   /// Takes part in the next position: the certificate of the last is durable, and what was signed about it can go.
@@ -556,11 +571,19 @@ public final class World {
       down -= 1
     }
     for place in processes.indices { processes[place].held |= 1 << Self.invalidChoice - 1 }
+    // An idle group must decide what is prepared all the same.
+    if swarm.healsIdle, swarm.positions == 1,
+      honest.contains(where: { $0.isUp && !$0.isLeft && $0.instance.lockedDigest != nil })
+    {
+      swarm.healedHolding = .nobody
+    }
     let boundary = healClocks()
     for place in processes.indices { blocked[place] = 0 }
     for place in processes.indices {
       if !processes[place].isUp && !processes[place].isLeft { restart(processes[place]) }
     }
+    // In a group that goes on somebody would speak of a later position; here those that have nothing to say ask.
+    for process in honest where process.isUp && process.decidedValue < 0 && !process.observed.hasRecords { askAll(process) }
     // Those left as they are stay cut off.
     for process in processes where process.isLeft {
       for place in blocked.indices { blocked[place] |= 1 << UInt64(process.place) }
@@ -586,10 +609,14 @@ public final class World {
   private func healClocks() -> Int {
     periodTicks = swarm.pace.periodTicks
     let boundary = now - dice.below(periodTicks)
+    // Or so long that all of B passes in one, and messages have to be repeated.
+    if swarm.healsInOnePeriod { periodTicks = max(periodTicks, now - boundary + swarm.pace.healingTicks) }
     var reached = 0
     for process in honest where !process.isLeft {
       reached = max(reached, process.endedPeriods - 1, offset(process.instance.round))
     }
+    healedBoundary = boundary
+    healedPeriod = reached
     for process in processes {
       process.nextPeriod = reached
       process.nextEnd = boundary + dice.below(periodTicks / 4 + 1) - periodTicks / 8
@@ -605,7 +632,7 @@ public final class World {
     var first = swarm.positions
     for process in honest where !process.isLeft { first = min(first, process.step) }
     let more = (swarm.positions - 1 - first) * (1 + (swarm.pace.healingTicks + periodTicks - 1) / periodTicks) * periodTicks
-    // Clocks differ, and what was under way before healing still arrives late.
-    return end + periodTicks / 8 + more + (swarm.maximumDelay > 3 ? swarm.maximumDelay : 0)
+    // What was under way before healing still arrives late.
+    return end + more + (swarm.maximumDelay > 3 ? swarm.maximumDelay : 0)
   }
 }
