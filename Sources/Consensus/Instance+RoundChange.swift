@@ -6,6 +6,8 @@ import Wire
 extension Instance {
   /// Moves to a round, in which nothing is signed yet. What is known to be prepared stays. (consensus rule 20)
   mutating func enter(_ round: Round) {
+    // The host spoke of the period it was in.
+    if round.period != self.round.period { hasRecords = false }
     self.round = round
     isChangingRound = true
     accepted = nil
@@ -267,6 +269,9 @@ extension Instance {
     if !mutated(.lockShownNotTakenOver) { adopt(newRound.prepared) }
     self.newRound = newRound
     accepted = vote
+    // Story: a header was valid in a free round and prepared by few. The liar that leads the next free round, perhaps of a later period,
+    // proposes it once more: its period and author are wrong there, and members that looked before must look again. (rule 7)
+    if !newRound.prepared.exists { validated = nil }
     askToValidate(vote.statement.digest, signer, &effects)
   }
 

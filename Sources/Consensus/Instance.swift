@@ -36,7 +36,7 @@ public struct Instance: ~Copyable {
   /// The round of the commits that decided.
   public internal(set) var decidedRound: Round
 
-  /// The last value the host vouched for. Outlives a round: what was held and valid is so in the next.
+  /// The last value the host vouched for. Outlives a round: what was held and valid is so in a locked one. A free one asks again.
   var validated: Digest?
   /// Own votes of this round. Invariant: each is signed once in a round, and durable before it is sent.
   var ownPrepare: Vote?
