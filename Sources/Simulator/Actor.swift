@@ -314,7 +314,8 @@ final class Actor {
       header.accusedMembers = 0
       header.accusedMeters = MeterBitmap()
     case 8:
-      header.period = Period(header.period.rawValue + (world.liarDice.below(2) == 0 ? 1 : UInt64(world.liarDice.below(3)) &- 3))
+      let other = world.liarDice.below(2) == 0 ? 1 : -Int64(1 + world.liarDice.below(3))
+      header.period = Period(header.period.rawValue &+ UInt64(bitPattern: other))
       let standing = standing(of: Int(header.owner.rawValue))
       header.coverageRoot = world.genesis.coverageRoot(standing.table, after: header)
     default: return (header, lie)
