@@ -39,7 +39,6 @@ extension AggregatorNode {
 
   // MARK: Manifests and products
 
-
   private mutating func fillManifest(_ shelf: RecordShelf, _ contributors: MeterBitmap) {
     manifest.removeAll()
     for meter in 0..<GroupLimits.maximumMetersPerSet {
@@ -165,6 +164,7 @@ extension AggregatorNode {
   /// Whether the records held are those that a header stands for.
   private mutating func fits(_ shelf: RecordShelf, _ header: Header) -> Bool {
     if shelf.fittingManifest == header.manifestRoot { return true }
+    guard shelf.period == header.period, shelf.missing(of: header.contributors).count == 0 else { return false }
     fillManifest(shelf, header.contributors)
     guard manifest.count > 0, manifest.root() == header.manifestRoot else { return false }
     shelf.fittingManifest = header.manifestRoot

@@ -485,6 +485,8 @@ public struct AggregatorNode: ~Copyable {
     }
     return (chain.instance.round, chain.instance.hasSigned, awaited, missing)
   }
+  /// Whether this node signs anything about a set by now.
+  public func maySign(about owner: ReplicaIndex) -> Bool { mayVote(in: chain(owner)) }
   /// The certificate file of a period; empty while there is none, and once it is not kept any more.
   public func certificate(_ owner: ReplicaIndex, _ period: Period) -> [UInt8] {
     chain(owner).decided(in: period)?.certificate ?? []
