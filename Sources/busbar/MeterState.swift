@@ -69,7 +69,7 @@ struct MeterState {
       else { return }
       certified = registers
       coveredThrough = period
-    case .boot, .vote, .record, .decided, .proposal, .adopted, .peerBoot, .votingFloor, .contradiction: return
+    case .boot, .vote, .record, .decided, .proposal, .head, .peerBoot, .votingFloor, .contradiction: return
     }
   }
 
