@@ -11,7 +11,8 @@ import Wire
 ///
 /// Written apart from `FileJournal` on purpose: it is the second reader of the format.
 struct JournalReader {
-  static let tag = "BUSBARjn"
+  static let tag = "BUSBARj2"
+  static let olderTag = "BUSBARjn"
   static let maximumFileBytes = 1 << 30
   private static let frameHeadBytes = 24
 
@@ -44,6 +45,9 @@ struct JournalReader {
 
 func describeJournal(_ path: String, _ json: Bool) throws(Failure) {
   let bytes = try readFile(path, limit: JournalReader.maximumFileBytes)
+  if bytes.starts(with: Array(JournalReader.olderTag.utf8)) {
+    throw Failure("\(path): \(PlatformError(.outdated))")
+  }
   guard bytes.starts(with: Array(JournalReader.tag.utf8)) else { throw Failure("\(path): not a journal") }
   let journal = JournalReader(bytes)
   for (number, range) in journal.entries.enumerated() {

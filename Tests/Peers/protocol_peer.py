@@ -150,6 +150,7 @@ class Decoder:
         self.complete = []
         self.records = {}
         self.headers = {}
+        self.chain = {}
         self.keys = {}
         self.runs = {}
         self.boot = 0
@@ -190,31 +191,31 @@ class Decoder:
         assert again == data
 
     def receipt(self, r, data, sender, receiver):
-        assert r.take(8) == b"BUSBARrp" and r.take(32) == self.g.network
+        assert r.take(8) == b"BUSBARr2" and r.take(32) == self.g.network
         epoch, group, owner, meter, signer = r.number(8), r.number(2), r.number(2), r.number(2), r.number(2)
-        period, digest, signature = r.number(8), r.take(32), r.take(64)
+        period, position, digest, signature = r.number(8), r.number(8), r.take(32), r.take(64)
         r.end()
         assert (epoch, group, signer) == (self.g.epoch, self.g.group, sender)
-        assert receiver == 0x10000 + 512 * owner + meter
-        self.verify(self.g.aggregators[signer].signing, signature, data[:96])
+        assert receiver == 0x10000 + 512 * owner + meter and position >= 1 and period >= self.g.first
+        self.verify(self.g.aggregators[signer].signing, signature, data[:104])
         # The promise names a record that went by.
         if (owner, meter, period) in self.records:
             assert self.records[(owner, meter, period)][0] == digest
             self.count("receipts of records seen")
 
     def header(self, data):
-        assert len(data) == 336
+        assert len(data) == 352
         r = Reader(data)
         assert r.take(32) == self.g.network
         h = dict(epoch=r.number(8), group=r.number(2), owner=r.number(2), author=r.number(2), count=r.number(2),
                  period=r.number(8), key=r.take(16), previous=r.take(32), coverage=r.take(32), manifest=r.take(32),
-                 product=r.take(32), contributors=r.number(64), members=r.number(8), meters=r.number(64))
+                 product=r.take(32), contributors=r.number(64), members=r.number(8), meters=r.number(64), elsewhere=r.take(16))
         r.end()
         assert (h["epoch"], h["group"], h["key"]) == (self.g.epoch, self.g.group, self.g.key)
         assert bin(h["contributors"]).count("1") == h["count"] >= self.g.minimum
         assert h["members"] >> self.g.members == 0 and h["meters"] >> self.g.counts[h["owner"]] == 0
         # Nobody lies in a demo.
-        assert h["members"] == h["meters"] == 0
+        assert h["members"] == h["meters"] == 0 and h["elsewhere"] == bytes(16)
         h["digest"] = H(b"BUSBARhd", data)
         self.headers[h["digest"]] = h
         return h
@@ -317,43 +318,79 @@ class Decoder:
         r.zeros(1)
         owner, meter = r.number(2), r.number(2)
         r.zeros(2)
-        period, missing, highest, received, held = r.number(8), r.number(64), r.number(8), r.number(8), r.number(4)
+        position, period, digest, missing = r.number(8), r.number(8), r.take(32), r.number(64)
+        highest, received, held = r.number(8), r.number(8), r.number(4)
         r.zeros(4)
         r.end()
-        assert 1 <= kind <= 5 and owner < self.g.members
+        assert len(data) == 144
+        assert kind in (1, 2, 3, 4, 5, 8, 9) and owner < self.g.members
         assert received <= highest + 1, "more packets opened than were numbered"
         if kind == 3:
-            assert missing and missing >> self.g.counts[owner] == 0
-        again = struct.pack("<BxHH2xQ", kind, owner, meter, period) + missing.to_bytes(64, "little")
+            assert missing and missing >> self.g.counts[owner] == 0 and period >= self.g.first
+        if kind in (3, 9):
+            assert position >= 1 and digest != bytes(32)
+        # Records are asked for among members: a bookkeeper could decrypt one.
+        assert kind not in (3, 4, 8, 9) or sender < 64
+        again = struct.pack("<BxHH2xQQ", kind, owner, meter, position, period) + digest + missing.to_bytes(64, "little")
         assert again + struct.pack("<QQI4x", highest, received, held) == data
 
     def chunk(self, r, data, sender, receiver):
         kind = r.number(1)
         r.zeros(1)
-        owner, index, total, period, length = r.number(2), r.number(2), r.number(2), r.number(8), r.number(4)
+        owner, index, total, position, length = r.number(2), r.number(2), r.number(2), r.number(8), r.number(4)
         r.zeros(4)
         piece = r.rest()
-        assert 1 <= kind <= 7 and index < total == -(-length // 1024)
+        assert kind in (1, 2, 4, 6, 7, 8, 9) and index < total == -(-length // 1024) and position >= 1
+        assert kind in (1, 2) or sender < 64 and receiver < 64
         assert len(piece) == min(1024, length - 1024 * index)
-        parts = self.objects.setdefault((sender, receiver, kind, owner, period, length), {})
+        parts = self.objects.setdefault((sender, receiver, kind, owner, position, length), {})
         parts[index] = piece
         if len(parts) == total:
-            self.objects.pop((sender, receiver, kind, owner, period, length))
-            self.object(kind, owner, period, b"".join(parts[i] for i in range(total)))
+            self.objects.pop((sender, receiver, kind, owner, position, length))
+            self.object(kind, owner, position, b"".join(parts[i] for i in range(total)))
 
-    def object(self, kind, owner, period, data):
+    def object(self, kind, owner, position, data):
         if kind == 1:
-            self.certificate(data, owner, period)
+            self.certificate(data, owner, position)
         elif kind == 2:
             assert len(data) == 2 * self.g.length
             self.count("products")
         elif kind == 4:
-            assert len(data) == 8 * self.g.counts[owner]
+            self.head(data, owner, position)
         elif kind == 6:
             self.round_change(data, owner)
         elif kind == 7:
             self.new_round(data, owner)
-        self.complete.append((kind, owner, period, data))
+        elif kind == 9:
+            self.manifest(data, owner)
+        # Nobody lies in a demo, so there is no contradiction.
+        assert kind != 8
+        self.complete.append((kind, owner, position, data))
+
+    def head(self, data, owner, position):
+        """The certificate of a set's head, and the coverage table that its header has the root of."""
+        length = 8 + 136 + 64 * self.g.quorum + 352
+        h = self.certificate(data[:length], owner, position)
+        table = data[length:]
+        assert h["coverage"] == H(b"BUSBARcv", struct.pack("<H", owner), table)
+        covered = struct.unpack_from(f"<{self.g.counts[owner]}Q", table)
+        assert len(table) == 8 * len(covered), "somebody is excluded"
+        for meter, through in enumerate(covered):
+            assert self.g.first - 1 <= through <= h["period"]
+            assert (through == h["period"]) == bool(h["contributors"] >> meter & 1)
+        self.count("heads")
+
+    def manifest(self, data, owner):
+        h = self.header(data[:352])
+        hashes = [data[i:i + 32] for i in range(352, len(data), 32)]
+        meters = [meter for meter in range(512) if h["contributors"] >> meter & 1]
+        assert h["owner"] == owner and len(hashes) == len(meters) == h["count"] and len(data) == 352 + 32 * len(hashes)
+        level = [H(b"BUSBARml", struct.pack("<H", meter), one) for meter, one in zip(meters, hashes)]
+        while len(level) > 1:
+            pairs = [level[i:i + 2] for i in range(0, len(level), 2)]
+            level = [H(b"BUSBARmn", *pair) if len(pair) == 2 else pair[0] for pair in pairs]
+        assert level[0] == h["manifest"]
+        self.count("manifests")
 
     def quorum(self, r, owner):
         """A QuorumCertificate: the round in which q members committed, and to what."""
@@ -367,17 +404,19 @@ class Decoder:
             self.signed(member, r.take(64), self.g.statement(3, owner, position, round, digest, member))
         return position, round, digest
 
-    def certificate(self, data, owner, period):
+    def certificate(self, data, owner, position=None):
         r = Reader(data)
-        assert r.take(8) == b"BUSBARce"
-        kind = r.number(1)
-        r.zeros(7)
-        assert kind == 1
-        position, round, digest = self.quorum(r, owner)
+        assert r.take(8) == b"BUSBARc2"
+        place, round, digest = self.quorum(r, owner)
         h = self.header(r.rest())
-        assert h["digest"] == digest and (h["owner"], h["period"]) == (owner, period)
+        assert h["digest"] == digest and h["owner"] == owner
         # A lock may have been decided in a later period than its own, never in an earlier one.
-        assert position >= 1 and h["period"] <= round[0]
+        assert place >= 1 and h["period"] <= round[0] and position in (None, place)
+        # One header a position: members hold different certificates of it.
+        assert self.chain.setdefault((owner, place), digest) == digest
+        before = self.g.network if place == 1 else self.chain.get((owner, place - 1), h["previous"])
+        assert h["previous"] == before
+        h["position"] = place
         self.count("certificates")
         return h
 
@@ -691,8 +730,8 @@ def agree(grid, genesis, d, results):
     """What was put together from chunks is what was published, and what was published is what the document says."""
     files = sorted(os.listdir(f"{grid}/published"))
     results.check("something was published", len(files) >= 8, files)
-    certificates = {(owner, period): data for kind, owner, period, data in d.complete if kind == 1}
-    products = {(owner, period): data for kind, owner, period, data in d.complete if kind == 2}
+    certificates = {(owner, position): data for kind, owner, position, data in d.complete if kind == 1}
+    products = {(owner, position): data for kind, owner, position, data in d.complete if kind == 2}
     compared = 0
     for name in files:
         stem, suffix = name.split(".")
@@ -700,14 +739,16 @@ def agree(grid, genesis, d, results):
         data = open(f"{grid}/published/{name}", "rb").read()
         try:
             header = d.certificate(data if suffix == "certificate" else
-                                   open(f"{grid}/published/{stem}.certificate", "rb").read(), owner, period)
+                                   open(f"{grid}/published/{stem}.certificate", "rb").read(), owner)
+            assert header["period"] == period
+            place = owner, header["position"]
             if suffix == "sum":
-                published_sum(genesis, data, header, products.get((owner, period)))
+                published_sum(genesis, data, header, products.get(place))
                 multiplied(genesis, d, header)
-            elif (owner, period) in certificates:
-                travelled = Decoder(genesis).certificate(certificates[(owner, period)], owner, period)
+            elif place in certificates:
+                travelled = Decoder(genesis).certificate(certificates[place], owner, header["position"])
                 # Other members' signatures may make it up; the value is the same.
-                assert (travelled or {}).get("digest") == (header or {}).get("digest")
+                assert travelled["digest"] == header["digest"]
                 compared += 1
             results.check(name, True)
         except (AssertionError, InvalidSignature) as error:

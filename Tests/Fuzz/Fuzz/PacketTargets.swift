@@ -9,14 +9,14 @@ func packetTargets() -> [FuzzTarget] {
   var raw: [[UInt8]] = talk.seen.map { [0] + $0 }
   raw += [[1, 5, 1, 2, 3], [2, 40, 0, 1], [3, 30, 0]]
   let want = Want(
-    object: .records, owner: ReplicaIndex(4), meter: MeterIndex(5), period: Period(6), missing: FixedBytes(),
+    object: .records, owner: ReplicaIndex(4), meter: MeterIndex(5), position: Position(6), period: Period(7),
     highestSequence: 7, receivedCount: 8, heldMicroseconds: 9)
-  let chunk = Chunk(object: .product, owner: ReplicaIndex(4), index: 1, total: 2, period: Period(6), objectLength: 1034)
+  let chunk = Chunk(object: .product, owner: ReplicaIndex(4), index: 1, total: 2, position: Position(6), objectLength: 1034)
   let proof = InclusionProof(
     owner: ReplicaIndex(4), meter: MeterIndex(5), leafIndex: 2, siblingCount: 1, from: Period(5), through: Period(6),
     ciphertextHash: Digest(), closing: FixedBytes())
   let header = PacketHeader(
-    type: .want, bodyLength: 104, sender: 1, receiver: 2, bootCounter: 9, packetSequence: 3,
+    type: .want, bodyLength: 144, sender: 1, receiver: 2, bootCounter: 9, packetSequence: 3,
     senderKeyNumber: 1, receiverKeyNumber: 1)
   let status = StatusBody(
     previousBootCounter: 1, knownBootCounter: 2, keyNumber: 3, knownKeyNumber: 4, packetKey: FixedBytes(),
@@ -37,7 +37,7 @@ func packetTargets() -> [FuzzTarget] {
       guard let value = try? StatusBody(decoding: &reader) else { return }
       requireIdentity(input, "status body") { out in value.encode(into: &out) }
     },
-    FuzzTarget("want", maximumBytes: 128, seeds: [[UInt8](capacity: 128) { want.encode(into: &$0) }]) { input in
+    FuzzTarget("want", maximumBytes: 160, seeds: [[UInt8](capacity: 160) { want.encode(into: &$0) }]) { input in
       var reader = WireReader(input.span)
       guard let value = try? Want(decoding: &reader) else { return }
       requireIdentity(input, "want") { out in value.encode(into: &out) }
@@ -160,7 +160,7 @@ private func fuzzAssembly(_ input: [UInt8]) {
   struct Name: Hashable {
     var object: ObjectKind
     var owner: UInt16
-    var period: UInt64
+    var position: UInt64
     var total: UInt16
     var length: UInt32
   }
@@ -174,13 +174,13 @@ private func fuzzAssembly(_ input: [UInt8]) {
     let mode = choices.byte()
     let index = choices.number(below: 7)
     let new = Name(
-      object: mode & 1 == 0 ? .product : .certificate, owner: UInt16(mode >> 1 & 1), period: UInt64(mode >> 2 & 1),
+      object: mode & 1 == 0 ? .product : .certificate, owner: UInt16(mode >> 1 & 1), position: UInt64(mode >> 2 & 1),
       total: UInt16(mode & 8 == 0 ? correct : choices.number(below: 9)), length: UInt32(length))
     let fits = max(0, min(1024, length - 1024 * index))
     let bytes = [UInt8](repeating: choices.byte(), count: mode & 16 == 0 ? fits : choices.number(below: 1030))
     let chunk = Chunk(
       object: new.object, owner: ReplicaIndex(new.owner), index: UInt16(index), total: new.total,
-      period: Period(new.period), objectLength: new.length)
+      position: Position(new.position), objectLength: new.length)
     let isComplete = assembly.add(chunk, bytes.span)
     guard length > 0, length <= 5000, Int(new.total) == correct, index < correct, bytes.count == fits else {
       require(!isComplete, "a piece that fits nothing completed an object")
@@ -195,7 +195,7 @@ private func fuzzAssembly(_ input: [UInt8]) {
     if isComplete {
       let whole = (0..<correct).flatMap { pieces[$0] ?? [] }
       require([UInt8](copying: assembly.span) == whole, "an object was put together wrongly")
-      require(assembly.owner.rawValue == new.owner && assembly.period.rawValue == new.period, "under another name")
+      require(assembly.owner.rawValue == new.owner && assembly.position.rawValue == new.position, "under another name")
       pieces = [:]
     }
   }
