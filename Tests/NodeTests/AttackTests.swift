@@ -208,12 +208,12 @@ struct AttackTests {
     let address = Endpoint(ipv4: 198, 51, 100, 7, port: 7)
     var socket = group.network.attach(address)
     let header = PacketHeader(
-      type: .vote, bodyLength: isShort ? 112 : 120, sender: Group.aggregatorName(1).rawValue,
+      type: .vote, bodyLength: isShort ? 160 : 168, sender: Group.aggregatorName(1).rawValue,
       receiver: Group.aggregatorName(0).rawValue, bootCounter: 1 << 40, packetSequence: 1,
       senderKeyNumber: 1, receiverKeyNumber: 1)
-    let datagram = [UInt8](capacity: 200) { out in
+    let datagram = [UInt8](capacity: 240) { out in
       header.encode(into: &out)
-      out.writeZeros((isShort ? 112 : 120) + 16)
+      out.writeZeros((isShort ? 160 : 168) + 16)
     }
     for _ in 0..<3 { try? socket.send(datagram.span, to: Group.endpoint(Group.aggregatorName(0))) }
     group.step()
