@@ -239,6 +239,13 @@ extension AggregatorNode {
       chain.recalledDigest = nil
       return
     }
+    try readRecords(of: header, digest, into: shelf, via: &host)
+  }
+
+  /// Puts the records of a header back from the journal, as they were when this member prepared it.
+  private func readRecords(
+    of header: Header, _ digest: Digest, into shelf: RecordShelf, via host: inout some NodeHost & ~Copyable
+  ) throws(PlatformError) {
     let genesis = genesis
     let ciphertextBytes = key.ciphertextBytes
     var isOver = false
@@ -395,10 +402,15 @@ extension AggregatorNode {
     let shelf = chain.shelf(of: header)
     let isNext = table == nil
     let product = isNext ? self.product(of: certificate, chain, shelf) : []
-    if isNext { remember(chain, header, shelf, bytes) }
+    let isShown = !isNext || remember(chain, header, shelf, bytes)
+    let hasPrepared = chain.prepareCount > 0
     let earlier = chain.headPeriod
     guard chain.advance(to: certificate, bytes, table: table?.span, product: product, at: ticks) else { return }
     if let block = chain.older.takeBlock() { recordPool.give(block) }
+    if !isShown, hasPrepared {
+      chain.noteUnproven(
+        KeptPosition(position: certificate.position, header: header, certificate: bytes, product: product))
+    }
     try persistHead(chain, bytes, product, via: &host)
     note(certificate, after: earlier, isNext: isNext)
     try host.publish(.certificate, period: header.period, owner: header.owner, bytes.span)
@@ -465,9 +477,30 @@ extension AggregatorNode {
     decisionLatency.add(milliseconds: latency)
   }
 
-  /// Keeps a proof for every contributor of a decided value, if their records are here.
-  mutating func remember(_ chain: SetChain, _ header: Header, _ shelf: RecordShelf, _ certificate: [UInt8]) {
-    guard shelf.period == header.period, shelf.missing(of: header.contributors).count == 0 else { return }
+  /// Keeps proofs of a position that was decided when its records were in the journal alone, and its product.
+  ///
+  /// Story: a header was decided periods after it was prepared, by members of which some had prepared it and others had the certificate.
+  /// None had its records at hand, so no meter could be shown that it was certified: each went on with records that start too early, and
+  /// the set was never certified again. At least one honest member both prepared a position and took its certificate for the next one.
+  ///
+  /// Cost: the journal is read.
+  mutating func proveLate(_ chain: SetChain, via host: inout some NodeHost & ~Copyable) throws(PlatformError) {
+    guard !chain.unproven.isEmpty, let block = recordPool.take() else { return }
+    defer { recordPool.give(block) }
+    guard let late = chain.takeUnproven() else { return }
+    let shelf = RecordShelf(owner: chain.owner, in: genesis, block: block)
+    shelf.begin(late.header.period)
+    try readRecords(of: late.header, late.header.digest, into: shelf, via: &host)
+    guard remember(chain, late.header, shelf, late.certificate), late.product.isEmpty else { return }
+    if multiply(chain, shelf, late.header.contributors), productHash(chain) == late.header.productHash {
+      chain.keepProduct(chain.product, of: late.position)
+    }
+    chain.forgetProduct()
+  }
+
+  /// Keeps a proof for every contributor of a decided value. False when their records are not all here.
+  mutating func remember(_ chain: SetChain, _ header: Header, _ shelf: RecordShelf, _ certificate: [UInt8]) -> Bool {
+    guard shelf.period == header.period, shelf.missing(of: header.contributors).count == 0 else { return false }
     manifest.removeAll()
     // What was found to fit is not hashed again.
     let fits = shelf.fittingManifest == header.manifestRoot
@@ -479,7 +512,7 @@ extension AggregatorNode {
       if fits { continue }
       manifest.append(MeterIndex(meter), shelf.hash(of: MeterIndex(meter), ciphertextHash: ciphertextHash))
     }
-    guard fits || manifest.count > 0 && manifest.root() == header.manifestRoot else { return }
+    guard fits || manifest.count > 0 && manifest.root() == header.manifestRoot else { return false }
     let isNewest = chain.inclusions.begin(header.contributors, header.period, certificate, with: &proofManifest)
     // An older certificate's paths are written down at once.
     if !isNewest, fits { fillManifest(shelf, header.contributors) }
@@ -490,5 +523,6 @@ extension AggregatorNode {
         certificate: certificate, isNewest: isNewest, of: &manifest)
       leaf += 1
     }
+    return true
   }
 }

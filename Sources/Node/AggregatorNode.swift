@@ -220,10 +220,16 @@ public struct AggregatorNode: ~Copyable {
     let chain = chain(certificate.owner)
     guard certificate.position > chain.headPosition else { return }
     let shelf = chain.shelf(of: certificate.header)
-    remember(chain, certificate.header, shelf, Array(copying: bytes))
-    _ = chain.advance(
+    let isShown = remember(chain, certificate.header, shelf, Array(copying: bytes))
+    let hasPrepared = chain.prepareCount > 0
+    let isNew = chain.advance(
       to: certificate, Array(copying: bytes), table: tableLength > 0 ? table : nil, product: Array(copying: product),
       at: 0)
+    guard isNew, !isShown, hasPrepared else { return }
+    chain.noteUnproven(
+      KeptPosition(
+        position: certificate.position, header: certificate.header, certificate: Array(copying: bytes),
+        product: Array(copying: product)))
   }
 
   // MARK: Time
@@ -239,6 +245,9 @@ public struct AggregatorNode: ~Copyable {
     guard now.clock == .synchronised else { return }
     let current = now.period(ofSeconds: UInt64(genesis.periodSeconds))
     if !isConfirmed { try confirm(current, via: &host) }
+    if ticks % UInt64(Self.ticksPerSecond) == 1, let late = chains.first(where: { !$0.unproven.isEmpty }) {
+      try proveLate(late, via: &host)
+    }
     for member in 0..<genesis.members { try drive(chains[Int(member)], current, via: &host) }
   }
 

@@ -75,6 +75,8 @@ final class SetChain {
   // MARK: What was decided
 
   private var kept: [KeptPosition] = []
+  /// Decided positions whose records this member vouched for and has in its journal alone: their meters can be shown nothing yet.
+  private(set) var unproven: [KeptPosition] = []
 
   init(owner: ReplicaIndex, in genesis: Genesis, index: ReplicaIndex, timing: Timing, pool: BallotPool, block: RecordBlock)
   {
@@ -270,6 +272,18 @@ final class SetChain {
     kept.append(position)
   }
 
+  /// Notes that the records of a decided position were not at hand.
+  func noteUnproven(_ position: KeptPosition) {
+    if unproven.count == Self.positionsKept { unproven.removeFirst() }
+    unproven.append(position)
+  }
+  func takeUnproven() -> KeptPosition? { unproven.isEmpty ? nil : unproven.removeFirst() }
+
+  /// Adds the product of a decided position that is still in memory.
+  func keepProduct(_ product: [UInt8], of position: Position) {
+    for place in kept.indices where kept[place].position == position { kept[place].product = product }
+  }
+
   /// A decided position that is still in memory; of position 0 the newest.
   func decided(_ position: Position) -> KeptPosition? {
     if position.rawValue == 0 { return kept.last }
@@ -296,7 +310,7 @@ struct KeptPosition {
   /// The certificate file.
   let certificate: [UInt8]
   /// Empty unless this replica held every contributor's record.
-  let product: [UInt8]
+  var product: [UInt8]
 }
 
 /// A class, so that an array can hold what has one owner.
