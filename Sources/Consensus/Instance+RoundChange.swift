@@ -6,7 +6,7 @@ import Wire
 extension Instance {
   /// Moves to a round, in which nothing is signed yet. What is known to be prepared stays. (consensus rule 20)
   mutating func enter(_ round: Round) {
-    // The host spoke of the period it was in.
+    // What the host said was of the period that is left.
     if round.period != self.round.period { hasRecords = false }
     self.round = round
     isChangingRound = true
@@ -69,14 +69,17 @@ extension Instance {
     guard decided == nil else { return }
     joinOthers(signer, &effects)
     askIfCalledFor(signer, &effects)
-    prepareIfReady(signer, &effects)
-    leadIfReady(signer, &effects)
+    if hasAccepted, !hasPrepared { prepareIfReady(signer, &effects) }
+    if lock.exists { leadIfReady(signer, &effects) }
   }
 
   // MARK: Asking for a round
 
   /// Something that could be decided if the members were in one round. (rule 12)
-  var hasWork: Bool { hasRecords || lock.exists && !mutated(.lockRunsNoTimer) || accepted != nil }
+  var hasWork: Bool {
+    // A backup that comes back after a restart knows what it prepared, and no longer whose proposal that was.
+    hasRecords || lock.exists && !mutated(.lockRunsNoTimer) || hasAccepted || hasPrepared
+  }
 
   /// In a round that was entered without a word, asks for it: when there is something to decide, or when one other member asks for it
   /// or for a later one.
@@ -84,7 +87,7 @@ extension Instance {
   /// One is enough. Meters send to two primaries; when one of those is off, the other alone holds the records, and could wake nobody
   /// if it took f + 1. (rules 5, 12)
   private mutating func askIfCalledFor(_ signer: borrowing some VoteSigner & ~Copyable, _ effects: inout Effects) {
-    guard decided == nil, isChangingRound, ownRoundChange == nil, ownPrepare == nil, ownCommit == nil else { return }
+    guard decided == nil, isChangingRound, !hasSigned else { return }
     // Of q members that prepared here a round change could only say less than it must.
     guard !lock.exists || lock.round < round, isOpen else { return }
     let needed = mutated(.wakesOnFPlusOneOnly) ? Int(context.quorum.faults) + 1 : 1
@@ -195,7 +198,7 @@ extension Instance {
 
   /// q members asked for this round, which is this member's to lead.
   var canLead: Bool {
-    guard isChangingRound, round > firstRound, replica == primary, ownRoundChange != nil, isOpen else { return false }
+    guard isChangingRound, hasAsked, round > firstRound, replica == primary, isOpen else { return false }
     let asking = roundChanges.of(round)
     if mutated(.roundChangeCountedForOtherRound) { return isQuorum(roundChanges.present) }
     if mutated(.newRoundFromFPlusOne) { return asking.nonzeroBitCount > Int(context.quorum.faults) }
@@ -304,9 +307,9 @@ extension Instance {
   private var isTimeToLeave: Bool {
     let timeout = timing.roundChangeTimeoutTicks(round.view)
     if elapsed >= timeout { return true }
+    guard waited >= timeout || mutated(.oneAskerJumpsRounds) else { return false }
     let needed = mutated(.wakesOnFPlusOneOnly) ? Int(context.quorum.faults) + 1 : 1
-    guard !mutated(.idleNeverWakes), roundChanges.reaching(round, isLater: true) >= needed, isOpen else { return false }
-    return waited >= timeout || mutated(.oneAskerJumpsRounds)
+    return !mutated(.idleNeverWakes) && roundChanges.reaching(round, isLater: true) >= needed && isOpen
   }
 
   /// Lost messages and restarted members: whatever was last said in this round is said again, soon four times, then once in T0.
@@ -321,6 +324,12 @@ extension Instance {
     }
     sinceSent = 0
     if repeated < Timing.soonRetransmissions { repeated += 1 }
+    sendNewest(&effects)
+  }
+
+  // Apart, so that a tick without a word copies no votes.
+  @inline(never)
+  private func sendNewest(_ effects: inout Effects) {
     if let ownPrepare {
       if replica != primary || round > firstRound && newRound == nil {
         effects.append(.broadcast(ownPrepare))

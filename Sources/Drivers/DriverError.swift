@@ -45,6 +45,7 @@ public enum DriverError: Error, Equatable, Sendable, CustomStringConvertible {
       case .modeMismatch: "modeMismatch"
       case .invalid: "invalid"
       case .other: "other"
+      case .outdated: "outdated"
       }
     case .modbus(let error): error.name
     case .sunSpec(.notSunSpec): "notSunSpec"

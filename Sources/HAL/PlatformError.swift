@@ -18,6 +18,8 @@ public struct PlatformError: Error, Equatable, Sendable, CustomStringConvertible
     /// Our request makes no sense to the platform.
     case invalid
     case other
+    /// A file of ours that an older version wrote; nothing in it is read.
+    case outdated
   }
 
   public let kind: Kind
@@ -42,6 +44,7 @@ public struct PlatformError: Error, Equatable, Sendable, CustomStringConvertible
       case .modeMismatch: "the device took another mode"
       case .invalid: "invalid request"
       case .other: "failed"
+      case .outdated: "written in an older version of the format"
       }
     return code == 0 ? name : "\(name) (\(code))"
   }

@@ -16,8 +16,8 @@ public struct FileJournal: ~Copyable, Journal {
   private var frame = ByteBuffer(capacity: JournalFormat.frameHeadBytes + maximumEntryBytes)
 
   /// Opens or creates the file, checks every entry, cuts a torn tail off, and takes the file for this process alone.
-  /// - Throws: `.corrupted` when damage is followed by more entries or the file is no journal, `.busy` when somebody
-  ///   else has it open.
+  /// - Throws: `.corrupted` when damage is followed by more entries or the file is no journal, `.outdated` when it is one of version 1,
+  ///   `.busy` when somebody else has it open.
   public init(_ path: String) throws(PlatformError) {
     let file = try check(busbar_open_append(path))
     let contents: JournalContents

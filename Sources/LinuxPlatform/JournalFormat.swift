@@ -4,7 +4,9 @@ import Wire
 
 /// The bytes of a journal file, apart from any file. (docs/PROTOCOL.md, Journal)
 enum JournalFormat {
-  static let tag: StaticString = "BUSBARjn"
+  static let tag: StaticString = "BUSBARj2"
+  /// Of version 1, whose votes and certificates are about periods decided once.
+  static let olderTag: StaticString = "BUSBARjn"
   static let fileHeadBytes = 8
   /// length u32 | zero 4 | chain 16
   static let frameHeadBytes = 24
@@ -53,12 +55,19 @@ struct JournalContents {
 
   var isEmpty: Bool { goodBytes <= JournalFormat.fileHeadBytes }
 
-  /// - Throws: `.corrupted` when the tag is another one, or when a whole entry stands behind damage.
+  /// - Throws: `.outdated` when the tag is version 1's, `.corrupted` when it is another one, or when a whole entry stands behind damage.
   init(_ bytes: [UInt8]) throws(PlatformError) {
     var position = 0
     var chain = FixedBytes<16>()
     let span = bytes.span
     let tag = JournalFormat.tag
+    if span.count >= JournalFormat.fileHeadBytes {
+      var isOlder = true
+      for index in 0..<JournalFormat.fileHeadBytes where span[index] != JournalFormat.olderTag.utf8Start[index] {
+        isOlder = false
+      }
+      if isOlder { throw PlatformError(.outdated) }
+    }
     for index in 0..<min(span.count, JournalFormat.fileHeadBytes) where span[index] != tag.utf8Start[index] {
       throw PlatformError(.corrupted)
     }

@@ -9,8 +9,8 @@ struct VoteBody: Equatable, Sendable {
 
   var kind: StatementKind
   var owner: ReplicaIndex
-  var position: Position
   var round: Round
+  var position: Position
   var digest: Digest
   var signature: Signature
 

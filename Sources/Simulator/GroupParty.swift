@@ -36,6 +36,11 @@ struct PartySecrets {
     for index in 0..<8 { bytes.storage[index] ^= 0x5A ^ UInt8(truncatingIfNeeded: boot >> UInt64(8 * index)) }
     return SecretBytes(taking: &bytes)
   }
+  /// Of a process: drawn at random elsewhere, here another for each start of each copy.
+  func run(boot: UInt64, start: UInt64, copy: Int) -> RunIdentifier {
+    var generator = SeededGenerator(seed: boot ^ start << 32 ^ UInt64(copy) << 56 ^ UInt64(agreement.storage[0]) << 48)
+    return RunIdentifier(random: &generator)
+  }
   func signer() -> SigningKey { SigningKey(seed: Self.secret(signing)) }
   func agreementKey() -> AgreementKey { AgreementKey(seed: Self.secret(agreement)) }
   func closingKey() -> SelfSealingKey { SelfSealingKey(Self.secret(closing)) }

@@ -293,6 +293,7 @@ public final class GroupWorld {
     return Sealer(
       identifier: party.name.rawValue, agreementKey: party.secrets.agreementKey(),
       packetKeySeed: party.secrets.packetSeed(boot: boot), signer: party.secrets.signer(), bootCounter: boot,
+      run: party.secrets.run(boot: boot, start: party.starts, copy: party.place),
       previousBootCounter: previousBoot, networkIdentifier: genesis.networkIdentifier, epoch: genesis.epoch,
       peers: peers, limits: Self.limits)
   }
@@ -533,10 +534,10 @@ public final class GroupWorld {
         try cell.node.receive(bytes.span, from: flight.sender, at: self.now(party), via: &cell.host)
       } else if let cell = party.meter {
         let count = cell.node.receiptCount
-        try cell.node.receive(bytes.span, from: flight.sender, via: &cell.host)
+        try cell.node.receive(bytes.span, from: flight.sender, at: self.now(party), via: &cell.host)
         if cell.node.receiptCount > count { self.notePromise(of: party, from: flight) }
       } else if let cell = party.bookkeeper {
-        try cell.node.receive(bytes.span, from: flight.sender, via: &cell.host)
+        try cell.node.receive(bytes.span, from: flight.sender, at: self.now(party), via: &cell.host)
       } else if let actor = party.actor {
         actor.receive(bytes.span, from: flight.sender)
       } else if let meter = party.faultyMeter {

@@ -7,17 +7,19 @@ import Wire
 // The golden digests are of the bytes in Tests/Oracles/byte_vectors.txt, which a separate implementation made;
 // domain "BUSBARts" where a whole message is digested.
 
-private let goldenNetwork = "e858cd8be17ed5740c1a336292c26fe72e447ce62f95b4623797e7f32afc1bdb"
+private let goldenNetwork = "ec6256a2086be950a75ed46934002a16e38803ef011f89796fd1f4caacaae27d"
 private let goldenKeyIdentifier = "4372a0546168a8afb005b0662bc4e12c"
-private let goldenRecord = "e5543070365fd97ad5bf52b9be4a1799cca730659d03583866dc7a4855191b91"
-private let goldenRecordHash = "ed9a551bc7f926825a762ab0f1b23858fb1c5aa555aa107e1829f9591a52d90c"
-private let goldenReceipt = "1fb3f045b93871d830ba62e946ee80634534f31ed19cd276d761f9a4ce45bfe4"
+private let goldenRecord = "4d3140dffc00cc69ab87e169aa6762588b3fc66f1efff9496990dea06c710828"
+private let goldenRecordHash = "0558533b7a7416667644f195b7d670b7a332dafbb42b3619504a00c565b0a228"
+private let goldenReceipt = "624de2e2f54c86b18d3217969800b5780340ccad9c913bb666830165abc0b3bc"
 private let goldenCoverageRoot = "6031e43004dc6bbc70dbbbcc8538b4961dfb5187ef60faeda9834fb948dad2d3"
-private let goldenHeaderDigest = "86fccab9ddf8cc05e03512c5ce68a6eb252ec31e793a48ad7c699c7c8fb58198"
-private let goldenCertificate = "0d01eab094515fa65a8d29e122386aeac0b1e2a2ada168f84038f7a80080a79a"
-private let goldenSum = "329dfb766c34a264dc0d167967ca5a77f5bf488aac09253469f77afe7f5d165a"
+private let goldenCoverageRootAfter = "fcceba85ecc87f861cee49551d7652bb7c043bbcf3a12db18b1ec597d95faf6f"
+private let goldenHeaderDigest = "2f260c0c8e7617697d9722ae5b7678372d7c03eb848f4e7b6011d2006472ad20"
+private let goldenCertificate = "837dae798dcc2ff35fffdeb6f28bb5e6eff00cd0fa65cd09c5a9531a2fae212f"
+private let goldenSum = "0deded87195d16820ea55dfde00b37ccc359cb246cd3fb4170e7cf24469d1ff1"
 
 private let vectorPeriod = Period(1006)
+private let vectorPosition = Position(5)
 
 private func pattern(_ first: Int, _ count: Int, step: Int = 1) -> [UInt8] {
   (0..<count).map { UInt8(truncatingIfNeeded: first + step * $0) }
@@ -69,6 +71,8 @@ func checkAggregation(_ report: inout Report) {
   report.check(coverage.root.description == goldenCoverageRoot, "aggregation: coverage root")
   let recordHash = checkRecord(genesis, coverage, &report)
   let header = vectorHeader(genesis, coverage, recordHash)
+  report.check(
+    header.coverageRoot.description == goldenCoverageRootAfter, "aggregation: coverage root with an excluded meter")
   report.check(header.digest.description == goldenHeaderDigest, "aggregation: header, manifest and coverage bytes")
   checkCertificate(genesis, header, &report)
   checkSum(genesis, header, &report)
@@ -98,7 +102,8 @@ private func checkRecord(
   report.check(hash.description == goldenRecordHash, "aggregation: record hash")
   var receipt = Receipt(
     networkIdentifier: genesis.networkIdentifier, epoch: Epoch(2), group: genesis.group, owner: ReplicaIndex(0),
-    meter: MeterIndex(1), signer: ReplicaIndex(2), period: vectorPeriod, recordHash: hash)
+    meter: MeterIndex(1), signer: ReplicaIndex(2), period: vectorPeriod, position: vectorPosition,
+    recordHash: hash)
   let aggregator = vectorKey(0x42)
   receipt.signature = aggregator.sign { out in receipt.encodeSigned(into: &out) }
   report.check(
@@ -118,18 +123,23 @@ private func vectorHeader(
   let product: [UInt8] = pattern(5, 64, step: 3).reversed()
   var accusedMeters = MeterBitmap()
   accusedMeters.insert(MeterIndex(2))
-  return Header(
+  var elsewhere = AccusedElsewhere()
+  elsewhere.insert(MeterIndex(4), of: ReplicaIndex(3))
+  elsewhere.insert(MeterIndex(1), of: ReplicaIndex(1))
+  var header = Header(
     networkIdentifier: genesis.networkIdentifier, epoch: Epoch(2), group: genesis.group, owner: ReplicaIndex(0),
     author: ReplicaIndex(2), period: vectorPeriod, keyIdentifier: genesis.keyIdentifier,
-    previous: fixed(pattern(0x60, 32)), coverageRoot: coverage.root(advancing: contributors, to: vectorPeriod),
-    manifestRoot: manifest.root(), productHash: RecordStatement.ciphertextHash(product.span),
-    contributors: contributors, accused: Accused(members: 8, meters: accusedMeters))
+    previous: fixed(pattern(0x60, 32)), coverageRoot: Digest(), manifestRoot: manifest.root(),
+    productHash: RecordStatement.ciphertextHash(product.span), contributors: contributors,
+    accused: Accused(members: 8, meters: accusedMeters, elsewhere: elsewhere))
+  header.coverageRoot = genesis.coverageRoot(coverage, after: header)
+  return header
 }
 
 private func checkCertificate(_ genesis: Genesis, _ header: Header, _ report: inout Report) {
   let common = Statement(
-    kind: .commit, in: genesis.context, owner: ReplicaIndex(0), period: vectorPeriod, view: View(1),
-    digest: header.digest, signer: ReplicaIndex(0))
+    kind: .commit, in: genesis.context, owner: ReplicaIndex(0), position: vectorPosition,
+    round: Round(vectorPeriod, View(1)), digest: header.digest, signer: ReplicaIndex(0))
   var signatures: [Signature] = []
   for member: UInt16 in [0, 2, 3] {
     var signed = common

@@ -11,7 +11,8 @@ import Wire
 ///
 /// Written apart from `FileJournal` on purpose: it is the second reader of the format.
 struct JournalReader {
-  static let tag = "BUSBARjn"
+  static let tag = "BUSBARj2"
+  static let olderTag = "BUSBARjn"
   static let maximumFileBytes = 1 << 30
   private static let frameHeadBytes = 24
 
@@ -44,6 +45,9 @@ struct JournalReader {
 
 func describeJournal(_ path: String, _ json: Bool) throws(Failure) {
   let bytes = try readFile(path, limit: JournalReader.maximumFileBytes)
+  if bytes.starts(with: Array(JournalReader.olderTag.utf8)) {
+    throw Failure("\(path): \(PlatformError(.outdated))")
+  }
   guard bytes.starts(with: Array(JournalReader.tag.utf8)) else { throw Failure("\(path): not a journal") }
   let journal = JournalReader(bytes)
   for (number, range) in journal.entries.enumerated() {
@@ -76,21 +80,21 @@ private struct EntryText {
     case .vote:
       kind = "vote"
       guard let statement = try? Statement(decoding: &reader) else { return }
-      add(statement.period, statement.owner)
-      add("view", "\(statement.view)")
+      add(statement.round.period, statement.owner)
+      add("position", "\(statement.position)")
+      add("view", "\(statement.round.view)")
       add("statementKind", "\(statement.kind.rawValue)")
       add("digest", "\"\(statement.digest)\"")
     case .record:
       kind = "record"
       if let record = try? Record(decoding: &reader) { add(record) }
-    case .decided, .adopted:
-      kind = known == .decided ? "decided" : "adopted"
-      guard (try? reader.read(UInt16.self)) != nil, (try? reader.readTag("BUSBARce")) != nil,
-        let isValue = try? reader.read(UInt8.self), (try? reader.readZeros(7)) != nil,
-        let quorum = try? QuorumCertificate(decoding: &reader)
+    case .decided, .head:
+      kind = known == .decided ? "decided" : "head"
+      guard (try? reader.read(UInt16.self)) != nil, (try? reader.readTag("BUSBARc2")) != nil,
+        let quorum = try? QuorumCertificate(decoding: &reader), let header = try? Header(decoding: &reader)
       else { return }
-      add(quorum.statement.period, quorum.statement.owner)
-      add("decided", isValue == 0 ? "\"null\"" : "\"value\"")
+      add(header.period, header.owner)
+      add("position", "\(quorum.statement.position)")
     case .baseline, .recovered:
       kind = known == .baseline ? "baseline" : "recovered"
       if let period = try? reader.read(UInt64.self) { add("period", "\(period)") }
@@ -106,8 +110,8 @@ private struct EntryText {
         add("node", "\(node)")
         add("counter", "\(counter)")
       }
-    case .votingFloor:
-      kind = "votingFloor"
+    case .votingFloor, .takenBack:
+      kind = known == .votingFloor ? "votingFloor" : "takenBack"
       if let period = try? reader.read(UInt64.self) { add("period", "\(period)") }
     case .contradiction:
       kind = "contradiction"

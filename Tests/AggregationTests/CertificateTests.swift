@@ -59,7 +59,7 @@ struct WrongCertificate: Sendable, CustomTestStringConvertible {
     quorum("another epoch", .wrongContext) { $0.epoch = Epoch(1) },
     quorum("another group", .wrongContext) { $0.group = GroupIndex(0) },
     quorum("a set that does not exist", .wrongContext) { $0.owner = ReplicaIndex(4) },
-    quorum("a place in a chain", .wrongContext) { $0.sequenceNumber = SequenceNumber(1) },
+    quorum("commits that claim a lock", .wrongContext) { $0.claim = LockClaim(Fixture.round) },
     damaged("a signer in the common statement", .signerNotZero) { $0.statement.signer = ReplicaIndex(1) },
     // A duplicate cannot even be written: the bits name each member once. Its signature under another's bit fails.
     damaged("one member's signature twice", .badSignature(signer: 2)) { $0.signatures[1] = $0.signatures[0] },
@@ -68,27 +68,33 @@ struct WrongCertificate: Sendable, CustomTestStringConvertible {
     damaged("the bit of a non-member", .nonMember) { $0.signers = 0b1_0101 },
     damaged("the highest bit", .nonMember) { $0.signers = 1 << 63 | 0b101 },
     damaged("a flipped signature", .badSignature(signer: 3)) { $0.signatures[2].storage[40] ^= 4 },
-    damaged("commits of another view", .badSignature(signer: 0)) { $0.statement.view = View(2) },
+    damaged("commits of another view", .badSignature(signer: 0)) { $0.statement.round = Fixture.round.next },
+    damaged("commits of another period", .badSignature(signer: 0)) {
+      $0.statement.round = Round(Fixture.period.next, View(1))
+    },
+    damaged("commits of another position", .badSignature(signer: 0)) { $0.statement.position = Position(6) },
     WrongCertificate("a header that was not voted for", .digestMismatch) {
       var certificate = Fixture.certificate()
-      certificate.header?.productHash.storage[0] ^= 1
+      certificate.header.productHash.storage[0] ^= 1
       return certificate
     },
-    WrongCertificate("no header for a value", .digestMismatch) {
-      var certificate = Fixture.certificate()
-      certificate.header = nil
-      return certificate
+    WrongCertificate("a header for the digest of 32 zero bytes", .digestMismatch) {
+      Certificate(quorum: Fixture.quorum(Digest()), header: Fixture.header())
     },
-    WrongCertificate("a header for NULL", .digestMismatch) {
-      var certificate = Fixture.certificate(nil)
-      certificate.header = Fixture.header()
-      return certificate
+    WrongCertificate("position 0, which is the genesis", .header(.wrongInstance)) {
+      let header = Fixture.header()
+      return Certificate(quorum: Fixture.quorum(header.digest) { $0.position = Position(0) }, header: header)
+    },
+    WrongCertificate("commits in a round before the header's period", .header(.wrongInstance)) {
+      let header = Fixture.header()
+      return Certificate(
+        quorum: Fixture.quorum(header.digest) { $0.round = Round(Period(1005), View(9)) }, header: header)
     },
     header("a header of another network", .wrongNetwork) { $0.networkIdentifier = Digest() },
     header("a header of another epoch", .wrongNetwork) { $0.epoch = Epoch(9) },
     header("a header of another group", .wrongNetwork) { $0.group = GroupIndex(9) },
     header("a header of another set", .wrongInstance) { $0.owner = ReplicaIndex(1) },
-    header("a header of another period", .wrongInstance) { $0.period = Period(1007) },
+    header("a header of a later period than the round", .wrongInstance) { $0.period = Period(1007) },
     header("a header under a foreign key", .foreignKey) { $0.keyIdentifier = FixedBytes() },
     header("a contributor behind the set", .unknownMeter, contributors: Fixture.contributors([0, 1, 3])),
     header("too few contributors", .tooFewContributors, contributors: Fixture.contributors([2])),
@@ -98,15 +104,16 @@ struct WrongCertificate: Sendable, CustomTestStringConvertible {
 @Suite("Certificates, as anyone who holds the genesis checks them (DESIGN §2.3)")
 struct CertificateTests {
   @Test(
-    "of a value and of NULL are accepted, from any quorum of members", arguments: [[0, 1, 2], [0, 2, 3], [1, 2, 3]])
-  func accepted(members: [Int]) throws {
-    for header in [Fixture.header(), nil] {
-      let made = Certificate(quorum: Fixture.quorum(header?.digest ?? Digest(), members: members), header: header)
-      let encoded = bytes { out in made.encode(into: &out) }
-      let read = try Certificate(checking: encoded.span, against: Fixture.genesis)
-      #expect(read.header == header)
-      #expect(read.owner == Fixture.owner && read.period == Fixture.period)
-    }
+    "are accepted from any quorum of members, in a round of the header's period or a later one",
+    arguments: [[0, 1, 2], [0, 2, 3], [1, 2, 3]], [Fixture.round, Round(Fixture.period), Round(Period(1070), View(3))])
+  func accepted(members: [Int], round: Round) throws {
+    let header = Fixture.header()
+    let made = Certificate(quorum: Fixture.quorum(header.digest, members: members) { $0.round = round }, header: header)
+    let encoded = bytes { out in made.encode(into: &out) }
+    let read = try Certificate(checking: encoded.span, against: Fixture.genesis)
+    #expect(read.header == header)
+    #expect(read.owner == Fixture.owner && read.period == Fixture.period && read.position == Fixture.position)
+    #expect(Certificate.position(in: encoded.span) == Fixture.position)
   }
 
   @Test("are refused", arguments: WrongCertificate.all)
@@ -127,12 +134,24 @@ struct CertificateTests {
   @Test("with a wrong tag, kind or reserved byte are malformed")
   func malformed() {
     for (offset, value, error) in [
-      (0, 0x41, .wrongTag), (8, 2, .unknownKind(2)), (9, 1, .reservedBytesNotZero(offset: 9)),
+      (0, 0x41, .wrongTag), (7, 0x33, .wrongTag), (8, 0x41, .wrongTag), (16, 1, .unknownKind(1)),
+      (16, 5, .unknownKind(5)), (17, 1, .reservedBytesNotZero(offset: 17)),
     ] as [(Int, UInt8, WireError)] {
       var damaged = Fixture.vector("certificate")
       damaged[offset] = value
       #expect(throws: VerificationError.malformed(error)) {
         try Certificate(checking: damaged.span, against: Fixture.genesis)
+      }
+    }
+  }
+
+  @Test("of version 1 are refused by name, and so is a version 1 statement inside (docs/PROTOCOL.md, Version 2)")
+  func older() {
+    for (offset, tag) in [(0, "BUSBARce"), (8, "BUSBAR/1")] {
+      var older = Fixture.vector("certificate")
+      older.replaceSubrange(offset..<(offset + 8), with: Array(tag.utf8))
+      #expect(throws: VerificationError.malformed(.olderVersion(1))) {
+        try Certificate(checking: older.span, against: Fixture.genesis)
       }
     }
   }

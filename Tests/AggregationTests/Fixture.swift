@@ -12,6 +12,8 @@ enum Fixture {
   static let author = ReplicaIndex(2)
   static let meter = MeterIndex(1)
   static let period = Period(1006)
+  static let position = Position(5)
+  static let round = Round(period, View(1))
   static let ciphertext = pattern(5, 64, step: 3)
   static let genesis = makeGenesis()
 
@@ -59,7 +61,7 @@ enum Fixture {
   static func makeGenesis(epoch: UInt64 = 2, minimumContributors: UInt16 = 2) -> Genesis {
     Genesis(
       epoch: Epoch(epoch), group: GroupIndex(3), periodSeconds: 900, minimumContributors: minimumContributors,
-      rotates: true, firstPeriod: Period(1001), slots: [1, 2], modulus: pattern(0xC1, 32, step: 7),
+      rotates: true, exclusionPeriods: 48, firstPeriod: Period(1001), slots: [1, 2], modulus: pattern(0xC1, 32, step: 7),
       bookkeeper: party(0x20, 0x21), aggregators: (0..<4).map { party(UInt8(0x40 + $0), UInt8(0x50 + $0)) },
       meters: setSizes.indices.map { set in
         (0..<setSizes[set]).map { party(UInt8(0x80 + 8 * set + $0), UInt8(0xC0 + 8 * set + $0)) }
@@ -100,19 +102,33 @@ enum Fixture {
       ciphertextHash: RecordStatement.ciphertextHash(ciphertext.span))
   }
 
-  /// Aggregator 3 and meter 2.
-  static var accused: Accused { Accused(members: 8, meters: contributors([2])) }
+  /// Aggregator 3 and meter 2, and of other sets meter 1 of set 1 and meter 4 of set 3.
+  static var accused: Accused {
+    var elsewhere = AccusedElsewhere()
+    elsewhere.insert(MeterIndex(4), of: ReplicaIndex(3))
+    elsewhere.insert(MeterIndex(1), of: ReplicaIndex(1))
+    return Accused(members: 8, meters: contributors([2]), elsewhere: elsewhere)
+  }
 
-  /// Two commits of aggregator 3 in view 1.
+  /// Two commits of aggregator 3 in one round.
   static func voteContradiction() -> Contradiction {
-    func vote(_ first: Int) -> Vote {
-      let statement = Statement(
-        kind: .commit, in: genesis.context, owner: owner, period: period, view: View(1),
-        digest: fixed(pattern(first, 32)), signer: ReplicaIndex(3))
-      let key = aggregatorKey(3)
-      return Vote(statement: statement, signature: key.sign(statement))
-    }
-    return Contradiction(vote(0x10), vote(0x90))!
+    Contradiction(vote(.commit, fixed(pattern(0x10, 32))), vote(.commit, fixed(pattern(0x90, 32))))
+  }
+
+  /// Two round changes of aggregator 3 for one round, of which one claims a prepared certificate.
+  static func roundChangeContradiction() -> Contradiction {
+    Contradiction(
+      vote(.roundChange, Digest()),
+      vote(.roundChange, fixed(pattern(0x90, 32)), claim: LockClaim(Round(period, View(0)))))
+  }
+
+  /// Of aggregator 3.
+  private static func vote(_ kind: StatementKind, _ digest: Digest, claim: LockClaim = .none) -> Vote {
+    let statement = Statement(
+      kind: kind, in: genesis.context, owner: owner, position: position, round: round, digest: digest, claim: claim,
+      signer: ReplicaIndex(3))
+    let key = aggregatorKey(3)
+    return Vote(statement: statement, signature: key.sign(statement))
   }
 
   /// Two records of meter 1 that differ in `closing`.
@@ -131,27 +147,35 @@ enum Fixture {
     var header = Header(
       networkIdentifier: genesis.networkIdentifier, epoch: genesis.epoch, group: genesis.group, owner: owner,
       author: author, period: period, keyIdentifier: genesis.keyIdentifier, previous: fixed(pattern(0x60, 32)),
-      coverageRoot: table.root(advancing: contributors, to: period), manifestRoot: manifest.root(),
+      coverageRoot: Digest(), manifestRoot: manifest.root(),
       productHash: RecordStatement.ciphertextHash(backwards.span), contributors: contributors, accused: accused)
+    header.coverageRoot = genesis.coverageRoot(table, after: header)
     change(&header)
     return header
+  }
+
+  /// A header that accuses aggregator 3, meter 2 of its set and of other sets these, as (meter, set).
+  static func accusing(elsewhere: [(UInt16, UInt16)]) -> Header {
+    var names = AccusedElsewhere()
+    for (meter, set) in elsewhere { names.insert(MeterIndex(meter), of: ReplicaIndex(set)) }
+    return header { $0.accusedElsewhere = names }
   }
 
   static func receipt() -> Receipt {
     var receipt = Receipt(
       networkIdentifier: genesis.networkIdentifier, epoch: genesis.epoch, group: genesis.group, owner: owner,
-      meter: meter, signer: author, period: period, recordHash: statement(record()).recordHash)
+      meter: meter, signer: author, period: period, position: position, recordHash: statement(record()).recordHash)
     let key = aggregatorKey(2)
     receipt.signature = key.sign { out in receipt.encodeSigned(into: &out) }
     return receipt
   }
 
-  /// Commits of `members` in view 1 for `digest`, after `change` of what they sign.
+  /// Commits of `members` in view 1 of the period for `digest`, after `change` of what they sign.
   static func quorum(
     _ digest: Digest, members: [Int] = [0, 2, 3], _ change: (inout Statement) -> Void = { _ in }
   ) -> QuorumCertificate {
     var common = Statement(
-      kind: .commit, in: genesis.context, owner: owner, period: period, view: View(1), digest: digest,
+      kind: .commit, in: genesis.context, owner: owner, position: position, round: round, digest: digest,
       signer: ReplicaIndex(0))
     change(&common)
     var signatures: [Signature] = []
@@ -166,8 +190,8 @@ enum Fixture {
     return QuorumCertificate(statement: common, signers: bits, signatures: signatures)
   }
 
-  static func certificate(_ header: Header? = header()) -> Certificate {
-    Certificate(quorum: quorum(header?.digest ?? Digest()), header: header)
+  static func certificate(_ header: Header = header()) -> Certificate {
+    Certificate(quorum: quorum(header.digest), header: header)
   }
 
   static func sum(of header: Header = header()) -> PublishedSum {

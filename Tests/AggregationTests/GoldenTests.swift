@@ -7,7 +7,8 @@ import Wire
 
 /// A format with a vector, and what decoding it again gives.
 enum Format: String, CaseIterable, Sendable {
-  case genesis, record, receipt, header, certificate, nullCertificate, sum, voteContradiction, recordContradiction
+  case genesis, record, receipt, header, certificate, sum, voteContradiction, roundChangeContradiction,
+    recordContradiction
 
   private static let sumHeader = Fixture.header()
 
@@ -19,9 +20,9 @@ enum Format: String, CaseIterable, Sendable {
     case .receipt: bytes { out in Fixture.receipt().encode(into: &out) }
     case .header: bytes { out in Fixture.header().encode(into: &out) }
     case .certificate: bytes { out in Fixture.certificate().encode(into: &out) }
-    case .nullCertificate: bytes { out in Fixture.certificate(nil).encode(into: &out) }
     case .sum: bytes { out in Fixture.sum().encode(into: &out) }
     case .voteContradiction: bytes { out in Fixture.voteContradiction().encode(into: &out) }
+    case .roundChangeContradiction: bytes { out in Fixture.roundChangeContradiction().encode(into: &out) }
     case .recordContradiction: bytes { out in Fixture.recordContradiction().encode(into: &out) }
     }
   }
@@ -42,10 +43,10 @@ enum Format: String, CaseIterable, Sendable {
     case .header:
       guard let value = try? Header(decoding: &reader), reader.remaining == 0 else { return nil }
       return bytes { out in value.encode(into: &out) }
-    case .certificate, .nullCertificate:
+    case .certificate:
       guard let value = try? Certificate(checking: input.span, against: Fixture.genesis) else { return nil }
       return bytes { out in value.encode(into: &out) }
-    case .voteContradiction, .recordContradiction:
+    case .voteContradiction, .roundChangeContradiction, .recordContradiction:
       guard let value = try? Contradiction(decoding: &reader), reader.remaining == 0 else { return nil }
       return bytes { out in value.encode(into: &out) }
     case .sum:
@@ -71,10 +72,10 @@ enum Format: String, CaseIterable, Sendable {
       guard let receipt = try? Receipt(decoding: &reader) else { return false }
       let key = Fixture.genesis.aggregators[2].verificationKey
       return Authenticated(checking: receipt, by: key) != nil
-    case .voteContradiction, .recordContradiction:
+    case .voteContradiction, .roundChangeContradiction, .recordContradiction:
       guard let contradiction = try? Contradiction(decoding: &reader) else { return false }
       return contradiction.holds(in: Fixture.genesis)
-    case .certificate, .nullCertificate, .sum: return reencoded(input) != nil
+    case .certificate, .sum: return reencoded(input) != nil
     }
   }
 }
@@ -151,6 +152,7 @@ struct GoldenTests {
     #expect(Fixture.vector("receipt").count == Receipt.encodedBytes)
     #expect(Fixture.vector("header").count == Header.encodedBytes)
     #expect(Fixture.vector("voteContradiction").count == Contradiction.voteBytes)
+    #expect(Fixture.vector("roundChangeContradiction").count == Contradiction.voteBytes)
     #expect(Fixture.vector("recordContradiction").count == Contradiction.recordBytes)
     #expect(Fixture.vector("certificate").count == Certificate.maximumBytes(Fixture.genesis.context.quorum))
     #expect(Fixture.vector("sum").count == PublishedSum.encodedBytes(modulusBytes: 32))
@@ -168,6 +170,26 @@ struct GoldenTests {
     var damaged = Fixture.vector("genesis")
     damaged.replaceSubrange(offset..<(offset + value.count), with: value)
     #expect(throws: WireError.outOfRange(offset: offset == 46 ? 40 : offset)) { try Genesis(decoding: damaged.span) }
+  }
+
+  @Test("a genesis or a receipt of version 1 is refused by name (docs/PROTOCOL.md, Version 2)")
+  func older() {
+    var genesis = Fixture.vector("genesis")
+    genesis.replaceSubrange(0..<8, with: Array("BUSBARgn".utf8))
+    #expect(throws: WireError.olderVersion(1)) { try Genesis(decoding: genesis.span) }
+    var receipt = Fixture.vector("receipt")
+    receipt.replaceSubrange(0..<8, with: Array("BUSBARrp".utf8))
+    #expect(throws: WireError.olderVersion(1)) {
+      var reader = WireReader(receipt.span)
+      _ = try Receipt(decoding: &reader)
+    }
+  }
+
+  @Test("a genesis says for how many periods an accused meter is not counted, from 0 to 2³² − 1", arguments: [0, 1, .max] as [UInt32])
+  func exclusionPeriods(periods: UInt32) throws {
+    var bytes = Fixture.vector("genesis")
+    for place in 0..<4 { bytes[28 + place] = UInt8(truncatingIfNeeded: periods >> UInt32(8 * place)) }
+    #expect(try Genesis(decoding: bytes.span).exclusionPeriods == periods)
   }
 
   @Test("a header whose count is not that of its bits is refused")

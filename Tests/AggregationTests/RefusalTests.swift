@@ -139,8 +139,9 @@ struct WrongHeader: Sendable, CustomTestStringConvertible {
     WrongHeader("of another epoch", .wrongNetwork) { Fixture.header { $0.epoch = Epoch(3) } },
     WrongHeader("of another group", .wrongNetwork) { Fixture.header { $0.group = GroupIndex(2) } },
     WrongHeader("of another set", .wrongInstance) { Fixture.header { $0.owner = ReplicaIndex(1) } },
-    WrongHeader("of the period before", .wrongInstance) { Fixture.header { $0.period = Period(1005) } },
-    WrongHeader("of the period after", .wrongInstance) { Fixture.header { $0.period = Period(1007) } },
+    WrongHeader("of the period before the round's", .wrongInstance) { Fixture.header { $0.period = Period(1005) } },
+    WrongHeader("of the period after the round's", .wrongInstance) { Fixture.header { $0.period = Period(1007) } },
+    WrongHeader("of the head's period", .wrongInstance) { Fixture.header { $0.period = HeaderRuleTests.headPeriod } },
     WrongHeader("by one who is not the primary", .wrongAuthor) { Fixture.header { $0.author = ReplicaIndex(0) } },
     WrongHeader("under a foreign key", .foreignKey) { Fixture.header { $0.keyIdentifier.storage[0] ^= 1 } },
     WrongHeader("with the meter behind the set", .unknownMeter) {
@@ -168,13 +169,34 @@ struct WrongHeader: Sendable, CustomTestStringConvertible {
       Fixture.header { $0.accusedMembers = 16 }
     },
     WrongHeader("that accuses a meter there is none of", .wrongAccused) {
-      Fixture.header { $0.accusedMeters = Fixture.contributors([3]) }
+      Fixture.header {
+        $0.accusedMembers = 0
+        $0.accusedMeters = Fixture.contributors([2, 3])
+      }
     },
     WrongHeader("that accuses five at once", .wrongAccused) {
-      Fixture.header {
-        $0.accusedMembers = 15
-        $0.accusedMeters = Fixture.contributors([0])
-      }
+      Fixture.header { $0.accusedMembers = 9 }
+    },
+    WrongHeader("that accuses six at once, four of them elsewhere", .wrongAccused) {
+      Fixture.accusing(elsewhere: [(0, 3), (1, 3), (2, 3), (4, 3)])
+    },
+    WrongHeader("that accuses a meter of its own set as one elsewhere", .wrongAccused) {
+      Fixture.accusing(elsewhere: [(1, 0)])
+    },
+    WrongHeader("that accuses a meter elsewhere there is none of", .wrongAccused) {
+      Fixture.accusing(elsewhere: [(2, 1)])
+    },
+    WrongHeader("that accuses a meter of a set there is none of", .wrongAccused) {
+      Fixture.accusing(elsewhere: [(0, 4)])
+    },
+    WrongHeader("that accuses a meter of a set of none", .wrongAccused) {
+      Fixture.accusing(elsewhere: [(0, 2)])
+    },
+    WrongHeader("that counts a meter whose exclusion stands", .excludedMeter) {
+      HeaderRuleTests.onExclusion(through: Fixture.period, contributors: [0, 1], accused: [0])
+    },
+    WrongHeader("that leaves an accused meter out while its exclusion stands", .wrongAccused) {
+      HeaderRuleTests.onExclusion(through: Fixture.period, contributors: [1, 2], accused: [])
     },
   ]
 }
@@ -182,11 +204,36 @@ struct WrongHeader: Sendable, CustomTestStringConvertible {
 @Suite("Headers (coverage rules 1, 3)")
 struct HeaderRuleTests {
   static let head: Digest = Fixture.fixed(Fixture.pattern(0x60, 32))
+  static let headPeriod = Period(1005)
 
-  private func check(_ header: Header, primary: ReplicaIndex = Fixture.author) throws(HeaderRefusal) {
-    let coverage = Fixture.coverage()
+  /// Of a free proposal in its period's first round unless told otherwise; against the table of the vectors, in which meter 0 may be
+  /// excluded.
+  private func check(
+    _ header: Header, free round: Round? = Round(Fixture.period), after headPeriod: Period = headPeriod,
+    excluding through: Period? = nil, accusedMembers: UInt64 = 0
+  ) throws(HeaderRefusal) {
+    let coverage = Self.table(excluding: through)
     try Fixture.genesis.check(
-      header, owner: Fixture.owner, period: Fixture.period, primary: primary, head: Self.head, coverage: coverage)
+      header, owner: Fixture.owner, free: round, after: headPeriod, head: Self.head, coverage: coverage,
+      accusedMembers: accusedMembers)
+  }
+
+  /// The table of the vectors, with meter 0 excluded through a period.
+  static func table(excluding through: Period?) -> CoverageTable {
+    var coverage = Fixture.coverage()
+    if let through {
+      coverage.advance(
+        MeterBitmap(), to: Period(1000), accusing: Fixture.contributors([0]), excludedPeriods: UInt32(through.rawValue - 1000))
+    }
+    return coverage
+  }
+
+  static func onExclusion(through: Period, contributors: [UInt16], accused: [UInt16]) -> Header {
+    Fixture.header(contributors: Fixture.contributors(contributors)) { header in
+      header.accusedMeters = Fixture.contributors(accused)
+      let table = table(excluding: through)
+      header.coverageRoot = Fixture.genesis.coverageRoot(table, after: header)
+    }
   }
 
   @Test("are accepted when they follow on the chain and the coverage")
@@ -194,33 +241,71 @@ struct HeaderRuleTests {
 
   @Test("are refused", arguments: WrongHeader.all)
   func refused(wrong: WrongHeader) {
-    #expect(throws: wrong.refusal) { try check(wrong.header()) }
+    let isOnExclusion = wrong.testDescription.contains("exclusion stands")
+    #expect(throws: wrong.refusal) { try check(wrong.header(), excluding: isOnExclusion ? Fixture.period : nil) }
+  }
+
+  @Test("of a free round are of its period, by its primary; locked ones of any period after the head's, by whoever led then (rule 7)")
+  func freeOrLocked() throws {
+    let header = Fixture.header()
+    // (owner + period + view) mod 4; the author is 2.
+    #expect(Fixture.genesis.context.primary(owner: Fixture.owner, Round(Fixture.period)) == Fixture.author)
+    try check(header, free: Round(Fixture.period, View(4)))
+    for view: UInt32 in 1...3 {
+      #expect(throws: HeaderRefusal.wrongAuthor) { try check(header, free: Round(Fixture.period, View(view))) }
+    }
+    for period: UInt64 in [1002, 1005, 1007, 1010] {
+      #expect(throws: HeaderRefusal.wrongInstance) { try check(header, free: Round(Period(period))) }
+    }
+    // q members looked at it when it was free, whenever that was.
+    try check(header, free: nil)
+    try check(Fixture.header { $0.author = ReplicaIndex(0) }, free: nil)
+    try check(header, free: nil, after: Period(1000))
+    for period: UInt64 in [1006, 1007, .max] {
+      #expect(throws: HeaderRefusal.wrongInstance) { try check(header, free: nil, after: Period(period)) }
+    }
+    // Nothing else is excused by a lock.
+    for wrong in WrongHeader.all where ![.wrongAuthor, .wrongInstance].contains(wrong.refusal) {
+      let isOnExclusion = wrong.testDescription.contains("exclusion stands")
+      #expect(throws: wrong.refusal) {
+        try check(wrong.header(), free: nil, excluding: isOnExclusion ? Fixture.period : nil)
+      }
+    }
   }
 
   @Test("carry on with whom the one before accused, and may add four (consensus rule 49)")
   func accused() throws {
-    let coverage = Fixture.coverage()
-    func check(_ accused: Accused) throws(HeaderRefusal) {
-      try Fixture.genesis.check(
-        Fixture.header(), owner: Fixture.owner, period: Fixture.period, primary: Fixture.author, head: Self.head,
-        coverage: coverage, accused: accused)
-    }
-    try check(Accused(members: 8))
-    try check(Fixture.accused)
-    #expect(throws: HeaderRefusal.wrongAccused) { try check(Accused(members: 1)) }
-    #expect(throws: HeaderRefusal.wrongAccused) { try check(Accused(meters: Fixture.contributors([1]))) }
+    try check(Fixture.header(), accusedMembers: 8)
+    #expect(throws: HeaderRefusal.wrongAccused) { try check(Fixture.header(), accusedMembers: 1) }
+    // A member, a meter of its own and two elsewhere are four.
+    try check(Fixture.accusing(elsewhere: [(0, 3), (1, 3)]))
+    try check(Fixture.accusing(elsewhere: [(0, 3), (1, 3), (2, 3)]), accusedMembers: 8)
+    #expect(throws: HeaderRefusal.wrongAccused) { try check(Fixture.accusing(elsewhere: [(0, 3), (1, 3), (2, 3)])) }
+  }
+
+  @Test("leave out a meter while its exclusion stands, name it as long, and count it again afterwards")
+  func exclusion() throws {
+    try check(
+      Self.onExclusion(through: Fixture.period, contributors: [1, 2], accused: [0]), excluding: Fixture.period)
+    // It ended with the period before.
+    let over = Period(1005)
+    try check(Self.onExclusion(through: over, contributors: [0, 1], accused: []), excluding: over)
+    // Whoever lies again is named again, though counted this once.
+    try check(Self.onExclusion(through: over, contributors: [0, 1], accused: [0]), excluding: over)
   }
 
   @Test("need the minimum whoever is primary, so in every view (coverage rule 3)", arguments: 0..<4 as Range<UInt16>)
   func minimumInEveryView(primary: UInt16) {
     var header = Fixture.header(contributors: Fixture.contributors([1]))
     header.author = ReplicaIndex(primary)
-    #expect(throws: HeaderRefusal.tooFewContributors) { try check(header, primary: ReplicaIndex(primary)) }
+    let view = View(UInt32((primary + 2) % 4))
+    #expect(Fixture.genesis.context.primary(owner: Fixture.owner, Round(Fixture.period, view)) == header.author)
+    #expect(throws: HeaderRefusal.tooFewContributors) { try check(header, free: Round(Fixture.period, view)) }
   }
 
   @Test("of every reason that needs no records have a test here")
   func complete() {
-    // The other two need the records: a node multiplies and hashes them itself.
+    // The other four need the records: a node multiplies and hashes them itself.
     #expect(
       Set(WrongHeader.all.map(\.refusal))
         == Set(HeaderRefusal.allCases).subtracting([.wrongManifestRoot, .wrongProduct, .staleRecord, .badCiphertext])

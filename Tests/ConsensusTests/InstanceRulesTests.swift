@@ -18,10 +18,9 @@ struct InstanceRulesTests {
     }
   }
 
-  @Test(
-    "a backup decides after every one of 720 orders, and commits only when prepared (rules 7, 8, 17)",
-    arguments: [digest(1), Digest()])
-  func exhaustive(value: Digest) {
+  @Test("a backup decides after every one of 720 orders, and commits only when prepared (rules 7, 8)")
+  func exhaustive() {
+    let value = digest(1)
     let template = Bench()
     let others = (0..<UInt16(4)).filter { $0 != 0 }
     let primary = UInt16(template.primary)
@@ -52,8 +51,9 @@ struct InstanceRulesTests {
     }
   }
 
-  @Test("retransmission alone overcomes 40 % loss (rule 23)", arguments: [UInt16(4), 5, 7])
-  func lossWithoutCertificates(members: UInt16) {
+  @Test(
+    "repetition, and the answers of those that decided, overcome 40 % loss (rule 23)", arguments: [UInt16(4), 5, 7])
+  func loss(members: UInt16) {
     for seed in 0..<UInt64(20) {
       var generator = TestGenerator(state: 77_000 + seed)
       let bench = Bench(members: members)
@@ -62,23 +62,27 @@ struct InstanceRulesTests {
         while !bench.flight.isEmpty {
           if UInt32.random(in: 0..<10, using: &generator) < 4 { bench.flight.removeFirst() } else { bench.deliver(0) }
         }
-        for member in 0..<Int(members) { bench.step(member, .tick) }
+        for member in 0..<Int(members) {
+          bench.tick(member)
+          if bench.awaitsProposal(member) { bench.step(member, .propose(digest(1))) }
+        }
+        bench.answerLate { _ in UInt32.random(in: 0..<10, using: &generator) < 4 }
       }
       #expect(bench.decisions.count == Int(members), "seed \(seed)")
       bench.expectNoConflict()
     }
   }
 
-  @Test("a decided member repeats its commit a bounded number of times, then is silent (rule 31)")
-  func closing() {
+  @Test("a decided member says nothing of itself")
+  func silence() {
     let bench = Bench()
     bench.step(bench.primary, .propose(digest(1)))
-    while !bench.flight.isEmpty { bench.deliver(0) }
-    let before = bench.emitted.count
-    for _ in 0..<1000 { bench.step(0, .tick) }
-    let repeated = bench.emitted[before...]
-    #expect(repeated.count == Int(Instance.closingRetransmissions))
-    #expect(repeated.allSatisfy { $0.statement.kind == .commit })
+    bench.settle()
+    bench.emitted = []
+    for member in 0..<4 { for _ in 0..<1000 { bench.tick(member) } }
+    bench.end(7)
+    #expect(bench.emitted.isEmpty)
+    #expect(bench.current(0) == round(6))
   }
 
   @Test("after a restart the first tick sends exactly the stored votes again (rules 23, 40)")
@@ -89,7 +93,7 @@ struct InstanceRulesTests {
     for member in 0..<4 {
       bench.restart(member)
       bench.emitted = []
-      bench.step(member, .tick)
+      bench.tick(member)
       #expect(bench.emitted == bench.journal[member])
     }
   }
@@ -161,43 +165,46 @@ struct InstanceRulesTests {
     #expect(bench.journal[0].isEmpty)
   }
 
-  @Test("a foreign vote of another view is foreign first")
-  func foreignView() {
+  @Test("a foreign vote of another round is foreign first")
+  func foreignRound() {
     let bench = Bench()
-    var vote = bench.vote(.commit, by: 1, digest(1), view: 1)
+    var vote = bench.vote(.commit, by: 1, digest(1), round(6, 1))
     vote.statement.group = GroupIndex(9)
     vote.signature = signingKey(1).sign(vote.statement)
     bench.receive(0, vote)
-    var numbered = bench.vote(.commit, by: 1, digest(1))
-    numbered.statement.sequenceNumber = SequenceNumber(1)
-    numbered.signature = signingKey(1).sign(numbered.statement)
-    bench.receive(0, numbered)
-    #expect(bench.refusals == [.wrongInstance, .wrongInstance])
+    bench.receive(0, bench.vote(.commit, by: 1, digest(1), round(5), at: Position(6)))
+    #expect(bench.refusals == [.wrongPosition, .wrongPosition])
   }
 
-  @Test("a reset instance remembers nothing")
+  @Test("an instance that starts over remembers nothing, not even which periods have ended")
   func reset() {
     let bench = Bench()
     bench.step(bench.primary, .propose(digest(1)))
-    while !bench.flight.isEmpty { bench.deliver(0) }
-    bench.instances[0].instance.reset(owner: ReplicaIndex(2), period: Period(9))
+    bench.settle()
+    bench.instances[0].instance.reset(position: Position(6), firstRound: round(7))
     let decided = bench.instances[0].instance.decided
     let hasSigned = bench.instances[0].instance.hasSigned
     let hasCertificate = bench.instances[0].instance.certificate != nil
     #expect(decided == nil && !hasSigned && !hasCertificate)
+    #expect(bench.lock(0) == nil && bench.current(0) == round(7) && !bench.isOpen(0))
     bench.receive(0, bench.vote(.commit, by: 1, digest(1)))
-    #expect(bench.refusals.last == .wrongInstance)
+    #expect(bench.refusals.last == .wrongPosition)
+    // Member 0 leads (7, 0).
+    #expect(!bench.awaitsProposal(0))
+    bench.end(7, for: [0])
+    #expect(bench.awaitsProposal(0))
   }
 }
 
 @Suite("Deciding by certificate (DESIGN §3, rule 27)")
 struct CertificateInputTests {
   func verified(
-    _ bench: Bench, view: UInt32 = 0, digest value: Digest = digest(1), change: (inout Statement) -> Void = { _ in }
+    _ bench: Bench, _ round: Round? = nil, digest value: Digest = digest(1),
+    change: (inout Statement) -> Void = { _ in }
   ) -> VerifiedCertificate? {
     var votes: [Vote] = []
     for member in [UInt16(1), 2, 3] {
-      var vote = bench.vote(.commit, by: member, value, view: view)
+      var vote = bench.vote(.commit, by: member, value, round)
       change(&vote.statement)
       vote.signature = signingKey(member).sign(vote.statement)
       votes.append(vote)
@@ -218,12 +225,12 @@ struct CertificateInputTests {
   }
 
   @Test(
-    "an undecided member takes a certificate of any view over and serves the same bytes",
-    arguments: [UInt32(0), 5])
-  func adoption(view: UInt32) throws {
+    "an undecided member takes a certificate of any round over and serves the same bytes",
+    arguments: [round(6), round(6, 5), round(9), round(1006, 2)])
+  func adoption(of round: Round) throws {
     let bench = Bench()
     bench.receive(0, bench.vote(.commit, by: 1, digest(2)))
-    let certificate = try #require(verified(bench, view: view))
+    let certificate = try #require(verified(bench, round))
     bench.step(0, .certificate(certificate))
     #expect(bench.decisions[0] == digest(1))
     let served = bytes(bench.instances[0].instance.certificate)
@@ -235,30 +242,53 @@ struct CertificateInputTests {
     #expect(bench.emitted.isEmpty)
   }
 
-  @Test("a valid certificate of another set or period is refused; of another network, epoch, group it is not valid")
+  @Test("a certificate of another set or position, or of a round before the first, is refused")
   func foreign() throws {
     let bench = Bench()
-    bench.step(0, .certificate(try #require(verified(bench) { $0.period = Period(7) })))
+    bench.step(0, .certificate(try #require(verified(bench) { $0.position = Position(4) })))
+    bench.step(0, .certificate(try #require(verified(bench) { $0.position = Position(7) })))
     bench.step(0, .certificate(try #require(verified(bench) { $0.owner = ReplicaIndex(2) })))
-    #expect(bench.refusals == [.wrongInstance, .wrongInstance])
-    #expect(verified(bench) { $0.epoch = Epoch(9) } == nil)
-    #expect(verified(bench) { $0.group = GroupIndex(9) } == nil)
-    #expect(verified(bench) { $0.networkIdentifier = digest(9) } == nil)
-    #expect(verified(bench) { $0.sequenceNumber = SequenceNumber(1) } == nil)
-    #expect(verified(bench) { $0.kind = .prepare } == nil)
+    bench.step(0, .certificate(try #require(verified(bench, round(5, 9)))))
+    #expect(bench.refusals == [.wrongPosition, .wrongPosition, .wrongPosition, .wrongPosition])
     #expect(bench.decisions.isEmpty)
   }
 
-  @Test("signatures over one view, period or epoch do not hold for another (rule 45)")
+  @Test("a certificate of another network, epoch or group, with a claim or of prepares, is not valid")
+  func invalid() {
+    let bench = Bench()
+    #expect(verified(bench) { $0.epoch = Epoch(9) } == nil)
+    #expect(verified(bench) { $0.group = GroupIndex(9) } == nil)
+    #expect(verified(bench) { $0.networkIdentifier = digest(9) } == nil)
+    #expect(verified(bench) { $0.claim = LockClaim(round(6)) } == nil)
+    #expect(verified(bench) { $0.kind = .prepare } == nil)
+  }
+
+  @Test("two certificates of one position that differ in round and signers say the same")
+  func twoCertificates() throws {
+    let bench = Bench()
+    bench.step(0, .certificate(try #require(verified(bench, round(6)))))
+    bench.step(1, .certificate(try #require(verified(bench, round(8, 1)))))
+    #expect(bench.decisions[0] == bench.decisions[1])
+    let (first, second) = (bench.instances[0].instance.certificate, bench.instances[1].instance.certificate)
+    #expect(bytes(first) != bytes(second))
+    bench.step(0, .certificate(try #require(verified(bench, round(8, 1)))))
+    bench.step(0, .certificate(try #require(verified(bench, round(8, 1), digest: digest(2)))))
+    #expect(bench.refusals == [.duplicate, .conflicting])
+    let kept = bytes(bench.instances[0].instance.certificate)
+    #expect(kept == bytes(first))
+  }
+
+  @Test("signatures over one round, position or digest do not hold for another (rule 45)")
   func replay() throws {
     let bench = Bench()
     let good = try #require(verified(bench)).certificate
     let keys = (0..<UInt16(4)).map { signingKey($0).verificationKey }
-    for field in 0..<3 {
+    for field in 0..<4 {
       var moved = good
       switch field {
-      case 0: moved.statement.view = View(1)
-      case 1: moved.statement.period = Period(7)
+      case 0: moved.statement.round = round(6, 1)
+      case 1: moved.statement.round = round(7)
+      case 2: moved.statement.position = Position(6)
       default: moved.statement.digest = digest(2)
       }
       #expect(throws: CertificateError.badSignature(signer: 1)) {
@@ -267,22 +297,26 @@ struct CertificateInputTests {
     }
   }
 
-  @Test("after the decision a repeated prepare asks for the certificate; late commits leave its bytes alone (rule 7)")
+  @Test("whoever speaks after the decision is told late, and the certificate keeps its bytes (rule 7)")
   func late() {
     let bench = Bench()
     bench.step(bench.primary, .propose(digest(1)))
-    while !bench.flight.isEmpty { bench.deliver(0) }
+    bench.settle()
     let before = bytes(bench.instances[0].instance.certificate)
     bench.late = []
-    for member in [UInt16(1), 2, 3] {
-      bench.receive(0, bench.vote(.commit, by: member, digest(1)))
-    }
-    #expect(bench.late.isEmpty)
+    bench.receive(0, bench.vote(.commit, by: 1, digest(1)))
+    bench.receive(0, bench.vote(.commit, by: 2, digest(1), round(6, 1)))
     bench.receive(0, bench.vote(.prepare, by: 1, digest(1)))
+    bench.receive(0, bench.vote(.prepare, by: 2, digest(2), round(8)))
     bench.receive(0, bench.vote(.prepare, by: 3, digest(1)), proposal: true)
-    #expect(bench.late.map { $0.1 } == [1, 3])
+    bench.receive(0, bench.change(1, round(7)))
+    bench.receive(
+      0, bench.newRound(digest(1), round(7, 1), (1..<4).map { bench.change($0, round(7, 1)) }, by: 1))
+    #expect(bench.late.map { $0.1 } == [1, 2, 1, 2, 3, 1, 1])
+    #expect(bench.late.allSatisfy { $0.0 == 0 })
     let after = bytes(bench.instances[0].instance.certificate)
     #expect(after == before && !before.isEmpty)
     #expect(bench.decisions[0] == digest(1))
+    #expect(bench.evidence == 0)
   }
 }

@@ -4,32 +4,9 @@ import Testing
 import Units
 import Wire
 
-@Suite("What justifies a view (reference/consensus.md, rules 12, 14–16)")
+@Suite("What justifies a round (Castro & Liskov 1999, §4.4; docs/CONSENSUS.md)")
 struct JustificationTests {
-  /// Member 3 leads view 0 of this bench, member 0 view 1, member 1 view 2.
   let bench = Bench()
-
-  func change(_ member: UInt16, view: UInt32, _ prepared: PreparedCertificate? = nil) -> RoundChange {
-    var statement = bench.vote(.roundChange, by: member, prepared?.digest ?? Digest(), view: view).statement
-    statement.sequenceNumber = prepared?.claim ?? SequenceNumber(0)
-    return RoundChange(
-      vote: Vote(statement: statement, signature: signingKey(member).sign(statement)),
-      prepared: prepared ?? bench.none)
-  }
-
-  func newRound(
-    _ value: Digest, view: UInt32, _ changes: [RoundChange], _ prepared: PreparedCertificate? = nil, by member: UInt16
-  ) -> NewRound {
-    var signers: UInt64 = 0
-    for change in changes { signers |= 1 << UInt64(change.vote.statement.signer.rawValue) }
-    return NewRound(
-      prepare: bench.vote(.prepare, by: member, value, view: view), prepared: prepared ?? bench.none, signers: signers,
-      claims: changes.map {
-        RoundChangeClaim(
-          sequenceNumber: $0.vote.statement.sequenceNumber, digest: $0.vote.statement.digest,
-          signature: $0.vote.signature)
-      })
-  }
 
   func refusal(_ change: RoundChange) -> JustificationError? {
     do throws(JustificationError) {
@@ -45,92 +22,126 @@ struct JustificationTests {
     return nil
   }
 
-  @Test("a round change needs q prepares of a view below its own, and claims exactly them (rule 12)")
+  @Test("a round change needs q prepares of a round before its own, and claims exactly them (rule 12)")
   func roundChanges() {
+    let next = round(6, 1)
     let prepared = bench.prepared(digest(1))
-    #expect(refusal(change(1, view: 1)) == nil)
-    #expect(refusal(change(1, view: 1, prepared)) == nil)
-    #expect(refusal(change(1, view: 1, bench.prepared(digest(1), view: 1))) == .wrongRound)
-    #expect(refusal(change(1, view: 0)) == .wrongRound)
-    #expect(refusal(change(1, view: 1, bench.prepared(digest(1), by: [0, 1]))) == .wrongSignerCount(2))
-    #expect(refusal(change(1, view: 1, bench.prepared(digest(1), by: [0, 1, 2, 3]))) == .wrongSignerCount(4))
-    #expect(refusal(change(1, view: 1, bench.prepared(digest(1), by: [0, 1, 9]))) == .nonMember)
+    #expect(refusal(bench.change(1, next)) == nil)
+    #expect(refusal(bench.change(1, next, prepared)) == nil)
+    #expect(refusal(bench.change(1, next, bench.prepared(digest(1), next))) == .wrongRound)
+    #expect(refusal(bench.change(1, next, bench.prepared(digest(1), by: [0, 1]))) == .wrongSignerCount(2))
+    #expect(refusal(bench.change(1, next, bench.prepared(digest(1), by: [0, 1, 2, 3]))) == .wrongSignerCount(4))
+    #expect(refusal(bench.change(1, next, bench.prepared(digest(1), by: [0, 1, 9]))) == .nonMember)
     var forged = prepared
     forged.signatures[1] = forged.signatures[0]
-    #expect(refusal(change(1, view: 1, forged)) == .badSignature(signer: 1))
+    #expect(refusal(bench.change(1, next, forged)) == .badSignature(signer: 1))
     var commits = prepared
     commits.signatures = [0, 1, 2].map { bench.vote(.commit, by: $0, digest(1)).signature }
-    #expect(refusal(change(1, view: 1, commits)) == .badSignature(signer: 0), "commits are not prepares")
-    var hidden = change(1, view: 1, prepared)
+    #expect(refusal(bench.change(1, next, commits)) == .badSignature(signer: 0), "commits are not prepares")
+    var hidden = bench.change(1, next, prepared)
     hidden.prepared = bench.none
     #expect(refusal(hidden) == .wrongClaim)
-    var swapped = change(1, view: 1, prepared)
+    var swapped = bench.change(1, next, prepared)
     swapped.prepared = bench.prepared(digest(2))
     #expect(refusal(swapped) == .wrongClaim)
-    var unsigned = change(1, view: 1)
+    var unsigned = bench.change(1, next)
     unsigned.vote.signature = Signature()
     #expect(refusal(unsigned) == .badSignature(signer: 1))
-    var commit = change(1, view: 1)
-    commit.vote = bench.vote(.commit, by: 1, Digest(), view: 1)
+    var commit = bench.change(1, next)
+    commit.vote = bench.vote(.commit, by: 1, Digest(), next)
     #expect(refusal(commit) == .wrongKind)
-    #expect(refusal(change(9, view: 1)) == .nonMember)
-    var foreign = change(1, view: 1)
+    #expect(refusal(bench.change(9, next)) == .nonMember)
+    var foreign = bench.change(1, next)
     foreign.vote.statement.epoch = Epoch(9)
     #expect(refusal(foreign) == .wrongContext)
   }
 
-  @Test("a new round cites q round changes for its view, by distinct members (rule 16)")
-  func quorum() {
-    let changes = (0..<UInt16(4)).map { change($0, view: 1) }
-    #expect(refusal(newRound(digest(1), view: 1, Array(changes[0..<3]), by: 0)) == nil)
-    #expect(refusal(newRound(Digest(), view: 1, Array(changes[1..<4]), by: 0)) == nil)
-    #expect(refusal(newRound(digest(1), view: 1, Array(changes[0..<2]), by: 0)) == .wrongSignerCount(2))
-    #expect(refusal(newRound(digest(1), view: 1, changes, by: 0)) == .wrongSignerCount(4))
-    #expect(refusal(newRound(digest(1), view: 1, Array(changes[0..<3]), by: 1)) == .notPrimary)
-    let other = [changes[0], changes[1], change(2, view: 2)]
-    #expect(refusal(newRound(digest(1), view: 1, other, by: 0)) == .badSignature(signer: 2), "for another view")
-    var stranger = newRound(digest(1), view: 1, Array(changes[0..<3]), by: 0)
-    stranger.signers = 0b1_0000_0011
-    #expect(refusal(stranger) == .nonMember)
-    var unsigned = newRound(digest(1), view: 1, Array(changes[0..<3]), by: 0)
-    unsigned.prepare.signature = Signature()
-    #expect(refusal(unsigned) == .badSignature(signer: 0))
-    var early = newRound(digest(1), view: 1, Array(changes[0..<3]), by: 0)
-    early.prepare = bench.vote(.prepare, by: 3, digest(1), view: 0)
-    #expect(refusal(early) == .wrongRound)
-    var commit = newRound(digest(1), view: 1, Array(changes[0..<3]), by: 0)
-    commit.prepare = bench.vote(.commit, by: 0, digest(1), view: 1)
-    #expect(refusal(commit) == .wrongKind)
+  @Test("a round is before another by its period first: (6, 9) before (7, 0), and (7, 0) not before (6, 9)")
+  func order() {
+    #expect(refusal(bench.change(1, round(7), bench.prepared(digest(1), round(6, 9)))) == nil)
+    #expect(refusal(bench.change(1, round(6, 9), bench.prepared(digest(1), round(7)))) == .wrongRound)
+    #expect(refusal(bench.change(1, round(7), bench.prepared(digest(1), round(7)))) == .wrongRound)
   }
 
-  @Test("locked iff somebody prepared, and then the value of the highest view; free or NULL iff nobody (rules 14, 15)")
+  @Test("prepares of another position are no lock here, in a round change or a new round")
+  func otherPosition() {
+    for position in [Position(4), Position(6)] {
+      let prepared = bench.prepared(digest(1), at: position)
+      #expect(refusal(bench.change(1, round(7), prepared)) == .badSignature(signer: 0))
+      let changes = [bench.change(0, round(7), prepared), bench.change(1, round(7)), bench.change(2, round(7))]
+      #expect(refusal(bench.newRound(digest(1), round(7), changes, prepared)) == .badSignature(signer: 0))
+    }
+    let foreign = RoundChange(
+      vote: bench.vote(.roundChange, by: 1, Digest(), round(7), at: Position(6)), prepared: bench.none)
+    let changes = [bench.change(0, round(7)), foreign, bench.change(2, round(7))]
+    #expect(refusal(bench.newRound(digest(1), round(7), changes)) == .badSignature(signer: 1))
+  }
+
+  @Test("a new round cites q round changes for its round, by distinct members (rule 16)")
+  func quorum() {
+    let next = round(6, 1)
+    let changes = (0..<UInt16(4)).map { bench.change($0, next) }
+    #expect(refusal(bench.newRound(digest(1), next, Array(changes[0..<3]))) == nil)
+    #expect(refusal(bench.newRound(digest(1), next, Array(changes[1..<4]))) == nil)
+    #expect(refusal(bench.newRound(digest(1), next, Array(changes[0..<2]))) == .wrongSignerCount(2))
+    #expect(refusal(bench.newRound(digest(1), next, [])) == .wrongSignerCount(0))
+    #expect(refusal(bench.newRound(digest(1), next, changes)) == .wrongSignerCount(4))
+    #expect(refusal(bench.newRound(digest(1), next, Array(changes[0..<3]), by: 1)) == .notPrimary)
+    for other in [round(6, 2), round(7)] {
+      let mixed = [changes[0], changes[1], bench.change(2, other)]
+      #expect(refusal(bench.newRound(digest(1), next, mixed)) == .badSignature(signer: 2), "for \(other)")
+    }
+    var stranger = bench.newRound(digest(1), next, Array(changes[0..<3]))
+    stranger.signers = 0b1_0000_0011
+    #expect(refusal(stranger) == .nonMember)
+    var unsigned = bench.newRound(digest(1), next, Array(changes[0..<3]))
+    unsigned.prepare.signature = Signature()
+    #expect(refusal(unsigned) == .badSignature(signer: 0))
+    var commit = bench.newRound(digest(1), next, Array(changes[0..<3]))
+    commit.prepare = bench.vote(.commit, by: 0, digest(1), next)
+    #expect(refusal(commit) == .wrongKind)
+    var claiming = bench.newRound(digest(1), next, Array(changes[0..<3]))
+    claiming.prepare = bench.vote(.prepare, by: 0, digest(1), next, claim: LockClaim(round(6)))
+    #expect(refusal(claiming) == .wrongContext)
+  }
+
+  @Test("locked iff somebody prepared, and then the value of the highest round; free iff nobody (rules 14, 15)")
   func choice() {
-    let low = bench.prepared(digest(1), view: 0)
-    let high = bench.prepared(digest(2), view: 1, by: [1, 2, 3])
-    let changes = [change(0, view: 2, low), change(1, view: 2, high), change(2, view: 2)]
-    #expect(refusal(newRound(digest(2), view: 2, changes, high, by: 1)) == nil)
-    #expect(refusal(newRound(digest(1), view: 2, changes, high, by: 1)) == .wrongValue)
-    #expect(refusal(newRound(digest(1), view: 2, changes, low, by: 1)) == .wrongClaim, "not the highest")
-    #expect(refusal(newRound(digest(1), view: 2, changes, by: 1)) == .wrongClaim, "dropped")
-    #expect(refusal(newRound(Digest(), view: 2, changes, by: 1)) == .wrongClaim, "NULL instead")
-    let later = bench.prepared(digest(2), view: 2, by: [1, 2, 3])
-    #expect(refusal(newRound(digest(2), view: 2, changes, later, by: 1)) == .wrongRound)
+    // The later period's view 0 is above the earlier one's view 4.
+    let low = bench.prepared(digest(1), round(6, 4))
+    let high = bench.prepared(digest(2), round(7), by: [1, 2, 3])
+    let next = round(7, 1)
+    let changes = [bench.change(0, next, low), bench.change(1, next, high), bench.change(2, next)]
+    #expect(refusal(bench.newRound(digest(2), next, changes, high)) == nil)
+    #expect(refusal(bench.newRound(digest(1), next, changes, high)) == .wrongValue)
+    #expect(refusal(bench.newRound(digest(1), next, changes, low)) == .wrongClaim, "not the highest")
+    #expect(refusal(bench.newRound(digest(1), next, changes)) == .wrongClaim, "dropped")
+    let later = bench.prepared(digest(2), next, by: [1, 2, 3])
+    #expect(refusal(bench.newRound(digest(2), next, changes, later)) == .wrongRound)
     // A certificate above every cited claim is stronger still, and leads where the claims must lead.
-    let free = [change(0, view: 2, low), change(2, view: 2), change(3, view: 2)]
-    #expect(refusal(newRound(digest(2), view: 2, free, high, by: 1)) == nil)
-    var stripped = newRound(digest(1), view: 2, free, by: 1)
-    stripped.claims[0].sequenceNumber = SequenceNumber(0)
+    let claimed = [bench.change(0, next, low), bench.change(2, next), bench.change(3, next)]
+    #expect(refusal(bench.newRound(digest(2), next, claimed, high)) == nil)
+    var stripped = bench.newRound(digest(1), next, claimed)
+    stripped.claims[0].claim = .none
     stripped.claims[0].digest = Digest()
     #expect(refusal(stripped) == .badSignature(signer: 0), "a claim cannot be taken out of a signed round change")
-    // NULL may be what was prepared.
-    let null = bench.prepared(Digest(), view: 1, by: [1, 2, 3])
-    let locked = newRound(
-      Digest(), view: 2, [change(0, view: 2, null), change(1, view: 2), change(2, view: 2)], null, by: 1)
-    #expect(refusal(locked) == nil)
-    #expect(locked.proposal == .locked(Digest(), View(1)))
-    #expect(
-      refusal(newRound(digest(1), view: 2, [change(0, view: 2, null), change(1, view: 2), change(2, view: 2)], by: 1))
-        == .wrongClaim)
+    #expect(bench.newRound(digest(2), next, changes, high).proposal == .locked(digest(2), round(7)))
+    let free = bench.newRound(digest(1), next, (0..<3).map { bench.change($0, next) })
+    #expect(refusal(free) == nil)
+    #expect(free.proposal == .free(digest(1)))
+  }
+
+  @Test("what was prepared in round (0, 0) is a lock like any other")
+  func lockOfRoundZero() {
+    let first = bench.prepared(digest(1), round(0))
+    let next = round(0, 1)
+    let changes = [bench.change(0, next, first), bench.change(1, next), bench.change(2, next)]
+    #expect(refusal(changes[0]) == nil)
+    #expect(refusal(bench.newRound(digest(1), next, changes, first)) == nil)
+    #expect(refusal(bench.newRound(digest(2), next, changes)) == .wrongClaim)
+    var hidden = changes[0]
+    hidden.vote = bench.vote(.roundChange, by: 0, digest(1), next)
+    #expect(refusal(hidden) == .wrongClaim)
   }
 
   // MARK: Bytes
@@ -154,7 +165,9 @@ struct JustificationTests {
 
   @Test("round changes: no prefix decodes, no flipped bit is accepted, and sizes are as published")
   func roundChangeBytes() {
-    for (sample, size) in [(change(1, view: 1), 192), (change(1, view: 1, bench.prepared(digest(1))), 420)] {
+    for (sample, size) in [
+      (bench.change(1, round(7)), 200), (bench.change(1, round(7), bench.prepared(digest(1))), 436),
+    ] {
       let encoded = bytes(sample)
       #expect(encoded.count == size)
       #expect(decodedChange(encoded) == sample)
@@ -169,16 +182,16 @@ struct JustificationTests {
         #expect(refusal(other) != nil, "bit \(bit)")
       }
     }
-    #expect(RoundChange.maximumBytes(Quorum(members: 4)) == 420)
+    #expect(RoundChange.maximumBytes(Quorum(members: 4)) == 436)
   }
 
   @Test("new rounds: no prefix decodes, no flipped bit is accepted, and sizes are as published")
   func newRoundBytes() {
     let prepared = bench.prepared(digest(1))
-    let free = newRound(digest(2), view: 1, [change(0, view: 1), change(1, view: 1), change(3, view: 1)], by: 0)
-    let locked = newRound(
-      digest(1), view: 1, [change(0, view: 1, prepared), change(1, view: 1), change(3, view: 1)], prepared, by: 0)
-    for (sample, size) in [(free, 512), (locked, 740)] {
+    let (first, second, fourth) = (bench.change(0, round(7)), bench.change(1, round(7)), bench.change(3, round(7)))
+    let free = bench.newRound(digest(2), round(7), [first, second, fourth])
+    let locked = bench.newRound(digest(1), round(7), [bench.change(0, round(7), prepared), second, fourth], prepared)
+    for (sample, size) in [(free, 532), (locked, 768)] {
       let encoded = bytes(sample)
       #expect(encoded.count == size)
       #expect(decodedNewRound(encoded) == sample)
@@ -193,45 +206,47 @@ struct JustificationTests {
         #expect(refusal(other) != nil, "bit \(bit)")
       }
     }
-    #expect(NewRound.maximumBytes(Quorum(members: 4)) == 740)
+    #expect(NewRound.maximumBytes(Quorum(members: 4)) == 768)
   }
 
-  // The golden digests come from a separate implementation of the layouts and of RFC 8032.
+  // The golden digests are those of Tests/Oracles/byte_vectors.txt, whose script writes the layouts down once more.
   @Test(
     "round changes, new rounds and journal entries have the published bytes",
     arguments: [
-      (0, "ffd7a42192e6268b022bcca682aa3189bef4c965d1cf3914ba507dce41f88371"),
-      (1, "896ab623ce556f9f04e4390eb8eca5da86cc8777c780a17d733870bdbbe1ea20"),
-      (2, "6566e0fd6249c96d7cf1f2227641be4bda78ee09306469088b6c00055b8e40b1"),
-      (3, "d13b2960d035d79c3ab58c2939161096eb8618d04b66618b8d135e5e34430486"),
-      (4, "54cfefdda8681b565aa87d4e57c319d03187288052041f59173ca8c78e3ea308"),
+      (0, "0126c4bab561fa2b9c81bb9d43db0dda67e64f580338de93ea79f89ea6998a04"),
+      (1, "ecd8d5554931ba19c51de83b5cef650e176cf6c8bfa064c3b081036da318b586"),
+      (2, "c832b26ab478ae434353fe078ff976f01bdd2bdd4aac4f5bf3fbfc498c6c9695"),
+      (3, "ddf4f87ffa815bb9ceaf65070dcb151e705f864af3e65de0aebb0f6f16bc888d"),
+      (4, "882d4c04fe107d593f2059c2c91e5f4ae60a8e6a67c01e095406f993eb8720f5"),
     ])
   func golden(sample: Int, expected: String) {
     let context = StatementTests.sample
     let value = context.digest
-    func vote(_ kind: StatementKind, _ view: UInt32, _ digest: Digest, _ member: UInt16, _ sequence: UInt64 = 0) -> Vote
+    let (first, next) = (round(6, 1), round(7))
+    func vote(_ kind: StatementKind, _ round: Round, _ digest: Digest, _ member: UInt16, _ claim: LockClaim = .none)
+      -> Vote
     {
       var statement = context
       statement.kind = kind
-      statement.view = View(view)
+      statement.round = round
       statement.digest = digest
       statement.signer = ReplicaIndex(member)
-      statement.sequenceNumber = SequenceNumber(sequence)
+      statement.claim = claim
       var seed = FixedBytes<32>(InlineArray(repeating: 0x40 + UInt8(member)))
       return Vote(statement: statement, signature: SigningKey(seed: SecretBytes(taking: &seed)).sign(statement))
     }
-    let members = [UInt16(0), 1, 3]
     let prepared = PreparedCertificate(
-      signers: 0b1011, view: View(0), digest: value, signatures: members.map { vote(.prepare, 0, value, $0).signature })
+      signers: 0b1011, round: first, digest: value,
+      signatures: [UInt16(0), 1, 3].map { vote(.prepare, first, value, $0).signature })
     let changes = [
-      vote(.roundChange, 1, Digest(), 0), vote(.roundChange, 1, value, 1, 1), vote(.roundChange, 1, Digest(), 2),
-      vote(.roundChange, 1, Digest(), 1), vote(.roundChange, 1, Digest(), 3),
+      vote(.roundChange, next, Digest(), 0), vote(.roundChange, next, value, 1, LockClaim(first)),
+      vote(.roundChange, next, Digest(), 2), vote(.roundChange, next, Digest(), 1),
+      vote(.roundChange, next, Digest(), 3),
     ]
     func claims(_ places: [Int]) -> [RoundChangeClaim] {
       places.map {
         RoundChangeClaim(
-          sequenceNumber: changes[$0].statement.sequenceNumber, digest: changes[$0].statement.digest,
-          signature: changes[$0].signature)
+          claim: changes[$0].statement.claim, digest: changes[$0].statement.digest, signature: changes[$0].signature)
       }
     }
     let encoded =
@@ -241,14 +256,15 @@ struct JustificationTests {
       case 2:
         bytes(
           NewRound(
-            prepare: vote(.prepare, 1, value, 0), prepared: prepared, signers: 0b111, claims: claims([0, 1, 2])))
+            prepare: vote(.prepare, next, value, 0), prepared: prepared, signers: 0b111, claims: claims([0, 1, 2])))
       case 3:
         bytes(
           NewRound(
-            prepare: vote(.prepare, 1, Digest(), 0), prepared: bench.none, signers: 0b1011, claims: claims([0, 3, 4])))
+            prepare: vote(.prepare, next, Digest(InlineArray(repeating: 9)), 0), prepared: bench.none, signers: 0b1011,
+            claims: claims([0, 3, 4])))
       default:
         [UInt8](capacity: 1000) { out in
-          vote(.commit, 0, value, 3).encode(into: &out)
+          vote(.commit, first, value, 3).encode(into: &out)
           prepared.encode(into: &out)
         }
       }

@@ -6,36 +6,14 @@ import Wire
 
 @Suite("Round changes (Castro & Liskov 1999, §4.4; reference/consensus.md, rules 10–27)")
 struct RoundChangeTests {
-  static let timing = Timing(firstViewTicks: 20, viewTicks: 20, collectTicks: 5, retransmitTicks: 3)
-
-  /// Ticks all members but the silent ones, delivering everything at once; free primaries propose `value`.
-  func run(
-    _ bench: Bench, ticks: Int, silent: Set<Int> = [], value: Digest? = digest(1), losesView0: Bool = false
-  ) {
-    for _ in 0..<ticks {
-      for member in bench.instances.indices where !silent.contains(member) {
-        bench.step(member, .tick)
-        let awaits = bench.instances[member].instance.awaitsProposal
-        let isLater = bench.instances[member].instance.view.rawValue > 0
-        if awaits, isLater, let value { bench.step(member, .propose(value)) }
-      }
-      while !bench.flight.isEmpty {
-        var isLost = silent.contains(bench.flight[0].0)
-        if losesView0, case .vote(let vote) = bench.flight[0].1, vote.statement.view == View(0) { isLost = true }
-        if isLost { bench.flight.removeFirst() } else { bench.deliver(0) }
-      }
-    }
-  }
-
   @Test("a silent primary costs a view, not the period", arguments: [UInt16(4), 5, 7, 16])
   func silentPrimary(members: UInt16) {
     let bench = Bench(members: members)
     let silent = bench.primary
-    run(bench, ticks: 30, silent: [silent])
+    bench.run(ticks: 30, silent: [silent])
     #expect(bench.decisions.count == Int(members) - 1)
     #expect(bench.decisions.values.allSatisfy { $0 == digest(1) })
-    let views = bench.instances.indices.filter { $0 != silent }.map { bench.instances[$0].instance.view }
-    #expect(views.allSatisfy { $0 == View(1) })
+    #expect(bench.instances.indices.allSatisfy { $0 == silent || bench.current($0) == round(6, 1) })
     bench.expectNoConflict()
   }
 
@@ -44,18 +22,15 @@ struct RoundChangeTests {
     let bench = Bench(members: members)
     let faults = Int(bench.context.quorum.faults)
     let silent = Set((0..<faults).map { (bench.primary + $0) % Int(members) })
-    run(bench, ticks: 20 * 8 * (faults + 2), silent: silent)
+    bench.run(ticks: 20 * 8 * (faults + 2), silent: silent)
     #expect(bench.decisions.count == Int(members) - faults)
-    let views = bench.instances.indices.filter { !silent.contains($0) }.map { bench.instances[$0].instance.view }
-    #expect(views.allSatisfy { $0 == View(UInt32(faults)) })
+    #expect(
+      bench.instances.indices.allSatisfy { silent.contains($0) || bench.current($0) == round(6, UInt32(faults)) })
   }
 
-  @Test("what one member prepared is proposed by the next primary, whatever it would like (rules 11, 14)")
-  func lockedValue() {
-    let bench = Bench(valid: [digest(1), digest(2)])
+  /// Everybody prepares digest 1 in the first round, and only `lone` sees that; nobody decides.
+  static func locking(_ lone: Int, on bench: Bench) {
     bench.step(bench.primary, .propose(digest(1)))
-    let lone = 0
-    // Everybody prepares; only member 0 sees that.
     while !bench.flight.isEmpty {
       let (receiver, message) = bench.flight[0]
       var isCommit = false
@@ -66,48 +41,63 @@ struct RoundChangeTests {
         bench.deliver(0)
       }
     }
-    #expect(bench.instances[lone].instance.lockedDigest == digest(1))
+    #expect(bench.lock(lone)?.digest == digest(1))
     #expect(bench.decisions.isEmpty)
-    run(bench, ticks: 40, silent: [bench.primary], value: digest(2), losesView0: true)
+  }
+
+  @Test("what one member prepared is proposed by the next primary, whatever it would like (rules 11, 14)")
+  func lockedValue() {
+    let bench = Bench(valid: [digest(1), digest(2)])
+    Self.locking(0, on: bench)
+    bench.run(ticks: 40, silent: [bench.primary], value: digest(2)) { _, message in
+      if case .vote(let vote) = message { vote.statement.round == round(6) } else { false }
+    }
     #expect(bench.decisions.count == 3)
     #expect(bench.decisions.values.allSatisfy { $0 == digest(1) })
-    let newRound = bench.instances[lone].instance.newRound
-    #expect(newRound?.proposal == .locked(digest(1), View(0)))
+    let newRound = bench.instances[0].instance.newRound
+    #expect(newRound?.proposal == .locked(digest(1), round(6)))
     bench.expectNoConflict()
   }
 
-  @Test("without a prepared value the next primary proposes its own, and after the collect window NULL (DESIGN §3)")
-  func freeAndNull() {
-    for value in [digest(2), Digest()] {
-      let bench = Bench(valid: [digest(2), Digest()])
-      let next = (bench.primary + 1) % 4
-      var ticks = 0
-      while !bench.instances[next].instance.awaitsProposal {
-        run(bench, ticks: 1, silent: [bench.primary], value: nil)
-        ticks += 1
-      }
-      let refusals = bench.refusals.count
-      bench.step(next, .propose(Digest()))
-      #expect(bench.refusals[refusals...] == [.tooEarly])
-      let mayProposeNull = bench.instances[next].instance.mayProposeNull
-      #expect(!mayProposeNull)
-      run(bench, ticks: 10, silent: [bench.primary], value: value)
-      #expect(bench.decisions.count == 3)
-      #expect(bench.decisions.values.allSatisfy { $0 == value })
-      let proposal = bench.instances[0].instance.newRound?.proposal
-      #expect(proposal == (value == Digest() ? .null : .free(digest(2))))
-    }
+  @Test("without a prepared value the next primary proposes its own, once q members asked (DESIGN §3)")
+  func free() {
+    let bench = Bench(valid: [digest(2)])
+    let next = (bench.primary + 1) % 4
+    bench.run(ticks: 20, silent: Set(0..<4).subtracting([next]))
+    #expect(bench.current(next) == round(6, 1))
+    bench.step(next, .propose(digest(2)))
+    #expect(bench.refusals == [.tooEarly])
+    bench.run(ticks: 30, silent: [bench.primary], value: digest(2))
+    #expect(bench.decisions.count == 3)
+    #expect(bench.decisions.values.allSatisfy { $0 == digest(2) })
+    let proposal = bench.instances[1].instance.newRound?.proposal
+    #expect(proposal == .free(digest(2)))
+  }
+
+  @Test("a primary that has nothing to propose says nothing, and the round passes")
+  func nothingToPropose() {
+    let bench = Bench()
+    bench.run(ticks: 30, silent: [bench.primary], value: nil)
+    #expect(bench.awaitsProposal(0))
+    #expect(bench.emitted.allSatisfy { $0.statement.kind == .roundChange })
+    bench.run(ticks: 20, silent: [bench.primary], value: nil)
+    #expect(bench.current(0) == round(6, 2) && bench.decisions.isEmpty)
   }
 
   @Test(
-    "a member that left a view signs nothing about it, and a commit that completes a quorum still decides (rule 10)")
-  func oldView() {
+    "a member that left a round signs nothing about it, and a commit that completes a quorum still decides (rule 10)",
+    arguments: [true, false])
+  func oldRound(leavesByItsClock: Bool) {
     let bench = Bench()
     let backup = (bench.primary + 2) % 4
     bench.receive(backup, bench.vote(.prepare, by: UInt16(bench.primary), digest(1)), proposal: true)
-    run(bench, ticks: 20, silent: Set(0..<4).subtracting([backup]))
-    let view = bench.instances[backup].instance.view
-    #expect(view == View(1))
+    if leavesByItsClock {
+      bench.end(7, for: [backup])
+      #expect(bench.current(backup) == round(7))
+    } else {
+      bench.run(ticks: 20, silent: Set(0..<4).subtracting([backup]))
+      #expect(bench.current(backup) == round(6, 1))
+    }
     let signed = bench.journal[backup].count
     for other in (0..<UInt16(4)) where Int(other) != backup {
       bench.receive(backup, bench.vote(.prepare, by: other, digest(1)))
@@ -117,162 +107,216 @@ struct RoundChangeTests {
       bench.receive(backup, bench.vote(.commit, by: other, digest(1)))
     }
     #expect(bench.decisions[backup] == digest(1))
+    let decidedRound = bench.instances[backup].instance.decidedRound
+    #expect(decidedRound == round(6))
     #expect(bench.journal[backup].count == signed)
   }
 
-  @Test("one member in a later view moves nobody, f + 1 move all, to the highest view f + 1 have reached (rule 22)")
+  @Test("a proposal of the first round is refused where that was left, though its vote had come before")
+  func proposalOfOldRound() {
+    let bench = Bench()
+    let proposal = bench.vote(.prepare, by: UInt16(bench.primary), digest(1))
+    bench.receive(0, proposal)
+    bench.end(7, for: [0])
+    bench.receive(0, proposal, proposal: true)
+    bench.step(0, .validated(digest(1)))
+    let hasAccepted = bench.instances[0].instance.accepted != nil
+    #expect(!hasAccepted && bench.journal[0].isEmpty && bench.current(0) == round(7))
+    #expect(bench.refusals == [.wrongRound])
+  }
+
+  @Test("one member in a later round moves nobody, f + 1 move all, to the highest round f + 1 have reached (rule 22)")
   func joining() {
     let bench = Bench(members: 7)
-    let change = { (member: UInt16, view: UInt32) -> Vote in bench.vote(.roundChange, by: member, Digest(), view: view) }
-    for (member, view) in [(UInt16(1), UInt32(9)), (2, 5)] {
-      bench.deliver(.roundChange(RoundChange(vote: change(member, view), prepared: bench.none)), to: 0)
-    }
-    var view = bench.instances[0].instance.view
-    #expect(view == View(0))
-    bench.deliver(.roundChange(RoundChange(vote: change(4, 3), prepared: bench.none)), to: 0)
-    view = bench.instances[0].instance.view
-    #expect(view == View(3))
-    #expect(bench.journal[0].map(\.statement.view) == [View(3)])
-    bench.deliver(.roundChange(RoundChange(vote: change(4, 7), prepared: bench.none)), to: 0)
-    view = bench.instances[0].instance.view
-    #expect(view == View(5))
+    bench.receive(0, bench.change(1, round(6, 9)))
+    bench.receive(0, bench.change(2, round(6, 5)))
+    #expect(bench.current(0) == round(6))
+    #expect(bench.journal[0].isEmpty)
+    bench.receive(0, bench.change(4, round(6, 3)))
+    #expect(bench.current(0) == round(6, 3))
+    #expect(bench.journal[0].map(\.statement.round) == [round(6, 3)])
+    bench.receive(0, bench.change(4, round(6, 7)))
+    #expect(bench.current(0) == round(6, 5))
   }
 
-  @Test("the timer runs only where q members are, doubles, and stops doubling at 8 T0 (rules 21, 25, coverage rule 11)")
+  @Test("f + 1 members move all at once across a period's end too, whatever a member's own clock says")
+  func joiningLaterPeriods() {
+    let bench = Bench(members: 7)
+    bench.receive(0, bench.change(1, round(9)))
+    bench.receive(0, bench.vote(.prepare, by: 2, digest(1), round(8, 1)))
+    #expect(bench.current(0) == round(6))
+    bench.receive(0, bench.vote(.commit, by: 4, digest(1), round(7, 3)))
+    #expect(bench.current(0) == round(7, 3))
+    #expect(bench.isOpen(0))
+    #expect(bench.journal[0].map(\.statement) == [bench.change(0, round(7, 3)).vote.statement])
+    // Of (9, 0), (8, 1) and (9, 2) the lowest is the one that three have reached.
+    bench.receive(0, bench.vote(.commit, by: 4, digest(1), round(9, 2)))
+    #expect(bench.current(0) == round(8, 1))
+  }
+
+  @Test("T(0) is what the host says, T(v) = T0·2^(v − 1), at most 8 T0 (rules 21, 25)")
+  func timeouts() {
+    let timing = Timing(firstViewTicks: 95, viewTicks: 20, retransmitTicks: 3)
+    #expect((0..<8).map { timing.roundChangeTimeoutTicks(View($0)) } == [95, 20, 40, 80, 160, 160, 160, 160])
+    #expect(timing.roundChangeTimeoutTicks(View(.max)) == 160)
+    let longest = Timing(firstViewTicks: .max, viewTicks: UInt32.max >> 3, retransmitTicks: 3)
+    #expect(longest.roundChangeTimeoutTicks(View(9)) == (UInt32.max >> 3) << 3)
+    #expect(timing.ticks(ofViews: 0) == 0)
+    #expect(timing.ticks(ofViews: 3) == 95 + 20 + 40)
+    // B = T(0) + 2·ΣT(1 … f + 1).
+    #expect(timing.healingTicks(faults: 1) == 95 + 2 * (20 + 40))
+    #expect(timing.healingTicks(faults: 4) == 95 + 2 * (20 + 40 + 80 + 160 + 160))
+    #expect(longest.healingTicks(faults: 21) > UInt64(UInt32.max))
+  }
+
+  @Test("the first round's timer runs at once, and no other one's until q members are there (rule 21)")
   func timers() {
     let bench = Bench()
-    for _ in 0..<200 { bench.step(0, .tick) }
-    var view = bench.instances[0].instance.view
-    // All are in view 0 from the start; nobody else is known to be in view 1.
-    #expect(view == View(1))
-    for member in [UInt16(1), 2] {
-      bench.deliver(
-        .roundChange(RoundChange(vote: bench.vote(.roundChange, by: member, Digest(), view: 6), prepared: bench.none)),
-        to: 0)
-    }
-    view = bench.instances[0].instance.view
-    #expect(view == View(6))
-    for _ in 0..<159 { bench.step(0, .tick) }
-    view = bench.instances[0].instance.view
-    #expect(view == View(6))
-    bench.step(0, .tick)
-    view = bench.instances[0].instance.view
-    #expect(view == View(7))
-    #expect((0..<8).map { Self.timing.roundChangeTimeoutTicks(View($0)) } == [20, 40, 80, 160, 160, 160, 160, 160])
-    #expect(Self.timing.roundChangeTimeoutTicks(View(.max)) == 160)
+    for _ in 0..<19 { bench.tick(0) }
+    #expect(bench.current(0) == round(6))
+    for _ in 0..<200 { bench.tick(0) }
+    // Nobody else is known to be in view 1.
+    #expect(bench.current(0) == round(6, 1))
+    for member in [UInt16(1), 2] { bench.receive(0, bench.change(member, round(6, 6))) }
+    #expect(bench.current(0) == round(6, 6))
+    for _ in 0..<159 { bench.tick(0) }
+    #expect(bench.current(0) == round(6, 6))
+    bench.tick(0)
+    #expect(bench.current(0) == round(6, 7))
   }
 
-  @Test("a round change is sent again until its view is decided or left, also after a restart (rule 23)")
+  @Test("a member that its clock took to (p, 0) waits for q as well before its timer runs", arguments: [1, 2, 3])
+  func timerOfLaterPeriod(others: UInt16) {
+    let bench = Bench()
+    bench.end(7, for: [0])
+    for member in 1...others { bench.receive(0, bench.vote(.prepare, by: member, digest(1), round(7))) }
+    for _ in 0..<20 { bench.tick(0) }
+    #expect(bench.current(0) == (others >= 2 ? round(7, 1) : round(7)))
+  }
+
+  @Test("a member without records, lock or proposal keeps still while time passes (rule 12)")
+  func noWork() {
+    let bench = Bench()
+    for _ in 0..<1000 { bench.tick(0, hasRecords: false) }
+    #expect(bench.current(0) == round(6) && bench.emitted.isEmpty)
+    // Time without work does not count as time with work.
+    for _ in 0..<19 { bench.tick(0) }
+    #expect(bench.current(0) == round(6))
+    bench.tick(0)
+    #expect(bench.current(0) == round(6, 1))
+  }
+
+  @Test("a proposal is work, accepted or prepared, and after a restart still")
+  func proposalIsWork() {
+    let accepted = Bench(valid: [])
+    accepted.receive(0, accepted.vote(.prepare, by: UInt16(accepted.primary), digest(1)), proposal: true)
+    let prepared = Bench()
+    prepared.receive(0, prepared.vote(.prepare, by: UInt16(prepared.primary), digest(1)), proposal: true)
+    let restarted = Bench()
+    restarted.receive(0, restarted.vote(.prepare, by: UInt16(restarted.primary), digest(1)), proposal: true)
+    restarted.restart(0)
+    for (name, bench) in [("accepted", accepted), ("prepared", prepared), ("restarted", restarted)] {
+      for _ in 0..<19 { bench.tick(0, hasRecords: false) }
+      #expect(bench.current(0) == round(6), "\(name)")
+      bench.tick(0, hasRecords: false)
+      #expect(bench.current(0) == round(6, 1), "\(name)")
+    }
+  }
+
+  @Test("own messages are repeated four times soon and then once in T0, until the round is left or decided (rule 23)")
+  func repetition() {
+    let timing = Timing(firstViewTicks: 2000, viewTicks: 50, retransmitTicks: 3)
+    let bench = Bench(timing: timing)
+    bench.step(bench.primary, .propose(digest(1)))
+    #expect(bench.emitted.count == 1)
+    var places: [Int] = []
+    for place in 1...200 {
+      let before = bench.emitted.count
+      bench.tick(bench.primary)
+      if bench.emitted.count > before { places.append(place) }
+    }
+    #expect(places == [3, 6, 9, 12, 62, 112, 162])
+    #expect(bench.emitted.allSatisfy { $0 == bench.emitted[0] })
+    // Something new is soon again.
+    for other in [UInt16(0), 1] { bench.receive(bench.primary, bench.vote(.prepare, by: other, digest(1))) }
+    bench.emitted = []
+    for _ in 0..<12 { bench.tick(bench.primary) }
+    #expect(bench.emitted.count == 8)
+    for (place, vote) in bench.emitted.enumerated() {
+      #expect(vote.statement.kind == (place % 2 == 0 ? .prepare : .commit))
+    }
+    // Nothing after the decision.
+    for other in [UInt16(0), 1] { bench.receive(bench.primary, bench.vote(.commit, by: other, digest(1))) }
+    #expect(bench.decisions[bench.primary] == digest(1))
+    bench.emitted = []
+    for _ in 0..<200 { bench.tick(bench.primary) }
+    #expect(bench.emitted.isEmpty)
+  }
+
+  @Test("a round change is repeated likewise, also after a restart (rule 23)")
   func repeated() {
     let bench = Bench()
-    for _ in 0..<20 { bench.step(0, .tick) }
+    for _ in 0..<20 { bench.tick(0) }
     let first = bench.emitted.last
     #expect(first?.statement.kind == .roundChange)
     bench.emitted = []
-    for _ in 0..<9 { bench.step(0, .tick) }
-    #expect(bench.emitted == [first, first, first])
+    for _ in 0..<12 { bench.tick(0) }
+    #expect(bench.emitted == [first, first, first, first])
+    for _ in 0..<40 { bench.tick(0) }
+    #expect(bench.emitted.count == 6 && bench.emitted.allSatisfy { $0 == first })
     bench.restart(0)
     bench.emitted = []
-    bench.step(0, .tick)
+    bench.tick(0)
     #expect(bench.emitted == [first])
-    let view = bench.instances[0].instance.view
-    #expect(view == View(1))
+    #expect(bench.current(0) == round(6, 1))
   }
 
-  @Test("restarts at every point of a round change lose no lock and contradict nothing (rules 20, 39, 40)")
-  func restarts() {
-    for crash in 0..<60 {
-      let bench = Bench(valid: [digest(1), digest(2)])
-      bench.step(bench.primary, .propose(digest(1)))
-      var delivered = 0
-      var lost = 0
-      for _ in 0..<400 where bench.decisions.count < 4 {
-        while !bench.flight.isEmpty {
-          // Most commits of view 0 get lost, so that the locked value must pass through a round change.
-          if case .vote(let vote) = bench.flight[0].1, vote.statement.kind == .commit, vote.statement.view == View(0),
-            lost < 9
-          {
-            lost += 1
-            bench.flight.removeFirst()
-            continue
-          }
-          bench.deliver(0)
-          delivered += 1
-          if delivered == crash { for member in 0..<4 where member != crash % 4 { bench.restart(member) } }
-        }
-        for member in 0..<4 {
-          bench.step(member, .tick)
-          let awaits = bench.instances[member].instance.awaitsProposal
-          if awaits { bench.step(member, .propose(digest(2))) }
-        }
-      }
-      #expect(bench.decisions.count == 4, "crash after \(crash)")
-      #expect(Set(bench.decisions.values).count == 1)
-      bench.expectNoConflict()
-    }
-  }
-
-  @Test("a primary of a later view repeats its new round byte for byte after a restart (rules 23, 39)")
-  func newRoundAfterRestart() {
-    let bench = Bench()
-    let next = (bench.primary + 1) % 4
-    var old: NewRound?
-    for _ in 0..<40 where old == nil {
-      run(bench, ticks: 1, silent: [bench.primary])
-      old = bench.instances[next].instance.newRound
-    }
-    bench.restart(next)
-    let new = bench.instances[next].instance.newRound
-    #expect(old != nil && old == new)
-    bench.emitted = []
-    bench.step(next, .tick)
-    #expect(bench.emitted.first == old?.prepare)
-  }
-
-  @Test("a decided member answers a round change with the certificate (rule 27)")
-  func late() {
-    let bench = Bench()
-    bench.step(bench.primary, .propose(digest(1)))
-    bench.settle()
-    bench.late = []
-    bench.deliver(
-      .roundChange(RoundChange(vote: bench.vote(.roundChange, by: 1, Digest(), view: 1), prepared: bench.none)), to: 0)
-    #expect(bench.late.map { $0.1 } == [1])
-  }
-
-  @Test("two round changes of one member for one view are evidence; commits in two views are not (rule 49)")
+  @Test("two round changes of one member for one round are evidence, of one for two rounds are not (rule 49)")
   func evidence() {
     let bench = Bench()
-    let hidden = RoundChange(vote: bench.vote(.roundChange, by: 1, Digest(), view: 1), prepared: bench.none)
-    var honest = hidden
-    honest.prepared = bench.prepared(digest(1))
-    honest.vote.statement.digest = digest(1)
-    honest.vote.statement.sequenceNumber = SequenceNumber(1)
-    honest.vote.signature = signingKey(1).sign(honest.vote.statement)
-    bench.deliver(.roundChange(hidden), to: 0)
-    bench.deliver(.roundChange(honest), to: 0)
-    bench.deliver(.roundChange(honest), to: 0)
+    let hidden = bench.change(1, round(6, 1))
+    let honest = bench.change(1, round(6, 1), bench.prepared(digest(1)))
+    bench.receive(0, hidden)
+    bench.receive(0, honest)
+    bench.receive(0, honest)
     #expect(bench.evidence == 1)
-    bench.receive(0, bench.vote(.commit, by: 2, digest(1)))
-    bench.receive(0, bench.vote(.commit, by: 2, digest(2), view: 1))
+    bench.receive(0, bench.change(1, round(7), bench.prepared(digest(1))))
     #expect(bench.evidence == 1)
+    // A claim without another digest is another statement.
+    let other = RoundChange(
+      vote: bench.vote(.roundChange, by: 2, digest(1), round(7), claim: LockClaim(round(6, 1))),
+      prepared: bench.prepared(digest(1), round(6, 1)))
+    bench.receive(0, bench.change(2, round(7), bench.prepared(digest(1))))
+    bench.receive(0, other)
+    #expect(bench.evidence == 2)
   }
 
-  @Test("a certificate from a view ahead moves a member there without asking for it, and is carried on (rules 11, 24)")
+  @Test("two headers in one round are evidence; one header in two rounds and two headers in two are not (rule 49)")
+  func votesInTwoRounds() {
+    for kind in [StatementKind.prepare, .commit] {
+      let bench = Bench()
+      bench.receive(0, bench.vote(kind, by: 2, digest(1)))
+      bench.receive(0, bench.vote(kind, by: 2, digest(1), round(6, 1)))
+      bench.receive(0, bench.vote(kind, by: 2, digest(2), round(7)))
+      #expect(bench.evidence == 0 && bench.refusals.isEmpty)
+      // Too late to be compared with what it signed in that round.
+      bench.receive(0, bench.vote(kind, by: 2, digest(3), round(6, 1)))
+      #expect(bench.evidence == 0 && bench.refusals == [.wrongRound])
+      bench.receive(0, bench.vote(kind, by: 2, digest(1), round(7)))
+      #expect(bench.evidence == 1 && bench.refusals == [.wrongRound, .conflicting])
+    }
+  }
+
+  @Test("a certificate from a round ahead moves a member there without asking for it, and is carried on (rules 11, 24)")
   func certificateAhead() {
     let bench = Bench()
-    var statement = bench.vote(.roundChange, by: 3, digest(1), view: 5).statement
-    statement.sequenceNumber = SequenceNumber(3)
-    let change = RoundChange(
-      vote: Vote(statement: statement, signature: signingKey(3).sign(statement)),
-      prepared: bench.prepared(digest(1), view: 2, by: [1, 2, 3]))
-    bench.deliver(.roundChange(change), to: 0)
-    let view = bench.instances[0].instance.view
-    #expect(view == View(2))
+    let prepared = bench.prepared(digest(1), round(6, 2), by: [1, 2, 3])
+    bench.receive(0, bench.change(3, round(6, 5), prepared))
+    #expect(bench.current(0) == round(6, 2))
     #expect(bench.journal[0].isEmpty)
-    for _ in 0..<80 { bench.step(0, .tick) }
+    for _ in 0..<80 { bench.tick(0, hasRecords: false) }
     let own = bench.instances[0].instance.roundChange
-    #expect(own?.vote.statement.view == View(3))
-    #expect(own?.prepared == bench.prepared(digest(1), view: 2, by: [1, 2, 3]))
+    #expect(own?.vote.statement.round == round(6, 3))
+    #expect(own?.prepared == prepared)
   }
 }

@@ -35,8 +35,8 @@ def pattern(first, count, step=1):
 
 # The group: four aggregators with 3, 2, 0 and 5 meters.
 SETS = [3, 2, 0, 5]
-EPOCH, GROUP, OWNER, AUTHOR, PERIOD = 2, 3, 0, 2, 1006
-FIRST_PERIOD = 1001
+EPOCH, GROUP, OWNER, AUTHOR, PERIOD, POSITION = 2, 3, 0, 2, 1006, 5
+FIRST_PERIOD, EXCLUSION_PERIODS = 1001, 48
 MODULUS = pattern(0xC1, 32, 7)
 SLOTS = bytes([1, 2])
 BOOKKEEPER = 0x20
@@ -47,8 +47,8 @@ def party(sign, agree):
 
 
 def genesis():
-    head = struct.pack("<8sQHHIHB5xQHH", b"BUSBARgn", EPOCH, GROUP, len(SETS), 900, 2, 1, FIRST_PERIOD, len(MODULUS),
-                       len(SLOTS))
+    head = struct.pack("<8sQHHIHBxIQHH", b"BUSBARg2", EPOCH, GROUP, len(SETS), 900, 2, 1, EXCLUSION_PERIODS, FIRST_PERIOD,
+                       len(MODULUS), len(SLOTS))
     body = head + SLOTS + MODULUS + party(BOOKKEEPER, 0x21)
     for index, count in enumerate(SETS):
         body += party(0x40 + index, 0x50 + index) + struct.pack("<H", count)
@@ -58,15 +58,72 @@ def genesis():
     return body
 
 
-def statement(network, kind, digest, signer, view=1):
-    return struct.pack("<8sB3x32sQHHQQI32sH10x", b"BUSBAR/1", kind, network, EPOCH, GROUP, OWNER, PERIOD, 0, view,
-                       digest, signer)
+# A round is (period, view).
+ROUND = PERIOD, 1
 
 
-def quorum(network, digest, members):
-    common = statement(network, 3, digest, 0)
-    signatures = b"".join(signing(0x40 + i).sign(statement(network, 3, digest, i)) for i in members)
+def claimed(lock):
+    """What a round change says of the round of its prepared certificate: one more than the view, or zeros for none."""
+    return bytes(12) if lock is None else struct.pack("<QI", lock[0], lock[1] + 1)
+
+
+def statement(network, kind, digest, signer, owner=OWNER, position=POSITION, round=ROUND, lock=None):
+    data = b"BUSBAR/2" + bytes([kind, 0, 0, 0]) + network
+    data += struct.pack("<QHH", EPOCH, GROUP, owner)
+    data += struct.pack("<QQI", round[0], position, round[1])
+    data += digest + claimed(lock) + struct.pack("<H", signer) + bytes(6)
+    assert len(data) == 128
+    return data
+
+
+def quorum(network, digest, members, **fields):
+    common = statement(network, 3, digest, 0, **fields)
+    signatures = b"".join(signing(0x40 + i).sign(statement(network, 3, digest, i, **fields)) for i in members)
     return common + struct.pack("<Q", sum(1 << i for i in members)) + signatures
+
+
+PREPARE, COMMIT, ROUND_CHANGE = 2, 3, 4
+
+
+def consensus(out):
+    """Position 9 of set 1 in a network of its own: prepared in round (6, 1), asked for and led again in (7, 0) by member 0."""
+    network, value, first, later = pattern(0, 32), pattern(0x80, 32), (6, 1), (7, 0)
+
+    def signed(kind, round, digest, member, lock=None):
+        data = statement(network, kind, digest, member, owner=1, position=9, round=round, lock=lock)
+        return data, signing(0x40 + member).sign(data)
+
+    def vote(*fields):
+        return b"".join(signed(*fields))
+
+    def digest(name, data):
+        out(name, H(b"BUSBARts", data))
+
+    none = bytes(8)
+    prepared = struct.pack("<QQI", 0b1011, *first) + value
+    prepared += b"".join(signed(PREPARE, first, value, member)[1] for member in (0, 1, 3))
+    assert len(prepared) == 52 + 64 * 3
+
+    def new_round(value, certificate, asking):
+        """asking: for each member whose round change is cited, the round and value of its certificate, or zeros."""
+        data = vote(PREPARE, later, value, 0) + certificate
+        data += struct.pack("<Q", sum(1 << member for member, _, _ in asking))
+        for member, lock, digest in asking:
+            cited = claimed(lock) + digest + signed(ROUND_CHANGE, later, digest, member, lock)[1]
+            assert len(cited) == 108
+            data += cited
+        return data
+
+    data, signature = signed(PREPARE, (6, 0), value, 3)
+    out("statement", data)
+    out("statementSignature", signature)
+    digest("quorumCertificateDigest", quorum(network, value, (0, 1, 3), owner=1, position=9, round=(6, 0)))
+    zero = bytes(32)
+    digest("roundChangeDigest", vote(ROUND_CHANGE, later, zero, 2) + none)
+    digest("lockedRoundChangeDigest", vote(ROUND_CHANGE, later, value, 1, first) + prepared)
+    digest("lockedNewRoundDigest", new_round(value, prepared, [(0, None, zero), (1, first, value), (2, None, zero)]))
+    digest("freeNewRoundDigest", new_round(bytes([9]) * 32, none, [(0, None, zero), (1, None, zero), (3, None, zero)]))
+    digest("commitEntryDigest", vote(COMMIT, first, value, 3) + prepared)
 
 
 def merkle(hashes):
@@ -77,6 +134,11 @@ def merkle(hashes):
     while 2 * half < len(hashes):
         half *= 2
     return H(b"BUSBARmn", merkle(hashes[:half]), merkle(hashes[half:]))
+
+
+def coverage(periods, excluded=()):
+    """A period for each meter; then, of each that is excluded, the meter and the last period for which it is."""
+    return struct.pack(f"<{len(periods)}Q", *periods) + b"".join(struct.pack("<HQ", *one) for one in excluded)
 
 
 def leaf(meter, record_hash):
@@ -100,7 +162,7 @@ def aggregation(out):
     out("recordStatement", sealed)
     out("recordHash", record_hash)
     out("record", struct.pack("<HH4xQQQ16s72s64s", OWNER, meter, EPOCH, 1005, PERIOD, key, closing, signature))
-    receipt = struct.pack("<8s32sQHHHHQ32s", b"BUSBARrp", network, EPOCH, GROUP, OWNER, meter, AUTHOR, PERIOD,
+    receipt = struct.pack("<8s32sQHHHHQQ32s", b"BUSBARr2", network, EPOCH, GROUP, OWNER, meter, AUTHOR, PERIOD, POSITION,
                           record_hash)
     out("receipt", receipt + signing(0x40 + AUTHOR).sign(receipt))
 
@@ -108,32 +170,45 @@ def aggregation(out):
         leaves = [leaf(x, blake2b(struct.pack("<I", x), digest_size=32).digest()) for x in range(count)]
         out(f"manifest{count}", merkle(leaves))
 
-    # Meters 0 and 1 contribute; meter 1 was covered through 1004, the others through 1005.
-    covered, after = [1005, 1004, 1005], [PERIOD, PERIOD, 1005]
-    root = lambda table: H(b"BUSBARcv", struct.pack("<H3Q", OWNER, *table))
-    out("coverageTable", struct.pack("<3Q", *covered))
+    # Meters 0 and 1 contribute; meter 1 was covered through 1004, the others through 1005. Meter 2 is accused, so its records are
+    # not counted from the next header on.
+    covered, after = coverage([1005, 1004, 1005]), coverage([PERIOD, PERIOD, 1005], [(2, PERIOD + EXCLUSION_PERIODS)])
+    root = lambda table: H(b"BUSBARcv", struct.pack("<H", OWNER), table)
+    out("coverageTable", covered)
     out("coverageRoot", root(covered))
+    out("coverageTableAfter", after)
     out("coverageRootAfter", root(after))
+    # The last period for which the exclusion stands, and the first one after it, when the meter is counted again and another excluded.
+    last, over = PERIOD + EXCLUSION_PERIODS, PERIOD + EXCLUSION_PERIODS + 1
+    out("coverageRootLast", root(coverage([last, last, 1005], [(2, last)])))
+    out("coverageRootOver", root(coverage([over, last, over], [(0, over + EXCLUSION_PERIODS)])))
     manifest = merkle([leaf(0, pattern(0x30, 32)), leaf(1, record_hash)])
-    # Aggregator 3 and meter 2 are accused.
-    header = struct.pack("<32sQHHHHQ16s32s32s32s32s64sQ64s", network, EPOCH, GROUP, OWNER, AUTHOR, 2, PERIOD, key,
-                         pattern(0x60, 32), root(after), manifest, H(b"BUSBARct", ciphertext[::-1]), b"\x03", 8, b"\x04")
+    # Aggregator 3 and meter 2 are accused, and of other sets meter 1 of set 1 and meter 4 of set 3.
+    elsewhere = struct.pack("<4I", 2 << 16 | 1, 4 << 16 | 4, 0, 0)
+    header = struct.pack("<32sQHHHHQ16s32s32s32s32s64sQ64s16s", network, EPOCH, GROUP, OWNER, AUTHOR, 2, PERIOD, key,
+                         pattern(0x60, 32), root(after), manifest, H(b"BUSBARct", ciphertext[::-1]), b"\x03", 8, b"\x04",
+                         elsewhere)
     digest = H(b"BUSBARhd", header)
     out("header", header)
     out("headerDigest", digest)
-    # Two commits of aggregator 3 in view 1, and two records of meter 1 that differ in `closing`.
-    votes = struct.pack("<BxHH2xQQ", 3, OWNER, 3, PERIOD, 1)
-    for value in [pattern(0x10, 32), pattern(0x90, 32)]:
-        votes += struct.pack("<Q32s64s", 0, value, signing(0x43).sign(statement(network, 3, value, 3)))
-    out("voteContradiction", votes)
+    # Two commits of aggregator 3 in one round, two round changes of which one claims a certificate, and two records of meter 1 that
+    # differ in `closing`.
+    def votes(kind, halves):
+        data = struct.pack("<BxHH2xQQI4x", kind, OWNER, 3, PERIOD, POSITION, 1)
+        for lock, value in halves:
+            data += claimed(lock) + value + signing(0x43).sign(statement(network, kind, value, 3, lock=lock))
+        assert len(data) == 248
+        return data
+
+    out("voteContradiction", votes(COMMIT, [(None, pattern(0x10, 32)), (None, pattern(0x90, 32))]))
+    out("roundChangeContradiction", votes(ROUND_CHANGE, [(None, bytes(32)), ((PERIOD, 0), pattern(0x90, 32))]))
     other = sealed[:-72] + pattern(10, 72, 5)
-    records = struct.pack("<BxHH2xQQ", 16, OWNER, meter, PERIOD, 1005)
+    records = struct.pack("<BxHH2xQQ8x", 16, OWNER, meter, PERIOD, 1005)
     for signed in [sealed, other]:
         records += signed[88:] + signing(0x80 + 8 * OWNER + meter).sign(signed)
+    assert len(records) == 368
     out("recordContradiction", records)
-    members = [0, 2, 3]
-    out("certificate", struct.pack("<8sB7x", b"BUSBARce", 1) + quorum(network, digest, members) + header)
-    out("nullCertificate", struct.pack("<8sB7x", b"BUSBARce", 0) + quorum(network, bytes(32), members))
+    out("certificate", b"BUSBARc2" + quorum(network, digest, [0, 2, 3]) + header)
     published = struct.pack("<8s32sQHH4xQ32s16s", b"BUSBARsm", network, EPOCH, GROUP, OWNER, PERIOD, digest, key)
     published += pattern(1, 32, 9) + pattern(2, 32, 11)
     out("sum", published + signing(BOOKKEEPER).sign(published))
@@ -141,20 +216,23 @@ def aggregation(out):
 
 # Packets: node 1 in its 9th run and node 2 in its 7th.
 BOOT = {1: 9, 2: 7}
+RUN = {1: bytes([0x81]) * 16, 2: bytes([0x82]) * 16}
 NETWORK = pattern(0, 32)
 STATUS, RECORD, VOTE, WANT, CHUNK, PROOF = 1, 2, 5, 6, 7, 8
 
 
 def packet_header(kind, body, sender, receiver, boot, sequence):
     key = 0 if kind == STATUS else 1
-    return struct.pack("<BBHIIB3xQQII", 1, kind, len(body), sender, receiver, 1, boot, sequence, key, key)
+    return struct.pack("<BBHIIB3xQQII", 2, kind, len(body), sender, receiver, 2, boot, sequence, key, key)
 
 
 # The identity's agreement key of a node grows from 0x40 and its number, its first packet key from 0x60.
 def packet_key(sender, receiver, sender_boot, receiver_boot):
     first = 0x60 if receiver_boot else 0x40
     shared = agreement(first + sender).exchange(agreement(first + receiver).public_key())
-    context = struct.pack("<8s32sQIIQQ", b"BUSBARpk", NETWORK, EPOCH, sender, receiver, sender_boot, receiver_boot)
+    runs = RUN[sender] + RUN[receiver] if receiver_boot else bytes(32)
+    context = struct.pack("<8s32sQIIQQ32s", b"BUSBARpk", NETWORK, EPOCH, sender, receiver, sender_boot, receiver_boot,
+                          runs)
     return blake2b(context, key=shared, digest_size=32).digest()
 
 
@@ -166,22 +244,25 @@ def packet(kind, body, sender, receiver, sequence):
 
 def told_key(node):
     public = raw(agreement(0x60 + node))
-    statement = struct.pack("<8s32sQIIQ32s", b"BUSBARdk", NETWORK, EPOCH, node, 1, BOOT[node], public)
+    statement = struct.pack("<8s32sQIIQ16s32s", b"BUSBARdk", NETWORK, EPOCH, node, 1, BOOT[node], RUN[node], public)
     return statement, public + signing(0x20 + node).sign(statement)
 
 
-def status_body(node, known_boot, known_key):
-    return struct.pack("<QQII", 0, known_boot, 1, known_key) + told_key(node)[1]
+def status_body(node, known_boot, known_key, wall=0, synchronised=0, wants_answer=0):
+    """`known_boot` is 0 or the other node's."""
+    known_run = RUN[3 - node] if known_boot else bytes(16)
+    return (struct.pack("<QQII", 0, known_boot, 1, known_key) + told_key(node)[1] + RUN[node] + known_run
+            + struct.pack("<QBB6x", wall, synchronised, wants_answer))
 
 
 def packets(out):
-    want = struct.pack("<BxHH2xQ64sQQI4x", 3, 4, 5, 6, pattern(0, 64), 7, 8, 9)
+    want = struct.pack("<BxHH2xQQ32s64sQQI4x", 3, 4, 5, 6, 7, pattern(0xA0, 32), pattern(0, 64), 8, 9, 10)
     out("packetKeyStatement", told_key(1)[0])
     out("packetHeader", packet_header(WANT, want, 1, 2, 9, 3))
     out("want", want)
     out("chunk", struct.pack("<BxHHHQI4x", 2, 4, 1, 2, 6, 1034))
     out("proof", struct.pack("<HHHHQQ32s72s", 4, 5, 2, 1, 5, 6, pattern(0x80, 32), pattern(1, 72)))
-    out("status", status_body(2, 9, 1))
+    out("status", status_body(2, 9, 1, 1_700_000_000_123_456_789, 1, 1))
     out("sharedSecret", agreement(0x41).exchange(agreement(0x42).public_key()))
     out("packetSecret", agreement(0x61).exchange(agreement(0x62).public_key()))
     out("keyFromFirst", packet_key(1, 2, 9, 7))
@@ -199,5 +280,6 @@ def packets(out):
 
 if __name__ == "__main__":
     out = lambda name, value: print(name, value.hex())
+    consensus(out)
     aggregation(out)
     packets(out)

@@ -8,11 +8,11 @@ struct AssemblyTests {
   static let object: [UInt8] = (0..<2500).map { UInt8(truncatingIfNeeded: $0 / 3) }
 
   static func chunk(
-    _ index: UInt16, of bytes: Int = object.count, kind: ObjectKind = .product, owner: UInt16 = 1, period: UInt64 = 6
+    _ index: UInt16, of bytes: Int = object.count, kind: ObjectKind = .product, owner: UInt16 = 1, position: UInt64 = 6
   ) -> Chunk {
     Chunk(
       object: kind, owner: ReplicaIndex(owner), index: index, total: UInt16(Chunk.pieces(ofBytes: bytes)),
-      period: Period(period), objectLength: UInt32(bytes))
+      position: Position(position), objectLength: UInt32(bytes))
   }
 
   static func piece(_ index: Int, of bytes: [UInt8] = object) -> [UInt8] {
@@ -28,7 +28,7 @@ struct AssemblyTests {
     #expect(complete == [false, false, true])
     let bytes = [UInt8](copying: assembly.span)
     #expect(bytes == Self.object)
-    #expect(assembly.owner == ReplicaIndex(1) && assembly.period == Period(6))
+    #expect(assembly.owner == ReplicaIndex(1) && assembly.position == Position(6))
   }
 
   @Test(
@@ -42,7 +42,7 @@ struct AssemblyTests {
     _ = assembly.add(Self.chunk(0), Self.piece(0).span)
     _ = assembly.add(Self.chunk(1), Self.piece(1).span)
     let chunk = Chunk(
-      object: .product, owner: ReplicaIndex(1), index: index, total: total, period: Period(6), objectLength: length)
+      object: .product, owner: ReplicaIndex(1), index: index, total: total, position: Position(6), objectLength: length)
     let piece = [UInt8](repeating: 7, count: pieceBytes)
     let accepted = [assembly.accepts(chunk, byteCount: pieceBytes), assembly.add(chunk, piece.span)]
     #expect(accepted == [false, false])
@@ -73,7 +73,7 @@ struct AssemblyTests {
   @Test("pieces of two objects never complete one, whichever field tells them apart")
   func mixtures() {
     let others = [
-      Self.chunk(1, kind: .certificate), Self.chunk(1, owner: 2), Self.chunk(1, period: 7),
+      Self.chunk(1, kind: .certificate), Self.chunk(1, owner: 2), Self.chunk(1, position: 7),
       Self.chunk(1, of: 2499),
     ]
     for other in others {

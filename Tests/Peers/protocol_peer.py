@@ -73,11 +73,12 @@ class Party:
 class Genesis:
     def __init__(self, data):
         r = Reader(data)
-        assert r.take(8) == b"BUSBARgn"
+        assert r.take(8) == b"BUSBARg2"
         self.network = H(b"BUSBARgn", data)
         self.epoch, self.group, self.members = r.number(8), r.number(2), r.number(2)
         self.seconds, self.minimum, self.rotation = r.number(4), r.number(2), r.number(1)
-        r.zeros(5)
+        r.zeros(1)
+        self.exclusion = r.number(4)
         self.first = r.number(8)
         length, slots = r.number(2), r.number(2)
         self.slots = r.take(slots)
@@ -103,25 +104,39 @@ class Genesis:
             return self.bookkeeper
         return self.meters[(node - 0x10000) // 512][(node - 0x10000) % 512]
 
-    def statement(self, kind, owner, period, sequence, view, digest, signer):
-        data = (b"BUSBAR/1" + bytes([kind]) + bytes(3) + self.network + struct.pack("<QHHQQI", self.epoch, self.group,
-                owner, period, sequence, view) + digest + struct.pack("<H", signer) + bytes(10))
-        assert len(data) == 120
-        return data
+    def statement(self, kind, owner, position, round, digest, signer, claim=bytes(12)):
+        """What a vote signs. A round is (period, view)."""
+        fields = [
+            b"BUSBAR/2", bytes([kind]), bytes(3), self.network, self.epoch.to_bytes(8, "little"),
+            self.group.to_bytes(2, "little"), owner.to_bytes(2, "little"), round[0].to_bytes(8, "little"),
+            position.to_bytes(8, "little"), round[1].to_bytes(4, "little"), digest, claim, signer.to_bytes(2, "little"),
+            bytes(6),
+        ]
+        assert len(claim) == 12 and sum(map(len, fields)) == 128
+        return b"".join(fields)
+
+    def primary(self, owner, round):
+        return (owner + (round[0] if self.rotation else 0) + round[1]) % self.members
+
+    def signers(self, bitmap):
+        """Exactly q members, in the order of the bits."""
+        members = [i for i in range(64) if bitmap >> i & 1]
+        assert len(members) == self.quorum and max(members) < self.members
+        return members
 
 
-def packet_key_statement(genesis, node, number, boot, key):
+def packet_key_statement(genesis, node, number, boot, run, key):
     """What a node signs of its packet key."""
-    statement = b"BUSBARdk" + genesis.network + struct.pack("<QIIQ", genesis.epoch, node, number, boot) + key
-    assert len(statement) == 96
+    statement = b"BUSBARdk" + genesis.network + struct.pack("<QIIQ", genesis.epoch, node, number, boot) + run + key
+    assert len(statement) == 112
     return statement
 
 
-def sealing_key(genesis, secret, sender, receiver, sender_boot, receiver_boot):
-    """Of one direction; the receiver's run is 0 for STATUS."""
+def sealing_key(genesis, secret, sender, receiver, sender_boot, receiver_boot, runs=bytes(32)):
+    """Of one direction; the receiver's boot and both runs are 0 for STATUS."""
     context = b"BUSBARpk" + genesis.network + struct.pack("<QIIQQ", genesis.epoch, sender, receiver, sender_boot,
-                                                          receiver_boot)
-    assert len(context) == 72
+                                                          receiver_boot) + runs
+    assert len(context) == 104
     return hashlib.blake2b(context, key=secret, digest_size=32).digest()
 
 
@@ -135,7 +150,9 @@ class Decoder:
         self.complete = []
         self.records = {}
         self.headers = {}
+        self.chain = {}
         self.keys = {}
+        self.runs = {}
         self.boot = 0
 
     def count(self, what):
@@ -174,122 +191,232 @@ class Decoder:
         assert again == data
 
     def receipt(self, r, data, sender, receiver):
-        assert r.take(8) == b"BUSBARrp" and r.take(32) == self.g.network
+        assert r.take(8) == b"BUSBARr2" and r.take(32) == self.g.network
         epoch, group, owner, meter, signer = r.number(8), r.number(2), r.number(2), r.number(2), r.number(2)
-        period, digest, signature = r.number(8), r.take(32), r.take(64)
+        period, position, digest, signature = r.number(8), r.number(8), r.take(32), r.take(64)
         r.end()
         assert (epoch, group, signer) == (self.g.epoch, self.g.group, sender)
-        assert receiver == 0x10000 + 512 * owner + meter
-        self.verify(self.g.aggregators[signer].signing, signature, data[:96])
+        assert receiver == 0x10000 + 512 * owner + meter and position >= 1 and period >= self.g.first
+        self.verify(self.g.aggregators[signer].signing, signature, data[:104])
         # The promise names a record that went by.
         if (owner, meter, period) in self.records:
             assert self.records[(owner, meter, period)][0] == digest
             self.count("receipts of records seen")
 
     def header(self, data):
-        assert len(data) == 336
+        assert len(data) == 352
         r = Reader(data)
         assert r.take(32) == self.g.network
         h = dict(epoch=r.number(8), group=r.number(2), owner=r.number(2), author=r.number(2), count=r.number(2),
                  period=r.number(8), key=r.take(16), previous=r.take(32), coverage=r.take(32), manifest=r.take(32),
-                 product=r.take(32), contributors=r.number(64), members=r.number(8), meters=r.number(64))
+                 product=r.take(32), contributors=r.number(64), members=r.number(8), meters=r.number(64), elsewhere=r.take(16))
         r.end()
         assert (h["epoch"], h["group"], h["key"]) == (self.g.epoch, self.g.group, self.g.key)
         assert bin(h["contributors"]).count("1") == h["count"] >= self.g.minimum
         assert h["members"] >> self.g.members == 0 and h["meters"] >> self.g.counts[h["owner"]] == 0
         # Nobody lies in a demo.
-        assert h["members"] == h["meters"] == 0
+        assert h["members"] == h["meters"] == 0 and h["elsewhere"] == bytes(16)
         h["digest"] = H(b"BUSBARhd", data)
         self.headers[h["digest"]] = h
         return h
 
+    def signed(self, member, signature, statement):
+        self.verify(self.g.aggregators[member].signing, signature, statement)
+
     def vote_body(self, r, sender):
         kind = r.number(1)
         r.zeros(1)
-        owner, view, period, digest, signature = r.number(2), r.number(4), r.number(8), r.take(32), r.take(64)
-        assert kind in (2, 3)
-        statement = self.g.statement(kind, owner, period, 0, view, digest, sender)
-        self.verify(self.g.aggregators[sender].signing, signature, statement)
-        return kind, owner, view, period, digest
+        owner, view, period, position = r.number(2), r.number(4), r.number(8), r.number(8)
+        digest, signature = r.take(32), r.take(64)
+        assert kind in (2, 3) and position >= 1
+        round = period, view
+        self.signed(sender, signature, self.g.statement(kind, owner, position, round, digest, sender))
+        return kind, owner, round, digest
 
     def vote(self, r, data, sender, receiver):
         self.vote_body(r, sender)
         r.end()
 
     def proposal(self, r, data, sender, receiver):
-        kind, owner, view, period, digest = self.vote_body(r, sender)
-        assert kind == 2 and view == 0
-        rotation = period if self.g.rotation else 0
-        assert sender == (owner + rotation + view) % self.g.members
-        if digest == bytes(32):
-            return r.end()
+        # Of the first round of a position, which begins a period.
+        kind, owner, round, digest = self.vote_body(r, sender)
+        assert kind == 2 and round[1] == 0 and sender == self.g.primary(owner, round)
         h = self.header(r.rest())
-        assert h["digest"] == digest and (h["owner"], h["period"], h["author"]) == (owner, period, sender)
+        assert h["digest"] == digest and (h["owner"], h["period"], h["author"]) == (owner, round[0], sender)
+
+    def whole_vote(self, r):
+        """A Vote: a statement with its signature, which must be by the member it names."""
+        statement, signature = r.take(128), r.take(64)
+        f = Reader(statement)
+        assert f.take(8) == b"BUSBAR/2"
+        v = dict(kind=f.number(1))
+        f.take(3 + 32 + 8 + 2)
+        v.update(owner=f.number(2), period=f.number(8), position=f.number(8), view=f.number(4), digest=f.take(32),
+                 claim=f.take(12), signer=f.number(2))
+        v["round"] = v["period"], v["view"]
+        assert statement == self.g.statement(v["kind"], v["owner"], v["position"], v["round"], v["digest"], v["signer"],
+                                             v["claim"])
+        self.signed(v["signer"], signature, statement)
+        return v
+
+    def prepared(self, r, owner, position):
+        """A PreparedCertificate: its round and value, or neither."""
+        bitmap = r.number(8)
+        if bitmap == 0:
+            return None, bytes(32)
+        round, digest = (r.number(8), r.number(4)), r.take(32)
+        for member in self.g.signers(bitmap):
+            self.signed(member, r.take(64), self.g.statement(2, owner, position, round, digest, member))
+        return round, digest
+
+    def claim_of(self, lock):
+        """(period, view + 1), or zeros for none."""
+        return bytes(12) if lock is None else lock[0].to_bytes(8, "little") + (lock[1] + 1).to_bytes(4, "little")
+
+    def lock_of(self, claim):
+        period, after = int.from_bytes(claim[:8], "little"), int.from_bytes(claim[8:], "little")
+        assert after or period == 0
+        return (period, after - 1) if after else None
+
+    def following_header(self, r, digest):
+        if r.place < len(r.data):
+            assert self.header(r.rest())["digest"] == digest
+
+    def round_change(self, data, owner):
+        r = Reader(data)
+        v = self.whole_vote(r)
+        lock, digest = self.prepared(r, owner, v["position"])
+        assert (v["kind"], v["owner"], v["digest"], v["claim"]) == (4, owner, digest, self.claim_of(lock))
+        assert lock is None or lock < v["round"]
+        self.following_header(r, digest)
+        r.end()
+        self.count("round changes")
+
+    def new_round(self, data, owner):
+        r = Reader(data)
+        v = self.whole_vote(r)
+        assert (v["kind"], v["owner"], v["claim"]) == (2, owner, bytes(12))
+        assert v["signer"] == self.g.primary(owner, v["round"])
+        lock, digest = self.prepared(r, owner, v["position"])
+        highest = None
+        for member in self.g.signers(r.number(8)):
+            claim, claimed, signature = r.take(12), r.take(32), r.take(64)
+            self.signed(member, signature,
+                        self.g.statement(4, owner, v["position"], v["round"], claimed, member, claim))
+            asked = self.lock_of(claim)
+            highest = asked if highest is None or asked is not None and asked > highest else highest
+        if lock is None:
+            assert highest is None
+        else:
+            assert v["digest"] == digest and lock < v["round"] and (highest is None or highest <= lock)
+        self.following_header(r, v["digest"])
+        r.end()
+        self.count("new rounds")
 
     def want(self, r, data, sender, receiver):
         kind = r.number(1)
         r.zeros(1)
         owner, meter = r.number(2), r.number(2)
         r.zeros(2)
-        period, missing, highest, received, held = r.number(8), r.number(64), r.number(8), r.number(8), r.number(4)
+        position, period, digest, missing = r.number(8), r.number(8), r.take(32), r.number(64)
+        highest, received, held = r.number(8), r.number(8), r.number(4)
         r.zeros(4)
         r.end()
-        assert 1 <= kind <= 5 and owner < self.g.members
+        assert len(data) == 144
+        assert kind in (1, 2, 3, 4, 5, 8, 9) and owner < self.g.members
         assert received <= highest + 1, "more packets opened than were numbered"
         if kind == 3:
-            assert missing and missing >> self.g.counts[owner] == 0
-        again = struct.pack("<BxHH2xQ", kind, owner, meter, period) + missing.to_bytes(64, "little")
+            assert missing and missing >> self.g.counts[owner] == 0 and period >= self.g.first
+        if kind in (3, 9):
+            assert position >= 1 and digest != bytes(32)
+        # Records are asked for among members: a bookkeeper could decrypt one.
+        assert kind not in (3, 4, 8, 9) or sender < 64
+        again = struct.pack("<BxHH2xQQ", kind, owner, meter, position, period) + digest + missing.to_bytes(64, "little")
         assert again + struct.pack("<QQI4x", highest, received, held) == data
 
     def chunk(self, r, data, sender, receiver):
         kind = r.number(1)
         r.zeros(1)
-        owner, index, total, period, length = r.number(2), r.number(2), r.number(2), r.number(8), r.number(4)
+        owner, index, total, position, length = r.number(2), r.number(2), r.number(2), r.number(8), r.number(4)
         r.zeros(4)
         piece = r.rest()
-        assert 1 <= kind <= 7 and index < total == -(-length // 1024)
+        assert kind in (1, 2, 4, 6, 7, 8, 9) and index < total == -(-length // 1024) and position >= 1
+        assert kind in (1, 2) or sender < 64 and receiver < 64
         assert len(piece) == min(1024, length - 1024 * index)
-        parts = self.objects.setdefault((sender, receiver, kind, owner, period, length), {})
+        parts = self.objects.setdefault((sender, receiver, kind, owner, position, length), {})
         parts[index] = piece
         if len(parts) == total:
-            self.objects.pop((sender, receiver, kind, owner, period, length))
-            self.object(kind, owner, period, b"".join(parts[i] for i in range(total)))
+            self.objects.pop((sender, receiver, kind, owner, position, length))
+            self.object(kind, owner, position, b"".join(parts[i] for i in range(total)))
 
-    def object(self, kind, owner, period, data):
+    def object(self, kind, owner, position, data):
         if kind == 1:
-            self.certificate(data, owner, period)
+            self.certificate(data, owner, position)
         elif kind == 2:
             assert len(data) == 2 * self.g.length
             self.count("products")
         elif kind == 4:
-            assert len(data) == 8 * self.g.counts[owner]
-        self.complete.append((kind, owner, period, data))
+            self.head(data, owner, position)
+        elif kind == 6:
+            self.round_change(data, owner)
+        elif kind == 7:
+            self.new_round(data, owner)
+        elif kind == 9:
+            self.manifest(data, owner)
+        # Nobody lies in a demo, so there is no contradiction.
+        assert kind != 8
+        self.complete.append((kind, owner, position, data))
 
-    def quorum(self, r):
-        statement, signers = r.take(120), r.number(8)
-        members = [i for i in range(64) if signers >> i & 1]
-        assert len(members) == self.g.quorum and max(members) < self.g.members
-        assert statement[108:] == bytes(12)
-        for i in members:
-            self.verify(self.g.aggregators[i].signing, r.take(64), statement[:108] + struct.pack("<H", i) + bytes(10))
-        return statement
+    def head(self, data, owner, position):
+        """The certificate of a set's head, and the coverage table that its header has the root of."""
+        length = 8 + 136 + 64 * self.g.quorum + 352
+        h = self.certificate(data[:length], owner, position)
+        table = data[length:]
+        assert h["coverage"] == H(b"BUSBARcv", struct.pack("<H", owner), table)
+        covered = struct.unpack_from(f"<{self.g.counts[owner]}Q", table)
+        assert len(table) == 8 * len(covered), "somebody is excluded"
+        for meter, through in enumerate(covered):
+            assert self.g.first - 1 <= through <= h["period"]
+            assert (through == h["period"]) == bool(h["contributors"] >> meter & 1)
+        self.count("heads")
 
-    def certificate(self, data, owner, period):
+    def manifest(self, data, owner):
+        h = self.header(data[:352])
+        hashes = [data[i:i + 32] for i in range(352, len(data), 32)]
+        meters = [meter for meter in range(512) if h["contributors"] >> meter & 1]
+        assert h["owner"] == owner and len(hashes) == len(meters) == h["count"] and len(data) == 352 + 32 * len(hashes)
+        level = [H(b"BUSBARml", struct.pack("<H", meter), one) for meter, one in zip(meters, hashes)]
+        while len(level) > 1:
+            pairs = [level[i:i + 2] for i in range(0, len(level), 2)]
+            level = [H(b"BUSBARmn", *pair) if len(pair) == 2 else pair[0] for pair in pairs]
+        assert level[0] == h["manifest"]
+        self.count("manifests")
+
+    def quorum(self, r, owner):
+        """A QuorumCertificate: the round in which q members committed, and to what."""
+        f = Reader(r.take(128))
+        f.take(8 + 1 + 3 + 32 + 8 + 2 + 2)
+        period, position, view, digest = f.number(8), f.number(8), f.number(4), f.take(32)
+        round = period, view
+        common = self.g.statement(3, owner, position, round, digest, 0)
+        assert f.data == common, "not the common statement of commits of this set"
+        for member in self.g.signers(r.number(8)):
+            self.signed(member, r.take(64), self.g.statement(3, owner, position, round, digest, member))
+        return position, round, digest
+
+    def certificate(self, data, owner, position=None):
         r = Reader(data)
-        assert r.take(8) == b"BUSBARce"
-        kind = r.number(1)
-        r.zeros(7)
-        statement = self.quorum(r)
-        digest = statement[76:108]
-        view = struct.unpack_from("<I", statement, 72)[0]
-        assert statement == self.g.statement(3, owner, period, 0, view, digest, 0)
-        if kind:
-            h = self.header(r.rest())
-            assert h["digest"] == digest and (h["owner"], h["period"]) == (owner, period)
-        else:
-            assert digest == bytes(32)
-            h = None
-        r.end()
+        assert r.take(8) == b"BUSBARc2"
+        place, round, digest = self.quorum(r, owner)
+        h = self.header(r.rest())
+        assert h["digest"] == digest and h["owner"] == owner
+        # A lock may have been decided in a later period than its own, never in an earlier one.
+        assert place >= 1 and h["period"] <= round[0] and position in (None, place)
+        # One header a position: members hold different certificates of it.
+        assert self.chain.setdefault((owner, place), digest) == digest
+        before = self.g.network if place == 1 else self.chain.get((owner, place - 1), h["previous"])
+        assert h["previous"] == before
+        h["position"] = place
         self.count("certificates")
         return h
 
@@ -321,14 +448,23 @@ class Decoder:
 
     def status(self, r, data, sender, receiver):
         previous, known, number, known_key = r.number(8), r.number(8), r.number(4), r.number(4)
-        key, signature = r.take(32), r.take(64)
+        key, signature, run, known_run = r.take(32), r.take(64), r.take(16), r.take(16)
+        wall, synchronised, wants_answer = r.number(8), r.number(1), r.number(1)
+        r.zeros(6)
         r.end()
-        assert previous <= known and number >= 1
-        told = packet_key_statement(self.g, sender, number, self.boot, key)
+        assert previous <= known and number >= 1 and run != bytes(16)
+        assert synchronised in (0, 1) and wants_answer in (0, 1) and (known > 0 or known_run == bytes(16))
+        # "the sender's clock": of this machine, as all are.
+        assert not synchronised or abs(wall / 1e9 - time.time()) < 600
+        # "16 random bytes": one process has one.
+        assert self.runs.setdefault((sender, self.boot), run) == run
+        assert len(set(self.runs.values())) == len(self.runs)
+        told = packet_key_statement(self.g, sender, number, self.boot, run, key)
         self.verify(self.g.party(sender).signing, signature, told)
         # "drawn at random": one number of one run is one key.
         assert self.keys.setdefault((sender, self.boot, number), key) == key
-        assert struct.pack("<QQII", previous, known, number, known_key) + key + signature == data
+        assert (struct.pack("<QQII", previous, known, number, known_key) + key + signature + run + known_run
+                + struct.pack("<QBB6x", wall, synchronised, wants_answer)) == data
 
 
 class Capture:
@@ -336,7 +472,7 @@ class Capture:
 
     def __init__(self, genesis, seeds, packet_seeds):
         self.g, self.seeds, self.packet_seeds, self.decoder = genesis, seeds, packet_seeds, Decoder(genesis)
-        self.boots, self.shared, self.unopened, self.highest_key = {}, {}, 0, 0
+        self.boots, self.runs, self.shared, self.unopened, self.highest_key = {}, {}, {}, 0, 0
 
     def secret(self, one, other):
         """Of two parties' keys: the node's number, its run and the key's number; run 0 for the identity's own key."""
@@ -351,14 +487,23 @@ class Capture:
         is_status = numbers == (0, 0)
         secret = self.secret((sender, 0 if is_status else sender_boot, numbers[0]),
                              (receiver, 0 if is_status else receiver_boot, numbers[1]))
-        return sealing_key(self.g, secret, sender, receiver, sender_boot, receiver_boot)
+        runs = bytes(32) if is_status else self.runs[sender, sender_boot] + self.runs[receiver, receiver_boot]
+        return sealing_key(self.g, secret, sender, receiver, sender_boot, receiver_boot, runs)
+
+    def learn_run(self, datagram):
+        """Of a STATUS: which process speaks under that boot counter."""
+        sender, receiver = struct.unpack_from("<II", datagram, 4)
+        boot, sequence = struct.unpack_from("<QQ", datagram, 16)
+        key = self.key(sender, receiver, boot, 0, (0, 0))
+        data = ChaCha20Poly1305(key).decrypt(bytes(4) + struct.pack("<Q", sequence), datagram[40:], datagram[:40])
+        self.runs[sender, boot] = data[120:136]
 
     def packet(self, datagram):
         assert 56 <= len(datagram) <= 1232
         r = Reader(datagram[:40])
-        assert r.number(1) == 1
+        assert r.number(1) == 2
         kind, length, sender, receiver = r.number(1), r.number(2), r.number(4), r.number(4)
-        assert r.number(1) == 1
+        assert r.number(1) == 2
         r.zeros(3)
         boot, sequence = r.number(8), r.number(8)
         numbers = r.number(4), r.number(4)
@@ -544,10 +689,13 @@ def examine(busbar, grid, names, genesis, relays, results):
     told = json.loads(subprocess.run([busbar, "inspect", f"{grid}/genesis.bin", "--json"], check=True,
                                      capture_output=True, text=True).stdout.splitlines()[0])
     results.check("the network identifier is what busbar says", genesis.network.hex() in json.dumps(told))
-    # A receiver's boot is known from the capture as soon as it has sent anything, which may be after the first packets to it.
+    # A receiver's boot and run are known from the capture as soon as it has sent anything, which may be after the first packets
+    # to it.
     for datagram in relays.log:
         sender, boot = struct.unpack_from("<I", datagram, 4)[0], struct.unpack_from("<Q", datagram, 16)[0]
         capture.boots[sender] = max(boot, capture.boots.get(sender, 0))
+        if datagram[1] == STATUS:
+            capture.learn_run(datagram)
     for datagram in relays.log:
         try:
             capture.packet(datagram)
@@ -582,8 +730,8 @@ def agree(grid, genesis, d, results):
     """What was put together from chunks is what was published, and what was published is what the document says."""
     files = sorted(os.listdir(f"{grid}/published"))
     results.check("something was published", len(files) >= 8, files)
-    certificates = {(owner, period): data for kind, owner, period, data in d.complete if kind == 1}
-    products = {(owner, period): data for kind, owner, period, data in d.complete if kind == 2}
+    certificates = {(owner, position): data for kind, owner, position, data in d.complete if kind == 1}
+    products = {(owner, position): data for kind, owner, position, data in d.complete if kind == 2}
     compared = 0
     for name in files:
         stem, suffix = name.split(".")
@@ -591,14 +739,16 @@ def agree(grid, genesis, d, results):
         data = open(f"{grid}/published/{name}", "rb").read()
         try:
             header = d.certificate(data if suffix == "certificate" else
-                                   open(f"{grid}/published/{stem}.certificate", "rb").read(), owner, period)
+                                   open(f"{grid}/published/{stem}.certificate", "rb").read(), owner)
+            assert header["period"] == period
+            place = owner, header["position"]
             if suffix == "sum":
-                published_sum(genesis, data, header, products.get((owner, period)))
+                published_sum(genesis, data, header, products.get(place))
                 multiplied(genesis, d, header)
-            elif (owner, period) in certificates:
-                travelled = Decoder(genesis).certificate(certificates[(owner, period)], owner, period)
+            elif place in certificates:
+                travelled = Decoder(genesis).certificate(certificates[place], owner, header["position"])
                 # Other members' signatures may make it up; the value is the same.
-                assert (travelled or {}).get("digest") == (header or {}).get("digest")
+                assert travelled["digest"] == header["digest"]
                 compared += 1
             results.check(name, True)
         except (AssertionError, InvalidSignature) as error:

@@ -10,6 +10,7 @@ class OpenJournal {
   func append(_ entry: [UInt8]) throws(PlatformError) { fatalError() }
   func sync() throws(PlatformError) { fatalError() }
   func replay(_ visit: (Span<UInt8>) -> Void) throws(PlatformError) { fatalError() }
+  func reread(_ visit: (Span<UInt8>) -> Void) throws(PlatformError) { fatalError() }
 }
 
 final class Held<Log: Journal & ~Copyable>: OpenJournal {
@@ -19,6 +20,7 @@ final class Held<Log: Journal & ~Copyable>: OpenJournal {
   override func append(_ entry: [UInt8]) throws(PlatformError) { try journal.append(entry.span) }
   override func sync() throws(PlatformError) { try journal.sync() }
   override func replay(_ visit: (Span<UInt8>) -> Void) throws(PlatformError) { try journal.replay(visit) }
+  override func reread(_ visit: (Span<UInt8>) -> Void) throws(PlatformError) { try journal.reread(visit) }
 }
 
 /// Something a journal can be opened on again and again, and that a test can hurt in between.

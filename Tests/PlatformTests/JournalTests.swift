@@ -82,6 +82,44 @@ enum JournalContract {
     _ = try medium.open()
   }
 
+  static func reread<M: JournalMedium>(_ type: M.Type) throws {
+    let medium = M()
+    try record(Array(entries[..<2]), on: medium)
+    let journal = try medium.open()
+    func again() throws(PlatformError) -> [[UInt8]] {
+      var found: [[UInt8]] = []
+      try journal.reread { entry in found.append(Array(copying: entry)) }
+      return found
+    }
+    // Before and after the replay, what this process appended too, synced or not; and appending goes on behind it.
+    #expect(try again() == Array(entries[..<2]))
+    try journal.replay { _ in }
+    #expect(try again() == Array(entries[..<2]))
+    for count in 2..<entries.count {
+      try journal.append(entries[count])
+      #expect(try again() == Array(entries[...count]))
+      try journal.sync()
+      #expect(try again() == Array(entries[...count]))
+    }
+  }
+
+  /// What stood there when the journal was opened and is not there any more.
+  static func rereadDamage<M: JournalMedium>(_ type: M.Type) throws {
+    for position in [1, 30] {
+      let medium = M()
+      try record(entries, on: medium)
+      let journal = try medium.open()
+      try journal.replay { _ in }
+      medium.damage(at: position, flipping: 1)
+      do throws(PlatformError) {
+        try journal.reread { _ in }
+        Issue.record("byte \(position) was not missed")
+      } catch {
+        #expect(error.kind == .corrupted)
+      }
+    }
+  }
+
   static func replayedOnce<M: JournalMedium>(_ type: M.Type) throws {
     let medium = M()
     try record(entries, on: medium)
@@ -112,6 +150,29 @@ struct FileJournalTests {
   func exclusive() throws { try JournalContract.exclusive(FileMedium.self) }
   @Test("it is replayed once")
   func replayedOnce() throws { try JournalContract.replayedOnce(FileMedium.self) }
+  @Test("it can be read again at any time, with what was appended since")
+  func reread() throws { try JournalContract.reread(FileMedium.self) }
+  @Test("reading again finds what was damaged meanwhile")
+  func rereadDamage() throws { try JournalContract.rereadDamage(FileMedium.self) }
+
+  @Test("reading again after damage is a failure for good: nothing is appended to what is not known (rule 43)")
+  func rereadFails() throws {
+    let medium = FileMedium()
+    try record(JournalContract.entries, on: medium)
+    let journal = try medium.open()
+    try journal.replay { _ in }
+    medium.truncate(to: medium.byteCount - 1)
+    var failures = 0
+    for _ in 0..<2 {
+      do throws(PlatformError) { try journal.reread { _ in } } catch {
+        #expect(error.kind == .corrupted)
+        failures += 1
+      }
+    }
+    do throws(PlatformError) { try journal.append([1]) } catch { failures += 1 }
+    do throws(PlatformError) { try journal.sync() } catch { failures += 1 }
+    #expect(failures == 4)
+  }
 
   @Test("a tail whose pages arrived as zeros is torn, not corrupted", arguments: [1, 24, 100, 5000])
   func zeroTail(count: Int) throws {
@@ -160,10 +221,31 @@ struct FileJournalTests {
     try record([[0xAA, 0xBB]], on: medium)
     let bytes = medium.bytes
     #expect(bytes.count == 8 + 24 + 2)
-    #expect(Array(bytes[..<16]) == Array("BUSBARjn".utf8) + [2, 0, 0, 0, 0, 0, 0, 0])
+    #expect(Array(bytes[..<16]) == Array("BUSBARj2".utf8) + [2, 0, 0, 0, 0, 0, 0, 0])
     // b2sum -l 256 of "BUSBARjl", 16 zero bytes and AA BB; the first 16 bytes.
     #expect(bytes[16..<32].map { String(format: "%02x", $0) }.joined() == "aa95a7e57bb454606d97cb8ad1801736")
     #expect(Array(bytes[32...]) == [0xAA, 0xBB])
+  }
+
+  @Test("a journal of version 1 is refused by name and not touched")
+  func outdated() throws {
+    let medium = FileMedium()
+    try record(JournalContract.entries, on: medium)
+    let older = Array("BUSBARjn".utf8) + medium.bytes.dropFirst(8)
+    for count in [8, 9, 40, older.count] {
+      medium.bytes = Array(older.prefix(count))
+      do throws(PlatformError) {
+        _ = try recover(medium)
+        Issue.record("opened")
+      } catch {
+        #expect(error == PlatformError(.outdated))
+        #expect("\(error)" == "written in an older version of the format")
+      }
+      #expect(medium.bytes == Array(older.prefix(count)))
+    }
+    // Cut within its tag it may be any version's, and nothing in it was synced.
+    medium.bytes = Array(older.prefix(7))
+    #expect(try recover(medium) == [])
   }
 
   @Test("a file that is no journal is not touched")
@@ -204,6 +286,10 @@ struct MemoryJournalTests {
   func exclusive() throws { try JournalContract.exclusive(MemoryMedium.self) }
   @Test("it is replayed once")
   func replayedOnce() throws { try JournalContract.replayedOnce(MemoryMedium.self) }
+  @Test("it can be read again at any time, with what was appended since")
+  func reread() throws { try JournalContract.reread(MemoryMedium.self) }
+  @Test("reading again finds what was damaged meanwhile")
+  func rereadDamage() throws { try JournalContract.rereadDamage(MemoryMedium.self) }
 
   @Test("a crash keeps what was synced and a prefix of the rest", arguments: 0...3, [false, true])
   func crash(keeping: Int, tearing: Bool) throws {

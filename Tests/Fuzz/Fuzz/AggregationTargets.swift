@@ -21,10 +21,11 @@ func aggregationTargets() -> [FuzzTarget] {
   let stranger = bytes { out in
     Fixture.certificate(Fixture.header(contributors: Fixture.contributors([0, 1, 9]))).encode(into: &out)
   }
-  let null = bytes { out in Fixture.certificate(nil).encode(into: &out) }
   let sum = bytes { out in Fixture.sum().encode(into: &out) }
-  let table = Fixture.coverage()
+  var table = Fixture.coverage()
   let tableBytes = bytes { out in table.encode(into: &out) }
+  Fixture.genesis.advance(&table, by: header)
+  let excluding = bytes { out in table.encode(into: &out) }
   return [
     FuzzTarget("record", maximumBytes: 512, seeds: [record + Fixture.ciphertext, record], run: fuzzRecord),
     FuzzTarget("receipt", maximumBytes: 256, seeds: [receipt], run: fuzzReceipt),
@@ -33,15 +34,16 @@ func aggregationTargets() -> [FuzzTarget] {
       "contradiction", maximumBytes: 512,
       seeds: [
         bytes { out in Fixture.voteContradiction().encode(into: &out) },
+        bytes { out in Fixture.roundChangeContradiction().encode(into: &out) },
         bytes { out in Fixture.recordContradiction().encode(into: &out) },
       ], run: fuzzContradiction),
     FuzzTarget("genesis", maximumBytes: 4096, seeds: [genesis], run: fuzzGenesis),
     FuzzTarget(
       "certificate", maximumBytes: 1024,
-      seeds: [[0] + certificate, [1] + certificate, [0] + null, [1] + null, [1] + lonely, [1] + stranger],
+      seeds: [[0] + certificate, [1] + certificate, [1] + lonely, [1] + stranger],
       run: fuzzCertificate),
     FuzzTarget("published-sum", maximumBytes: 512, seeds: [[0] + sum, [1] + sum], run: fuzzSum),
-    FuzzTarget("coverage-table", maximumBytes: 64, seeds: [tableBytes], run: fuzzCoverage),
+    FuzzTarget("coverage-table", maximumBytes: 96, seeds: [tableBytes, excluding], run: fuzzCoverage),
   ]
 }
 
@@ -83,9 +85,17 @@ private func fuzzHeader(_ input: [UInt8]) {
   require(header.count == header.contributors.count, "a header counts other contributors than it names")
   guard header.owner.rawValue < Fixture.genesis.members else { return }
   let coverage = Fixture.genesis.coverage(of: header.owner)
-  try? Fixture.genesis.check(
-    header, owner: header.owner, period: header.period, primary: header.author, head: header.previous,
-    coverage: coverage)
+  let round = Round(header.period, View(UInt32(header.author.rawValue) % 4))
+  let before = Period(header.period.rawValue &- 1)
+  for free in [round, nil] as [Round?] {
+    guard
+      (try? Fixture.genesis.check(
+        header, owner: header.owner, free: free, after: before, head: header.previous, coverage: coverage)) != nil
+    else { continue }
+    require(header.accused.count <= Accused.maximumNew, "a header accuses more than it may")
+    require(header.count >= Fixture.genesis.minimumContributors, "a header of too few meters is valid")
+    require(free == nil || header.author == Fixture.genesis.context.primary(owner: header.owner, round), "by anyone")
+  }
 }
 
 /// Nobody is convicted by what it did not sign.
@@ -96,7 +106,7 @@ private func fuzzContradiction(_ input: [UInt8]) {
   guard contradiction.holds(in: Fixture.genesis) else { return }
   var swapped = contradiction
   (swapped.first, swapped.second) = (contradiction.second, contradiction.first)
-  let known = [Fixture.voteContradiction(), Fixture.recordContradiction()]
+  let known = [Fixture.voteContradiction(), Fixture.roundChangeContradiction(), Fixture.recordContradiction()]
   require(known.contains(contradiction) || known.contains(swapped), "a contradiction nobody signed holds")
 }
 
@@ -106,7 +116,8 @@ private func fuzzGenesis(_ input: [UInt8]) {
   require(genesis.encodedBytes == input.count, "a genesis miscounts its bytes")
   let again = Genesis(
     epoch: genesis.epoch, group: genesis.group, periodSeconds: genesis.periodSeconds,
-    minimumContributors: genesis.minimumContributors, rotates: genesis.rotates, firstPeriod: genesis.firstPeriod,
+    minimumContributors: genesis.minimumContributors, rotates: genesis.rotates,
+    exclusionPeriods: genesis.exclusionPeriods, firstPeriod: genesis.firstPeriod,
     slots: genesis.slots, modulus: genesis.modulus, bookkeeper: genesis.bookkeeper, aggregators: genesis.aggregators,
     meters: genesis.meters)
   require(again.networkIdentifier == genesis.networkIdentifier, "a genesis has two names")
@@ -123,22 +134,23 @@ private func fuzzCertificate(_ input: [UInt8]) {
   requireIdentity(encoded, "certificate") { out in certificate.encode(into: &out) }
   let quorum = Fixture.genesis.context.quorum
   require(certificate.quorum.signers.nonzeroBitCount == Int(quorum.size), "a certificate without a quorum holds")
-  require(certificate.quorum.statement.digest == certificate.header?.digest ?? Digest(), "another header was voted for")
-  if let header = certificate.header {
-    require(header.count >= Fixture.genesis.minimumContributors, "a certificate of too few meters holds")
-    let meters = Fixture.genesis.meterCount(of: certificate.owner)
-    require(header.contributors.isWithin(meterCount: meters), "a certificate of unknown meters holds")
-    require(header.owner == certificate.owner && header.period == certificate.period, "a header of another instance")
-  }
+  let header = certificate.header
+  require(certificate.quorum.statement.digest == header.digest, "another header was voted for")
+  require(header.count >= Fixture.genesis.minimumContributors, "a certificate of too few meters holds")
+  let meters = Fixture.genesis.meterCount(of: certificate.owner)
+  require(header.contributors.isWithin(meterCount: meters), "a certificate of unknown meters holds")
+  require(
+    header.owner == certificate.owner && header.period <= certificate.quorum.statement.round.period
+      && certificate.position.rawValue > 0, "a header of another position")
 }
 
 /// The certificate these bytes lay out, signed anew by the members it names.
 private func repair(_ bytes: [UInt8]) -> [UInt8]? {
   var reader = WireReader(bytes.span)
-  guard (try? reader.readBytes(16)) != nil, var quorum = try? QuorumCertificate(decoding: &reader) else { return nil }
-  let header = reader.remaining > 0 ? try? Header(decoding: &reader) : nil
-  guard reader.remaining == 0 else { return nil }
-  quorum.statement.digest = header?.digest ?? Digest()
+  guard (try? reader.readBytes(8)) != nil, var quorum = try? QuorumCertificate(decoding: &reader),
+    let header = try? Header(decoding: &reader), reader.remaining == 0
+  else { return nil }
+  quorum.statement.digest = header.digest
   var place = 0
   for member in 0..<64 where quorum.signers >> UInt64(member) & 1 == 1 {
     var signed = quorum.statement
@@ -147,10 +159,10 @@ private func repair(_ bytes: [UInt8]) -> [UInt8]? {
     quorum.signatures[place] = key.sign(signed)
     place += 1
   }
-  return Array(bytes.prefix(16))
+  return Array(bytes.prefix(8))
     + [UInt8](capacity: 8192) { out in
       quorum.encode(into: &out)
-      header?.encode(into: &out)
+      header.encode(into: &out)
     }
 }
 
@@ -171,10 +183,10 @@ private func fuzzSum(_ input: [UInt8]) {
 
 private func fuzzCoverage(_ input: [UInt8]) {
   var coverage = Fixture.coverage()
-  let before = [UInt8](capacity: 64) { out in coverage.encode(into: &out) }
+  let before = [UInt8](capacity: 128) { out in coverage.encode(into: &out) }
   let root = coverage.root
   let taken = coverage.replace(decoding: input.span, expecting: root)
-  let after = [UInt8](capacity: 64) { out in coverage.encode(into: &out) }
+  let after = [UInt8](capacity: 128) { out in coverage.encode(into: &out) }
   require(after == before && taken == (input == before), "another table has the same root")
   // Under its own root any table of the right length is taken over to the byte.
   let own = Blake2b.digest(domain: "BUSBARcv") { hash in
@@ -184,6 +196,7 @@ private func fuzzCoverage(_ input: [UInt8]) {
   if coverage.replace(decoding: input.span, expecting: own) {
     requireIdentity(input, "coverage table") { out in coverage.encode(into: &out) }
   } else {
-    require(input.count != before.count, "a table that hashes to its root was refused")
+    // A period for each meter, then an exclusion of 10 bytes for each of some of them.
+    require(![0, 10, 20, 30].contains(input.count - before.count), "a table that hashes to its root was refused")
   }
 }

@@ -15,7 +15,7 @@ func journalTargets() -> [FuzzTarget] {
 
 /// A journal file written by the table of docs/PROTOCOL.md, and where each entry ends.
 private func journal(_ entries: [[UInt8]]) -> (bytes: [UInt8], ends: [Int]) {
-  var bytes: [UInt8] = Array("BUSBARjn".utf8)
+  var bytes: [UInt8] = Array("BUSBARj2".utf8)
   var ends: [Int] = []
   var chain = [UInt8](repeating: 0, count: 16)
   for entry in entries {

@@ -35,6 +35,7 @@ private final class Siege {
     }
     mutating func append(_ entry: Span<UInt8>) throws(PlatformError) {}
     mutating func sync() throws(PlatformError) {}
+    mutating func reread(_ visit: (Span<UInt8>) -> Void) throws(PlatformError) {}
     mutating func publish(
       _ kind: Publication, period: Period, owner: ReplicaIndex, _ bytes: Span<UInt8>
     ) throws(PlatformError) {
@@ -57,7 +58,7 @@ private final class Siege {
   private final class Target {
     var node: AggregatorNode
     init(_ node: consuming AggregatorNode) { self.node = node }
-    var decided: UInt64 { node.decidedValues + node.decidedNulls }
+    var decided: UInt64 { node.decidedPositions + node.adoptedHeads }
     var isConfirmed: Bool { node.isConfirmed }
     var accused: [NodeIdentifier] { (0..<node.evidenceKept).map { node.evidence($0).accused } }
   }
@@ -121,6 +122,7 @@ private final class Siege {
       identifier: name.rawValue, agreementKey: AgreementKey(seed: Self.seed(2, name)),
       packetKeySeed: Self.seed(3, name),
       signer: SigningKey(seed: Self.seed(1, name)), bootCounter: 1,
+      run: RunIdentifier(FixedBytes(InlineArray { $0 < 4 ? UInt8(truncatingIfNeeded: name.rawValue >> (8 * $0)) : 1 }))!,
       networkIdentifier: genesis.networkIdentifier, epoch: genesis.epoch,
       peers: others.map {
         Peer(
@@ -156,6 +158,8 @@ private final class Siege {
       }
       _ = attacker.sealer.readStatus(
         told.span, from: 0, signedBy: SigningKey(seed: Self.seed(1, Self.aggregator(0))).verificationKey)
+      let now = instant()
+      attacker.sealer.advance(to: Stamp(monotonic: now.monotonic, wall: now.wall, state: now.clock))
       let answer = attacker.sealer.statusBody(to: 0)
       deliver(.status, [UInt8](copying: answer.span), from: attacker)
     }
@@ -192,8 +196,8 @@ private final class Siege {
       var reader = WireReader(body.span)
       guard let vote = try? VoteBody(decoding: &reader), let member = attacker.name.aggregatorIndex else { return nil }
       let statement = vote.statement(in: genesis.context, signer: member)
-      let message = FixedBytes<120> { out in statement.encode(into: &out) }
-      return (48, attacker.signer.sign(message.span))
+      let message = FixedBytes<128> { out in statement.encode(into: &out) }
+      return (reader.offset - 64, attacker.signer.sign(message.span))
     case .record:
       var reader = WireReader(body.span)
       guard let record = try? Record(decoding: &reader), let ciphertext = try? reader.readBytes(reader.remaining),
@@ -204,6 +208,14 @@ private final class Siege {
         ciphertextHash: RecordStatement.ciphertextHash(ciphertext))
       let message = FixedBytes<192> { out in statement.encodeSigned(into: &out) }
       return (120, meter.signer.sign(message.span))
+    case .chunk:
+      // A round change or a new round, which begin with a vote.
+      var reader = WireReader(body.span)
+      guard let chunk = try? Chunk(decoding: &reader), [.roundChange, .newRound].contains(chunk.object),
+        let vote = try? Vote(decoding: &reader), attacker.name.aggregatorIndex != nil
+      else { return nil }
+      let message = FixedBytes<128> { out in vote.statement.encode(into: &out) }
+      return (reader.offset - 64, attacker.signer.sign(message.span))
     default: return nil
     }
   }
@@ -253,25 +265,41 @@ private final class Siege {
     }
     let vote = Vote(
       statement: Statement(
-        kind: .prepare, in: genesis.context, owner: ReplicaIndex(0), period: Self.period, view: View(0),
+        kind: .prepare, in: genesis.context, owner: ReplicaIndex(0), position: Position(1), round: Round(Self.period),
         digest: Digest(), signer: ReplicaIndex(3)), signature: Signature())
     let voteBody = [UInt8](capacity: 200) { out in VoteBody(vote).encode(into: &out) }
-    let chunk = Chunk(
-      object: .certificate, owner: ReplicaIndex(0), index: 0, total: 1, period: Self.period, objectLength: 10)
+    func chunk(_ object: ObjectKind, _ bytes: [UInt8]) -> [UInt8] {
+      let chunk = Chunk(
+        object: object, owner: ReplicaIndex(0), index: 0, total: 1, position: Position(1),
+        objectLength: UInt32(bytes.count))
+      return [UInt8](capacity: 1200) { out in
+        chunk.encode(into: &out)
+        out.write(bytes.span)
+      }
+    }
+    func roundChange(_ round: Round) -> [UInt8] {
+      let vote = Vote(
+        statement: Statement(
+          kind: .roundChange, in: genesis.context, owner: ReplicaIndex(0), position: Position(1), round: round,
+          digest: Digest(), signer: ReplicaIndex(3)), signature: Signature())
+      return chunk(
+        .roundChange,
+        [UInt8](capacity: 400) { out in
+          vote.encode(into: &out)
+          out.writeZeros(8)
+        })
+    }
     var result: [[UInt8]] = [
       packet(0, .vote, 64, voteBody), packet(0, .proposal, 64 + 128, voteBody), records,
       records + packet(0, .vote, 128, voteBody),
-      packet(
-        0, .chunk, 0,
-        [UInt8](capacity: 200) { out in
-          chunk.encode(into: &out)
-          out.writeZeros(10)
-        }),
+      packet(0, .chunk, 0, chunk(.head, [UInt8](repeating: 0, count: 10))),
+      packet(0, .chunk, 0, chunk(.manifest, [UInt8](repeating: 0, count: Header.encodedBytes))),
+      packet(0, .chunk, 64 + 128, roundChange(Round(Self.period, View(1)))),
+      records + packet(0, .chunk, 64 + 128, roundChange(Round(Self.period.next))),
     ]
-    for object in 1...8 as ClosedRange<UInt8> {
+    for object in 1...9 as ClosedRange<UInt8> {
       guard let kind = ObjectKind(rawValue: object) else { continue }
-      let want = Want(
-        object: kind, owner: ReplicaIndex(0), meter: MeterIndex(0), period: Self.period, missing: FixedBytes())
+      let want = Want(object: kind, owner: ReplicaIndex(0), position: Position(1), period: Self.period)
       result.append(packet(0, .want, 0, [UInt8](capacity: 200) { out in want.encode(into: &out) }))
     }
     return result

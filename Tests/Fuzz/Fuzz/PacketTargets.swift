@@ -9,18 +9,20 @@ func packetTargets() -> [FuzzTarget] {
   var raw: [[UInt8]] = talk.seen.map { [0] + $0 }
   raw += [[1, 5, 1, 2, 3], [2, 40, 0, 1], [3, 30, 0]]
   let want = Want(
-    object: .records, owner: ReplicaIndex(4), meter: MeterIndex(5), period: Period(6), missing: FixedBytes(),
+    object: .records, owner: ReplicaIndex(4), meter: MeterIndex(5), position: Position(6), period: Period(7),
     highestSequence: 7, receivedCount: 8, heldMicroseconds: 9)
-  let chunk = Chunk(object: .product, owner: ReplicaIndex(4), index: 1, total: 2, period: Period(6), objectLength: 1034)
+  let chunk = Chunk(object: .product, owner: ReplicaIndex(4), index: 1, total: 2, position: Position(6), objectLength: 1034)
   let proof = InclusionProof(
     owner: ReplicaIndex(4), meter: MeterIndex(5), leafIndex: 2, siblingCount: 1, from: Period(5), through: Period(6),
     ciphertextHash: Digest(), closing: FixedBytes())
   let header = PacketHeader(
-    type: .want, bodyLength: 104, sender: 1, receiver: 2, bootCounter: 9, packetSequence: 3,
+    type: .want, bodyLength: 144, sender: 1, receiver: 2, bootCounter: 9, packetSequence: 3,
     senderKeyNumber: 1, receiverKeyNumber: 1)
   let status = StatusBody(
     previousBootCounter: 1, knownBootCounter: 2, keyNumber: 3, knownKeyNumber: 4, packetKey: FixedBytes(),
-    signature: Signature())
+    signature: Signature(), run: RunIdentifier(FixedBytes(InlineArray(repeating: 5)))!,
+    knownRun: RunIdentifier(FixedBytes(InlineArray(repeating: 6))), wall: WallTime(nanoseconds: 7), clock: .synchronised,
+    wantsAnswer: true)
   return [
     FuzzTarget("packet", maximumBytes: 1300, seeds: raw, run: talk.run),
     FuzzTarget("packet-header", maximumBytes: 64, seeds: [[UInt8](capacity: 128) { header.encode(into: &$0) }]) {
@@ -29,13 +31,13 @@ func packetTargets() -> [FuzzTarget] {
       guard let value = try? PacketHeader(decoding: &reader), reader.remaining == 0 else { return }
       requireIdentity(input, "packet header") { out in value.encode(into: &out) }
     },
-    FuzzTarget("status-body", maximumBytes: 128, seeds: [[UInt8](capacity: 128) { status.encode(into: &$0) }]) {
+    FuzzTarget("status-body", maximumBytes: 176, seeds: [[UInt8](capacity: 168) { status.encode(into: &$0) }]) {
       input in
       var reader = WireReader(input.span)
       guard let value = try? StatusBody(decoding: &reader) else { return }
       requireIdentity(input, "status body") { out in value.encode(into: &out) }
     },
-    FuzzTarget("want", maximumBytes: 128, seeds: [[UInt8](capacity: 128) { want.encode(into: &$0) }]) { input in
+    FuzzTarget("want", maximumBytes: 160, seeds: [[UInt8](capacity: 160) { want.encode(into: &$0) }]) { input in
       var reader = WireReader(input.span)
       guard let value = try? Want(decoding: &reader) else { return }
       requireIdentity(input, "want") { out in value.encode(into: &out) }
@@ -70,12 +72,16 @@ private final class Talk {
     return SecretBytes(taking: &seed)
   }
   private static func key(_ node: UInt32) -> AgreementKey { AgreementKey(seed: secret(0x40, node)) }
+  private static func run(_ node: UInt32) -> RunIdentifier {
+    RunIdentifier(FixedBytes(InlineArray(repeating: 0x80 + UInt8(node))))!
+  }
   private static func signer(_ node: UInt32) -> SigningKey { SigningKey(seed: secret(0x20, node)) }
 
   private static func sealer(_ own: UInt32, _ other: UInt32, boot: UInt64) -> Sealer {
     let otherKey = key(other)
     return Sealer(
       identifier: own, agreementKey: key(own), packetKeySeed: secret(0x60, own), signer: signer(own), bootCounter: boot,
+      run: run(own),
       networkIdentifier: Digest(), epoch: Epoch(2),
       peers: [Peer(identifier: other, agreementKey: otherKey.publicKey, endpoint: nil)])
   }
@@ -154,7 +160,7 @@ private func fuzzAssembly(_ input: [UInt8]) {
   struct Name: Hashable {
     var object: ObjectKind
     var owner: UInt16
-    var period: UInt64
+    var position: UInt64
     var total: UInt16
     var length: UInt32
   }
@@ -168,13 +174,13 @@ private func fuzzAssembly(_ input: [UInt8]) {
     let mode = choices.byte()
     let index = choices.number(below: 7)
     let new = Name(
-      object: mode & 1 == 0 ? .product : .certificate, owner: UInt16(mode >> 1 & 1), period: UInt64(mode >> 2 & 1),
+      object: mode & 1 == 0 ? .product : .certificate, owner: UInt16(mode >> 1 & 1), position: UInt64(mode >> 2 & 1),
       total: UInt16(mode & 8 == 0 ? correct : choices.number(below: 9)), length: UInt32(length))
     let fits = max(0, min(1024, length - 1024 * index))
     let bytes = [UInt8](repeating: choices.byte(), count: mode & 16 == 0 ? fits : choices.number(below: 1030))
     let chunk = Chunk(
       object: new.object, owner: ReplicaIndex(new.owner), index: UInt16(index), total: new.total,
-      period: Period(new.period), objectLength: new.length)
+      position: Position(new.position), objectLength: new.length)
     let isComplete = assembly.add(chunk, bytes.span)
     guard length > 0, length <= 5000, Int(new.total) == correct, index < correct, bytes.count == fits else {
       require(!isComplete, "a piece that fits nothing completed an object")
@@ -189,7 +195,7 @@ private func fuzzAssembly(_ input: [UInt8]) {
     if isComplete {
       let whole = (0..<correct).flatMap { pieces[$0] ?? [] }
       require([UInt8](copying: assembly.span) == whole, "an object was put together wrongly")
-      require(assembly.owner.rawValue == new.owner && assembly.period.rawValue == new.period, "under another name")
+      require(assembly.owner.rawValue == new.owner && assembly.position.rawValue == new.position, "under another name")
       pieces = [:]
     }
   }
