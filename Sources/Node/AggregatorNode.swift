@@ -240,8 +240,13 @@ public struct AggregatorNode: ~Copyable {
     guard chain.takeCoverage(after: certificate, table: tableLength > 0 ? table : nil) else { return }
     let decided = chain.makeKept(certificate, capacity: Int(length))
     decided.keepProduct(product)
-    remember(chain, certificate.header, shelf, decided.certificate)
+    let isShown = remember(chain, certificate.header, shelf, decided.certificate)
+    let hasPrepared = chain.prepareCount > 0
     chain.advance(to: certificate, keeping: decided, at: 0)
+    guard !isShown, hasPrepared else { return }
+    chain.noteUnproven(
+      UnprovenPosition(
+        position: certificate.position, header: certificate.header, certificate: decided.certificate))
   }
 
   // MARK: Time
@@ -261,6 +266,9 @@ public struct AggregatorNode: ~Copyable {
     guard clockVerdict.isTrue else { return }
     let current = now.period(ofSeconds: UInt64(genesis.periodSeconds))
     if !isConfirmed { try confirm(current, via: &host) }
+    if ticks % UInt64(Self.ticksPerSecond) == 1, let late = chains.first(where: { !$0.unproven.isEmpty }) {
+      try proveLate(late, via: &host)
+    }
     for member in 0..<genesis.members { try drive(chains[Int(member)], current, via: &host) }
   }
 
