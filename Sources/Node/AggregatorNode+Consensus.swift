@@ -392,8 +392,9 @@ extension AggregatorNode {
     let bytes = [UInt8](capacity: Certificate.maximumBytes(genesis.context.quorum)) { out in
       certificate.encode(into: &out)
     }
-    let shelf = chain.shelf(of: header)
     let isNext = table == nil
+    if isNext { try recallRecords(of: header, chain, via: &host) }
+    let shelf = chain.shelf(of: header)
     let product = isNext ? self.product(of: certificate, chain, shelf) : []
     if isNext { remember(chain, header, shelf, bytes) }
     let earlier = chain.headPeriod
@@ -407,6 +408,17 @@ extension AggregatorNode {
     link.sendChunks(.certificate, certificate.owner, certificate.position, bytes.span, to: peer, via: &host)
     guard product.count > 0 else { return }
     link.sendChunks(.product, certificate.owner, certificate.position, product.span, to: peer, via: &host)
+  }
+
+  /// Puts the records of a decided header that was prepared here in an earlier period back from the journal: its product may be kept and its
+  /// value known to be valid, but its meters are owed proofs, without which they would go on from where they are.
+  private mutating func recallRecords(
+    of header: Header, _ chain: SetChain, via host: inout some NodeHost & ~Copyable
+  ) throws(PlatformError) {
+    guard chain.prepareCount > 0 else { return }
+    let shelf = chain.shelf(of: header)
+    if shelf.period == header.period, shelf.missing(of: header.contributors).count == 0, fits(shelf, header) { return }
+    try recall(header.digest, chain, via: &host)
   }
 
   /// The product of a decided header; empty when its records are not all here.
