@@ -4,7 +4,7 @@ comma := ,
 targets = $(subst $(comma), ,$(TARGETS))
 
 .PHONY: all setup build cross selftest lint peers demo test test-peers mutants simulate model fuzz bench-paillier interop-paillier
-.PHONY: timing-paillier test-hosts attacks attack count count-check bench-fleet clean distclean
+.PHONY: timing-paillier test-hosts test-outages attacks attack count count-check bench-fleet clean distclean
 all: build
 setup:
 	@Toolchain/setup.sh
@@ -48,6 +48,11 @@ test:
 test-hosts: build
 	@Toolchain/setup.sh hosts
 	@timeout --kill-after=30 600 python3 -B Tests/Hosts/hosts.py .build/release/busbar $(HOSTS)
+# Running groups without their network, boards, honest meters or right clocks for as long as 200 periods, then with them again: a
+# quarter of an hour. OUTAGES="--short", or "--only network,dead --outages 12".
+test-outages: build
+	@Toolchain/setup.sh peers
+	@timeout --kill-after=30 1800 .build-peers/venv/bin/python -B Tests/Outages/outages.py .build/release/busbar $(OUTAGES)
 test-peers: build
 	@Toolchain/setup.sh peers
 	@Toolchain/cross.sh armv6 arm64

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Everything `make test` runs, stage by stage: each stage's wall time in one table, then "N passed, N failed" in total.
-# The total adds what the stages themselves printed: unit tests, each selftest, each peer script, the demo as one, and the
-# tests of the command line.
+# The total adds what the stages themselves printed: unit tests, each selftest, each peer script, the demo as one, the
+# tests of the command line and of outages.
 # A stage that failed without counting a failure itself, such as a crash, counts as one failure.
 # shellcheck disable=SC2317 # functions are called by name, through stage
 set -euo pipefail
@@ -21,6 +21,10 @@ unit_tests() {
 demonstration() {
   rm -rf build/demo-test build/demo-test.new
   timeout --kill-after=10 600 Toolchain/demo.sh "" --data build/demo-test --periods 2
+}
+# Seven groups side by side for a minute, in periods of 4 s; `make test-outages` has the long outages.
+outages() {
+  timeout --kill-after=30 240 .build-peers/venv/bin/python -B Tests/Outages/outages.py .build/release/busbar --short
 }
 # On the demo's folder when that stage left one; else the script runs a demo of its own.
 command_line() {
@@ -110,4 +114,5 @@ fi
 stage peers count_summaries Toolchain/peers.sh || true
 stage demo count_one demonstration || true
 stage commands count_summaries command_line || true
+stage outages count_summaries outages || true
 finish

@@ -144,6 +144,8 @@ public struct TopologyConfiguration: Sendable {
   public let minimumContributors: UInt16
   public let modulusBits: Int
   public let rotates: Bool
+  /// For so many periods the records of a meter that contradicted itself are not counted.
+  public let exclusionPeriods: UInt32
   public let host: String
   public let basePort: UInt16
   public let busFolder: String
@@ -164,6 +166,7 @@ public struct TopologyConfiguration: Sendable {
         default: Int64(GroupLimits.minimumContributors)))
     modulusBits = Int(try reader.integer("group", "modulusBits", in: 2048...4096, default: 3072))
     rotates = try reader.choice("group", "rotation", of: ["period", "fixed"], default: "period") == "period"
+    exclusionPeriods = UInt32(try reader.integer("group", "exclusionPeriods", in: 0...1_000_000, default: 48))
     host = try reader.text("network", "host")
     basePort = UInt16(try reader.integer("network", "basePort", in: 1024...60000))
     busFolder = try reader.text("meter", "bus")

@@ -69,8 +69,8 @@ extension Instance {
     guard decided == nil else { return }
     joinOthers(signer, &effects)
     askIfCalledFor(signer, &effects)
-    prepareIfReady(signer, &effects)
-    leadIfReady(signer, &effects)
+    if hasAccepted, !hasPrepared { prepareIfReady(signer, &effects) }
+    if lock.exists { leadIfReady(signer, &effects) }
   }
 
   // MARK: Asking for a round
@@ -78,7 +78,7 @@ extension Instance {
   /// Something that could be decided if the members were in one round. (rule 12)
   var hasWork: Bool {
     // A backup that comes back after a restart knows what it prepared, and no longer whose proposal that was.
-    hasRecords || lock.exists && !mutated(.lockRunsNoTimer) || accepted != nil || ownPrepare != nil
+    hasRecords || lock.exists && !mutated(.lockRunsNoTimer) || hasAccepted || hasPrepared
   }
 
   /// In a round that was entered without a word, asks for it: when there is something to decide, or when one other member asks for it
@@ -87,7 +87,7 @@ extension Instance {
   /// One is enough. Meters send to two primaries; when one of those is off, the other alone holds the records, and could wake nobody
   /// if it took f + 1. (rules 5, 12)
   private mutating func askIfCalledFor(_ signer: borrowing some VoteSigner & ~Copyable, _ effects: inout Effects) {
-    guard decided == nil, isChangingRound, ownRoundChange == nil, ownPrepare == nil, ownCommit == nil else { return }
+    guard decided == nil, isChangingRound, !hasSigned else { return }
     // Of q members that prepared here a round change could only say less than it must.
     guard !lock.exists || lock.round < round, isOpen else { return }
     let needed = mutated(.wakesOnFPlusOneOnly) ? Int(context.quorum.faults) + 1 : 1
@@ -198,7 +198,7 @@ extension Instance {
 
   /// q members asked for this round, which is this member's to lead.
   var canLead: Bool {
-    guard isChangingRound, round > firstRound, replica == primary, ownRoundChange != nil, isOpen else { return false }
+    guard isChangingRound, hasAsked, round > firstRound, replica == primary, isOpen else { return false }
     let asking = roundChanges.of(round)
     if mutated(.roundChangeCountedForOtherRound) { return isQuorum(roundChanges.present) }
     if mutated(.newRoundFromFPlusOne) { return asking.nonzeroBitCount > Int(context.quorum.faults) }
@@ -272,6 +272,9 @@ extension Instance {
     if !mutated(.lockShownNotTakenOver) { adopt(newRound.prepared) }
     self.newRound = newRound
     accepted = vote
+    // Story: a header was valid in a free round and prepared by few. The liar that leads the next free round, perhaps of a later period,
+    // proposes it once more: its period and author are wrong there, and members that looked before must look again. (rule 7)
+    if !newRound.prepared.exists { validated = nil }
     askToValidate(vote.statement.digest, signer, &effects)
   }
 
@@ -304,9 +307,9 @@ extension Instance {
   private var isTimeToLeave: Bool {
     let timeout = timing.roundChangeTimeoutTicks(round.view)
     if elapsed >= timeout { return true }
+    guard waited >= timeout || mutated(.oneAskerJumpsRounds) else { return false }
     let needed = mutated(.wakesOnFPlusOneOnly) ? Int(context.quorum.faults) + 1 : 1
-    guard !mutated(.idleNeverWakes), roundChanges.reaching(round, isLater: true) >= needed, isOpen else { return false }
-    return waited >= timeout || mutated(.oneAskerJumpsRounds)
+    return !mutated(.idleNeverWakes) && roundChanges.reaching(round, isLater: true) >= needed && isOpen
   }
 
   /// Lost messages and restarted members: whatever was last said in this round is said again, soon four times, then once in T0.
@@ -321,6 +324,12 @@ extension Instance {
     }
     sinceSent = 0
     if repeated < Timing.soonRetransmissions { repeated += 1 }
+    sendNewest(&effects)
+  }
+
+  // Apart, so that a tick without a word copies no votes.
+  @inline(never)
+  private func sendNewest(_ effects: inout Effects) {
     if let ownPrepare {
       if replica != primary || round > firstRound && newRound == nil {
         effects.append(.broadcast(ownPrepare))

@@ -25,7 +25,7 @@ public struct Instance: ~Copyable {
   /// True while this member waits for the new round of ``round``.
   public internal(set) var isChangingRound = false
   /// The proposal accepted in this round. Invariant: never replaced by another.
-  public internal(set) var accepted: Vote?
+  public internal(set) var accepted: Vote? { didSet { hasAccepted = accepted != nil } }
   /// What justifies ``accepted`` in a round after the first; the primary sends it.
   public internal(set) var newRound: NewRound? {
     get { newRoundCell?.value }
@@ -36,17 +36,23 @@ public struct Instance: ~Copyable {
   /// The round of the commits that decided.
   public internal(set) var decidedRound: Round
 
-  /// The last value the host vouched for. Outlives a round: what was held and valid is so in the next.
+  /// The last value the host vouched for. Outlives a round: what was held and valid is so in a locked one. A free one asks again.
   var validated: Digest?
   /// Own votes of this round. Invariant: each is signed once in a round, and durable before it is sent.
-  var ownPrepare: Vote?
-  var ownCommit: Vote?
+  var ownPrepare: Vote? { didSet { hasPrepared = ownPrepare != nil } }
+  var ownCommit: Vote? { didSet { hasCommitted = ownCommit != nil } }
+  /// Whether there is one of these: to ask an optional vote copies it, in every tick.
+  private(set) var hasAccepted = false
+  private(set) var hasPrepared = false
+  private(set) var hasCommitted = false
   /// With the certificate it was signed about; the lock may be a higher one by now.
   var ownRoundChange: RoundChange? {
     get { ownRoundChangeCell?.value }
     set { ownRoundChangeCell = newValue.map { Cell($0) } }
   }
   private var ownRoundChangeCell: Cell<RoundChange>?
+  /// True when this member asked for this round. Copies nothing.
+  var hasAsked: Bool { ownRoundChangeCell != nil }
   /// The prepared certificate of the highest round this member knows of, its own or another's; goes into its round changes.
   /// Invariant: its round is not above ``round``. It ends with the position, not with a period. (consensus rules 11, 20, 24)
   var lock: PreparedCertificate
@@ -153,33 +159,32 @@ public struct Instance: ~Copyable {
   /// The primary of the current round.
   public var primary: ReplicaIndex { context.primary(owner: owner, round) }
   /// True once this member signed something in this round, be it only that it asks for it.
-  public var hasSigned: Bool { ownPrepare != nil || ownCommit != nil || ownRoundChange != nil }
+  public var hasSigned: Bool { hasPrepared || hasCommitted || hasAsked }
   /// What must be proposed if anything is: the value of the highest prepared certificate.
   public var lockedDigest: Digest? { lock.exists ? lock.digest : nil }
   /// The round in which ``lockedDigest`` was prepared.
   public var lockedRound: Round? { lock.exists ? lock.round : nil }
   /// True when the accepted proposal, or the one this member must make, was prepared in an earlier round, so that its author is that
   /// round's primary and its period that one's or an earlier one. (reference/set-chain.md, rule 7)
-  public var isLocked: Bool { accepted == nil ? lock.exists : newRound?.prepared.exists ?? false }
+  public var isLocked: Bool { !hasAccepted ? lock.exists : newRound?.prepared.exists ?? false }
   /// True when something may be signed in the current round: its period has ended for this member.
   public var isOpen: Bool { isOpen(round) }
 
   /// True when this member is to propose a value of its choice.
   public var awaitsProposal: Bool {
-    guard decided == nil, replica == primary, isOpen, boundTo == nil || mutated(.proposesAgainAtRestart) else {
-      return false
-    }
-    return (round == firstRound || canLead) && !lock.exists
+    guard !lock.exists, decided == nil, !isBound || mutated(.proposesAgainAtRestart) else { return false }
+    return round == firstRound ? replica == primary && isOpen : canLead
   }
 
   /// A value that this member is to vote for once it holds it. The host looks for it until it can say
   /// ``Input/validated(_:)``.
   public var awaitsValidation: Digest? {
-    guard decided == nil, boundTo == nil || mutated(.secondProposalAccepted) else { return nil }
-    if let accepted { return accepted.statement.digest }
-    return canLead && lock.exists ? lock.digest : nil
+    guard decided == nil, !isBound || mutated(.secondProposalAccepted) else { return nil }
+    if hasAccepted { return accepted!.statement.digest }
+    return lock.exists && canLead ? lock.digest : nil
   }
 
+  var isBound: Bool { hasPrepared || hasCommitted }
   /// What this member is bound to in this round: it signs nothing about another digest. (consensus rule 40)
   var boundTo: Digest? { ownPrepare?.statement.digest ?? ownCommit?.statement.digest }
 

@@ -45,7 +45,7 @@ public enum Mutant: UInt8, CaseIterable, Sendable {
   case accusedForgotten, accusationsUnproven
   case firstRoundFromDecidingRound, takesPartWithoutPrevious, freePeriodUnchecked, lockedPeriodRequired
   case earlierPreparesDropped, headPersistedApart, validityAskedOfClock, receiptConvictsLaterPosition
-  case meterContentWithReceipt, oneClaimOfLaterRun, clockUnguarded, closingNotTakenBack
+  case oneClaimOfLaterRun, clockUnguarded, closingNotTakenBack, closingSignedTwice, twoPrimariesOnly
   // Of budgets; groups under attack show them.
   case ingressUnbounded, repetitionsUnbounded, receiptsUnbounded, strangersUnbounded, signaturesUnbounded
 }

@@ -140,7 +140,7 @@ extension AggregatorNode {
   /// Whom the decided headers of a set accuse, as far as this node holds them.
   public func agreedAccused(of owner: ReplicaIndex) -> Accused {
     let chain = chain(owner)
-    return chain.decided(Position(0))?.header.accused ?? Accused()
+    return chain.decided(Position(0))?.header?.accused ?? Accused()
   }
   /// Whom this node can show to have lied.
   public var provenCount: Int { proofs.count }

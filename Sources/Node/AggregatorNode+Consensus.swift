@@ -14,7 +14,7 @@ extension AggregatorNode {
   /// Proposes the records of the round's period once all are in, or a quarter of a period after there were enough; nothing before.
   /// (reference/set-chain.md, rule 13)
   mutating func lead(_ chain: SetChain, via host: inout some NodeHost & ~Copyable) throws(PlatformError) {
-    guard chain.isTimeToPropose(at: ticks, quarterTicks: UInt64(Self.quarterTicks(genesis))) else { return }
+    guard chain.isTimeToPropose(at: ticks, quarterTicks: UInt64(Self.quarterTicks(genesis.periodSeconds))) else { return }
     let owner = chain.owner
     let accused = accused(of: owner)
     // A meter that is accused here is left out at once, which is this primary's choice. Others that contradicted themselves are in: of them a
@@ -38,7 +38,6 @@ extension AggregatorNode {
   }
 
   // MARK: Manifests and products
-
 
   private mutating func fillManifest(_ shelf: RecordShelf, _ contributors: MeterBitmap) {
     manifest.removeAll()
@@ -103,7 +102,7 @@ extension AggregatorNode {
   mutating func validate(
     _ chain: SetChain, _ digest: Digest, via host: inout some NodeHost & ~Copyable
   ) throws(PlatformError) {
-    guard chain.refused != digest else { return }
+    guard !chain.hasRefused(digest) else { return }
     guard let header = try header(digest, chain, via: &host) else {
       return askForManifest(digest, chain, nil, via: &host)
     }
@@ -165,6 +164,7 @@ extension AggregatorNode {
   /// Whether the records held are those that a header stands for.
   private mutating func fits(_ shelf: RecordShelf, _ header: Header) -> Bool {
     if shelf.fittingManifest == header.manifestRoot { return true }
+    guard shelf.period == header.period, shelf.missing(of: header.contributors).count == 0 else { return false }
     fillManifest(shelf, header.contributors)
     guard manifest.count > 0, manifest.root() == header.manifestRoot else { return false }
     shelf.fittingManifest = header.manifestRoot
@@ -280,6 +280,15 @@ extension AggregatorNode {
     fetch(chain, from: holder, via: &host)
   }
 
+  /// Asks for a certificate that was seen as votes alone: for the head that others have, and for its header.
+  mutating func askForDecided(_ chain: SetChain, via host: inout some NodeHost & ~Copyable) {
+    let member = memberInTurn
+    askForHead(chain, from: member, via: &host)
+    guard let digest = chain.instance.decided, let peer = link.peer(.aggregator(member)) else { return }
+    link.want(
+      Want(object: .manifest, owner: chain.owner, position: chain.position, digest: digest), from: peer, via: &host)
+  }
+
   private mutating func askForManifest(
     _ digest: Digest, _ chain: SetChain, _ header: Header?, via host: inout some NodeHost & ~Copyable
   ) {
@@ -389,19 +398,22 @@ extension AggregatorNode {
     _ chain: SetChain, _ certificate: Certificate, table: [UInt8]?, via host: inout some NodeHost & ~Copyable
   ) throws(PlatformError) {
     let header = certificate.header
-    let bytes = [UInt8](capacity: Certificate.maximumBytes(genesis.context.quorum)) { out in
-      certificate.encode(into: &out)
-    }
+    guard chain.takeCoverage(after: certificate, table: table?.span) else { return }
     let isNext = table == nil
-    if isNext { try recallRecords(of: header, chain, via: &host) }
-    let shelf = chain.shelf(of: header)
-    let product = isNext ? self.product(of: certificate, chain, shelf) : []
-    if isNext { remember(chain, header, shelf, bytes) }
+    let decided = chain.makeKept(certificate, capacity: Certificate.maximumBytes(genesis.context.quorum))
+    if isNext {
+      try recallRecords(of: header, chain, via: &host)
+      let shelf = chain.shelf(of: header)
+      if holdsProduct(of: certificate, chain, shelf) { decided.keepProduct(of: chain) }
+      remember(chain, header, shelf, decided.certificate)
+    }
     let earlier = chain.headPeriod
-    guard chain.advance(to: certificate, bytes, table: table?.span, product: product, at: ticks) else { return }
+    chain.advance(to: certificate, keeping: decided, at: ticks)
     if let block = chain.older.takeBlock() { recordPool.give(block) }
-    try persistHead(chain, bytes, product, via: &host)
+    try persistHead(chain, decided, via: &host)
     note(certificate, after: earlier, isNext: isNext)
+    let bytes = decided.certificate
+    let product = decided.product
     try host.publish(.certificate, period: header.period, owner: header.owner, bytes.span)
     let primary = genesis.context.primary(owner: certificate.owner, certificate.quorum.statement.round)
     guard primary == index, isNext, let peer = link.peer(.bookkeeper) else { return }
@@ -421,34 +433,32 @@ extension AggregatorNode {
     try recall(header.digest, chain, via: &host)
   }
 
-  /// The product of a decided header; empty when its records are not all here.
-  private mutating func product(of certificate: Certificate, _ chain: SetChain, _ shelf: RecordShelf) -> [UInt8] {
+  /// Whether the set's product is that of a decided header; it is made when its records are all here.
+  private mutating func holdsProduct(of certificate: Certificate, _ chain: SetChain, _ shelf: RecordShelf) -> Bool {
     let header = certificate.header
-    if chain.productDigest == certificate.quorum.statement.digest { return chain.product }
-    guard shelf.period == header.period, shelf.missing(of: header.contributors).count == 0, fits(shelf, header),
-      multiply(chain, shelf, header.contributors), productHash(chain) == header.productHash
-    else { return [] }
-    return chain.product
+    if chain.productDigest == certificate.quorum.statement.digest { return true }
+    return shelf.period == header.period && shelf.missing(of: header.contributors).count == 0 && fits(shelf, header)
+      && multiply(chain, shelf, header.contributors) && productHash(chain) == header.productHash
   }
 
   /// Certificate and table in one entry: both or neither. (coverage rule 7)
   private mutating func persistHead(
-    _ chain: SetChain, _ certificate: [UInt8], _ product: [UInt8], via host: inout some NodeHost & ~Copyable
+    _ chain: SetChain, _ decided: KeptPosition, via host: inout some NodeHost & ~Copyable
   ) throws(PlatformError) {
     if mutated(.decisionsNotPersisted) { return }
     if mutated(.headPersistedApart) {
-      entry.replace { out in Self.writeHead(certificate, nil, product, into: &out) }
+      entry.replace { out in Self.writeHead(decided, nil, into: &out) }
       try host.append(entry.span)
       try host.sync()
     }
-    entry.replace { out in Self.writeHead(certificate, chain, product, into: &out) }
+    entry.replace { out in Self.writeHead(decided, chain, into: &out) }
     try host.append(entry.span)
     try host.sync()
   }
 
-  private static func writeHead(
-    _ certificate: [UInt8], _ chain: SetChain?, _ product: [UInt8], into out: inout OutputSpan<UInt8>
-  ) {
+  private static func writeHead(_ decided: KeptPosition, _ chain: SetChain?, into out: inout OutputSpan<UInt8>) {
+    let certificate = decided.certificate
+    let product = decided.product
     out.write(EntryKind.head.rawValue)
     out.write(UInt16(certificate.count))
     out.write(certificate.span)

@@ -17,7 +17,7 @@ extension AggregatorNode {
   /// Sends what may leave now, and asks again for what did not come. Call when ``nextPoll(after:)`` says so, and with
   /// every tick.
   public mutating func poll(at now: Instant, via host: inout some NodeHost & ~Copyable) {
-    link.advance(to: now.monotonic)
+    link.advance(to: now)
     sendOwed(at: now.monotonic, via: &host)
     for place in chains.indices where chains[place].fetch.isActive { ask(chains[place], at: now.monotonic, via: &host) }
   }

@@ -11,7 +11,7 @@ extension AggregatorNode {
   public mutating func receive(
     _ datagram: Span<UInt8>, from endpoint: Endpoint, at now: Instant, via host: inout some NodeHost & ~Copyable
   ) throws(PlatformError) {
-    link.advance(to: now.monotonic)
+    link.advance(to: now)
     instant = now
     guard let (type, peer) = try link.open(datagram, from: endpoint, knowing: genesis, via: &host) else { return }
     // The link keeps the body until it opens the next packet, which is after this call.
@@ -59,8 +59,9 @@ extension AggregatorNode {
     guard let newest = chain.decided(Position(0)), let peer = link.peer(.aggregator(member)) else { return }
     let bytes = newest.certificate.count + chain.coverage.encodedBytes
     guard maySend(.head, chain.owner, newest.position, bytes: bytes, to: peer) else { return }
+    let certificate = newest.certificate
     answer.replace { out in
-      out.write(newest.certificate.span)
+      out.write(certificate.span)
       chain.coverage.encode(into: &out)
     }
     link.sendChunks(.head, chain.owner, newest.position, answer, to: peer, via: &host)
@@ -68,7 +69,7 @@ extension AggregatorNode {
 
   /// A round of a period that has not even begun by the own clock; honest clocks are not so far apart.
   private func isBeyondNow(_ round: Round, _ now: Instant) -> Bool {
-    now.clock == .synchronised && round.period > now.period(ofSeconds: UInt64(genesis.periodSeconds))
+    clockVerdict.isTrue && round.period > now.period(ofSeconds: UInt64(genesis.periodSeconds))
   }
 
   // MARK: Votes
@@ -340,7 +341,9 @@ extension AggregatorNode {
       guard chunk.position == chain.position else { return }
       let cell = assemblies[Int(member.rawValue)]
       guard cell.assembly.accepts(chunk, byteCount: piece.count) else { return link.sealer.count(.malformedBody) }
-      if cell.assembly.add(chunk, piece) { receiveManifest(Array(copying: cell.assembly.span), chain, from: peer) }
+      if cell.assembly.add(chunk, piece) {
+        try receiveManifest(Array(copying: cell.assembly.span), chain, from: peer, via: &host)
+      }
     case .roundChange, .newRound:
       let cell = roundAssemblies[Int(member.rawValue)]
       guard cell.assembly.accepts(chunk, byteCount: piece.count) else { return link.sealer.count(.malformedBody) }
@@ -378,12 +381,19 @@ extension AggregatorNode {
   }
 
   /// The hashes of the records under a header that waits to be found valid.
-  private mutating func receiveManifest(_ bytes: [UInt8], _ chain: SetChain, from peer: Int) {
+  private mutating func receiveManifest(
+    _ bytes: [UInt8], _ chain: SetChain, from peer: Int, via host: inout some NodeHost & ~Copyable
+  ) throws(PlatformError) {
     var reader = WireReader(bytes.span)
     guard let header = try? Header(decoding: &reader), reader.remaining == 32 * Int(header.count),
       header.contributors.isWithin(meterCount: genesis.meterCount(of: chain.owner))
     else { return link.sealer.count(.malformedBody) }
     let digest = header.digest
+    if chain.lacksHeader, chain.instance.decided == digest {
+      chain.keep(header)
+      chain.lacksHeader = false
+      return try finish(chain, via: &host)
+    }
     guard chain.instance.awaitsValidation == digest || chain.instance.lockedDigest == digest,
       chain.manifestDigest != digest
     else { return link.sealer.count(.notAllowed) }

@@ -40,6 +40,8 @@ public struct AggregatorNode: ~Copyable {
   /// Set once enough others know of this run that a later one of this node would be known to one of them. Before, this
   /// node may be an old image of itself, and signs nothing.
   public internal(set) var isConfirmed = false
+  /// What this node thinks of its clock, as of the last tick. While that is not true it signs nothing.
+  public internal(set) var clockVerdict = ClockVerdict.notSynchronised
   /// Nothing is signed in a set before its newest certificate is of this period or a later one: in the positions before there may be
   /// votes that this node forgot. (reference/set-chain.md, What is kept)
   public internal(set) var votingFloor = Period(0)
@@ -90,7 +92,9 @@ public struct AggregatorNode: ~Copyable {
     self.key = key
     self.index = index
     self.signer = signer
-    link = PacketLink(sealer, members: genesis.members, pacing: pacing)
+    // Any two groups of q − 1 others have f in common, and this node, had it forgotten a run, would itself be one of the f that
+    // the group can bear.
+    link = PacketLink(sealer, in: genesis, acknowledgements: genesis.context.quorum.size - 1, pacing: pacing)
     link.sealer.grantChecks(in: genesis)
     let context = genesis.context
     product = CiphertextProduct(key)
@@ -111,7 +115,7 @@ public struct AggregatorNode: ~Copyable {
       roundAssemblies.append(AssemblyCell(capacity: Self.maximumRoundBytes(genesis)))
       chains.append(
         SetChain(
-          owner: ReplicaIndex(member), in: genesis, index: index, timing: Self.timing(genesis), pool: ballots,
+          owner: ReplicaIndex(member), in: genesis, index: index, timing: Self.timing(periodSeconds: genesis.periodSeconds), pool: ballots,
           block: RecordBlock(meterCount: room.meterCount, ciphertextBytes: key.ciphertextBytes)))
     }
   }
@@ -147,18 +151,18 @@ public struct AggregatorNode: ~Copyable {
   /// Ticks in a second: how often ``tick(at:via:)`` is called.
   public static let ticksPerSecond: UInt32 = 10
   /// A quarter of a period, in ticks: so long a primary waits for the last records.
-  static func quarterTicks(_ genesis: Genesis) -> UInt32 { genesis.periodSeconds * ticksPerSecond / 4 }
+  static func quarterTicks(_ periodSeconds: UInt32) -> UInt32 { periodSeconds * ticksPerSecond / 4 }
 
   /// T(0) = a quarter of the period + T0, and T0 = 2 s. (reference/set-chain.md, rule 12)
-  public static func timing(_ genesis: Genesis) -> Timing {
-    Timing(firstViewTicks: quarterTicks(genesis) + 20, viewTicks: 20, retransmitTicks: 3)
+  public static func timing(periodSeconds: UInt32) -> Timing {
+    Timing(firstViewTicks: quarterTicks(periodSeconds) + 20, viewTicks: 20, retransmitTicks: 3)
   }
 
   /// Whether f + 1 views, of which one has an honest primary, fit into three quarters of a period, which all members share after its end.
   /// Where they do not, only rotation meets that primary, within f + 1 periods.
-  public static func viewsFit(_ genesis: Genesis) -> Bool {
-    let views = UInt32(genesis.context.quorum.faults) + 1
-    return timing(genesis).ticks(ofViews: views) <= UInt64(genesis.periodSeconds * ticksPerSecond) * 3 / 4
+  public static func viewsFit(periodSeconds: UInt32, members: UInt16) -> Bool {
+    let views = UInt32(Quorum(members: members).faults) + 1
+    return timing(periodSeconds: periodSeconds).ticks(ofViews: views) <= UInt64(periodSeconds * ticksPerSecond) * 3 / 4
   }
 
   var periodMilliseconds: UInt64 { UInt64(genesis.periodSeconds) * 1000 }
@@ -172,37 +176,50 @@ public struct AggregatorNode: ~Copyable {
     var reader = WireReader(entry)
     guard let code = try? reader.read(UInt8.self), let kind = EntryKind(rawValue: code) else { return }
     switch kind {
+    case .vote, .record, .proposal: restoreOpenPosition(kind, &reader)
+    case .head: restoreHead(&reader)
+    case .peerBoot: link.restorePeerBoot(&reader)
+    case .contradiction: restoreProof(&reader)
+    case .votingFloor:
+      guard let floor = try? reader.read(UInt64.self) else { return }
+      votingFloor = max(votingFloor, Period(floor))
+    case .boot, .decided, .baseline, .closed, .certified, .recovered, .takenBack: return
+    }
+  }
+
+  /// What was signed and held in positions that are still open.
+  /// - Parameters:
+  ///   - owner: of one set alone; nil for all.
+  ///   - latest: records of later periods are left out.
+  private mutating func restoreOpenPosition(
+    _ kind: EntryKind, _ reader: inout WireReader, of owner: ReplicaIndex? = nil, through latest: Period = Period(.max)
+  ) {
+    switch kind {
     case .vote:
       guard let vote = try? Vote(decoding: &reader), vote.statement.owner.rawValue < genesis.members else {
         mayVote = false
         return
       }
       let chain = chain(vote.statement.owner)
-      guard vote.statement.position == chain.position else { return }
+      guard vote.statement.position == chain.position, owner == nil || owner == chain.owner else { return }
       if vote.statement.kind == .prepare { chain.notePrepared() }
       do throws(WireError) { try chain.instance.restore(vote, proof: &reader) } catch { mayVote = false }
-    case .record: restoreRecord(&reader)
-    case .head: restoreHead(&reader)
     case .proposal:
       guard let header = try? Header(decoding: &reader), header.owner.rawValue < genesis.members else { return }
       let chain = chain(header.owner)
-      guard header.previous == chain.head else { return }
+      guard header.previous == chain.head, owner == nil || owner == chain.owner else { return }
       chain.keep(header)
       if header.author == index { chain.ownProposal = header }
-    case .peerBoot: link.restorePeerBoot(&reader)
-    case .contradiction: restoreProof(&reader)
-    case .votingFloor:
-      guard let floor = try? reader.read(UInt64.self) else { return }
-      votingFloor = max(votingFloor, Period(floor))
-    case .boot, .decided, .baseline, .closed, .certified, .recovered: return
+    case .record: restoreRecord(&reader, of: owner, through: latest)
+    default: return
     }
   }
 
-  private mutating func restoreRecord(_ reader: inout WireReader) {
+  private mutating func restoreRecord(_ reader: inout WireReader, of owner: ReplicaIndex?, through latest: Period) {
     guard let record = try? Record(decoding: &reader), reader.remaining == key.ciphertextBytes,
       let ciphertext = try? reader.readBytes(reader.remaining), record.epoch == genesis.epoch,
       record.keyIdentifier == genesis.keyIdentifier, record.owner.rawValue < genesis.members,
-      record.meter.rawValue < genesis.meterCount(of: record.owner)
+      record.meter.rawValue < genesis.meterCount(of: record.owner), owner == nil || owner == record.owner, record.through <= latest
     else { return }
     let chain = chain(record.owner)
     guard record.through > chain.headPeriod, record.through >= chain.collected.period else { return }
@@ -220,10 +237,11 @@ public struct AggregatorNode: ~Copyable {
     let chain = chain(certificate.owner)
     guard certificate.position > chain.headPosition else { return }
     let shelf = chain.shelf(of: certificate.header)
-    remember(chain, certificate.header, shelf, Array(copying: bytes))
-    _ = chain.advance(
-      to: certificate, Array(copying: bytes), table: tableLength > 0 ? table : nil, product: Array(copying: product),
-      at: 0)
+    guard chain.takeCoverage(after: certificate, table: tableLength > 0 ? table : nil) else { return }
+    let decided = chain.makeKept(certificate, capacity: Int(length))
+    decided.keepProduct(product)
+    remember(chain, certificate.header, shelf, decided.certificate)
+    chain.advance(to: certificate, keeping: decided, at: 0)
   }
 
   // MARK: Time
@@ -235,8 +253,11 @@ public struct AggregatorNode: ~Copyable {
     for place in receipted.indices { receipted[place] = MeterBitmap() }
     poll(at: now, via: &host)
     link.renewPacketKeyIfDue(signer: signer, via: &host)
-    if ticks % 5 == 1 { link.greet(silentSeconds: UInt64(genesis.periodSeconds), via: &host) }
-    guard now.clock == .synchronised else { return }
+    clockVerdict = link.clocks.verdict(at: now, newest: newestCertified)
+    if ticks % 5 == 1 {
+      link.greet(silentSeconds: UInt64(genesis.periodSeconds), isClockTrue: clockVerdict.isTrue, via: &host)
+    }
+    guard clockVerdict.isTrue else { return }
     let current = now.period(ofSeconds: UInt64(genesis.periodSeconds))
     if !isConfirmed { try confirm(current, via: &host) }
     for member in 0..<genesis.members { try drive(chains[Int(member)], current, via: &host) }
@@ -245,13 +266,14 @@ public struct AggregatorNode: ~Copyable {
   private mutating func drive(
     _ chain: SetChain, _ current: Period, via host: inout some NodeHost & ~Copyable
   ) throws(PlatformError) {
-    // Decided by votes without the header in hand: whoever has it tells.
+    // Decided by votes without the header in hand: whoever has it tells, be it that he did not see the decision.
     if chain.lacksHeader {
-      if ticks % 3 == 0 { askForHead(chain, from: memberInTurn, via: &host) }
+      if ticks % 3 == 0 { askForDecided(chain, via: &host) }
       return
     }
     if current > genesis.firstPeriod, mayVote(in: chain) {
       let ended = Period(current.rawValue - 1)
+      if chain.isAhead(of: ended) { try rewind(chain, to: ended, via: &host) }
       if chain.mustTell(ended) {
         chain.noteTold(ended)
         try step(chain, .periodEnded(ended), via: &host)
@@ -264,6 +286,22 @@ public struct AggregatorNode: ~Copyable {
     try step(chain, .tick(hasRecords: chain.hasRecords), via: &host)
   }
 
+  /// The clock was ahead, and no one in doubt of it. Rounds of periods that have not ended were entered, and a round only grows. But
+  /// those in which nothing was signed are in memory alone; a restart forgets them, and so does this: what counts is what the journal
+  /// has. Without it a set of which all members agreed on a wrong time would wait for that time to come.
+  private mutating func rewind(
+    _ chain: SetChain, to ended: Period, via host: inout some NodeHost & ~Copyable
+  ) throws(PlatformError) {
+    chain.rewind()
+    if let block = chain.older.takeBlock() { recordPool.give(block) }
+    let owner = chain.owner
+    try host.reread { entry in
+      var reader = WireReader(entry)
+      guard let code = try? reader.read(UInt8.self), let kind = EntryKind(rawValue: code) else { return }
+      restoreOpenPosition(kind, &reader, of: owner, through: ended)
+    }
+  }
+
   /// Lets a set's records follow its round to another period.
   private mutating func follow(_ chain: SetChain) {
     guard chain.instance.round.period > chain.collected.period else { return }
@@ -273,29 +311,37 @@ public struct AggregatorNode: ~Copyable {
 
   /// Finds out whether this node is what it takes itself for. A disk that was lost, or set back to an old image, knows of
   /// fewer runs than others do; then nothing is signed about periods in which something may have been signed.
-  /// Any two groups of q − 1 others have a member in common, so somebody here knows of every run that took part in a
-  /// decision. A liar can claim a later run and cost this one two periods, once. (consensus rules 40, 44)
+  /// A liar can claim what he likes: f + 1 have to. (consensus rules 40, 44; see ``RunConfirmation``)
   private mutating func confirm(
     _ current: Period, via host: inout some NodeHost & ~Copyable
   ) throws(PlatformError) {
-    let members = UInt32(GroupLimits.maximumAggregators)
-    if let forgotten = link.sealer.forgottenBoot(below: members) {
+    if link.runs.forgottenCounter != nil {
+      // The floor needs a time that members bear out: with one that is behind this node would sign what it signed before.
+      guard clockVerdict == .nearMembers else { return }
       votingFloor = Period(current.rawValue + 2)
       let entry = [UInt8](capacity: 9) { out in
         out.write(EntryKind.votingFloor.rawValue)
         out.write(votingFloor.rawValue)
       }
       try host.append(entry.span)
-      return try link.accept(forgotten: forgotten, signer: signer, via: &host)
+      try host.sync()
+      return try link.acceptForgotten(signer: signer, via: &host)
     }
-    isConfirmed = link.sealer.acknowledgedCount(below: members) + 1 >= Int(genesis.context.quorum.size)
+    isConfirmed = link.runs.isConfirmed
     // Whatever was decided while this node was off.
     if isConfirmed { for chain in chains { askEveryoneForHead(chain, via: &host) } }
   }
 
+  /// Period of the newest certified value of any set; the one before the first when there is none.
+  private var newestCertified: Period {
+    var newest = Period(genesis.firstPeriod.rawValue - 1)
+    for chain in chains { newest = max(newest, chain.headPeriod) }
+    return newest
+  }
+
   /// Whether anything may be signed about a set.
   func mayVote(in chain: SetChain) -> Bool {
-    mayVote && (isConfirmed || mutated(.votesBeforeConfirmed))
+    mayVote && clockVerdict.isTrue && (isConfirmed || mutated(.votesBeforeConfirmed))
       && (chain.headPeriod >= votingFloor || votingFloor.rawValue == 0 || mutated(.votesBelowFloor))
   }
 
@@ -439,6 +485,8 @@ public struct AggregatorNode: ~Copyable {
     }
     return (chain.instance.round, chain.instance.hasSigned, awaited, missing)
   }
+  /// Whether this node signs anything about a set by now.
+  public func maySign(about owner: ReplicaIndex) -> Bool { mayVote(in: chain(owner)) }
   /// The certificate file of a period; empty while there is none, and once it is not kept any more.
   public func certificate(_ owner: ReplicaIndex, _ period: Period) -> [UInt8] {
     chain(owner).decided(in: period)?.certificate ?? []

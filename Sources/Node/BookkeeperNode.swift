@@ -32,8 +32,8 @@ public struct BookkeeperNode: ~Copyable {
   var assemblies: [AssemblyCell] = []
   var productAssemblies: [AssemblyCell] = []
   var ticks: UInt64 = 0
-  /// A claim of a later run is followed once in a run.
-  private var hasRestarted = false
+  /// What this node thinks of its clock, as of the last tick.
+  public private(set) var clockVerdict = ClockVerdict.notSynchronised
   public private(set) var publishedCount: UInt64 = 0
   /// Sums that could not be published: a slot is beyond what its contributors may hold.
   public private(set) var unpublishableCount: UInt64 = 0
@@ -48,7 +48,8 @@ public struct BookkeeperNode: ~Copyable {
     self.genesis = genesis
     self.key = key
     self.signer = signer
-    link = PacketLink(sealer)
+    // What it signs follows from what was certified: it needs nobody to know of its run.
+    link = PacketLink(sealer, in: genesis, acknowledgements: 0)
     link.sealer.grantChecks(in: genesis)
   }
 
@@ -89,18 +90,25 @@ public struct BookkeeperNode: ~Copyable {
 
   public mutating func tick(at now: Instant, via host: inout some NodeHost & ~Copyable) throws(PlatformError) {
     ticks += 1
-    link.advance(to: now.monotonic)
+    link.advance(to: now)
     link.renewPacketKeyIfDue(signer: signer, via: &host)
-    if ticks % 5 == 1 { link.greet(silentSeconds: UInt64(genesis.periodSeconds), via: &host) }
-    // What a bookkeeper signs follows from what was certified, so an old image can do no harm; it must only be heard.
-    if !hasRestarted, let forgotten = link.sealer.forgottenBoot(below: UInt32(GroupLimits.maximumAggregators)) {
-      hasRestarted = true
-      try link.accept(forgotten: forgotten, signer: signer, via: &host)
+    clockVerdict = link.clocks.verdict(at: now, newest: newestCertified)
+    if ticks % 5 == 1 {
+      link.greet(silentSeconds: UInt64(genesis.periodSeconds), isClockTrue: clockVerdict.isTrue, via: &host)
     }
+    // What a bookkeeper signs follows from what was certified, so an old image can do no harm; it must only be heard.
+    if link.runs.forgottenCounter != nil { try link.acceptForgotten(signer: signer, via: &host) }
     for index in entries.indices where !entries[index].isPublished { try publish(index, via: &host) }
     guard ticks % 5 == 0, now.clock == .synchronised else { return }
     let current = now.period(ofSeconds: UInt64(genesis.periodSeconds))
     for member in 0..<genesis.members { askForMissing(ReplicaIndex(member), current, now, via: &host) }
+  }
+
+  /// Period of the newest certificate it has, of any set.
+  private var newestCertified: Period {
+    var newest = Period(genesis.firstPeriod.rawValue - 1)
+    for entry in entries { newest = max(newest, entry.certificate.period) }
+    return newest
   }
 
   /// Asks one aggregator, in turn, for what is missing of a set: products of certificates that are here, certificates between those, and
@@ -135,8 +143,9 @@ public struct BookkeeperNode: ~Copyable {
   }
 
   public mutating func receive(
-    _ datagram: Span<UInt8>, from endpoint: Endpoint, via host: inout some NodeHost & ~Copyable
+    _ datagram: Span<UInt8>, from endpoint: Endpoint, at now: Instant, via host: inout some NodeHost & ~Copyable
   ) throws(PlatformError) {
+    link.advance(to: now)
     guard let (type, peer) = try link.open(datagram, from: endpoint, knowing: genesis, via: &host) else { return }
     // The link keeps the body until it opens the next packet, which is after this call.
     let input = unsafe Span(_unsafeElements: link.openedBody)

@@ -32,6 +32,8 @@ struct OutstandingRecord {
   var isReceipted: Bool { receiptedBy != 0 }
   /// How often it was sent, up to ``MeterNode/eagerSends``.
   var sends: UInt8 = 0
+  /// The node's tick at which it was made or found in the journal.
+  var keptTick: UInt64
 }
 
 /// Turns a meter's registers into records and follows each until its set has certified it.
@@ -44,6 +46,11 @@ public struct MeterNode: ~Copyable {
   /// So often a record is sent in quick succession while its primary has not promised: it waits for this record, and what was
   /// lost on the way would else hold its set up for a second.
   static let eagerSends: UInt8 = 6
+  /// Records that were taken back and whose bytes are kept; see ``takeBack(at:via:)``.
+  static let maximumTakenBack = maximumOutstanding
+  /// T0 in ticks, the same as members': after T(0), a quarter of a period and T0, and then after each T0 one primary more is sent the
+  /// newest record. (reference/set-chain.md, rules 12, 14)
+  static let viewTicks: UInt64 = 20
 
   let genesis: Genesis
   let encryptor: Encryptor
@@ -68,6 +75,19 @@ public struct MeterNode: ~Copyable {
   public private(set) var latest: EnergyRegisters?
   public private(set) var coveredThrough: Period
   public private(set) var lastClosed: Period
+  /// What was closed ahead of time and taken back, in the order in which it was closed.
+  private var takenBack: [OutstandingRecord] = []
+  /// The highest `through` and the highest `from` of a record that this meter signed, as far as its journal goes.
+  private var signedThrough = Period(0)
+  private var signedFrom = Period(0)
+  /// Nothing is said any more of periods up to this one: what was said of them is forgotten.
+  private var forgoneThrough = Period(0)
+  /// What this meter thinks of its clock, as of the last tick.
+  public private(set) var clockVerdict = ClockVerdict.notSynchronised
+  /// The period that this meter closed ahead of time and cannot take back: it closes nothing before that has ended. Nil as a rule.
+  public private(set) var boundThrough: Period?
+  /// How often periods closed ahead of time were taken back.
+  public private(set) var takenBackCount: UInt64 = 0
   /// The journal may lack its last entry.
   private var isDoubtful = false
   public private(set) var receiptCount: UInt64 = 0
@@ -86,7 +106,7 @@ public struct MeterNode: ~Copyable {
     self.index = index
     self.signer = signer
     self.closingKey = closingKey
-    link = PacketLink(sealer)
+    link = PacketLink(sealer, in: genesis, acknowledgements: genesis.context.quorum.faults + 1)
     assembly = Assembly(capacity: Certificate.maximumBytes(genesis.context.quorum))
     coveredThrough = Period(genesis.firstPeriod.rawValue - 1)
     lastClosed = coveredThrough
@@ -95,11 +115,20 @@ public struct MeterNode: ~Copyable {
   /// True when the boundary that ends `period` has not been read yet. The first boundary is the end of the period
   /// before the first: it sets the base.
   public func needsClosing(at now: Instant) -> Period? {
-    guard isConfirmed else { return nil }
-    let ended = now.period(ofSeconds: UInt64(genesis.periodSeconds)).rawValue - 1
-    guard now.clock == .synchronised, ended >= genesis.firstPeriod.rawValue - 1 else { return nil }
-    guard activation == nil || ended > lastClosed.rawValue else { return nil }
-    return Period(ended)
+    guard isConfirmed, verdict(at: now).isTrue else { return nil }
+    let ended = lastEnded(at: now)
+    guard ended.rawValue >= genesis.firstPeriod.rawValue - 1 else { return nil }
+    guard activation == nil || ended > lastClosed else { return nil }
+    return ended
+  }
+
+  private func verdict(at now: Instant) -> ClockVerdict {
+    link.clocks.verdict(at: now, newest: max(coveredThrough, certificate?.period ?? Period(0)))
+  }
+
+  /// By the own clock.
+  private func lastEnded(at now: Instant) -> Period {
+    Period(max(1, now.period(ofSeconds: UInt64(genesis.periodSeconds)).rawValue) - 1)
   }
 
   // MARK: Journal
@@ -133,6 +162,8 @@ public struct MeterNode: ~Copyable {
       }
       let bytes = Array(copying: entry.extracting(start..<entry.count))
       keep(record, ciphertext, closing, bytes)
+      // One that was taken back, and whose period has come.
+      takenBack.removeAll { $0.recordHash == outstanding.last?.recordHash }
       latest = read
       lastClosed = record.through
     case .certified:
@@ -145,7 +176,12 @@ public struct MeterNode: ~Copyable {
     case .votingFloor:
       guard let floor = try? reader.read(UInt64.self) else { return }
       isDoubtful = floor == 0
-      if floor > 0 { lastClosed = max(lastClosed, Period(floor - 1)) }
+      guard floor > 0 else { return }
+      forgoneThrough = max(forgoneThrough, Period(floor - 1))
+      lastClosed = max(lastClosed, forgoneThrough)
+    case .takenBack:
+      guard let period = try? reader.read(UInt64.self) else { return }
+      takeBack(beyond: Period(period))
     case .boot, .vote, .record, .decided, .proposal, .head, .contradiction: return
     }
   }
@@ -163,10 +199,17 @@ public struct MeterNode: ~Copyable {
     let statement = RecordStatement(
       networkIdentifier: genesis.networkIdentifier, group: genesis.group, record: record,
       ciphertextHash: RecordStatement.ciphertextHash(ciphertext))
-    if outstanding.count == Self.maximumOutstanding { outstanding.removeFirst() }
-    outstanding.append(
+    keep(
       OutstandingRecord(
-        from: record.from, through: record.through, recordHash: statement.recordHash, closing: closing, bytes: bytes))
+        from: record.from, through: record.through, recordHash: statement.recordHash, closing: closing, bytes: bytes,
+        keptTick: ticks))
+  }
+
+  private mutating func keep(_ record: OutstandingRecord) {
+    if outstanding.count == Self.maximumOutstanding { outstanding.removeFirst() }
+    outstanding.append(record)
+    signedThrough = max(signedThrough, record.through)
+    signedFrom = max(signedFrom, record.from)
   }
 
   /// Clears exactly the energy of the record with this hash, and what it made impossible. (coverage rule 4)
@@ -176,6 +219,7 @@ public struct MeterNode: ~Copyable {
     coveredThrough = record.through
     certifiedRegisters = record.closing
     outstanding.removeAll { $0.through <= record.through || $0.from != record.through.next }
+    takenBack.removeAll { $0.from < coveredThrough.next }
   }
 
   /// A record of ours that this disk knows nothing of is certified: its closing registers are the base again.
@@ -183,6 +227,7 @@ public struct MeterNode: ~Copyable {
     coveredThrough = through
     certifiedRegisters = mutated(.closingIgnored) ? latest ?? registers : registers
     outstanding.removeAll { $0.from != through.next }
+    takenBack.removeAll { $0.from < through.next }
   }
 
   // MARK: Closing a period
@@ -210,6 +255,8 @@ public struct MeterNode: ~Copyable {
     lastClosed = period
     // A meter that comes up after activation covers everything since; one before the first period has nothing to say.
     guard period > coveredThrough, period >= genesis.firstPeriod else { return }
+    if try closeAgain(period, registers, via: &host) { return }
+    guard maySign(through: period) else { return }
     let (importWattHours, importClosing) = Self.whole(registers.activeEnergyImport, above: base.activeEnergyImport)
     let (exportWattHours, exportClosing) = Self.whole(registers.activeEnergyExport, above: base.activeEnergyExport)
     let closing = EnergyRegisters(activeEnergyImport: importClosing, activeEnergyExport: exportClosing)
@@ -237,18 +284,103 @@ public struct MeterNode: ~Copyable {
       record.encode(into: &out)
       out.write(ciphertext.span)
     }
+    if !mutated(.recordNotPersisted) { try journal(registers, closing, bytes, via: &host) }
+    keep(record, ciphertext.span, closing, bytes)
+    sendNewest(via: &host)
+  }
+
+  private func journal(
+    _ registers: EnergyRegisters, _ closing: EnergyRegisters, _ bytes: [UInt8],
+    via host: inout some NodeHost & ~Copyable
+  ) throws(PlatformError) {
     let entry = [UInt8](capacity: 33 + bytes.count) { out in
       out.write(EntryKind.closed.rawValue)
       Self.write(registers, into: &out)
       Self.write(closing, into: &out)
       out.write(bytes.span)
     }
-    if !mutated(.recordNotPersisted) {
+    try host.append(entry.span)
+    try host.sync()
+  }
+
+  // MARK: Closed ahead of time
+
+  /// Takes back what was closed ahead of time, as long as nobody promised to hold it.
+  ///
+  /// 1. The clock of this meter was twelve periods ahead, and nobody contradicted it: it came up alone, or the members' clocks were
+  ///    wrong too. It closed period p + 12 while p ran, and signed (from a, through p + 12) over the energy until then.
+  /// 2. Its clock is right again. Without this it would close nothing before p + 12 has ended, a year for a wrong year.
+  /// 3. If a member gave a receipt, the record may be counted on: a boundary that was receipted is not rewritten, and the meter waits,
+  ///    saying until when (``boundThrough``). Otherwise it forgets that it closed, durably, and never sends the record again
+  ///    before its period has come: it goes on with (a, p), (p + 1, p + 1) and so on. No energy is lost, for the record's is that
+  ///    since a, and so is the next one's.
+  /// 4. But no receipt is no proof that nobody holds the record: it left, and a receipt can be lost, or kept back. So two different
+  ///    records (a, p + 12) must never leave. When p + 12 comes and still nothing since a was certified, the meter sends the old
+  ///    bytes again (``closeAgain(_:_:via:)``); the energy since is in the next record. If more was certified, the old
+  ///    record fits nowhere any more, and a new one has another `from`, which contradicts nothing. If its bytes are no longer kept,
+  ///    that period is left out (``maySign(through:)``), and the next one has its energy.
+  /// 5. If members with wrong clocks certify the record all the same, its inclusion proof comes, and its closing registers are the
+  ///    base, as after a lost disk.
+  ///
+  /// Half a period too early is no mistake: members take it for what it is. Of time only q members' clocks are believed here.
+  private mutating func takeBack(
+    at now: Instant, via host: inout some NodeHost & ~Copyable
+  ) throws(PlatformError) {
+    boundThrough = nil
+    guard clockVerdict.isTrue, isAhead(lastClosed, at: now) else { return }
+    var stays = max(lastEnded(at: now), coveredThrough, forgoneThrough)
+    for record in outstanding where record.isReceipted { stays = max(stays, record.through) }
+    if stays < lastClosed, clockVerdict == .nearMembers, !mutated(.closingNotTakenBack) {
+      let entry = [UInt8](capacity: 9) { out in
+        out.write(EntryKind.takenBack.rawValue)
+        out.write(stays.rawValue)
+      }
       try host.append(entry.span)
       try host.sync()
+      takeBack(beyond: stays)
+      takenBackCount += 1
     }
-    keep(record, ciphertext.span, closing, bytes)
+    if isAhead(lastClosed, at: now) { boundThrough = lastClosed }
+  }
+
+  /// Whether a period ends more than half a period from now.
+  private func isAhead(_ period: Period, at now: Instant) -> Bool {
+    let seconds = UInt64(genesis.periodSeconds)
+    var later = now
+    later.wall.nanoseconds = min(now.wall.nanoseconds, .max / 2) + seconds * 500_000_000
+    return period >= later.period(ofSeconds: seconds)
+  }
+
+  private mutating func takeBack(beyond period: Period) {
+    for record in outstanding where record.through > period {
+      if takenBack.count == Self.maximumTakenBack { takenBack.removeFirst() }
+      takenBack.append(record)
+    }
+    outstanding.removeAll { $0.through > period }
+    lastClosed = min(lastClosed, period)
+  }
+
+  /// If this very record was signed before and taken back, it is closed and sent again as it is. False when there is none.
+  private mutating func closeAgain(
+    _ period: Period, _ registers: EnergyRegisters, via host: inout some NodeHost & ~Copyable
+  ) throws(PlatformError) -> Bool {
+    guard
+      let place = takenBack.firstIndex(where: { $0.through == period && $0.from == coveredThrough.next })
+    else { return false }
+    var record = takenBack[place]
+    try journal(registers, record.closing, record.bytes, via: &host)
+    takenBack.remove(at: place)
+    record.keptTick = ticks
+    record.sends = 0
+    keep(record)
     sendNewest(via: &host)
+    return true
+  }
+
+  /// Whether no other record of (from, through) can have left this meter: none was signed that reached so far, or none that began so
+  /// late.
+  private func maySign(through period: Period) -> Bool {
+    period > signedThrough || coveredThrough.next > signedFrom || mutated(.closingSignedTwice)
   }
 
   /// Whole watt-hours above `base`, clamped to a slot (coverage rule 10), and the register they reach.
@@ -267,13 +399,16 @@ public struct MeterNode: ~Copyable {
   /// Call about ten times a second.
   public mutating func tick(at now: Instant, via host: inout some NodeHost & ~Copyable) throws(PlatformError) {
     ticks += 1
-    link.advance(to: now.monotonic)
+    link.advance(to: now)
     link.renewPacketKeyIfDue(signer: signer, via: &host)
-    if ticks % 5 == 1 { link.greet(via: &host) }
-    if !isConfirmed, now.clock == .synchronised { try confirm(now, via: &host) }
+    clockVerdict = verdict(at: now)
+    if ticks % 5 == 1 { link.greet(isClockTrue: clockVerdict.isTrue, via: &host) }
+    if !isConfirmed, clockVerdict.isTrue { try confirm(now, via: &host) }
+    try takeBack(at: now, via: &host)
     guard let newest = outstanding.last else { return }
     // Also behind one promise: the primary may be the one that did not hear.
     if ticks % (isEager(newest) ? 3 : 10) == 0 { sendNewest(via: &host) }
+    if ticks % 10 == 0 { sendToOneMore(newest, via: &host) }
     // Without a receipt too, though seldom: a record is refused when more is certified than this meter knows of.
     if ticks % (newest.isReceipted ? 5 : 15) == 0 { askForProof(newest.through, via: &host) }
   }
@@ -281,22 +416,25 @@ public struct MeterNode: ~Copyable {
   /// Finds out whether this meter's disk is what it was. If not, or if nobody can tell, a record about a period that has ended
   /// may be out there already, and a second one would be evidence against it; the energy goes into the next.
   private mutating func confirm(_ now: Instant, via host: inout some NodeHost & ~Copyable) throws(PlatformError) {
-    let members = UInt32(GroupLimits.maximumAggregators)
-    if let forgotten = link.sealer.forgottenBoot(below: members) {
+    let hasForgotten = link.runs.forgottenCounter != nil
+    // What has ended a clock must say that members bear out: one that is behind would leave out what was signed.
+    guard clockVerdict == .nearMembers || !hasForgotten && !isDoubtful else { return }
+    if hasForgotten {
       try forgoEnded(now, via: &host)
-      return try link.accept(forgotten: forgotten, signer: signer, via: &host)
+      return try link.acceptForgotten(signer: signer, via: &host)
     }
-    guard link.sealer.acknowledgedCount(below: members) > Int(genesis.context.quorum.faults) else { return }
+    guard link.runs.isConfirmed else { return }
     if isDoubtful { try forgoEnded(now, via: &host) }
     isConfirmed = true
   }
 
   /// Says nothing about periods that have ended, in later runs neither.
   private mutating func forgoEnded(_ now: Instant, via host: inout some NodeHost & ~Copyable) throws(PlatformError) {
-    let ended = now.period(ofSeconds: UInt64(genesis.periodSeconds)).rawValue - 1
-    try host.append(Self.floorEntry(ended + 1).span)
+    let ended = lastEnded(at: now)
+    try host.append(Self.floorEntry(ended.next.rawValue).span)
     try host.sync()
-    lastClosed = max(lastClosed, Period(ended))
+    forgoneThrough = max(forgoneThrough, ended)
+    lastClosed = max(lastClosed, ended)
     isDoubtful = false
   }
 
@@ -310,13 +448,27 @@ public struct MeterNode: ~Copyable {
   private mutating func sendNewest(via host: inout some NodeHost & ~Copyable) {
     guard let newest = outstanding.last else { return }
     if newest.sends < Self.eagerSends { outstanding[outstanding.count - 1].sends += 1 }
-    for ahead in UInt32(0)..<2 {
-      let target = genesis.context.primary(owner: owner, Round(newest.through, View(ahead)))
-      guard newest.receiptedBy >> UInt64(target.rawValue) & 1 == 0, let peer = link.peer(.aggregator(target)) else {
-        continue
-      }
-      link.send(.record, to: peer, via: &host) { out in out.write(newest.bytes.span) }
+    for ahead in UInt32(0)..<2 { send(newest, toPrimaryOf: View(ahead), via: &host) }
+  }
+
+  private mutating func send(
+    _ record: OutstandingRecord, toPrimaryOf view: View, via host: inout some NodeHost & ~Copyable
+  ) {
+    let target = genesis.context.primary(owner: owner, Round(record.through, view))
+    guard record.receiptedBy >> UInt64(target.rawValue) & 1 == 0, let peer = link.peer(.aggregator(target)) else {
+      return
     }
+    link.send(.record, to: peer, via: &host) { out in out.write(record.bytes.span) }
+  }
+
+  /// From T(0) on, while the record is not proven to be certified, it goes to one primary more for a T0 each, in turn. Receipts do not
+  /// stop that: two liars give them. (reference/set-chain.md, rule 14)
+  private mutating func sendToOneMore(_ record: OutstandingRecord, via host: inout some NodeHost & ~Copyable) {
+    let age = ticks - record.keptTick
+    let first = UInt64(genesis.periodSeconds) * 10 / 4 + Self.viewTicks
+    guard age >= first, !mutated(.twoPrimariesOnly) else { return }
+    let further = (age - first) / Self.viewTicks % UInt64(genesis.members - 2)
+    send(record, toPrimaryOf: View(2 + UInt32(further)), via: &host)
   }
 
   /// Asks for the newest certificate with a record of this meter. (coverage rule 4: the highest proof counts)
@@ -331,8 +483,9 @@ public struct MeterNode: ~Copyable {
   }
 
   public mutating func receive(
-    _ datagram: Span<UInt8>, from endpoint: Endpoint, via host: inout some NodeHost & ~Copyable
+    _ datagram: Span<UInt8>, from endpoint: Endpoint, at now: Instant, via host: inout some NodeHost & ~Copyable
   ) throws(PlatformError) {
+    link.advance(to: now)
     guard let (type, peer) = try link.open(datagram, from: endpoint, knowing: genesis, via: &host) else { return }
     // The link keeps the body until it opens the next packet, which is after this call.
     let input = unsafe Span(_unsafeElements: link.openedBody)
@@ -343,9 +496,8 @@ public struct MeterNode: ~Copyable {
         receipt.signer.rawValue < genesis.members, receipt.networkIdentifier == genesis.networkIdentifier,
         Authenticated(
           checking: receipt, by: genesis.aggregators[Int(receipt.signer.rawValue)].verificationKey) != nil,
-        let place = outstanding.firstIndex(where: { $0.recordHash == receipt.recordHash })
+        note(receipt)
       else { return link.sealer.count(.malformedBody) }
-      outstanding[place].receiptedBy |= 1 << UInt64(receipt.signer.rawValue)
       receiptCount += 1
       if mutated(.receiptSettles) { settle(receipt.recordHash) }
     case .chunk:
@@ -363,6 +515,18 @@ public struct MeterNode: ~Copyable {
     case .proof: try receiveProof(&reader, via: &host)
     case .status, .record, .proposal, .vote, .want: link.sealer.count(.notAllowed)
     }
+  }
+
+  /// False when the receipt is for no record of this meter.
+  private mutating func note(_ receipt: Receipt) -> Bool {
+    let bit = UInt64(1) << UInt64(receipt.signer.rawValue)
+    if let place = outstanding.firstIndex(where: { $0.recordHash == receipt.recordHash }) {
+      outstanding[place].receiptedBy |= bit
+      return true
+    }
+    guard let place = takenBack.firstIndex(where: { $0.recordHash == receipt.recordHash }) else { return false }
+    takenBack[place].receiptedBy |= bit
+    return true
   }
 
   /// Only a record hash under the manifest root of a verified certificate counts. (coverage rule 4)

@@ -17,9 +17,13 @@ private struct AnsweredPeer: OptionSet {
   static let heard = AnsweredPeer(rawValue: 4)
 }
 
-/// A node's sealed packets and the buffers they are made in.
+/// A node's sealed packets and the buffers they are made in, and what members say in STATUS of this node's runs and of the time.
 struct PacketLink: ~Copyable {
   var sealer: Sealer
+  /// Whether this node is what it takes itself for.
+  private(set) var runs: RunConfirmation
+  /// Whether its clock is right.
+  private(set) var clocks: ClockGuard
   private var body = ByteBuffer(capacity: Sealer.maximumBodyBytes)
   private var datagram = ByteBuffer(capacity: Sealer.maximumDatagramBytes)
   private var input = ByteBuffer(capacity: Sealer.maximumBodyBytes)
@@ -39,10 +43,21 @@ struct PacketLink: ~Copyable {
   private(set) var receivedPackets: UInt64 = 0
   private(set) var receivedBytes: UInt64 = 0
 
-  /// - Parameter members: aggregators that records may be sent to; 0 for roles that send none.
-  init(_ sealer: consuming Sealer, members: UInt16 = 0, pacing: PacingLimits = PacingLimits()) {
-    transfers = Transfers(members: max(1, Int(members)), limits: pacing)
-    hasTransfers = members > 0
+  /// - Parameter acknowledgements: members that must know of this run before the node signs.
+  init(
+    _ sealer: consuming Sealer, in genesis: Genesis, acknowledgements: UInt16, pacing: PacingLimits = PacingLimits()
+  ) {
+    let quorum = genesis.context.quorum
+    let own = NodeIdentifier(sealer.identifier).aggregatorIndex
+    runs = RunConfirmation(
+      run: sealer.run, bootCounter: sealer.bootCounter, previousBootCounter: sealer.previousBootCounter,
+      faults: quorum.faults, needed: acknowledgements)
+    clocks = ClockGuard(
+      quorum: quorum, own: own, identifier: sealer.identifier, periodSeconds: genesis.periodSeconds,
+      firstPeriod: genesis.firstPeriod)
+    // Records are sent to members by members alone.
+    hasTransfers = own != nil
+    transfers = Transfers(members: hasTransfers ? Int(genesis.members) : 1, limits: pacing)
     answered = Array(repeating: [], count: sealer.peers.count)
     self.sealer = sealer
   }
@@ -50,9 +65,9 @@ struct PacketLink: ~Copyable {
   var now: MonotonicTime { time }
 
   /// What follows happens at `now`.
-  mutating func advance(to now: MonotonicTime) {
-    time = max(time, now)
-    sealer.advance(to: now)
+  mutating func advance(to now: Instant) {
+    time = max(time, now.monotonic)
+    sealer.advance(to: Stamp(monotonic: now.monotonic, wall: now.wall, state: now.clock))
   }
 
   func peer(_ identifier: NodeIdentifier) -> Int? { sealer.index(of: identifier.rawValue) }
@@ -110,19 +125,32 @@ struct PacketLink: ~Copyable {
     return sealed
   }
 
-  mutating func sendStatus(to peer: Int, via host: inout some NodeHost & ~Copyable) {
-    let status = sealer.statusBody(to: peer)
+  mutating func sendStatus(
+    to peer: Int, wantsAnswer: Bool = false, via host: inout some NodeHost & ~Copyable
+  ) {
+    let status = sealer.statusBody(to: peer, wantsAnswer: wantsAnswer)
     send(.status, to: peer, via: &host) { out in out.write(status) }
   }
 
-  /// Announces this run and its packet key to every peer that has not acknowledged them yet. Call twice a second.
-  /// - Parameter silentSeconds: a peer that said nothing for so long is told in a STATUS where this node is, once in as long. It
-  ///   may be writing to an address that this node has no more, and only this node's packets can tell it. 0 for never.
-  mutating func greet(silentSeconds: UInt64 = 0, via host: inout some NodeHost & ~Copyable) {
+  /// Announces this run and its packet key to every peer that has not acknowledged them yet, and asks members for their clocks.
+  /// Call twice a second.
+  /// - Parameters:
+  ///   - silentSeconds: a peer that said nothing for so long is told in a STATUS where this node is, once in as long. It may be
+  ///     writing to an address that this node has no more, and only this node's packets can tell it. 0 for never.
+  ///   - isClockTrue: what ``clocks`` says; members are asked more often while it is not.
+  mutating func greet(
+    silentSeconds: UInt64 = 0, isClockTrue: Bool = true, via host: inout some NodeHost & ~Copyable
+  ) {
     greetings += 1
+    // A right clock is in no hurry.
+    var asksLeft = isClockTrue ? 1 : GroupLimits.maximumAggregators
     for peer in sealer.peers.indices {
       answered[peer] = []
       guard sealer.mustGreet(peer) else {
+        if asksLeft > 0, askForClock(peer, isClockTrue: isClockTrue, via: &host) {
+          asksLeft -= 1
+          continue
+        }
         // Each peer has its turn: no two thousand at once.
         if silentSeconds > 0, (greetings + UInt64(peer)) % (2 * silentSeconds) == 0,
           time.milliseconds(since: sealer.heardAt(peer)) >= silentSeconds * 1000
@@ -137,25 +165,44 @@ struct PacketLink: ~Copyable {
     }
   }
 
+  /// A STATUS to a member whose clock should be known better, which tells this node's and is answered. False when nobody needs that.
+  private mutating func askForClock(
+    _ peer: Int, isClockTrue: Bool, via host: inout some NodeHost & ~Copyable
+  ) -> Bool {
+    guard let member = NodeIdentifier(sealer.peers[peer].identifier).aggregatorIndex,
+      clocks.isToBeAsked(member, at: time, isTrue: isClockTrue)
+    else { return false }
+    clocks.noteAsked(member, at: time)
+    sendStatus(to: peer, wantsAnswer: true, via: &host)
+    return true
+  }
+
+  /// Takes what a member's STATUS says of this node's runs and of the time.
+  private mutating func note(_ status: StatusBody, of peer: Int) {
+    guard let member = NodeIdentifier(sealer.peers[peer].identifier).aggregatorIndex else { return }
+    runs.hear(RunClaim(status), from: member)
+    clocks.hear(status.wall, status.clock, from: member, isNewest: sealer.heardStatusIsNewest, at: time)
+  }
+
   /// Knows of this run, so it was told its keys once; but not heard for a minute. It will greet when it is back.
   private func isLikelyDead(_ peer: Int) -> Bool {
     sealer.hasAcknowledged(peer)
       && time.milliseconds(since: sealer.heardAt(peer)) > 500 * Self.seldomGreetings
   }
 
-  /// Takes note of a run of this node that it has forgotten. If that one's counter is above this run's, which others then
-  /// drop, this run goes on one above it, durable first.
-  mutating func accept(
-    forgotten known: UInt64, signer: borrowing SigningKey, via host: inout some NodeHost & ~Copyable
+  /// Takes note of the run of this node that it has forgotten, as f + 1 members claim. If that one's counter is not below this run's,
+  /// others drop what this one says, and it goes on above, durable first.
+  mutating func acceptForgotten(
+    signer: borrowing SigningKey, via host: inout some NodeHost & ~Copyable
   ) throws(PlatformError) {
-    sealer.acceptForgotten(known)
-    // A liar's claim near the end of the range would leave no counters for the future.
-    guard known >= sealer.bootCounter, known < UInt64.max >> 1 else { return }
-    let entry = BootCounter.entry(known + 1)
+    let next = runs.nextBootCounter
+    runs.accept(goingOnAt: next)
+    guard let next else { return }
+    let entry = BootCounter.entry(next)
     try host.append(entry.span)
     try host.sync()
     let seed = SecretBytes(random: &host.random)
-    sealer.restart(bootCounter: known + 1, packetKeySeed: seed, signer: signer)
+    sealer.restart(bootCounter: next, packetKeySeed: seed, signer: signer)
     notePacketKey(seed, via: &host)
     greet(via: &host)
   }
@@ -312,6 +359,7 @@ struct PacketLink: ~Copyable {
     if opened.type == .status {
       let body = unsafe Span(_unsafeElements: openedBody)
       let wantsAnswer = sealer.readStatus(body, from: opened.peer, knowing: genesis)
+      if let status = sealer.heardStatus { note(status, of: opened.peer) }
       try noteBoot(opened.peer, via: &host)
       if wantsAnswer { sendStatus(to: opened.peer, via: &host) }
       return nil
@@ -357,6 +405,7 @@ public enum EntryKind: UInt8, Sendable {
   case peerBoot = 11
   case votingFloor = 12
   case contradiction = 13
+  case takenBack = 14
 }
 
 /// The boot counter this run must use. ``begin(_:of:in:restoring:)`` writes it down before the first send.

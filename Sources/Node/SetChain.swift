@@ -44,8 +44,8 @@ final class SetChain {
   let older: RecordShelf
   private var headers: [Header?] = Array(repeating: nil, count: SetChain.headersKept)
   private var nextHeader = 0
-  /// Of headers that were looked at in this position and are worth nothing; the last one.
-  private(set) var refused: Digest?
+  /// The header that was last found wanting, and the round: in a free round period and author count, in a locked one they do not.
+  private var refused: (digest: Digest, round: Round)?
   /// Hashes of the records under one header, in the order of its contributors, when records held differ from them.
   private(set) var manifestDigest: Digest?
   private var manifestHashes: [Digest] = []
@@ -75,6 +75,7 @@ final class SetChain {
   // MARK: What was decided
 
   private var kept: [KeptPosition] = []
+  private var newestKept = 0
 
   init(owner: ReplicaIndex, in genesis: Genesis, index: ReplicaIndex, timing: Timing, pool: BallotPool, block: RecordBlock)
   {
@@ -106,6 +107,12 @@ final class SetChain {
   /// True when the instance must be told that `period` has ended.
   func mustTell(_ period: Period) -> Bool { toldEnd == nil || toldEnd! < period }
   func noteTold(_ period: Period) { toldEnd = period }
+  /// True when the clock was ahead before, by more than a moment at a period's end: the instance was told of ends that have not come, or the
+  /// journal has records of periods that have not ended.
+  func isAhead(of ended: Period) -> Bool {
+    if let toldEnd, toldEnd.rawValue > ended.rawValue + 1 { return true }
+    return collected.period.rawValue > ended.rawValue + 1 && collected.period > instance.round.period
+  }
 
   /// Follows the instance to another period: its records stand here, and those of the last one make room. They are in the journal as
   /// far as somebody vouched for them.
@@ -195,7 +202,11 @@ final class SetChain {
     digest == instance.lockedDigest || digest == instance.accepted?.statement.digest || digest == instance.decided
   }
 
-  func refuse(_ digest: Digest) { refused = digest }
+  func refuse(_ digest: Digest) { refused = (digest, instance.round) }
+  func hasRefused(_ digest: Digest) -> Bool {
+    guard let refused else { return false }
+    return refused.digest == digest && refused.round == instance.round
+  }
   func notePrepared() { prepareCount += 1 }
 
   // MARK: Manifests
@@ -225,25 +236,41 @@ final class SetChain {
 
   // MARK: Deciding
 
-  /// Moves on to the position after a certificate's; what was held for the open one goes, but for records that may still follow.
-  ///
-  /// - Parameter table: the coverage table after it; nil when the certificate is of the open position, and its header follows on the head.
-  /// - Returns: false when the table is not the certificate's; then nothing changed.
-  func advance(to certificate: Certificate, _ bytes: [UInt8], table: Span<UInt8>?, product: [UInt8], at ticks: UInt64) -> Bool
-  {
+  /// Takes over the coverage after a certificate: by its header when it is of the open position, else as the table says, which the header's
+  /// root proves. False, and nothing changed, when it does not fit.
+  func takeCoverage(after certificate: Certificate, table: Span<UInt8>?) -> Bool {
     let header = certificate.header
-    if let table {
-      guard coverage.replace(decoding: table, expecting: header.coverageRoot) else { return false }
-    } else {
-      guard header.previous == head || mutated(.previousUnchecked) else { return false }
-      genesis.advance(&coverage, by: header)
-    }
+    if let table { return coverage.replace(decoding: table, expecting: header.coverageRoot) }
+    guard header.previous == head || mutated(.previousUnchecked) else { return false }
+    genesis.advance(&coverage, by: header)
+    return true
+  }
+
+  /// Moves on to the position after a certificate's; what was held for the open one goes, but for records that may still follow.
+  /// - Precondition: ``takeCoverage(after:table:)`` said yes; `decided` is of this position.
+  func advance(to certificate: Certificate, keeping decided: KeptPosition, at ticks: UInt64) {
+    let header = certificate.header
     head = header.digest
     headPosition = certificate.position
     headPeriod = header.period
     accusedMembers = header.accusedMembers
     decidedAt = ticks
-    keepDecided(KeptPosition(position: headPosition, header: header, certificate: bytes, product: product))
+    newestKept = kept.firstIndex { $0 === decided }!
+    forgetOpenPosition()
+    // From the header's period, which all members know, and not from the round it was decided in, which differs from member to member.
+    let first = mutated(.firstRoundFromDecidingRound) ? certificate.quorum.statement.round.period : header.period
+    instance.reset(position: headPosition.next, firstRound: Round(first.next))
+    if collected.period <= headPeriod { collected.begin(instance.round.period) }
+  }
+
+  /// Starts the open position over: what the journal has of it comes back.
+  func rewind() {
+    forgetOpenPosition()
+    instance.reset(position: position, firstRound: instance.firstRound)
+    collected.begin(instance.round.period)
+  }
+
+  private func forgetOpenPosition() {
     for place in headers.indices { headers[place] = nil }
     refused = nil
     manifestDigest = nil
@@ -258,45 +285,53 @@ final class SetChain {
     readyAt = nil
     followingChanges = .max
     lacksHeader = false
-    // From the header's period, which all members know, and not from the round it was decided in, which differs from member to member.
-    let first = mutated(.firstRoundFromDecidingRound) ? certificate.quorum.statement.round.period : header.period
-    instance.reset(position: headPosition.next, firstRound: Round(first.next))
-    if collected.period <= headPeriod { collected.begin(instance.round.period) }
-    return true
   }
 
-  private func keepDecided(_ position: KeptPosition) {
-    if kept.count == Self.positionsKept { kept.removeFirst() }
-    kept.append(position)
+  /// Memory for what is about to be decided: that of the oldest position kept.
+  func makeKept(_ certificate: Certificate, capacity: Int) -> KeptPosition {
+    if kept.count < Self.positionsKept { kept.append(KeptPosition()) }
+    let place = kept.count == Self.positionsKept ? (newestKept + 1) % kept.count : kept.count - 1
+    let decided = kept[place]
+    decided.position = certificate.position
+    decided.header = certificate.header
+    decided.certificate.replace(capacity: capacity) { out in certificate.encode(into: &out) }
+    decided.product.removeAll(keepingCapacity: true)
+    return decided
   }
 
   /// A decided position that is still in memory; of position 0 the newest.
   func decided(_ position: Position) -> KeptPosition? {
-    if position.rawValue == 0 { return kept.last }
+    if position.rawValue == 0 { return headPosition.rawValue == 0 ? nil : kept[newestKept] }
     for place in kept.indices where kept[place].position == position { return kept[place] }
     return nil
   }
 
   /// Whether a header kept here accused a meter of another set.
   func hasNamed(_ meter: MeterIndex, of home: ReplicaIndex) -> Bool {
-    for place in kept.indices where kept[place].header.accusedElsewhere.contains(meter, of: home) { return true }
+    for place in kept.indices where kept[place].header?.accusedElsewhere.contains(meter, of: home) == true { return true }
     return false
   }
 
   func decided(in period: Period) -> KeptPosition? {
-    for place in kept.indices where kept[place].header.period == period { return kept[place] }
+    for place in kept.indices where kept[place].header?.period == period { return kept[place] }
     return nil
   }
 }
 
-/// What is kept of a decided position for whoever asks.
-struct KeptPosition {
-  let position: Position
-  let header: Header
+/// What is kept of a decided position for whoever asks. Its memory is used for position after position.
+final class KeptPosition {
+  fileprivate(set) var position = Position(0)
+  fileprivate(set) var header: Header?
   /// The certificate file.
-  let certificate: [UInt8]
+  fileprivate(set) var certificate: [UInt8] = []
   /// Empty unless this replica held every contributor's record.
-  let product: [UInt8]
+  fileprivate(set) var product: [UInt8] = []
+
+  func keepProduct(_ bytes: Span<UInt8>) { product.replace(capacity: bytes.count) { out in out.write(bytes) } }
+  func keepProduct(of chain: SetChain) {
+    let bytes = chain.product
+    keepProduct(bytes.span)
+  }
 }
 
 /// A class, so that an array can hold what has one owner.

@@ -33,7 +33,7 @@ public struct LinkStatistics: Sendable {
   public var sentBytes: UInt64
   public var receivedPackets: UInt64
   public var receivedBytes: UInt64
-  public var drops: InlineArray<16, UInt64>
+  public var drops: InlineArray<17, UInt64>
   public var bootCounter: UInt64
   /// Of the packet key that peers are told.
   public var packetKeyNumber: UInt32
@@ -45,6 +45,12 @@ public struct LinkStatistics: Sendable {
   public var transfersRefused: UInt64
   /// Most records owed at once.
   public var owedHighWater: UInt64
+  /// What members claimed of runs that this node knows nothing of, and how many members do.
+  public var runClaims: RunClaimCounts
+  public var runClaimants: Int
+  /// Members whose clocks are known well enough to be counted, and what was told and is not, by ``ClockRefusal``.
+  public var countedClocks: Int
+  public var clockRefusals: InlineArray<3, UInt64>
 }
 
 /// When a peer was last heard under its seal.
@@ -62,7 +68,8 @@ extension PacketLink {
       drops: sealer.drops, bootCounter: sealer.bootCounter, packetKeyNumber: sealer.packetKeyNumber,
       oldestPeerVersion: sealer.oldestPeerVersion, transfersSent: transfers.sentCount,
       transfersRepeated: transfers.repeatedCount, transfersRefused: transfers.refusedCount,
-      owedHighWater: transfers.owedHighWater)
+      owedHighWater: transfers.owedHighWater, runClaims: runs.counts, runClaimants: runs.claimants,
+      countedClocks: clocks.countedReadings(at: now), clockRefusals: clocks.refusals)
   }
 
   /// - Parameter place: below ``peerCount``

@@ -13,11 +13,11 @@ public enum PacketType: UInt8, Sendable {
 }
 
 /// The 40 clear bytes before every sealed body; they are authenticated with it. Version, sender, receiver and newest
-/// version stand where they do in every version; the rest is version 1's.
+/// version stand where they do in every version; the rest is version 2's.
 public struct PacketHeader: Equatable, Sendable {
   public static let encodedBytes = 40
   /// What this software speaks. (docs/PROTOCOL.md, Versions)
-  public static let versions: ClosedRange<UInt8> = 1...1
+  public static let versions: ClosedRange<UInt8> = 2...2
 
   /// Of the body and of what is said with it.
   public var version: UInt8

@@ -3,66 +3,17 @@ import HAL
 import Units
 import Wire
 
-/// Body of STATUS: which run its sender is in, and under which packet key it is to be sealed for. (docs/PROTOCOL.md)
-public struct StatusBody: Equatable, Sendable {
-  public static let encodedBytes = 120
-
-  /// The boot counter of the receiver that the sender knew before the highest.
-  public var previousBootCounter: UInt64
-  /// The highest boot counter of the receiver that the sender knows; 0: none.
-  public var knownBootCounter: UInt64
-  /// Counts up from 1 in one run.
-  public var keyNumber: UInt32
-  /// The receiver's packet key that the sender has agreed `packetKey` with; 0: none.
-  public var knownKeyNumber: UInt32
-  /// X25519 public key.
-  public var packetKey: FixedBytes<32>
-  /// By the sender's identity. (``PacketKey/statement(network:epoch:node:number:bootCounter:publicKey:)``)
-  public var signature: Signature
-
-  public init(
-    previousBootCounter: UInt64, knownBootCounter: UInt64, keyNumber: UInt32, knownKeyNumber: UInt32,
-    packetKey: FixedBytes<32>, signature: Signature
-  ) {
-    self.previousBootCounter = previousBootCounter
-    self.knownBootCounter = knownBootCounter
-    self.keyNumber = keyNumber
-    self.knownKeyNumber = knownKeyNumber
-    self.packetKey = packetKey
-    self.signature = signature
-  }
-
-  public func encode(into output: inout OutputSpan<UInt8>) {
-    output.write(previousBootCounter)
-    output.write(knownBootCounter)
-    output.write(keyNumber)
-    output.write(knownKeyNumber)
-    output.write(packetKey)
-    output.write(signature)
-  }
-
-  public init(decoding reader: inout WireReader) throws(WireError) {
-    previousBootCounter = try reader.read(UInt64.self)
-    knownBootCounter = try reader.read(UInt64.self)
-    keyNumber = try reader.read(UInt32.self)
-    guard keyNumber > 0 else { throw .unknownKind(0) }
-    knownKeyNumber = try reader.read(UInt32.self)
-    packetKey = try reader.read(FixedBytes<32>.self)
-    signature = try reader.read(Signature.self)
-    try reader.expectEnd()
-  }
-}
-
 /// A node's own X25519 pair that its peers seal for, a day long. (DESIGN §5)
 ///
 /// It is drawn at random, never stored unless `packetKeyLog` asks for it, and signed by the node's identity for one run, so that
 /// whoever has the disk, or the long-lived agreement key, opens nothing that was sealed before but STATUS. The secret is wiped
 /// when the next key is made.
 struct PacketKey: ~Copyable {
-  /// What a peer is told of it is signed in this form: 96 bytes.
+  /// What a peer is told of it is signed in this form: 112 bytes.
   static func statement(
-    network: Digest, epoch: Epoch, node: UInt32, number: UInt32, bootCounter: UInt64, publicKey: FixedBytes<32>
-  ) -> FixedBytes<96> {
+    network: Digest, epoch: Epoch, node: UInt32, number: UInt32, bootCounter: UInt64, run: RunIdentifier,
+    publicKey: FixedBytes<32>
+  ) -> FixedBytes<112> {
     FixedBytes { out in
       out.writeTag("BUSBARdk")
       out.write(network)
@@ -70,6 +21,7 @@ struct PacketKey: ~Copyable {
       out.write(node)
       out.write(number)
       out.write(bootCounter)
+      out.write(run.bytes)
       out.write(publicKey)
     }
   }
@@ -81,12 +33,12 @@ struct PacketKey: ~Copyable {
   /// - Parameter seed: 32 random bytes.
   init(
     number: UInt32, seed: borrowing SecretBytes, signer: borrowing SigningKey, network: Digest, epoch: Epoch,
-    node: UInt32, bootCounter: UInt64
+    node: UInt32, bootCounter: UInt64, run: RunIdentifier
   ) {
     self.number = number
     agreement = AgreementKey(seed: seed)
     let statement = Self.statement(
-      network: network, epoch: epoch, node: node, number: number, bootCounter: bootCounter,
+      network: network, epoch: epoch, node: node, number: number, bootCounter: bootCounter, run: run,
       publicKey: agreement.publicKey.bytes)
     signature = signer.sign(statement.span)
   }
@@ -104,7 +56,7 @@ struct AgreedKeys: ~Copyable {
 
   /// - Parameter anything: a secret; what is made of it is never used.
   init(_ anything: borrowing SecretBytes) {
-    let context = FixedBytes<72>()
+    let context = FixedBytes<104>()
     sending = SealingKey(deriveKey(from: anything, context: context.span))
     receiving = SealingKey(deriveKey(from: anything, context: context.span))
   }
@@ -151,10 +103,8 @@ final class BusyPeer {
   var peerKeyNumber: UInt32 = 0
   /// Its highest boot counter seen by earlier runs of this node, from the journal: a lower one is an old image of it.
   var minimumBootCounter: UInt64 = 0
-  /// The highest boot counter of ours that it says it knows.
-  var claimedOwnBoot: UInt64 = 0
-  /// The one of ours it says it knew before.
-  var claimedPreviousBoot: UInt64 = 0
+  /// It has said that it knows of this very run, be it in an earlier run of its own.
+  var hasAcknowledged = false
   /// The highest number of a packet of its present run that was opened here, and how many were.
   var highestSequence: UInt64 = 0
   /// When that one was.
@@ -165,7 +115,7 @@ final class BusyPeer {
 
   init(_ shared: consuming SecretBytes, home: Endpoint?) {
     self.home = home
-    let anything = FixedBytes<72>()
+    let anything = FixedBytes<104>()
     sendingStatus = SealingKey(deriveKey(from: shared, context: anything.span))
     agreed = [AgreedKeys(shared), AgreedKeys(shared), AgreedKeys(shared)]
     self.shared = shared

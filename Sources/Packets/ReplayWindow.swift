@@ -48,6 +48,9 @@ public struct SmallReplayWindow: Sendable {
     return seen >> (next - 1 - number) & 1 == 0
   }
 
+  /// Whether it is above every number that was seen.
+  public func isNewest(_ number: UInt64) -> Bool { number >= next }
+
   /// - Precondition: ``isFresh(_:)``
   public mutating func insert(_ number: UInt64) {
     if number >= next {

@@ -19,6 +19,8 @@ public enum DropReason: UInt8, CaseIterable, Sendable {
   case unknownKey
   /// Of a version that this node does not speak.
   case unknownVersion
+  /// A STATUS of another process under the boot counter of the one that is known: of a copied card, or of an old image.
+  case otherRun
 
   /// In lower case with underscores, as metrics call it.
   public var name: String {
@@ -39,6 +41,7 @@ public enum DropReason: UInt8, CaseIterable, Sendable {
     case .strangersOverBudget: "strangers_over_budget"
     case .unknownKey: "unknown_key"
     case .unknownVersion: "unknown_version"
+    case .otherRun: "other_run"
     }
   }
 }
@@ -70,7 +73,7 @@ public struct PeerState: Sendable {
   /// Of what else is kept of it; ``noPlace`` for a quiet peer.
   let busyPlace: UInt8
   static let noPlace = UInt8.max
-  /// Of a quiet peer: it said last that it knows of this very run.
+  /// In its present run it has said that it knows of this very run, so that one is no copy of an old STATUS.
   var isAcknowledged = false
   /// The highest version it speaks, as its last packet said; 0 before the first.
   public internal(set) var newestVersion: UInt8 = 0
@@ -82,6 +85,8 @@ public struct PeerState: Sendable {
   var heardSeconds: UInt32 = 0
   /// Its highest boot counter seen under the seal; 0 before the first STATUS.
   public internal(set) var bootCounter: UInt64 = 0
+  /// Of its process with that counter; zero before the first STATUS.
+  var run = FixedBytes<16>()
   /// Its boot counter before that one, as far as this node knows.
   var previousBootCounter: UInt64 = 0
   public internal(set) var nextSequence: UInt64 = 0
@@ -103,9 +108,13 @@ public struct PeerState: Sendable {
 /// Seals and opens every packet of one node. (DESIGN §5)
 ///
 /// Each node has a packet key, which it changes daily, and tells its peers of it in STATUS. The key of a direction is agreed by
-/// both sides' packet keys and bound to network, epoch, both parties and both boot counters, so that no packet of an
-/// earlier run opens. STATUS alone is sealed by the identities' keys, without the receiver's boot counter, which it serves
-/// to announce. Nothing is allocated for a packet; whoever makes or learns a packet key takes memory for a moment.
+/// both sides' packet keys and bound to network, epoch, both parties, both boot counters and both runs, so that no packet of
+/// an earlier run opens. STATUS alone is sealed by the identities' keys, without the runs and the receiver's boot counter, which
+/// it serves to announce. Nothing is allocated for a packet; whoever makes or learns a packet key takes memory for a moment.
+///
+/// Two processes may begin under one boot counter: on a copied card, or on an old image without a clock. Each peer keeps the one
+/// that it has come to know in both directions, drops the other's STATUS and answers it with what it knows. Changing over would let
+/// whoever kept an old STATUS change it back. The other one has to go above: see `RunConfirmation`.
 public struct Sealer: ~Copyable {
   public static let maximumDatagramBytes = 1232
   static let tagBytes = SealingKey.tagBytes
@@ -127,7 +136,9 @@ public struct Sealer: ~Copyable {
   public let identifier: UInt32
   public private(set) var bootCounter: UInt64
   /// The boot counter of the run before, as this node's journal has it; 0 without one.
-  private var previousBootCounter: UInt64
+  public let previousBootCounter: UInt64
+  /// Of this process.
+  public let run: RunIdentifier
   private let networkIdentifier: Digest
   private let epoch: Epoch
   private let agreementKey: AgreementKey
@@ -154,12 +165,20 @@ public struct Sealer: ~Copyable {
   private var strangers: TokenBucket
   /// Nil until the caller says what time it is: then nothing is over budget.
   private var time: MonotonicTime?
+  /// What this node's clock said last, for STATUS.
+  private var wall = WallTime(nanoseconds: 0)
+  private var clock = ClockState.unsynchronised
   /// Signatures inside bodies, of STATUS too.
   public private(set) var signatureChecks: UInt64 = 0
-  public private(set) var drops = InlineArray<16, UInt64>(repeating: 0)
+  public private(set) var drops = InlineArray<17, UInt64>(repeating: 0)
+  /// What ``readStatus(_:from:signedBy:)`` read of the STATUS that was opened last; nil when it was malformed.
+  public private(set) var heardStatus: StatusBody?
+  /// It left its sender after every other that was opened here of that run, so what it says of a moment is the newest.
+  public private(set) var heardStatusIsNewest = false
   /// Who sent the packet that was last dropped as ``DropReason/unknownBoot``, ``DropReason/unknownKey`` or
-  /// ``DropReason/unknownVersion``, or the STATUS as ``DropReason/staleBoot``, and from where: a peer that has not heard of this
-  /// run, key or version, or that should learn of its own later run. Nothing of it is authenticated.
+  /// ``DropReason/unknownVersion``, or the STATUS as ``DropReason/staleBoot``, ``DropReason/replayed`` or
+  /// ``DropReason/otherRun``, and from where: a peer that has not heard of this run, key or version, or that should learn of a
+  /// run of its own. Nothing of it is authenticated.
   public private(set) var stranger: (peer: Int, endpoint: Endpoint)?
 
   /// A peer is at home if it was heard from there within this time.
@@ -168,12 +187,13 @@ public struct Sealer: ~Copyable {
   /// - Parameters:
   ///   - packetKeySeed: 32 random bytes that nobody else gets, for the first packet key of this run.
   ///   - signer: the node's identity, which signs that.
+  ///   - run: drawn at random when the process begins.
   ///   - previousBootCounter: the last one in the node's journal, 0 without one; nil for the number before `bootCounter`.
   ///   - peers: at most 255 that are not quiet.
   ///   - packetKeyMilliseconds: the age at which the next packet key is due.
   public init(
     identifier: UInt32, agreementKey: consuming AgreementKey, packetKeySeed: borrowing SecretBytes,
-    signer: borrowing SigningKey, bootCounter: UInt64, previousBootCounter: UInt64? = nil,
+    signer: borrowing SigningKey, bootCounter: UInt64, run: RunIdentifier, previousBootCounter: UInt64? = nil,
     networkIdentifier: Digest, epoch: Epoch, peers: [Peer], limits: IngressLimits = IngressLimits(),
     packetKeyMilliseconds: UInt64 = Sealer.defaultPacketKeyMilliseconds,
     versions: ClosedRange<UInt8> = PacketHeader.versions
@@ -181,7 +201,8 @@ public struct Sealer: ~Copyable {
     precondition(bootCounter > 0 && packetKeyMilliseconds > 0 && versions.lowerBound > 0)
     self.packetKey = PacketKey(
       number: 1, seed: packetKeySeed, signer: signer, network: networkIdentifier, epoch: epoch, node: identifier,
-      bootCounter: bootCounter)
+      bootCounter: bootCounter, run: run)
+    self.run = run
     self.packetKeyMilliseconds = packetKeyMilliseconds
     // After a power cut all nodes begin at once; they need not all change their keys at once.
     let spread = UInt64((identifier &* 2_654_435_761) >> 22)
@@ -192,7 +213,7 @@ public struct Sealer: ~Copyable {
     interface = TokenBucket(perSecond: limits.interfacePerSecond, burst: limits.interfaceBurst)
     strangers = TokenBucket(perSecond: limits.strangersPerSecond, burst: limits.strangerBurst)
     self.previousBootCounter = previousBootCounter ?? bootCounter - 1
-    precondition(DropReason.allCases.count == 16)
+    precondition(DropReason.allCases.count == 17)
     self.identifier = identifier
     self.bootCounter = bootCounter
     self.networkIdentifier = networkIdentifier
@@ -207,7 +228,7 @@ public struct Sealer: ~Copyable {
       isAscending
       ? [] : peers.indices.sorted { peers[$0].identifier < peers[$1].identifier }.map { Int32($0) }
     // Any key will do; each STATUS makes its own of it.
-    let anything = FixedBytes<72>()
+    let anything = FixedBytes<104>()
     guard let own = agreementKey.sharedSecret(with: agreementKey.publicKey) else {
       preconditionFailure("a public key made from a seed is never of small order")
     }
@@ -236,6 +257,13 @@ public struct Sealer: ~Copyable {
   public mutating func advance(to now: MonotonicTime) {
     time = max(now, time ?? now)
     packetKeyMadeAt = packetKeyMadeAt ?? time
+  }
+
+  /// The same, with what this node's clock says then.
+  public mutating func advance(to now: Stamp) {
+    advance(to: now.monotonic)
+    wall = now.wall
+    clock = now.state
   }
 
   /// The peer's place, if it is one.
@@ -281,8 +309,9 @@ public struct Sealer: ~Copyable {
 
   /// What a key is bound to.
   private func context(
-    from sender: UInt32, to receiver: UInt32, _ senderBoot: UInt64, _ receiverBoot: UInt64
-  ) -> FixedBytes<72> {
+    from sender: UInt32, to receiver: UInt32, _ senderBoot: UInt64, _ receiverBoot: UInt64,
+    _ senderRun: FixedBytes<16>, _ receiverRun: FixedBytes<16>
+  ) -> FixedBytes<104> {
     FixedBytes { out in
       out.writeTag("BUSBARpk")
       out.write(networkIdentifier)
@@ -291,13 +320,30 @@ public struct Sealer: ~Copyable {
       out.write(receiver)
       out.write(senderBoot)
       out.write(receiverBoot)
+      out.write(senderRun)
+      out.write(receiverRun)
     }
+  }
+
+  /// Of what is no STATUS: of this node's run and the peer's present one.
+  private func context(to peer: Int) -> FixedBytes<104> {
+    context(
+      from: identifier, to: peers[peer].identifier, bootCounter, peers[peer].bootCounter, run.bytes, peers[peer].run)
+  }
+  private func context(from peer: Int) -> FixedBytes<104> {
+    context(
+      from: peers[peer].identifier, to: identifier, peers[peer].bootCounter, bootCounter, peers[peer].run, run.bytes)
+  }
+
+  /// Of STATUS, whose receiver may know neither run.
+  private func statusContext(from sender: UInt32, to receiver: UInt32, _ senderBoot: UInt64) -> FixedBytes<104> {
+    context(from: sender, to: receiver, senderBoot, 0, FixedBytes(), FixedBytes())
   }
 
   /// The key of STATUS to this peer, which depends on this run alone.
   private func makeStatusKey(_ peer: Int) {
     guard let cell = busy(peer) else { return }
-    let status = context(from: identifier, to: peers[peer].identifier, bootCounter, 0)
+    let status = statusContext(from: identifier, to: peers[peer].identifier, bootCounter)
     cell.sendingStatus.replace(derivingFrom: cell.shared, context: status.span)
   }
 
@@ -320,7 +366,7 @@ public struct Sealer: ~Copyable {
   public mutating func renewPacketKey(_ seed: borrowing SecretBytes, signer: borrowing SigningKey) {
     packetKey = PacketKey(
       number: packetKey.number + 1, seed: seed, signer: signer, network: networkIdentifier, epoch: epoch,
-      node: identifier, bootCounter: bootCounter)
+      node: identifier, bootCounter: bootCounter, run: run)
     packetKeyMadeAt = time
     for peer in peers.indices {
       guard let cell = busy(peer) else {
@@ -354,10 +400,8 @@ public struct Sealer: ~Copyable {
     }
     cell.peerKey = key
     cell.peerKeyNumber = number
-    let other = peers[peer].identifier
-    let known = peers[peer].bootCounter
-    let sending = context(from: identifier, to: other, bootCounter, known)
-    let receiving = context(from: other, to: identifier, known, bootCounter)
+    let sending = context(to: peer)
+    let receiving = context(from: peer)
     cell.makeRoom()
     cell.agreed[0].replace(
       own: packetKey.number, other: number, secret: secret, sending: sending.span, receiving: receiving.span)
@@ -434,11 +478,11 @@ public struct Sealer: ~Copyable {
     output.write(clear)
     let nonce = Self.nonce(header.packetSequence)
     guard let cell = busy(peer) else {
-      let known = type == .status ? 0 : peers[peer].bootCounter
-      let context = context(from: identifier, to: peers[peer].identifier, bootCounter, known)
       if type == .status {
+        let context = statusContext(from: identifier, to: peers[peer].identifier, bootCounter)
         quietKey.replace(derivingFrom: quietSecrets, peer, context: context.span)
       } else {
+        let context = context(to: peer)
         quietKey.replace(derivingFrom: quietPacketSecrets, peer, context: context.span)
       }
       quietKey.seal(body, nonce: nonce, associatedData: clear.span, into: &output)
@@ -472,7 +516,7 @@ public struct Sealer: ~Copyable {
       cell.agreed[keys].isConfirmed = true
       return true
     }
-    let context = context(from: peers[peer].identifier, to: identifier, peers[peer].bootCounter, bootCounter)
+    let context = context(from: peer)
     quietKey.replace(derivingFrom: quietPacketSecrets, peer, context: context.span)
     return quietKey.open(sealed, nonce: nonce, associatedData: clear, into: &output)
   }
@@ -681,29 +725,47 @@ public struct Sealer: ~Copyable {
       return drop(.staleBoot)
     }
     let isNewBoot = header.bootCounter > peers[peer].bootCounter
-    guard isNewBoot || peers[peer].window.isFresh(header.packetSequence) else { return drop(.replayed) }
+    guard isNewBoot || peers[peer].window.isFresh(header.packetSequence) else {
+      // Perhaps of another process under the same counter, which begins to count anew and has to be told.
+      stranger = (peer, endpoint)
+      return drop(.replayed)
+    }
     guard mayTry(peer, endpoint) else { return drop(.strangersOverBudget) }
     // The sender's boot counter is in the header, which the seal covers; the key depends on it as well.
-    let statusContext = context(from: header.sender, to: identifier, header.bootCounter, 0)
+    let statusContext = statusContext(from: header.sender, to: identifier, header.bootCounter)
     if let cell = busy(peer) {
       statusKey.replace(derivingFrom: cell.shared, context: statusContext.span)
     } else {
       statusKey.replace(derivingFrom: quietSecrets, peer, context: statusContext.span)
     }
+    let start = output.count
     let opened = statusKey.open(sealed, nonce: nonce, associatedData: clear, into: &output)
     guard opened else { return drop(.badSeal) }
+    // What says no run is malformed, as ``readStatus(_:from:signedBy:)`` finds; it changes nothing here.
+    let run = StatusBody.run(in: output.span.extracting(start..<output.count))
+    let isOtherRun = !isNewBoot && run != nil && run?.bytes != peers[peer].run
+    guard !isOtherRun || !peers[peer].isAcknowledged else {
+      output.removeAll()
+      stranger = (peer, endpoint)
+      return drop(.otherRun)
+    }
     // Replay story: an attacker keeps a STATUS of an earlier run. Its boot counter is lower than the one we know, so it
     // was dropped above; before we know any, it can at worst make us derive keys that its sender no longer uses, until
-    // the sender's next STATUS.
-    if isNewBoot {
+    // the sender's next STATUS. That holds under one counter too: a process whose STATUS is a copy never says that it knows of
+    // this run of ours, and gives way to the next one.
+    if isNewBoot || isOtherRun {
       let known = max(peers[peer].bootCounter, minimumBootCounter(of: peer))
       if known < header.bootCounter { peers[peer].previousBootCounter = known }
       peers[peer].bootCounter = header.bootCounter
+      peers[peer].run = run?.bytes ?? FixedBytes()
+      peers[peer].isAcknowledged = false
       peers[peer].window = SmallReplayWindow()
       // Its packet key is in the body.
       forgetKeys(peer)
     }
     peers[peer].newestVersion = header.newestVersion
+    heardStatus = nil
+    heardStatusIsNewest = peers[peer].window.isNewest(header.packetSequence)
     peers[peer].window.insert(header.packetSequence)
     learn(endpoint, of: peer)
     noteOpened(peer, header.packetSequence)
@@ -716,72 +778,72 @@ public struct Sealer: ~Copyable {
 
   /// What belongs to a run of this peer that has ended.
   private mutating func forgetKeys(_ peer: Int) {
-    guard let cell = busy(peer) else {
-      peers[peer].isAcknowledged = false
-      return forgetPacketSecret(peer)
-    }
+    guard let cell = busy(peer) else { return forgetPacketSecret(peer) }
     cell.peerKeyNumber = 0
     cell.forgetPackets()
   }
 
   /// The body of a STATUS to this peer.
-  public func statusBody(to peer: Int) -> FixedBytes<120> {
-    encoded(
+  /// - Parameter wantsAnswer: the peer is asked for a STATUS of its own.
+  public func statusBody(to peer: Int, wantsAnswer: Bool = false) -> FixedBytes<168> {
+    let known = max(peers[peer].bootCounter, minimumBootCounter(of: peer))
+    return encoded(
       StatusBody(
-        previousBootCounter: peers[peer].previousBootCounter,
-        knownBootCounter: max(peers[peer].bootCounter, minimumBootCounter(of: peer)), keyNumber: packetKey.number,
+        previousBootCounter: peers[peer].previousBootCounter, knownBootCounter: known, keyNumber: packetKey.number,
         knownKeyNumber: agreedKeyNumber(peer), packetKey: packetKey.agreement.publicKey.bytes,
-        signature: packetKey.signature))
+        signature: packetKey.signature, run: run,
+        // Of an earlier run of this node only the counter was kept.
+        knownRun: known == peers[peer].bootCounter ? RunIdentifier(peers[peer].run) : nil, wall: wall, clock: clock,
+        wantsAnswer: wantsAnswer))
   }
 
   /// The body of a STATUS that asks for an answer: it owns to knowing nothing.
-  public func greetingBody() -> FixedBytes<120> {
+  public func greetingBody() -> FixedBytes<168> {
     encoded(
       StatusBody(
         previousBootCounter: 0, knownBootCounter: 0, keyNumber: packetKey.number, knownKeyNumber: 0,
-        packetKey: packetKey.agreement.publicKey.bytes, signature: packetKey.signature))
+        packetKey: packetKey.agreement.publicKey.bytes, signature: packetKey.signature, run: run, knownRun: nil,
+        wall: wall, clock: clock, wantsAnswer: true))
   }
 
-  private func encoded(_ body: StatusBody) -> FixedBytes<120> { FixedBytes { out in body.encode(into: &out) } }
+  private func encoded(_ body: StatusBody) -> FixedBytes<168> { FixedBytes { out in body.encode(into: &out) } }
 
-  /// Reads the STATUS body of a peer, whose identity's key is given. True when it should be answered: its sender does not
-  /// know our run or any packet key of it, or it told a key of its own that is now agreed with ours. A sender that knows an
-  /// older key is told by greetings and by ``mustLearnKey(_:)``, so that two nodes farther from each other than their keys live
-  /// do not answer without end.
+  /// Reads the STATUS body of a peer, whose identity's key is given, and keeps it as ``heardStatus``. True when it should be
+  /// answered: its sender asks for it, does not know our run or any packet key of it, or told a key of its own that is now agreed
+  /// with ours. A sender that knows an older key is told by greetings and by ``mustLearnKey(_:)``, so that two nodes farther from
+  /// each other than their keys live do not answer without end.
   /// Cost: for a key that is new, one signature check and one X25519, of which a peer may have as many as bad signatures.
   public mutating func readStatus(_ bytes: Span<UInt8>, from peer: Int, signedBy key: VerificationKey) -> Bool {
     var reader = WireReader(bytes)
-    guard let body = try? StatusBody(decoding: &reader) else {
+    heardStatus = try? StatusBody(decoding: &reader)
+    guard let body = heardStatus else {
       count(.malformedBody)
       return false
     }
-    if let cell = busy(peer) {
-      cell.claimedOwnBoot = max(cell.claimedOwnBoot, body.knownBootCounter)
-      cell.claimedPreviousBoot = max(cell.claimedPreviousBoot, body.previousBootCounter)
-    } else if body.knownBootCounter == bootCounter {
-      // A greeting of one that knows says that it does not.
+    let knowsRun = body.knownBootCounter == bootCounter && body.knownRun == run
+    // A greeting of one that knows says that it does not.
+    if knowsRun {
       peers[peer].isAcknowledged = true
+      busy(peer)?.hasAcknowledged = true
     }
-    let knowsNothing = body.knownBootCounter < bootCounter || body.knownKeyNumber == 0
+    let knowsNothing = body.knownBootCounter < bootCounter || body.knownBootCounter == bootCounter && body.knownRun == nil
+    let wantsAnswer = body.wantsAnswer || knowsNothing || body.knownKeyNumber == 0
     let isNew = isNewKey(body, of: peer)
     if isNew {
       if let time, !peers[peer].budget.takeKey(limits, at: time) {
         count(.overBudget)
-        return knowsNothing
+        return wantsAnswer
       }
       guard learnKey(body, of: peer, signedBy: key) else { return false }
     }
     // What it knew of an earlier run had the same numbers.
-    if let cell = busy(peer), body.knownBootCounter == bootCounter,
-      let keys = cell.place(own: body.knownKeyNumber, other: body.keyNumber)
-    {
+    if let cell = busy(peer), knowsRun, let keys = cell.place(own: body.knownKeyNumber, other: body.keyNumber) {
       cell.agreed[keys].isConfirmed = true
     }
-    return isNew || knowsNothing
+    return isNew || wantsAnswer
   }
 
-  /// Whether there is something to agree. A lower number than is known is of a STATUS that was overtaken. Another key of the
-  /// same number is of a peer that began one run twice, from an old image and without a clock.
+  /// Whether there is something to agree. A lower number than is known is of a STATUS that was overtaken.
   private func isNewKey(_ body: StatusBody, of peer: Int) -> Bool {
     guard let cell = busy(peer) else {
       let known = peers[peer].peerKeyNumber
@@ -789,14 +851,13 @@ public struct Sealer: ~Copyable {
         || body.keyNumber == known && (body.knownKeyNumber == 0 || agreedKeyNumber(peer) != known)
     }
     return body.keyNumber > cell.peerKeyNumber
-      || body.keyNumber == cell.peerKeyNumber
-        && (agreedKeyNumber(peer) != body.keyNumber || cell.peerKey.bytes != body.packetKey)
+      || body.keyNumber == cell.peerKeyNumber && agreedKeyNumber(peer) != body.keyNumber
   }
 
   private mutating func learnKey(_ body: StatusBody, of peer: Int, signedBy key: VerificationKey) -> Bool {
     let statement = PacketKey.statement(
       network: networkIdentifier, epoch: epoch, node: peers[peer].identifier, number: body.keyNumber,
-      bootCounter: peers[peer].bootCounter, publicKey: body.packetKey)
+      bootCounter: peers[peer].bootCounter, run: body.run, publicKey: body.packetKey)
     countSignatureChecks(1)
     guard key.isValid(body.signature, for: statement.span) else {
       countBadSignature(of: peer)
@@ -817,47 +878,23 @@ public struct Sealer: ~Copyable {
 
   /// True once the peer has said that it knows of this very run.
   public func hasAcknowledged(_ peer: Int) -> Bool {
-    guard let cell = busy(peer) else { return peers[peer].isAcknowledged }
-    return cell.claimedOwnBoot == bootCounter
+    busy(peer)?.hasAcknowledged ?? peers[peer].isAcknowledged
   }
 
-  /// How many of the peers with identifiers below `limit` know of this very run.
-  public func acknowledgedCount(below limit: UInt32) -> Int {
-    var count = 0
-    for index in peers.indices where peers[index].identifier < limit && hasAcknowledged(index) { count += 1 }
-    return count
-  }
-
-  /// The highest boot counter of ours that a peer with an identifier below `limit`, not a quiet one, says it knows, if it is above this
-  /// run's, or between this run's and that of the run before: then this node runs from an old image, or has lost its
-  /// disk; or the peer lies.
-  public func forgottenBoot(below limit: UInt32) -> UInt64? {
-    var highest = previousBootCounter
-    for index in peers.indices where peers[index].identifier < limit {
-      guard let cell = busy(index) else { continue }
-      highest = max(highest, cell.claimedPreviousBoot)
-      if cell.claimedOwnBoot != bootCounter { highest = max(highest, cell.claimedOwnBoot) }
-    }
-    return highest > previousBootCounter ? highest : nil
-  }
-
-  /// What ``forgottenBoot(below:)`` told is taken care of.
-  public mutating func acceptForgotten(_ counter: UInt64) { previousBootCounter = max(previousBootCounter, counter) }
-
-  /// Goes on as a later run. Every key depends on the counter, so no nonce is used twice.
+  /// Goes on under a later boot counter, as the same process. Every key depends on the counter, so no nonce is used twice.
   /// - Precondition: the new counter is above the old one and durable.
   /// - Parameter seed: 32 random bytes that nobody else gets, for a packet key of the new run.
   public mutating func restart(
     bootCounter newCounter: UInt64, packetKeySeed seed: borrowing SecretBytes, signer: borrowing SigningKey
   ) {
     precondition(newCounter > bootCounter)
-    previousBootCounter = newCounter - 1
     bootCounter = newCounter
     for index in peers.indices {
       peers[index].nextSequence = 0
       // Of a quiet peer the window stays: its numbers go on, and its STATUS packets of before still open.
       peers[index].isAcknowledged = false
       forgetPacketSecret(index)
+      busy(index)?.hasAcknowledged = false
       busy(index)?.forgetPackets()
       makeStatusKey(index)
     }

@@ -34,6 +34,8 @@ extension Actor {
       for _ in 0..<times(.wantAmplification, Siege.lateRate) { sayAgain(to: peer) }
       for _ in 0..<times(.tinyChunks, Siege.chunkRate) { sendTinyChunk(to: peer) }
       for _ in 0..<times(.oversizeTotals, Siege.chunkRate) { sendOversizeTotal(to: peer) }
+      for _ in 0..<times(.bootClaims, Siege.statusRate) { claim(to: peer) }
+      for _ in 0..<times(.clockLiars, Siege.statusRate) { claim(to: peer) }
     }
     if attack.includes(.slowPrimary) || attack.includes(.selectiveRecords) { leadBadly(attack) }
   }
@@ -50,18 +52,17 @@ extension Actor {
   private func randomBytes(_ count: Int) -> [UInt8] { siege.randomBytes(count, &world.liarDice) }
 
   private var someOwner: ReplicaIndex { ReplicaIndex(UInt16(world.liarDice.below(world.members))) }
-  /// One that ended of late, most often the last.
-  private var somePeriod: Period {
-    let back = world.liarDice.below(2) == 0 ? 1 : world.liarDice.below(9)
-    return Period(world.period - UInt64(back))
-  }
+  private func somePosition(_ owner: ReplicaIndex) -> Position { world.somePosition(of: Int(owner.rawValue)) }
+  private func openPosition(_ owner: ReplicaIndex) -> Position { world.openPosition(of: Int(owner.rawValue)).position }
+  /// The round that an honest member is in when a period has just ended.
+  private var round: Round { Round(Period(world.period - 1)) }
 
   private func chunk(
-    _ object: ObjectKind, _ owner: ReplicaIndex, _ period: Period, index: UInt16 = 0, total: UInt16 = 1,
+    _ object: ObjectKind, _ owner: ReplicaIndex, _ position: Position, index: UInt16 = 0, total: UInt16 = 1,
     length: UInt32, _ piece: [UInt8]
   ) -> [UInt8] {
     let chunk = Chunk(
-      object: object, owner: owner, index: index, total: total, period: period, objectLength: length)
+      object: object, owner: owner, index: index, total: total, position: position, objectLength: length)
     return [UInt8](capacity: Sealer.maximumBodyBytes) { out in
       chunk.encode(into: &out)
       out.write(piece.span)
@@ -69,8 +70,9 @@ extension Actor {
   }
 
   /// An object as honest members send it.
-  private func sendObject(_ object: ObjectKind, _ owner: ReplicaIndex, _ period: Period, _ bytes: [UInt8], to peer: Int)
-  {
+  private func sendObject(
+    _ object: ObjectKind, _ owner: ReplicaIndex, _ position: Position, _ bytes: [UInt8], to peer: Int
+  ) {
     let total = Chunk.pieces(ofBytes: bytes.count)
     for index in 0..<total {
       let start = index * Chunk.maximumPieceBytes
@@ -78,10 +80,13 @@ extension Actor {
       attack(
         .chunk,
         chunk(
-          object, owner, period, index: UInt16(index), total: UInt16(total), length: UInt32(bytes.count), piece),
+          object, owner, position, index: UInt16(index), total: UInt16(total), length: UInt32(bytes.count), piece),
         at: peer)
     }
   }
+
+  /// A STATUS that lies; see ``status(to:)``.
+  private func claim(to peer: Int) { attack(.status, status(to: peer), at: peer) }
 
   // MARK: Garbage
 
@@ -90,12 +95,13 @@ extension Actor {
     case 9:
       // The largest numbers there are, some under a signature that holds.
       let isVote = world.liarDice.below(2) == 0
-      var vote = body(
-        world.liarDice.below(2) == 0 ? .prepare : .commit, owner: someOwner,
-        period: Period(isVote ? world.period - 1 : .max), view: View(.max), digest: Digest())
+      let owner = someOwner
+      let position = isVote ? openPosition(owner) : Position(.max)
+      let kind: StatementKind = world.liarDice.below(2) == 0 ? .prepare : .commit
+      var vote = body(statement(kind, owner, position, Round(Period(isVote ? world.period - 1 : .max), View(.max - 1)), Digest()))
       if world.liarDice.below(4) == 0 { for place in 4..<8 { vote[place] = 255 } }
       let want = Want(
-        object: .records, owner: someOwner, meter: MeterIndex(.max),
+        object: .records, owner: owner, meter: MeterIndex(.max), position: position,
         period: Period(isVote ? world.period - 1 : .max), missing: FixedBytes(),
         highestSequence: world.liarDice.below(2) == 0 ? .max : 7, receivedCount: .max, heldMicroseconds: .max)
       if isVote || world.liarDice.below(2) == 0 { attack(.vote, vote, at: peer) }
@@ -105,10 +111,10 @@ extension Actor {
       attack(type, randomBytes(world.liarDice.below(Sealer.maximumBodyBytes + 1)), at: peer)
     case 2:
       // A vote whose signature does not hold.
-      var body = body(
-        world.liarDice.below(2) == 0 ? .prepare : .commit, owner: someOwner, period: Period(world.period - 1),
-        view: View(0), digest: Digest(), isSigned: false)
-      for place in 16..<48 { body[place] = UInt8(truncatingIfNeeded: world.liarDice.bits()) }
+      let kind: StatementKind = world.liarDice.below(2) == 0 ? .prepare : .commit
+      let owner = someOwner
+      var body = body(statement(kind, owner, openPosition(owner), round, Digest()), isSigned: false)
+      for place in 24..<56 { body[place] = UInt8(truncatingIfNeeded: world.liarDice.bits()) }
       attack(.vote, body, at: peer)
     case 3, 4:
       // Somebody's words, one bit wrong or cut off.
@@ -125,50 +131,60 @@ extension Actor {
     case 5:
       // A record of somebody's, with another ciphertext.
       let owner = someOwner
-      guard let held = records[InstanceName(owner: Int(owner.rawValue), period: world.period - 1)],
+      guard let held = records[SetPeriod(owner: Int(owner.rawValue), period: world.period - 1)],
         var body = held[world.liarDice.below(world.metersPerSet)]
       else { return }
       body[body.count - 1] ^= 1
       attack(.record, body, at: peer)
     case 6:
-      // A certificate of a quorum whose last signature does not hold.
-      guard let name = world.books.certificates.keys.max(by: { ($0.period, $0.owner) < ($1.period, $1.owner) }) else {
-        return
+      // A head of a quorum whose last signature does not hold, of the position that is open: nobody has one.
+      let owner = someOwner
+      guard let newest = world.books.head(Int(owner.rawValue)) else { return }
+      var bytes = newest.bytes
+      bytes[bytes.count - Header.encodedBytes - 1] ^= 1
+      let position = openPosition(owner)
+      for place in 0..<8 {
+        bytes[8 + Self.positionOffset + place] = UInt8(truncatingIfNeeded: position.rawValue >> UInt64(8 * place))
       }
-      var bytes = world.books.certificates[name]!
-      bytes[bytes.count - (bytes[8] == 1 ? Header.encodedBytes : 0) - 1] ^= 1
-      // Of the period to come: nobody has one.
-      for place in 0..<8 { bytes[16 + 56 + place] = UInt8(truncatingIfNeeded: (name.period + 1) >> UInt64(8 * place)) }
-      sendObject(.certificate, ReplicaIndex(UInt16(name.owner)), Period(name.period + 1), bytes, to: peer)
+      sendObject(.head, owner, position, bytes + Array(repeating: 0, count: 8 * world.metersPerSet), to: peer)
     case 7:
       // A round change nobody signed.
-      let statement = Statement(
-        kind: .roundChange, in: world.genesis.context, owner: someOwner, period: Period(world.period - 1), view: View(1),
-        digest: Digest(), signer: me)
-      let change = [UInt8](capacity: 192) { out in
-        Vote(statement: statement, signature: Signature()).encode(into: &out)
-        out.writeZeros(8)
-      }
-      sendObject(.roundChange, statement.owner, statement.period, change, to: peer)
+      let owner = someOwner
+      let change = roundChange(owner, View(1), isSigned: false)
+      sendObject(.roundChange, owner, openPosition(owner), change, to: peer)
     default:
       // A contradiction nobody signed either. docs/PROTOCOL.md, Contradiction.
       let accused = UInt16(world.liarDice.below(world.members))
-      let first = randomBytes(104)
-      let second = randomBytes(104)
-      let body = [UInt8](capacity: 232) { out in
+      let owner = someOwner
+      let halves = [randomBytes(96), randomBytes(96)]
+      let body = [UInt8](capacity: Contradiction.voteBytes) { out in
         out.write(StatementKind.prepare.rawValue)
         out.writeZeros(1)
-        out.write(someOwner.rawValue)
+        out.write(owner.rawValue)
         out.write(accused)
         out.writeZeros(2)
         out.write(world.period - 1)
-        out.write(UInt64(0))
+        out.write(openPosition(owner).rawValue)
         out.writeZeros(8)
-        out.write(first.span.extracting(8..<104))
-        out.writeZeros(8)
-        out.write(second.span.extracting(8..<104))
+        for half in halves {
+          out.writeZeros(LockClaim.encodedBytes)
+          out.write(half.span)
+        }
       }
-      sendObject(.contradiction, ReplicaIndex(0), Period(world.period - 1), body, to: peer)
+      sendObject(.contradiction, owner, openPosition(owner), body, to: peer)
+    }
+  }
+
+  /// Of the position in an encoded statement.
+  private static let positionOffset = 64
+
+  /// As it travels, without a lock and without a header.
+  private func roundChange(_ owner: ReplicaIndex, _ view: View, isSigned: Bool) -> [UInt8] {
+    let statement = statement(.roundChange, owner, openPosition(owner), Round(round.period, view), Digest())
+    let signature = isSigned ? signer.sign(statement) : Signature()
+    return [UInt8](capacity: Vote.encodedBytes + 8) { out in
+      Vote(statement: statement, signature: signature).encode(into: &out)
+      out.writeZeros(8)
     }
   }
 
@@ -189,16 +205,10 @@ extension Actor {
     guard number % 3 == 0 else {
       let kind: StatementKind = number % 3 == 1 ? .prepare : .commit
       let digest = Digest(copying: randomBytes(32).span)
-      return (.vote, body(kind, owner: owner, period: period, view: view, digest: digest))
+      return (.vote, body(statement(kind, owner, openPosition(owner), Round(period, view), digest)))
     }
-    let statement = Statement(
-      kind: .roundChange, in: world.genesis.context, owner: owner, period: period, view: view, digest: Digest(),
-      signer: me)
-    let change = [UInt8](capacity: 192) { out in
-      Vote(statement: statement, signature: signer.sign(statement)).encode(into: &out)
-      out.writeZeros(8)
-    }
-    return (.chunk, chunk(.roundChange, owner, period, length: UInt32(change.count), change))
+    let change = roundChange(owner, view, isSigned: true)
+    return (.chunk, chunk(.roundChange, owner, openPosition(owner), length: UInt32(change.count), change))
   }
 
   // MARK: Asking
@@ -206,57 +216,64 @@ extension Actor {
   /// Something it may have or may not, large or the same once more.
   private func want(from peer: Int) {
     let objects: [ObjectKind] = [
-      .certificate, .certificate, .product, .product, .records, .records, .records, .records, .coverageTable, .proof,
+      .certificate, .certificate, .product, .product, .records, .records, .records, .records, .head, .manifest, .proof,
       .contradiction,
     ]
     var missing = FixedBytes<64>()
     for place in 0..<64 { missing.storage[place] = 255 }
+    let owner = someOwner
+    let isOpen = world.liarDice.below(2) == 0
     let want = Want(
-      object: objects[world.liarDice.below(objects.count)], owner: someOwner,
+      object: objects[world.liarDice.below(objects.count)], owner: owner,
       meter: MeterIndex(UInt16(world.liarDice.below(world.metersPerSet))),
-      period: world.liarDice.below(8) == 0 ? Period(0) : somePeriod, missing: missing,
-      highestSequence: sealer.highestSequence(of: peer), receivedCount: sealer.receivedCount(of: peer))
+      position: isOpen ? openPosition(owner) : world.liarDice.below(8) == 0 ? Position(0) : somePosition(owner),
+      period: round.period, missing: missing, highestSequence: sealer.highestSequence(of: peer),
+      receivedCount: sealer.receivedCount(of: peer))
     attack(.want, [UInt8](capacity: Want.encodedBytes) { out in want.encode(into: &out) }, at: peer)
   }
 
-  /// A vote or a round change where all is decided: it is answered with the certificate, which is longer.
+  /// A vote or a round change where all is decided: it is answered with the head, which is longer.
   private func sayAgain(to peer: Int) {
     let owner = someOwner
-    let period = somePeriod
+    let position = somePosition(owner)
     if world.liarDice.below(2) == 0 {
-      attack(.chunk, chunk(.roundChange, owner, period, length: 1, [0]), at: peer)
+      attack(.chunk, chunk(.roundChange, owner, position, length: 1, [0]), at: peer)
     } else {
-      attack(.vote, body(.commit, owner: owner, period: period, view: View(0), digest: Digest()), at: peer)
+      attack(.vote, body(statement(.commit, owner, position, round, Digest())), at: peer)
     }
   }
 
   // MARK: Chunks
 
   private func sendTinyChunk(to peer: Int) {
-    let object = ObjectKind(rawValue: UInt8(1 + world.liarDice.below(8)))!
+    let object = ObjectKind(rawValue: UInt8(1 + world.liarDice.below(9)))!
+    let owner = someOwner
+    let position = world.liarDice.below(2) == 0 ? openPosition(owner) : somePosition(owner)
     switch world.liarDice.below(4) {
-    case 0: attack(.chunk, chunk(object, someOwner, somePeriod, length: 1, [7]), at: peer)
-    case 1: attack(.chunk, chunk(object, someOwner, somePeriod, length: 700, [1, 2, 3]), at: peer)
-    case 2: attack(.chunk, chunk(object, someOwner, somePeriod, index: 1, total: 2, length: 1025, [1]), at: peer)
+    case 0: attack(.chunk, chunk(object, owner, position, length: 1, [7]), at: peer)
+    case 1: attack(.chunk, chunk(object, owner, position, length: 700, [1, 2, 3]), at: peer)
+    case 2: attack(.chunk, chunk(object, owner, position, index: 1, total: 2, length: 1025, [1]), at: peer)
     default:
       // The whole first piece of something else: whoever keeps one object at a time begins anew.
       attack(
         .chunk,
-        chunk(object, someOwner, somePeriod, total: 2, length: 1025, randomBytes(Chunk.maximumPieceBytes)), at: peer)
+        chunk(object, owner, position, total: 2, length: 1025, randomBytes(Chunk.maximumPieceBytes)), at: peer)
     }
   }
 
   private func sendOversizeTotal(to peer: Int) {
-    let object = ObjectKind(rawValue: UInt8(1 + world.liarDice.below(8)))!
+    let object = ObjectKind(rawValue: UInt8(1 + world.liarDice.below(9)))!
     let piece = randomBytes(Chunk.maximumPieceBytes)
+    let owner = someOwner
+    let position = world.liarDice.below(2) == 0 ? openPosition(owner) : somePosition(owner)
     let body =
       switch world.liarDice.below(4) {
-      case 0: chunk(object, someOwner, somePeriod, index: 65534, total: 65535, length: .max, piece)
-      case 1: chunk(object, someOwner, somePeriod, index: 64, total: 65, length: 65 * 1024, piece)
-      case 2: chunk(object, someOwner, somePeriod, index: 9, total: 2, length: 2048, piece)
+      case 0: chunk(object, owner, position, index: 65534, total: 65535, length: .max, piece)
+      case 1: chunk(object, owner, position, index: 64, total: 65, length: 65 * 1024, piece)
+      case 2: chunk(object, owner, position, index: 9, total: 2, length: 2048, piece)
       default:
         chunk(
-          object, someOwner, somePeriod, total: UInt16(truncatingIfNeeded: world.liarDice.bits()),
+          object, owner, position, total: UInt16(truncatingIfNeeded: world.liarDice.bits()),
           length: UInt32(truncatingIfNeeded: world.liarDice.bits()), piece)
       }
     attack(.chunk, body, at: peer)
@@ -287,20 +304,23 @@ extension Actor {
     guard let elapsed = now.milliseconds(sinceEndOf: period, ofSeconds: world.periodSeconds) else { return }
     for place in 0..<world.members {
       let owner = ReplicaIndex(UInt16(place))
-      let name = InstanceName(owner: place, period: period.rawValue)
-      guard world.genesis.context.primary(owner: owner, period: period, view: View(0)) == me,
+      let name = SetPeriod(owner: place, period: period.rawValue)
+      // After a skipped period it would have to be asked by q.
+      guard world.openPosition(of: place).first == Round(period), world.genesis.context.primary(owner: owner, Round(period)) == me,
         let lateness = lateness(owner, period, attack), elapsed >= lateness, !proposed.contains(name),
         let held = records[name], let header = header(owner, period, held, most: .max, isComplete: true)
       else { continue }
       proposed.insert(name)
-      let proposal = body(
-        .prepare, owner: owner, period: period, view: View(0), digest: header.digest, header: header)
+      let statement = statement(.prepare, owner, openPosition(owner), Round(period), header.digest)
+      let proposal = body(statement, header: header)
       for peer in sealer.peers.indices where isAggregator(peer) { send(.proposal, proposal, to: peer) }
       guard attack.includes(.selectiveRecords) else { continue }
-      let commit = body(.commit, owner: owner, period: period, view: View(0), digest: header.digest)
+      var commit = statement
+      commit.kind = .commit
+      let vote = body(commit)
       for peer in sealer.peers.indices where isAggregator(peer) {
         let member = ReplicaIndex(UInt16(sealer.peers[peer].identifier))
-        if isFavoured(member, owner, period) { send(.vote, commit, to: peer) }
+        if isFavoured(member, owner, period) { send(.vote, vote, to: peer) }
       }
     }
   }
@@ -310,7 +330,7 @@ extension Actor {
     var reader = WireReader(bytes.span)
     guard isAggregator(peer), let want = try? Want(decoding: &reader), want.object == .records,
       isFavoured(ReplicaIndex(UInt16(sealer.peers[peer].identifier)), want.owner, want.period),
-      let held = records[InstanceName(owner: Int(want.owner.rawValue), period: want.period.rawValue)]
+      let held = records[SetPeriod(owner: Int(want.owner.rawValue), period: want.period.rawValue)]
     else { return }
     for meter in 0..<world.metersPerSet where MeterBitmap(want.missing).contains(MeterIndex(UInt16(meter))) {
       if let record = held[meter] { send(.record, record, to: peer) }

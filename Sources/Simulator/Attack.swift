@@ -39,6 +39,14 @@ public enum Attack: String, CaseIterable, Sendable {
   case meterWants = "meter-wants"
   /// Gives its records to some members only.
   case withheldRecords = "withheld-records"
+  /// Half of the meters of each set sign two records of each period.
+  case contradictingMeters = "contradicting-meters"
+  /// Nodes restart, and nobody is faulty: what is compared with this are members that lie about runs.
+  case restarts
+  /// Nodes restart, and faulty members tell each that they know of a later run of its, again and again.
+  case bootClaims = "boot-claims"
+  /// Faulty members tell others that it is another time, each something else.
+  case clockLiars = "clock-liars"
   /// Says nothing at all, as a meter that broke, and nobody is faulty. A primary waits a quarter of the period for what does not
   /// come: what is compared with this are meters that are not listened to, by their own doing.
   case missingMeters = "missing-meters"
@@ -49,15 +57,17 @@ public enum Attack: String, CaseIterable, Sendable {
     self == other || self == .everything && other.baseline == .none && other != .none
   }
   var hasOutsiders: Bool { includes(.spoofedSenders) || includes(.replays) || includes(.reflection) }
-  var hasFaultyMembers: Bool { self != .none && self != .missingMeters }
+  var hasFaultyMembers: Bool { self != .none && self != .missingMeters && self != .restarts }
+  var hasRestarts: Bool { self == .restarts || self == .bootClaims }
   var hasFaultyMeters: Bool {
     includes(.doubleRecords) || includes(.meterGarbage) || includes(.recordFlood) || includes(.meterWants)
-      || includes(.withheldRecords)
+      || includes(.withheldRecords) || includes(.contradictingMeters)
   }
   /// What it is compared with.
   var baseline: Attack {
     switch self {
     case .meterGarbage, .withheldRecords, .missingMeters: .missingMeters
+    case .restarts, .bootClaims: .restarts
     default: .none
     }
   }
@@ -88,6 +98,8 @@ public struct Siege: Sendable {
   /// What is answered with a certificate where all is decided, and is no WANT.
   static let lateRate = 300
   static let chunkRate = 2000
+  /// Small packets whose claims cost nothing to make.
+  static let statusRate = 16
   static let spoofRate = 20_000
   /// When it hurts most, relative to a period's end: until its sets should be certified.
   static let worstMilliseconds = -300..<1300
@@ -107,7 +119,7 @@ public struct Siege: Sendable {
     let total =
       rate(.garbage, garbageRate * faults) + rate(.uselessVotes, voteRate * faults)
       + rate(.wantAmplification, (wantRate + lateRate) * faults)
-      + rate(.tinyChunks, chunkRate * faults) + rate(.oversizeTotals, chunkRate * faults)
+      + (rate(.bootClaims, statusRate) + rate(.clockLiars, statusRate)) * faults + rate(.tinyChunks, chunkRate * faults) + rate(.oversizeTotals, chunkRate * faults)
       + rate(.spoofedSenders, spoofRate) + rate(.replays, replayRate) + rate(.reflection, reflectionRate)
       + rate(.meterGarbage, garbageRate + wantRate * (members - 1)) + rate(.recordFlood, garbageRate * members)
       + rate(.meterWants, meterWantRate + wantRate * (members - 1))
@@ -249,7 +261,7 @@ public struct AttackCampaign {
     self.members = members
     self.metersPerSet = metersPerSet
     self.periods = periods
-    world = GroupWorld(members: members, metersPerSet: metersPerSet, periodSeconds: Siege.periodSeconds)
+    world = GroupWorld(members: members, metersPerSet: metersPerSet)
   }
 
   /// Called with each thing that happens, for people to read.
@@ -287,7 +299,7 @@ public struct AttackCampaign {
   /// What all attacks together did to the time that sets of honest primaries take: where each has few sets, only this tells how
   /// slow the slowest are.
   public var pooled: [PooledLatency] {
-    [Attack.none, .missingMeters].compactMap { baseline in
+    [Attack.none, .missingMeters, .restarts].compactMap { baseline in
       pools[baseline].map { PooledLatency(baseline: baseline, latencies: $0.latencies, alone: $0.baseline) }
     }
   }

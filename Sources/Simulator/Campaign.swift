@@ -15,10 +15,13 @@ public struct Campaign {
   /// Schedules in which more than f liars came to two decisions, and the fewest of them that were named.
   public private(set) var forks = 0
   public private(set) var fewestNamed = Int.max
-  public private(set) var decidedNull = 0
   public private(set) var decidedLater = 0
+  public private(set) var decidedInLaterPeriod = 0
+  public private(set) var decidedEarlierValue = 0
   public private(set) var highestView: UInt32 = 0
   public private(set) var highestViewsAfterHealing: UInt32 = 0
+  /// Seeds of what must never happen, the first of each kind and how many there are.
+  public private(set) var failures: [(violation: Violation, first: UInt64, count: Int)] = []
   public private(set) var firstFailure: (schedule: Schedule, outcome: Outcome)?
   /// How many schedules took so many steps, in tens; the last place holds the rest.
   private var stepCounts = Array(repeating: 0, count: 1000)
@@ -58,8 +61,9 @@ public struct Campaign {
     schedules += 1
     steps += outcome.steps
     faults += outcome.faults
-    if outcome.decidedNull { decidedNull += 1 }
     if outcome.decidedLater { decidedLater += 1 }
+    if outcome.decidedInLaterPeriod { decidedInLaterPeriod += 1 }
+    if outcome.decidedEarlierValue { decidedEarlierValue += 1 }
     highestView = max(highestView, outcome.highestView)
     highestViewsAfterHealing = max(highestViewsAfterHealing, outcome.viewsAfterHealing)
     stepCounts[min(outcome.steps / 10, stepCounts.count - 1)] += 1
@@ -70,6 +74,11 @@ public struct Campaign {
     } else if let violation = outcome.violation {
       verdicts.add(isConviction: violation == .wronglyConvicted, isSafety: violation.isSafety)
       if firstFailure == nil { firstFailure = (schedule, outcome) }
+      if let place = failures.firstIndex(where: { $0.violation == violation }) {
+        failures[place].count += 1
+      } else {
+        failures.append((violation, seed, 1))
+      }
     }
     return outcome
   }

@@ -21,13 +21,13 @@
       Directed(name: "f + 1 members far ahead", mutant: .neverJoins) {
         let scene = Scene()
         for member in 1...2 { scene.ask(for: 6, by: member) }
-        return scene.instance.view.rawValue < 6
+        return scene.instance.round.view.rawValue < 6
       },
       Directed(name: "patience in view 10", mutant: .timerUncapped) {
         let scene = Scene()
         for member in 1...2 { scene.ask(for: 10, by: member) }
         scene.pass(ticks: 8 * Int(Timing.standard.viewTicks))
-        return scene.instance.view.rawValue == 10
+        return scene.instance.round.view.rawValue == 10
       },
       // f members are locked on A in view 0, the rest on B in view 1: the higher certificate must win everywhere.
       Directed(name: "locks in two views", mutant: .lockRefusesOtherValue) {
@@ -39,16 +39,20 @@
     ]
   }
 
-  /// Member 0 of four, and whatever the others sign.
+  /// Member 0 of four, in period 3, and whatever the others sign.
   private final class Scene {
     let keys = KeyRing(members: 4, usesEd25519: false)
     let context = GroupContext(
-      networkIdentifier: Digest(), epoch: Epoch(1), group: GroupIndex(0), members: 4, rotates: true)
+      networkIdentifier: Digest(), epoch: Epoch(1), group: GroupIndex(0), members: 4, leaders: .rotating)
     var instance: Instance
     var effects = Effects()
+    static let period = Period(3)
 
     init() {
-      instance = Instance(context: context, replica: ReplicaIndex(0), owner: ReplicaIndex(1), period: Period(0))
+      instance = Instance(
+        context: context, replica: ReplicaIndex(0), owner: ReplicaIndex(1), position: Position(1),
+        firstRound: Round(Self.period))
+      step(.periodEnded(Self.period))
     }
 
     func digest(_ value: UInt8) -> Digest {
@@ -57,22 +61,22 @@
       return digest
     }
 
-    func vote(_ kind: StatementKind, view: UInt32 = 0, value: UInt8 = 1, by member: Int, claim: UInt64 = 0) -> Vote {
-      var statement = Statement(
-        kind: kind, in: context, owner: ReplicaIndex(1), period: Period(0), view: View(view), digest: digest(value),
-        signer: ReplicaIndex(UInt16(member)))
-      statement.sequenceNumber = SequenceNumber(claim)
+    func vote(_ kind: StatementKind, view: UInt32 = 0, value: UInt8 = 1, by member: Int, claim: LockClaim = .none) -> Vote
+    {
+      let statement = Statement(
+        kind: kind, in: context, owner: ReplicaIndex(1), position: Position(1), round: Round(Self.period, View(view)),
+        digest: digest(value), claim: claim, signer: ReplicaIndex(UInt16(member)))
       return Vote(statement: statement, signature: keys.sign(statement))
     }
 
     func prepared(view: UInt32, value: UInt8) -> PreparedCertificate {
       PreparedCertificate(
-        signers: 0b1110, view: View(view), digest: digest(value),
+        signers: 0b1110, round: Round(Self.period, View(view)), digest: digest(value),
         signatures: (1...3).map { vote(.prepare, view: view, value: value, by: $0).signature })
     }
 
     private var none: PreparedCertificate {
-      PreparedCertificate(signers: 0, view: View(0), digest: Digest(), signatures: [])
+      PreparedCertificate(signers: 0, round: Round(Period(0)), digest: Digest(), signatures: [])
     }
 
     func step(_ input: Input) {
@@ -82,26 +86,26 @@
 
     func receive(_ vote: Vote) { step(.vote(Authenticated(own: vote))) }
 
-    func pass(ticks: Int) { for _ in 0..<ticks { step(.tick) } }
+    func pass(ticks: Int) { for _ in 0..<ticks { step(.tick(hasRecords: true)) } }
 
     func ask(for view: UInt32, by member: Int, prepared: PreparedCertificate? = nil) {
       let change = RoundChange(
         vote: vote(
-          .roundChange, view: view, value: prepared?.digest.storage[0] ?? 0, by: member,
-          claim: prepared.map { UInt64($0.view.rawValue) + 1 } ?? 0), prepared: prepared ?? none)
+          .roundChange, view: view, value: prepared?.digest.storage[0] ?? 0, by: member, claim: prepared?.claim ?? .none),
+        prepared: prepared ?? none)
       if let verified = try? VerifiedRoundChange(checking: change, in: context, by: keys) { step(.roundChange(verified)) }
     }
 
     /// The new round of its primary, who cites members 1, 2 and 3.
     func lead(view: UInt32, prepared: PreparedCertificate) {
       let value = prepared.digest.storage[0]
-      let claim = UInt64(prepared.view.rawValue) + 1
+      let primary = Int(context.primary(owner: ReplicaIndex(1), Round(Self.period, View(view))).rawValue)
       let newRound = NewRound(
-        prepare: vote(.prepare, view: view, value: value, by: Int(1 + view) % 4), prepared: prepared, signers: 0b1110,
+        prepare: vote(.prepare, view: view, value: value, by: primary), prepared: prepared, signers: 0b1110,
         claims: (1...3).map {
           RoundChangeClaim(
-            sequenceNumber: SequenceNumber(claim), digest: digest(value),
-            signature: vote(.roundChange, view: view, value: value, by: $0, claim: claim).signature)
+            claim: prepared.claim, digest: digest(value),
+            signature: vote(.roundChange, view: view, value: value, by: $0, claim: prepared.claim).signature)
         })
       if let verified = try? VerifiedNewRound(checking: newRound, in: context, by: keys) { step(.newRound(verified)) }
     }

@@ -9,8 +9,8 @@ import SimulatedPlatform
 import Units
 import Wire
 
-/// A meter that attacks, in a siege, with nothing but its own keys. It says of itself that it used nothing, so that its set's
-/// sums are known all the same.
+/// A meter that contradicts itself, or attacks in a siege, with nothing but its own keys. It says of itself that it used nothing, so
+/// that its set's sums are known all the same.
 final class FaultyMeter {
   /// Records beside the one it gives, signed as well.
   private static let variants = 8
@@ -56,6 +56,7 @@ final class FaultyMeter {
       _ = sealer.seal(type, body.span, to: peer, into: &out)
     }
     guard !datagram.isEmpty, endpoint == world.parties[place].endpoint else { return }
+    guard world.siege != nil else { return world.transmit(datagram.span, from: party, to: endpoint) }
     if type != .status {
       siege.outcome.attackPackets += 1
       siege.outcome.sealedBytes += UInt64(datagram.count)
@@ -76,7 +77,7 @@ final class FaultyMeter {
       }
       return
     }
-    siege.noteServed(
+    world.siege?.noteServed(
       opened.type, bytes, from: sealer.peers[opened.peer].identifier, to: party.name.rawValue,
       datagramBytes: datagram.count)
   }
@@ -91,7 +92,9 @@ final class FaultyMeter {
         send(.status, Array(copying: sealer.greetingBody().span), to: peer)
       }
     }
-    guard !world.isHealed, let attack = world.siege?.attack else { return }
+    // Under attack it stops when the group is healed; a liar alone never does.
+    let attack = world.siege?.attack ?? .contradictingMeters
+    guard !world.isHealed || world.siege == nil else { return }
     let ended = Period(world.period - 1)
     if ended > madeFor {
       madeFor = ended
@@ -109,7 +112,7 @@ final class FaultyMeter {
   private func given(to peer: Int, _ attack: Attack) -> [Int] {
     var dice = Dice(
       world.schedule.seed &* 55 &+ madeFor.rawValue &* 4096 &+ UInt64(party.place) &* 64 &+ UInt64(peer))
-    if attack.includes(.doubleRecords), !floods(attack) { return [[0], [1], [0, 1]][dice.below(3)] }
+    if attack.includes(.doubleRecords) && !floods(attack) || attack.includes(.contradictingMeters) { return [[0], [1], [0, 1]][dice.below(3)] }
     if attack.includes(.withheldRecords) { return dice.below(2) == 0 ? [] : [0] }
     return [0]
   }
@@ -122,11 +125,7 @@ final class FaultyMeter {
 
   /// What is certified of it, which it need not ask for.
   private func covered() -> Period {
-    var result = world.genesis.firstPeriod.rawValue - 1
-    for (name, bytes) in world.books.certificates where name.owner == Int(owner.rawValue) && name.period > result {
-      if GroupBooks.header(bytes)?.contributors.contains(index) == true { result = name.period }
-    }
-    return Period(result)
+    Period(world.books.covered(index, of: Int(owner.rawValue)) ?? world.genesis.firstPeriod.rawValue - 1)
   }
 
   /// - Parameter isUnit: false for a ciphertext that nobody can divide by.
@@ -201,16 +200,15 @@ final class FaultyMeter {
   /// Its proof, which it may have; and what it may not.
   private func want(from peer: Int) {
     let objects: [ObjectKind] = [
-      .proof, .proof, .certificate, .certificate, .product, .records, .coverageTable, .contradiction,
+      .proof, .proof, .certificate, .certificate, .product, .records, .head, .manifest, .contradiction,
     ]
     var missing = FixedBytes<64>()
     for place in 0..<64 { missing.storage[place] = 255 }
     let object = objects[world.liarDice.below(objects.count)]
     let set = object == .proof ? owner : ReplicaIndex(UInt16(world.liarDice.below(world.members)))
+    let position = world.liarDice.below(4) == 0 ? Position(0) : world.somePosition(of: Int(set.rawValue))
     let want = Want(
-      object: object, owner: set, meter: index,
-      period: world.liarDice.below(4) == 0
-        ? Period(0) : Period(world.period - UInt64(1 + world.liarDice.below(8))), missing: missing)
+      object: object, owner: set, meter: index, position: position, period: Period(world.period - 1), missing: missing)
     send(.want, [UInt8](capacity: Want.encodedBytes) { out in want.encode(into: &out) }, to: peer)
   }
 }

@@ -7,8 +7,18 @@ import Paillier
 import Units
 import Wire
 
-/// (owner, period), in order of the set's chain.
-struct InstanceName: Hashable, Comparable {
+/// (owner, position), in the order of the sets' chains.
+struct ChainPlace: Hashable, Comparable {
+  let owner: Int
+  let position: UInt64
+  static func < (left: Self, right: Self) -> Bool {
+    (left.owner, left.position) < (right.owner, right.position)
+  }
+  var previous: ChainPlace { ChainPlace(owner: owner, position: position - 1) }
+}
+
+/// (owner, period): what files and records are called by.
+struct SetPeriod: Hashable, Comparable {
   let owner: Int
   let period: UInt64
   static func < (left: Self, right: Self) -> Bool {
@@ -20,54 +30,99 @@ struct InstanceName: Hashable, Comparable {
 struct VoteName: Hashable {
   let member: Int
   let kind: UInt8
-  let instance: InstanceName
-  let view: UInt32
+  let place: ChainPlace
+  let round: Round
 }
 
 /// What one key signed there.
 struct VoteValue: Equatable {
   let digest: [UInt8]
-  let sequence: UInt64
+  let claim: LockClaim
+}
+
+/// A decided position. Members hold different certificates of one header, so what counts of it is the header.
+struct DecidedPosition {
+  let header: Header
+  let digest: [UInt8]
+  /// Of the certificate that was seen first.
+  let round: Round
+  let bytes: [UInt8]
+}
+
+/// A receipt that reached its meter.
+struct Promise {
+  let signer: Int
+  let position: UInt64
+  let from: UInt64
+  let through: UInt64
 }
 
 /// Everything a group made durable or published, kept by the simulation outside all nodes.
 struct GroupBooks {
-  /// What honest nodes and the bookkeeper hold as decided.
-  var certificates: [InstanceName: [UInt8]] = [:]
-  var digests: [InstanceName: [UInt8]] = [:]
-  var sums: [InstanceName: [UInt8]] = [:]
+  /// What honest nodes and the bookkeeper hold as decided. Never named by a certificate's bytes.
+  private(set) var decided: [ChainPlace: DecidedPosition] = [:]
+  private(set) var places: [SetPeriod: ChainPlace] = [:]
+  /// The newest position of each set; 0 for none.
+  private(set) var newest: [UInt64]
+  var sums: [SetPeriod: [UInt8]] = [:]
   /// Durable votes of honest members.
   var votes: [VoteName: VoteValue] = [:]
+  /// By member, in the order of owners: the position and the highest round it signed in, on whatever disk.
+  var highest: [[(position: UInt64, round: Round)]]
   /// Records on the disks of aggregators: (member, record hash).
   var durableRecords: Set<[UInt8]> = []
-  /// Digests of headers a liar made against the rules. False where only view 0 forbids it: a later primary may come to
-  /// propose the same.
-  var invalidHeaders: [[UInt8]: Bool] = [:]
+  /// Digests of headers a liar made against the rules; with the one round that forbids it, where others need not.
+  var invalidHeaders: [[UInt8]: Round?] = [:]
   var settledThrough: UInt64 = 0
 
-  func hasCertified(_ party: Party) -> Bool {
-    guard let meter = party.name.meter else { return false }
-    return certificates.contains { name, bytes in
-      name.owner == Int(meter.owner.rawValue) && Self.header(bytes)?.contributors.contains(meter.index) == true
+  init(members: Int) {
+    newest = Array(repeating: 0, count: members)
+    highest = Array(
+      repeating: Array(repeating: (position: 0, round: Round(Period(0))), count: members), count: members)
+  }
+
+  mutating func keep(_ position: DecidedPosition, at place: ChainPlace) {
+    decided[place] = position
+    places[SetPeriod(owner: place.owner, period: position.header.period.rawValue)] = place
+    newest[place.owner] = max(newest[place.owner], place.position)
+  }
+
+  /// The set's positions that are known, in order.
+  func chain(_ owner: Int) -> [(place: ChainPlace, position: DecidedPosition)] {
+    guard newest[owner] > 0 else { return [] }
+    return (1...newest[owner]).compactMap { position in
+      let place = ChainPlace(owner: owner, position: position)
+      return decided[place].map { (place, $0) }
     }
   }
 
-  /// The header of a certificate file that was checked when it was noted.
-  static func header(_ bytes: [UInt8]) -> Header? {
-    guard bytes.count > Header.encodedBytes, bytes[8] == 1 else { return nil }
-    let tail = Array(bytes[(bytes.count - Header.encodedBytes)...])
-    var reader = WireReader(tail.span)
-    return try? Header(decoding: &reader)
+  func head(_ owner: Int) -> DecidedPosition? { decided[ChainPlace(owner: owner, position: newest[owner])] }
+  func position(_ name: SetPeriod) -> DecidedPosition? { places[name].flatMap { decided[$0] } }
+
+  func hasCertified(_ party: Party) -> Bool {
+    guard let meter = party.name.meter else { return false }
+    return decided.contains { place, position in
+      place.owner == Int(meter.owner.rawValue) && position.header.contributors.contains(meter.index)
+    }
   }
 
-  /// Whether the bookkeeper published every certified sum up to the end of a period.
-  func isPublished(through period: UInt64) -> Bool { unpublished(through: period).isEmpty }
+  /// Through which period a meter is certified; nil before it is.
+  func covered(_ meter: MeterIndex, of owner: Int) -> UInt64? {
+    var position = newest[owner]
+    while position > 0 {
+      if let decided = decided[ChainPlace(owner: owner, position: position)],
+        decided.header.contributors.contains(meter)
+      {
+        return decided.header.period.rawValue
+      }
+      position -= 1
+    }
+    return nil
+  }
 
-  /// Values that were certified, whose sum nobody has seen.
-  func unpublished(through period: UInt64) -> [InstanceName] {
-    certificates.compactMap { name, bytes in
-      name.period <= period && bytes[8] == 1 && sums[name] == nil ? name : nil
-    }.sorted { ($0.period, $0.owner) < ($1.period, $1.owner) }
+  /// Certified values whose sum nobody has seen.
+  func unpublished(through period: UInt64) -> [SetPeriod] {
+    places.keys.filter { $0.period <= period && sums[$0] == nil }.sorted { ($0.period, $0.owner) < ($1.period, $1.owner) }
   }
 }
 
@@ -91,10 +146,8 @@ extension GroupWorld {
         if let trace { trace("\(tick) \(party.name): \(text(vote))") }
         party.pendingVotes.append(vote)
       }
-    case .decided where party.name.aggregatorIndex != nil:
-      guard let length = try? reader.read(UInt16.self), let bytes = try? reader.readBytes(Int(length)) else { return }
-      noteCertificate(Array(copying: bytes), by: party)
-    case .adopted:
+    case .head: noteHead(&reader, by: party)
+    case .decided:
       guard let length = try? reader.read(UInt16.self), let bytes = try? reader.readBytes(Int(length)) else { return }
       noteCertificate(Array(copying: bytes), by: party)
     case .baseline:
@@ -123,27 +176,42 @@ extension GroupWorld {
     party.pendingRecords.removeAll()
     books.durableRecords.formUnion(party.pendingHashes)
     party.pendingHashes.removeAll()
-    guard party.isHonest, let member = party.name.aggregatorIndex else { return }
-    for vote in party.pendingVotes {
-      let statement = vote.statement
-      let name = VoteName(
-        member: Int(member.rawValue), kind: statement.kind.rawValue,
-        instance: InstanceName(owner: Int(statement.owner.rawValue), period: statement.period.rawValue),
-        view: statement.view.rawValue)
-      let value = VoteValue(
-        digest: Array(copying: statement.digest.span), sequence: statement.sequenceNumber.rawValue)
-      if let earlier = books.votes[name], earlier != value {
-        fail(.conflictingVote, "\(text(vote)) of \(party.name), who signed otherwise before")
-      }
-      books.votes[name] = value
-      if statement.kind == .prepare, let everywhere = books.invalidHeaders[value.digest],
-        everywhere || statement.view.rawValue == 0
-      {
-        fail(.preparedInvalid, "\(text(vote)) of \(party.name)")
-      }
-    }
+    guard party.isHonest, party.name.aggregatorIndex != nil else { return }
+    for place in party.pendingHeads { party.heads[place.owner] = max(party.heads[place.owner] ?? 0, place.position) }
+    party.pendingHeads.removeAll()
+    for vote in party.pendingVotes { note(vote, by: party) }
     party.pendingVotes.removeAll()
     arrange()
+  }
+
+  /// A vote that is durable, and may be sent from now on; or was before its signer stopped.
+  private func note(_ vote: Vote, by party: Party) {
+    let statement = vote.statement
+    let member = Int(statement.signer.rawValue)
+    let owner = Int(statement.owner.rawValue)
+    let position = statement.position.rawValue
+    let place = ChainPlace(owner: owner, position: position)
+    let name = VoteName(member: member, kind: statement.kind.rawValue, place: place, round: statement.round)
+    let value = VoteValue(digest: Array(copying: statement.digest.span), claim: statement.claim)
+    if let earlier = books.votes[name] {
+      if earlier != value { fail(.conflictingVote, "\(text(vote)) of \(party.name), who signed otherwise before") }
+      return
+    }
+    books.votes[name] = value
+    // The certificate of the position before implies that q members hold the one before that. (rule 1)
+    if position != 1, party.heads[owner] ?? 0 < position - 1 {
+      fail(.tookPartTooEarly, "\(text(vote)) of \(party.name), who holds position \(party.heads[owner] ?? 0)")
+    }
+    let highest = books.highest[member][owner]
+    if highest.position == position, statement.round < highest.round {
+      fail(.votedInRoundItLeft, "\(text(vote)) of \(party.name), who signed in \(highest.round)")
+    }
+    if position >= highest.position { books.highest[member][owner] = (position, statement.round) }
+    if statement.kind == .prepare, let forbidden = books.invalidHeaders[value.digest],
+      forbidden == nil || forbidden == statement.round
+    {
+      fail(.preparedInvalid, "\(text(vote)) of \(party.name)")
+    }
   }
 
   private func noteRecord(
@@ -159,34 +227,65 @@ extension GroupWorld {
     party.pendingRecords.append(made)
   }
 
-  private func noteCertificate(_ bytes: [UInt8], by party: Party) {
-    guard let certificate = try? Certificate(checking: bytes.span, against: genesis) else {
-      return fail(.invalidCertificate, "held by \(party.name)")
+  /// A head as an aggregator's journal has it: certificate and table in one entry.
+  private func noteHead(_ reader: inout WireReader, by party: Party) {
+    guard let length = try? reader.read(UInt16.self), let bytes = try? reader.readBytes(Int(length)),
+      let tableLength = try? reader.read(UInt16.self), let table = try? reader.readBytes(Int(tableLength)),
+      let (place, header) = noteCertificate(Array(copying: bytes), by: party)
+    else { return }
+    var coverage = genesis.coverage(of: ReplicaIndex(UInt16(place.owner)))
+    guard coverage.replace(decoding: table, expecting: header.coverageRoot) else {
+      return fail(.headWithoutTable, "set \(place.owner) position \(place.position), at \(party.name)")
     }
-    let name = InstanceName(owner: Int(certificate.owner.rawValue), period: certificate.period.rawValue)
+    party.pendingHeads.append(place)
+  }
+
+  @discardableResult
+  private func noteCertificate(_ bytes: [UInt8], by party: Party) -> (place: ChainPlace, header: Header)? {
+    guard let certificate = try? Certificate(checking: bytes.span, against: genesis) else {
+      fail(.invalidCertificate, "held by \(party.name)")
+      return nil
+    }
+    let header = certificate.header
+    let place = ChainPlace(owner: Int(certificate.owner.rawValue), position: certificate.position.rawValue)
     let digest = Array(copying: certificate.quorum.statement.digest.span)
     if let siege, let member = party.name.aggregatorIndex {
-      siege.noteDecided(name, at: Int(member.rawValue), honest: honestMembers, milliseconds: wallMilliseconds)
+      siege.noteDecided(
+        SetPeriod(owner: place.owner, period: header.period.rawValue), at: Int(member.rawValue), honest: honestMembers,
+        milliseconds: wallMilliseconds)
     }
-    if let earlier = books.digests[name] {
-      if earlier != digest { fail(.disagreement, "set \(name.owner) period \(name.period), at \(party.name)") }
-      return
+    if let earlier = books.decided[place] {
+      if earlier.digest != digest {
+        fail(.disagreement, "set \(place.owner) position \(place.position), at \(party.name)")
+      }
+      return (place, header)
     }
+    let round = certificate.quorum.statement.round
     if let trace {
-      trace("\(tick) \(party.name): decided \(Self.short(digest)) for set \(name.owner) period \(name.period)")
+      trace(
+        "\(tick) \(party.name): decided \(Self.short(digest)) for set \(place.owner) position \(place.position), "
+          + "period \(header.period), in \(round)")
     }
-    books.digests[name] = digest
-    books.certificates[name] = bytes
+    if let earlier = books.places[SetPeriod(owner: place.owner, period: header.period.rawValue)] {
+      fail(.brokenChain, "set \(place.owner) has period \(header.period) in positions \(earlier.position) and \(place.position)")
+    }
+    if let before = books.decided[place.previous] {
+      if before.digest != Array(copying: header.previous.span) || before.header.period >= header.period {
+        fail(.brokenChain, "set \(place.owner) position \(place.position) does not follow on the one before")
+      }
+    }
+    books.keep(DecidedPosition(header: header, digest: digest, round: round, bytes: bytes), at: place)
     outcome.certificates += 1
-    if certificate.header == nil { outcome.decidedNull += 1 }
-    if certificate.quorum.statement.view.rawValue > 0 { outcome.decidedLater += 1 }
+    if round.view.rawValue > 0 { outcome.decidedLater += 1 }
+    if round.period > header.period { outcome.decidedInLaterPeriod += 1 }
+    return (place, header)
   }
 
   func notePublication(
     _ kind: Publication, period: Period, owner: ReplicaIndex, _ bytes: Span<UInt8>, by party: Party
   ) {
     guard party.isHonest else { return }
-    let name = InstanceName(owner: Int(owner.rawValue), period: period.rawValue)
+    let name = SetPeriod(owner: Int(owner.rawValue), period: period.rawValue)
     let file = Array(copying: bytes)
     switch kind {
     case .certificate: noteCertificate(file, by: party)
@@ -197,13 +296,16 @@ extension GroupWorld {
   }
 
   static func short(_ digest: [UInt8]) -> String {
-    digest.allSatisfy { $0 == 0 } ? "NULL" : Hexadecimal.string(digest.span.extracting(0..<4))
+    digest.allSatisfy { $0 == 0 } ? "nothing" : Hexadecimal.string(digest.span.extracting(0..<4))
   }
-  private func text(_ vote: Vote) -> String {
+  func text(_ vote: Vote) -> String {
     let statement = vote.statement
-    return "\(statement.kind) set \(statement.owner) period \(statement.period) view \(statement.view) "
+    return "\(statement.kind) set \(statement.owner) position \(statement.position) round \(statement.round) "
       + Self.short(Array(copying: statement.digest.span))
+      + (statement.claim.round.map { " prepared in \($0)" } ?? "")
   }
+
+  // MARK: Receipts
 
   /// A receipt is a promise: the record it names is on its signer's disk.
   func checkReceipts(of party: Party) {
@@ -214,171 +316,36 @@ extension GroupWorld {
         fail(.sentBeforeDurable, "the receipt of \(member) for \(party.name), period \(newest.through)")
       }
     }
-    // A promise for a period, by whoever then led it, for a meter that is not in what was decided. (DESIGN §2.3) A record
-    // whose energy was certified in an earlier period meanwhile is rightly left out.
-    guard let meter = party.name.meter else { return }
-    let owner = Int(meter.owner.rawValue)
-    guard let bytes = books.certificates[InstanceName(owner: owner, period: newest.through)],
-      let header = GroupBooks.header(bytes), !header.contributors.contains(meter.index),
-      parties[Int(header.author.rawValue)].isHonest,
-      cell.node.isPromised(for: Period(newest.through), by: header.author)
+  }
+
+  /// Notes for which position a receipt was given that a meter has just taken.
+  func notePromise(of party: Party, from flight: Flight) {
+    guard party.isHonest, let cell = party.meter, flight.position > 0,
+      let signer = NodeIdentifier(Self.identifier(flight.sender)).aggregatorIndex
     else { return }
-    for period in newest.from..<newest.through {
-      if let bytes = books.certificates[InstanceName(owner: owner, period: period)],
-        GroupBooks.header(bytes)?.contributors.contains(meter.index) == true
-      {
-        return
-      }
-    }
-    fail(.wronglyConvicted, "aggregator \(header.author), by the receipt of \(party.name) for \(newest.through)")
-  }
-
-  // MARK: Concluding
-
-  /// What must hold once everything is settled.
-  func conclude() {
-    var opened: [InstanceName: [Int64]] = [:]
-    for (name, file) in books.sums {
-      guard let bytes = books.certificates[name], let header = GroupBooks.header(bytes),
-        let sum = try? PublishedSum(checking: file.span, of: header, against: genesis)
-      else { return fail(.wrongSum, "set \(name.owner) period \(name.period): does not verify") }
-      let product = [UInt8](capacity: key.ciphertextBytes) { out in
-        try? key.writeCiphertext(sum: sum.sum.span, root: sum.root.span, into: &out)
-      }
-      guard RecordStatement.ciphertextHash(product.span) == header.productHash,
-        let values = try? key.unpack(sum: sum.sum.span, contributors: Int(header.count))
-      else { return fail(.wrongSum, "set \(name.owner) period \(name.period): is not the product's") }
-      opened[name] = values
-    }
-    for owner in 0..<members { conclude(owner, opened) }
-    for party in parties where party.isHonest { concludeMeter(party) }
-    concludeEvidence()
-  }
-
-  /// The chain of a set, and its sums against its houses.
-  private func conclude(_ owner: Int, _ opened: [InstanceName: [Int64]]) {
-    var previous = Array(copying: genesis.networkIdentifier.span)
-    var published: [Int64] = [0, 0]
-    var expected: [Int64] = [0, 0]
-    var covered = Array(repeating: genesis.firstPeriod.rawValue - 1, count: metersPerSet)
-    var closed: [EnergyRegisters?] = (0..<metersPerSet).map { parties[members + 1 + owner * metersPerSet + $0].opening }
-    let isLiarHere = swarm.liarMeter?.owner == owner
-    var accused = Accused()
-    for name in books.certificates.keys.sorted() where name.owner == owner {
-      guard let header = GroupBooks.header(books.certificates[name]!) else { continue }
-      if Array(copying: header.previous.span) != previous {
-        return fail(.brokenChain, "set \(owner) period \(name.period) does not build on the one before")
-      }
-      previous = Array(copying: header.digest.span)
-      guard accused.subtracting(header.accused).count == 0 else {
-        return fail(.accusationDropped, "set \(owner) period \(name.period)")
-      }
-      accused = header.accused
-      guard header.count >= Self.minimumContributors else {
-        return fail(.invalidCertificate, "set \(owner) period \(name.period) has too few contributors")
-      }
-      for slot in 0..<2 { published[slot] += opened[name]?[slot] ?? 0 }
-      for meter in 0..<metersPerSet where header.contributors.contains(MeterIndex(UInt16(meter))) {
-        let party = parties[members + 1 + owner * metersPerSet + meter]
-        guard party.isHonest else { continue }
-        // Honest meters make one record for a period and a state of coverage.
-        let fitting = party.made.filter { $0.through == name.period && $0.from == covered[meter] + 1 }
-        guard let record = fitting.first else {
-          return fail(.doubledEnergy, "\(party.name) made no record of \(covered[meter] + 1)...\(name.period)")
-        }
-        if fitting.contains(where: { $0.hash != record.hash }) {
-          return fail(.conflictingRecord, "\(party.name) made two records of \(record.from)...\(record.through)")
-        }
-        let base = closed[meter] ?? record.closing
-        if opened[name] != nil {
-          expected[0] += (record.closing.activeEnergyImport.value - base.activeEnergyImport.value) / 1000
-          expected[1] += (record.closing.activeEnergyExport.value - base.activeEnergyExport.value) / 1000
-        }
-        covered[meter] = name.period
-        closed[meter] = record.closing
-      }
-    }
-    for place in 0..<(members + metersPerSet) {
-      let isMember = place < members
-      let party = parties[isMember ? place : 1 + owner * metersPerSet + place]
-      let isAccused =
-        isMember
-        ? accused.members >> UInt64(place) & 1 == 1 : accused.meters.contains(MeterIndex(UInt16(place - members)))
-      if isAccused, party.isHonest { return fail(.wronglyConvicted, "\(party.name), by the headers of set \(owner)") }
-    }
-    for party in parties where party.isHonest {
-      let set = ReplicaIndex(UInt16(owner))
-      guard let cell = party.aggregator, Array(copying: cell.node.head(of: set).span) == previous,
-        cell.node.agreedAccused(of: set) != accused
-      else { continue }
-      return fail(.accusationDropped, "\(party.name) holds others to be accused than set \(owner)'s headers")
-    }
-    outcome.accused += accused.count
-    if !isLiarHere {
-      for slot in 0..<2 where published[slot] != expected[slot] {
-        if published[slot] < expected[slot] {
-          outcome.lostWattHours += expected[slot] - published[slot]
-          fail(.lostEnergy, "set \(owner): published \(published) Wh, its meters certified \(expected) Wh")
-        } else {
-          outcome.doubledWattHours += published[slot] - expected[slot]
-          fail(.doubledEnergy, "set \(owner): published \(published) Wh, its meters certified \(expected) Wh")
-        }
-      }
-    }
-    for meter in 0..<metersPerSet {
-      let party = parties[members + 1 + owner * metersPerSet + meter]
-      guard party.isHonest, let cell = party.meter else { continue }
-      // What the meter believes is what the certificates say.
-      if cell.node.coveredThrough.rawValue > covered[meter] {
-        return fail(
-          .wronglySettled, "\(party.name) believes in \(cell.node.coveredThrough), certified is \(covered[meter])")
-      }
-      if cell.node.coveredThrough.rawValue == covered[meter], let base = closed[meter],
-        let believed = cell.node.certifiedRegisters, believed != base
-      {
-        return fail(.lostEnergy, "\(party.name) goes on from \(believed), certified is \(base)")
-      }
+    let outstanding = cell.node.outstandingCount
+    let before = party.receipted
+    party.receipted = promises(of: party)
+    for record in party.made.suffix(MeterNode.maximumOutstanding) {
+      guard cell.node.isPromised(for: Period(record.through), by: signer) else { continue }
+      let isNew = before[record.through, default: 0] >> UInt64(signer.rawValue) & 1 == 0
+      guard isNew || outstanding == 1 else { continue }
+      party.promises.append(
+        Promise(
+          signer: Int(signer.rawValue), position: flight.position, from: record.from, through: record.through))
+      return
     }
   }
 
-  /// A meter that f members never include is certified within f + 1 periods. (DESIGN §3)
-  func concludeIgnored() {
-    for owner in 0..<members {
-      var covered = genesis.firstPeriod.rawValue - 1
-      for name in books.certificates.keys.sorted() where name.owner == owner {
-        guard let header = GroupBooks.header(books.certificates[name]!), header.contributors.contains(MeterIndex(0))
-        else { continue }
-        outcome.longestWait = max(outcome.longestWait, name.period - covered)
-        covered = name.period
-      }
-      outcome.longestWait = max(outcome.longestWait, books.settledThrough - min(covered, books.settledThrough))
-    }
-    if outcome.longestWait > UInt64(faults) + 1 {
-      fail(.meterStarved, "an ignored meter waited for \(outcome.longestWait) periods")
-    }
-    // Less would mean that nobody ignored it.
-    if outcome.longestWait < UInt64(faults) + 1 { fail(.meterStarved, "nobody ignored the meter") }
-  }
-
-  private func concludeMeter(_ party: Party) {
-    for (place, record) in party.made.enumerated() {
-      for other in party.made[..<place]
-      where other.from == record.from && other.through == record.through && other.hash != record.hash {
-        return fail(.conflictingRecord, "\(party.name): two records of \(record.from)...\(record.through)")
+  /// Whose receipts a meter has, by the periods of its records.
+  private func promises(of party: Party) -> [UInt64: UInt64] {
+    guard let cell = party.meter else { return [:] }
+    var result: [UInt64: UInt64] = [:]
+    for record in party.made.suffix(MeterNode.maximumOutstanding) {
+      for member in 0..<members where cell.node.isPromised(for: Period(record.through), by: ReplicaIndex(UInt16(member))) {
+        result[record.through, default: 0] |= 1 << UInt64(member)
       }
     }
-  }
-
-  /// Evidence names liars and nobody else.
-  private func concludeEvidence() {
-    for party in parties where party.isHonest {
-      guard let cell = party.aggregator else { continue }
-      for place in 0..<cell.node.evidenceKept {
-        let accused = cell.node.evidence(place).accused
-        if parties[places[accused.rawValue]![0]].isHonest {
-          fail(.wronglyConvicted, "\(accused), by \(party.name)")
-        }
-      }
-    }
+    return result
   }
 }

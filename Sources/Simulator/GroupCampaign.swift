@@ -12,12 +12,20 @@ public struct GroupCampaign {
   public private(set) var lostWattHours: Int64 = 0
   public private(set) var doubledWattHours: Int64 = 0
   public private(set) var certificates = 0
-  public private(set) var decidedNull = 0
   public private(set) var decidedLater = 0
+  public private(set) var decidedInLaterPeriod = 0
+  /// Of simulated time, and of that in outages.
+  public private(set) var periods = 0
+  public private(set) var outagePeriods = 0
+  public private(set) var longestOutage = 0
+  public private(set) var disksLost = 0
+  public private(set) var rereads = 0
+  public private(set) var idlePeriods = 0
+  public private(set) var idleMessages = 0
   public private(set) var accused = 0
   public private(set) var longestHealingTenths = 0
   public private(set) var firstFailure: (schedule: GroupSchedule, outcome: GroupOutcome)?
-  private var worlds: [GroupWorld?] = Array(repeating: nil, count: 65)
+  private var worlds: [Int: GroupWorld] = [:]
 
   public init(members: ClosedRange<Int>, metersPerSet: Int, profile: Profile?) {
     self.members = members
@@ -25,10 +33,11 @@ public struct GroupCampaign {
     self.profile = profile
   }
 
-  public mutating func world(_ members: Int) -> GroupWorld {
-    if let world = worlds[members] { return world }
+  private mutating func world(_ members: Int, _ metersPerSet: Int) -> GroupWorld {
+    let key = 64 * members + metersPerSet
+    if let world = worlds[key] { return world }
     let world = GroupWorld(members: members, metersPerSet: metersPerSet)
-    worlds[members] = world
+    worlds[key] = world
     return world
   }
 
@@ -36,8 +45,11 @@ public struct GroupCampaign {
   public func schedule(_ seed: UInt64) -> GroupSchedule {
     let size = members.lowerBound + Int(seed % UInt64(members.count))
     let turn: [Profile] = [.guided, .guided, .uniform, .liveness]
-    let chosen = profile ?? turn[Int(seed / UInt64(members.count) % 4)]
-    return GroupSchedule(seed: seed, members: size, metersPerSet: metersPerSet, profile: chosen)
+    let number = seed / UInt64(members.count)
+    let chosen = profile ?? turn[Int(number % 4)]
+    // Every eighth group has twice as many meters, half of which may contradict themselves.
+    let meters = number % 8 == 5 && size * (1 + 2 * metersPerSet) + 4 <= 64 ? 2 * metersPerSet : metersPerSet
+    return GroupSchedule(seed: seed, members: size, metersPerSet: meters, profile: chosen)
   }
 
   @discardableResult
@@ -56,13 +68,20 @@ public struct GroupCampaign {
   }
 
   private mutating func run(_ schedule: GroupSchedule) -> GroupOutcome {
-    let outcome = world(schedule.members).run(schedule)
+    let outcome = world(schedule.members, schedule.metersPerSet).run(schedule)
     schedules += 1
     packets += outcome.packets
     faults += outcome.faults
     certificates += outcome.certificates
-    decidedNull += outcome.decidedNull
     decidedLater += outcome.decidedLater
+    decidedInLaterPeriod += outcome.decidedInLaterPeriod
+    periods += outcome.periods
+    outagePeriods += outcome.outagePeriods
+    longestOutage = max(longestOutage, outcome.outagePeriods)
+    disksLost += outcome.disksLost
+    rereads += outcome.rereads
+    idlePeriods += outcome.idlePeriods
+    idleMessages += outcome.idleMessages
     accused += outcome.accused
     lostWattHours += outcome.lostWattHours
     doubledWattHours += outcome.doubledWattHours

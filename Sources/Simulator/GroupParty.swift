@@ -36,6 +36,11 @@ struct PartySecrets {
     for index in 0..<8 { bytes.storage[index] ^= 0x5A ^ UInt8(truncatingIfNeeded: boot >> UInt64(8 * index)) }
     return SecretBytes(taking: &bytes)
   }
+  /// Of a process: drawn at random elsewhere, here another for each start of each copy.
+  func run(boot: UInt64, start: UInt64, copy: Int) -> RunIdentifier {
+    var generator = SeededGenerator(seed: boot ^ start << 32 ^ UInt64(copy) << 56 ^ UInt64(agreement.storage[0]) << 48)
+    return RunIdentifier(random: &generator)
+  }
   func signer() -> SigningKey { SigningKey(seed: Self.secret(signing)) }
   func agreementKey() -> AgreementKey { AgreementKey(seed: Self.secret(agreement)) }
   func closingKey() -> SelfSealingKey { SelfSealingKey(Self.secret(closing)) }
@@ -49,6 +54,8 @@ struct Flight {
   let receiver: Int
   let sender: Endpoint
   let bytes: [UInt8]
+  /// From an aggregator to a meter: the position that was open for the meter's set when it left, which its receipts name. Else 0.
+  var position: UInt64 = 0
 }
 
 /// What runs at a party: the role's real code and what it is given of the machine. Classes, so that a place can be empty.
@@ -119,8 +126,11 @@ final class Party {
   /// Work that waits for its processor, in a siege.
   var busyMicroseconds = 0
   var starts: UInt64 = 0
-  /// Appended and not yet synced votes, then what the disk holds for good: by (kind, owner, period, view).
+  /// Appended and not yet synced.
   var pendingVotes: [Vote] = []
+  var pendingHeads: [ChainPlace] = []
+  /// By owner: the newest position whose certificate is on this disk.
+  var heads: [Int: UInt64] = [:]
   var ignoredMeter = -1
   /// Bit p: nothing is sent to place p, by a selective liar.
   var shunned: UInt64 = 0
@@ -131,6 +141,9 @@ final class Party {
   /// Appended and not yet synced: nobody heard of them.
   var pendingRecords: [MadeRecord] = []
   var pendingHashes: [[UInt8]] = []
+  var promises: [Promise] = []
+  /// Of this run: whose receipts it has, by the periods of its records.
+  var receipted: [UInt64: UInt64] = [:]
 
   init(place: Int, name: NodeIdentifier, secrets: PartySecrets, endpoint: Endpoint, copy: Int = -1) {
     self.place = place
@@ -150,7 +163,9 @@ final class Party {
     bookkeeper = nil
     inbox.removeAll()
     isCrashing = false
+    receipted.removeAll()
     pendingVotes.removeAll()
+    pendingHeads.removeAll()
     pendingRecords.removeAll()
     pendingHashes.removeAll()
   }
@@ -185,6 +200,12 @@ struct GroupHost: ~Copyable, NodeHost {
     guard !party.isCrashing, !world.crashesHere(party) else { throw PlatformError(.other) }
     try journal.sync()
     world.noteSync(by: party)
+  }
+
+  mutating func reread(_ visit: (Span<UInt8>) -> Void) throws(PlatformError) {
+    guard !party.isCrashing, !world.crashesHere(party) else { throw PlatformError(.other) }
+    world.outcome.rereads += 1
+    try journal.reread(visit)
   }
 
   mutating func publish(

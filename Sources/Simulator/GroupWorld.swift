@@ -12,12 +12,12 @@ import Wire
 /// A whole group under one seed: the real code of every role, real packets, signatures and encryption, with a simulated
 /// network, disks, clocks and liars. One thread.
 public final class GroupWorld {
-  static let periodSeconds: UInt64 = 4
+  /// Into three quarters of which two views fit.
+  static let periodSeconds: UInt64 = 8
   static let tickMilliseconds: UInt64 = 100
   /// Datagrams move in rounds, of which a tick has this many.
   static let roundsPerTick = 4
   static let roundMilliseconds = tickMilliseconds / UInt64(roundsPerTick)
-  static let ticksPerPeriod = Int(periodSeconds * 1000 / tickMilliseconds)
   /// Longest delay of a datagram in rounds, and so the length of the calendar.
   static let horizon = 512
   static let inboxLimit = 512
@@ -41,8 +41,8 @@ public final class GroupWorld {
 
   let members: Int
   let metersPerSet: Int
-  let periodSeconds: UInt64
-  let ticksPerPeriod: Int
+  private(set) var periodSeconds: UInt64
+  var ticksPerPeriod: Int { Int(periodSeconds * 1000 / Self.tickMilliseconds) }
   let faults: Int
   let quorum: Int
   let key: PublicKey
@@ -56,7 +56,13 @@ public final class GroupWorld {
   var faultNumber = 0
   var tick = 0
   /// The round within the tick.
-  private var part = 0
+  private(set) var part = 0
+  /// From this tick on members of a healthy group have nothing to say.
+  var idleFrom: Int?
+  /// When the outage ends, once it has begun.
+  var outageEnd: Int?
+  /// In a scenario: members that have lost their disks.
+  var lostInTurn = 0
   var round = 0
   var isHealed = false
   /// Aggregators do not hear each other.
@@ -67,6 +73,7 @@ public final class GroupWorld {
   /// Places by identifier: two for a twin.
   var places: [UInt32: [Int]] = [:]
   private let secrets: [PartySecrets]
+  private let publicKeys: [PartyKeys]
   var calendar: [[Flight]] = Array(repeating: [], count: GroupWorld.horizon)
   /// By place: whose datagrams do not reach it.
   var blocked: [UInt64] = []
@@ -77,40 +84,35 @@ public final class GroupWorld {
   /// Called with each thing that happens, for people to read.
   public var trace: ((String) -> Void)?
 
-  public convenience init(members: Int, metersPerSet: Int) {
-    self.init(members: members, metersPerSet: metersPerSet, periodSeconds: Self.periodSeconds)
-  }
-
-  init(members: Int, metersPerSet: Int, periodSeconds: UInt64) {
+  public init(members: Int, metersPerSet: Int) {
     precondition(members * (1 + metersPerSet) + 4 <= 64, "one bit for each party")
     self.members = members
     self.metersPerSet = metersPerSet
-    self.periodSeconds = periodSeconds
-    ticksPerPeriod = Int(periodSeconds * 1000 / Self.tickMilliseconds)
+    periodSeconds = Self.periodSeconds
     faults = (members - 1) / 3
     quorum = (members + faults + 2) / 2
     let privateKey = Self.privateKey()
     key = privateKey.publicKey
     var generator = SeededGenerator(seed: 7)
     secrets = (0...(members * (1 + metersPerSet))).map { _ in PartySecrets(&generator) }
+    publicKeys = secrets.map { $0.publicKeys() }
     schedule = GroupSchedule(seed: 0, members: members, metersPerSet: metersPerSet, profile: .guided)
     var first = Dice(0)
     swarm = GroupSwarm(schedule, &first)
     dice = first
     liarDice = first
-    genesis = Self.makeGenesis(secrets, key, members, metersPerSet, periodSeconds, firstPeriod: 1001)
-    books = GroupBooks()
+    genesis = Self.makeGenesis(publicKeys, key, members, metersPerSet, swarm)
+    books = GroupBooks(members: members)
   }
 
   private static func makeGenesis(
-    _ secrets: [PartySecrets], _ key: PublicKey, _ members: Int, _ metersPerSet: Int, _ periodSeconds: UInt64,
-    firstPeriod: UInt64
+    _ keys: [PartyKeys], _ key: PublicKey, _ members: Int, _ metersPerSet: Int, _ swarm: GroupSwarm
   ) -> Genesis {
     let modulus = [UInt8](capacity: key.modulusBytes) { out in key.writeModulus(into: &out) }
-    let keys = secrets.map { $0.publicKeys() }
     return Genesis(
-      epoch: Epoch(1), group: GroupIndex(0), periodSeconds: UInt32(periodSeconds),
-      minimumContributors: minimumContributors, rotates: true, firstPeriod: Period(firstPeriod),
+      epoch: Epoch(1), group: GroupIndex(0), periodSeconds: UInt32(swarm.periodSeconds),
+      minimumContributors: minimumContributors, rotates: true, exclusionPeriods: swarm.exclusionPeriods,
+      firstPeriod: Period(swarm.firstPeriod),
       slots: [SlotQuantity.activeEnergyImport.rawValue, SlotQuantity.activeEnergyExport.rawValue], modulus: modulus,
       bookkeeper: keys[members], aggregators: Array(keys[0..<members]),
       meters: (0..<members).map { owner in
@@ -164,14 +166,19 @@ public final class GroupWorld {
     round = 0
     isHealed = false
     isMuted = false
-    if genesis.firstPeriod.rawValue != swarm.firstPeriod {
-      genesis = Self.makeGenesis(
-        secrets, key, members, metersPerSet, periodSeconds, firstPeriod: swarm.firstPeriod)
+    periodSeconds = swarm.periodSeconds
+    if genesis.firstPeriod.rawValue != swarm.firstPeriod || UInt64(genesis.periodSeconds) != periodSeconds
+      || genesis.exclusionPeriods != swarm.exclusionPeriods
+    {
+      genesis = Self.makeGenesis(publicKeys, key, members, metersPerSet, swarm)
     }
     // A little before the first period.
     startMilliseconds = (swarm.firstPeriod * periodSeconds - 1) * 1000
     for slot in calendar.indices { calendar[slot].removeAll(keepingCapacity: true) }
-    books = GroupBooks()
+    books = GroupBooks(members: members)
+    idleFrom = nil
+    outageEnd = nil
+    lostInTurn = 0
     // What runs refers back to this world.
     for party in parties {
       party.stop()
@@ -183,7 +190,7 @@ public final class GroupWorld {
     for place in 0..<secrets.count { addParty(place, copy: -1) }
     siege = schedule.siege.map { SiegeBooks($0, members: members, places: parties.count, &liarDice) }
     if siege?.attack.hasFaultyMembers != false { for liar in swarm.liars { makeLiar(liar.member, liar.kind) } }
-    if let attack = siege?.attack { makeFaultyMeters(attack) }
+    makeFaultyMeters()
     if let meter = swarm.liarMeter {
       let place = members + 1 + meter.owner * metersPerSet + meter.index
       makeTwin(place)
@@ -197,14 +204,20 @@ public final class GroupWorld {
     for party in parties where !party.isLiar && !party.isLeft && party.place != swarm.absent { start(party) }
   }
 
-  /// One of each set.
-  private func makeFaultyMeters(_ attack: Attack) {
-    guard attack.hasFaultyMeters || attack == .missingMeters else { return }
+  /// Those that contradict themselves; in a siege one of each set, or as many as the attack says.
+  private func makeFaultyMeters() {
+    let attack = siege?.attack ?? .none
+    var count = swarm.contradictingMeters
+    if attack.hasFaultyMeters || attack == .missingMeters { count = 1 }
+    if attack == .contradictingMeters { count = metersPerSet / 2 }
+    guard count > 0 else { return }
     for owner in 0..<members {
-      let index = Int((schedule.seed + UInt64(owner)) % UInt64(metersPerSet))
-      let party = parties[members + 1 + owner * metersPerSet + index]
-      party.isHonest = false
-      if attack == .missingMeters { party.isLeft = true } else { party.faultyMeter = FaultyMeter(self, party) }
+      for number in 0..<count {
+        let index = Int((schedule.seed + UInt64(owner + number)) % UInt64(metersPerSet))
+        let party = parties[members + 1 + owner * metersPerSet + index]
+        party.isHonest = false
+        if attack == .missingMeters { party.isLeft = true } else { party.faultyMeter = FaultyMeter(self, party) }
+      }
     }
   }
 
@@ -243,6 +256,9 @@ public final class GroupWorld {
         party.shunned = 0
       }
     case .actor, .besieger: party.actor = Actor(self, party)
+    case .hider:
+      party.actor = Actor(self, party)
+      party.actor?.isHider = true
     case .echo:
       party.actor = Actor(self, party)
       party.actor?.isEcho = true
@@ -277,6 +293,7 @@ public final class GroupWorld {
     return Sealer(
       identifier: party.name.rawValue, agreementKey: party.secrets.agreementKey(),
       packetKeySeed: party.secrets.packetSeed(boot: boot), signer: party.secrets.signer(), bootCounter: boot,
+      run: party.secrets.run(boot: boot, start: party.starts, copy: party.place),
       previousBootCounter: previousBoot, networkIdentifier: genesis.networkIdentifier, epoch: genesis.epoch,
       peers: peers, limits: Self.limits)
   }
@@ -312,8 +329,8 @@ public final class GroupWorld {
 
   var period: UInt64 { (startMilliseconds + UInt64(tick) * Self.tickMilliseconds) / 1000 / periodSeconds }
 
-  /// Every fourth schedule runs as large groups do, with little more room than for one period's records.
-  private var recordBlocks: Int? { schedule.seed % 4 == 3 ? members + 1 + Int(schedule.seed / 4 % 3) : nil }
+  /// Every fourth schedule runs as large groups do, with room for two periods' records in few sets at once.
+  private var spareBlocks: Int? { schedule.seed % 4 == 3 ? 1 + Int(schedule.seed / 4 % 3) : nil }
 
   func start(_ party: Party) {
     party.stop()
@@ -343,6 +360,7 @@ public final class GroupWorld {
     _ party: Party, _ entries: [[UInt8]], _ journal: consuming MemoryJournal, _ boot: UInt64, _ previousBoot: UInt64
   ) {
     // What the crash left of unsynced entries counts from now on.
+    party.heads = [:]
     for entry in entries { noteAppend(entry.span, by: party) }
     noteSync(by: party)
     if let trace, tick > 0 { trace("\(tick) \(party.name): starts with \(entries.count) entries, boot \(boot)") }
@@ -352,7 +370,7 @@ public final class GroupWorld {
     if let index = party.name.aggregatorIndex {
       var node = AggregatorNode(
         genesis: genesis, key: key, index: index, signer: party.secrets.signer(), sealer: sealer,
-        recordBlocks: recordBlocks)
+        spareBlocks: spareBlocks)
       for entry in entries { node.restore(entry.span) }
       party.aggregator = AggregatorCell(node, host)
     } else if let meter = party.name.meter {
@@ -406,6 +424,8 @@ public final class GroupWorld {
     let identifier = Self.identifier(endpoint)
     if isMuted, sender.name.aggregatorIndex != nil, NodeIdentifier(identifier).aggregatorIndex != nil { return }
     siege?.observe(self, datagram, from: sender, to: endpoint)
+    if let idleFrom, tick >= idleFrom { noteIdle(datagram, from: sender, to: NodeIdentifier(identifier)) }
+    let position = openPosition(at: sender, for: NodeIdentifier(identifier))
     guard let receivers = places[identifier] else { return }
     for place in receivers {
       let receiver = parties[place]
@@ -424,11 +444,17 @@ public final class GroupWorld {
       for _ in 0..<copies {
         let delay = isHealed ? 1 : 1 + dice.below(swarm.maximumDelay)
         let slot = (round + delay) % Self.horizon
-        calendar[slot].append(Flight(receiver: place, sender: sender.endpoint, bytes: bytes))
+        calendar[slot].append(Flight(receiver: place, sender: sender.endpoint, bytes: bytes, position: position))
         // No attacker's datagrams are always before an honest one's.
         if siege != nil { calendar[slot].swapAt(calendar[slot].count - 1, liarDice.below(calendar[slot].count)) }
       }
     }
+  }
+
+  /// From an aggregator to a meter: the position of the meter's set that is open at the sender.
+  private func openPosition(at sender: Party, for receiver: NodeIdentifier) -> UInt64 {
+    guard sender.name.aggregatorIndex != nil, let meter = receiver.meter else { return 0 }
+    return (sender.heads[Int(meter.owner.rawValue)] ?? 0) + 1
   }
 
   /// A datagram of an attacker's, from wherever it says.
@@ -443,8 +469,15 @@ public final class GroupWorld {
 
   // MARK: Time
 
-  private func step() {
-    if !isHealed { schedule.scenario == nil ? chaos() : arrange() }
+  func step() {
+    if !isHealed {
+      if schedule.scenario == nil {
+        chaos()
+      } else {
+        arrange()
+        arrangeTick()
+      }
+    }
     for party in parties where !party.isUp && !party.isLeft && tick >= party.restartAt { start(party) }
     for part in 0..<Self.roundsPerTick {
       self.part = part
@@ -485,7 +518,7 @@ public final class GroupWorld {
     }
   }
 
-  private func deliver(_ flight: Flight, to party: Party) {
+  func deliver(_ flight: Flight, to party: Party) {
     if party.ignoredMeter >= 0, let meter = NodeIdentifier(Self.identifier(flight.sender)).meter,
       Int(meter.index.rawValue) == party.ignoredMeter
     {
@@ -497,9 +530,11 @@ public final class GroupWorld {
       if let cell = party.aggregator {
         try cell.node.receive(bytes.span, from: flight.sender, at: self.now(party), via: &cell.host)
       } else if let cell = party.meter {
-        try cell.node.receive(bytes.span, from: flight.sender, via: &cell.host)
+        let count = cell.node.receiptCount
+        try cell.node.receive(bytes.span, from: flight.sender, at: self.now(party), via: &cell.host)
+        if cell.node.receiptCount > count { self.notePromise(of: party, from: flight) }
       } else if let cell = party.bookkeeper {
-        try cell.node.receive(bytes.span, from: flight.sender, via: &cell.host)
+        try cell.node.receive(bytes.span, from: flight.sender, at: self.now(party), via: &cell.host)
       } else if let actor = party.actor {
         actor.receive(bytes.span, from: flight.sender)
       } else if let meter = party.faultyMeter {
@@ -534,7 +569,7 @@ public final class GroupWorld {
   }
 
   /// Runs one node's turn; a crash ends its process.
-  private func attempt(_ party: Party, _ turn: () throws(PlatformError) -> Void) {
+  func attempt(_ party: Party, _ turn: () throws(PlatformError) -> Void) {
     var failure: PlatformError?
     do throws(PlatformError) { try turn() } catch { failure = error }
     if party.isCrashing {
@@ -544,267 +579,28 @@ public final class GroupWorld {
     }
   }
 
-  /// What a scenario arranges for this tick: the second period is decided after the third has ended.
-  func arrange() {
-    guard schedule.scenario == .lateDecision else { return }
-    let second = swarm.firstPeriod + 1
-    // Two ends of periods after the first one, and half a second.
-    let returns = 10 + 3 * ticksPerPeriod + 5
-    let hasCommitted = books.votes.keys.contains {
-      $0.instance.period == second && $0.kind == StatementKind.commit.rawValue
-    }
-    isMuted = hasCommitted && tick < returns
-    // With a record missing, primaries wait for a quarter of a period.
-    guard tick == 2 * ticksPerPeriod else { return }
-    for owner in 0..<members {
-      parties[members + 1 + owner * metersPerSet + metersPerSet - 1].pausedUntil = returns + ticksPerPeriod / 2
-    }
-  }
-
-  /// Faults of this tick.
-  private func chaos() {
-    if swarm.partition > 0, dice.hits(swarm.partition) {
-      let pattern = dice.bits()
-      let asymmetric = swarm.isAsymmetric && dice.below(2) == 0
-      let heals = dice.below(4) == 0
-      if strikes() { divide(pattern, asymmetric: asymmetric, heals: heals) }
-    }
-    func victim() -> Party { parties[dice.below(parties.count)] }
-    if swarm.crash > 0, dice.hits(swarm.crash) {
-      let party = victim()
-      let ticks = 1 + dice.below(swarm.restartTicks)
-      if party.isUp, party.actor == nil, strikes() { kill(party, ticks: ticks) }
-    }
-    if swarm.pause > 0, dice.hits(swarm.pause) {
-      let party = victim()
-      let ticks = 1 + dice.below(2 * ticksPerPeriod)
-      if strikes() { party.pausedUntil = tick + ticks }
-    }
-    hurtDisks()
-    if dice.hits(20), let liar = swarm.liars.first(where: { $0.kind == .twin }) {
-      let sides = dice.bits()
-      if strikes() {
-        for party in parties {
-          let side = (sides >> UInt64(party.place) & 1) << UInt64(liar.member)
-          party.side = party.side & ~(1 << UInt64(liar.member)) | side
-        }
-      }
-    }
-  }
-
-  /// Who may lose its memory: the members chosen for it, any meter whose energy was certified once, the bookkeeper.
-  private func mayForget(_ party: Party) -> Bool {
-    if party.name.aggregatorIndex != nil { return swarm.amnesiacs.contains(home(party)) }
-    if party.meter != nil {
-      return party.isHonest && party.starts < 4 && !party.made.isEmpty && books.hasCertified(party)
-    }
-    return party.bookkeeper != nil
-  }
-
-  private func hurtDisks() {
-    for (chance, kind) in [(swarm.wipe, 0), (swarm.restore, 1), (swarm.rot, 2)] where chance > 0 {
-      guard dice.hits(chance) else { continue }
-      let chosen = dice.below(2 * parties.count)
-      let party =
-        chosen < parties.count
-        ? parties[chosen] : parties[swarm.amnesiacs.isEmpty ? members : swarm.amnesiacs[chosen % swarm.amnesiacs.count]]
-      let position = dice.bits()
-      guard party.isUp, party.actor == nil, mayForget(party), strikes() else { continue }
-      kill(party, ticks: 1 + dice.below(swarm.restartTicks))
-      switch kind {
-      case 0: party.disk = MemoryDisk()
-      // The card as it was before a later run.
-      case 1: if let image = party.image, party.imagedAt < party.starts { party.disk = image.image() }
-      default: if party.disk.byteCount > 0 { party.disk.damage(at: Int(position % UInt64(party.disk.byteCount))) }
-      }
-      if let trace { trace("\(tick) \(party.name): disk \(["lost", "set back", "damaged"][kind])") }
-    }
-  }
-
-  private func divide(_ pattern: UInt64, asymmetric: Bool, heals: Bool) {
-    if let trace { trace("\(tick) network: \(heals ? "whole again" : "divided")\(asymmetric ? ", one way" : "")") }
-    for place in blocked.indices {
-      let own = pattern >> UInt64(place) & 1
-      if heals {
-        blocked[place] = 0
-      } else if asymmetric {
-        // Those on side 1 hear nobody on side 0, who hear them.
-        blocked[place] = own == 1 ? ~pattern : 0
-      } else {
-        blocked[place] = own == 1 ? ~pattern : pattern
-      }
-    }
-  }
-
-  // MARK: Attacks
-
-  /// Milliseconds since 1970.
-  var wallMilliseconds: Int {
-    Int(startMilliseconds) + tick * Int(Self.tickMilliseconds) + part * Int(Self.roundMilliseconds)
-  }
-
-  /// Whether a period just ended, or is about to.
-  var isWorstMoment: Bool {
-    let passed = wallMilliseconds - Siege.worstMilliseconds.lowerBound
-    return passed % (Int(periodSeconds) * 1000) < Siege.worstMilliseconds.count
-  }
-
-  /// Bit i: member i is none of the liars, though they may be honest too.
-  var honestMembers: UInt64 {
-    var result: UInt64 = (1 << UInt64(members)) - 1
-    for liar in swarm.liars { result &= ~(1 << UInt64(liar.member)) }
-    return result
-  }
-
-  /// A round of the attack, and of the processors of those who are attacked.
-  private func besiege() {
-    let room = Int(Self.roundMilliseconds) * 1000
-    for party in parties where party.aggregator != nil {
-      party.busyMicroseconds = max(0, party.busyMicroseconds - room)
-      guard !party.inbox.isEmpty else { continue }
-      let waiting = party.inbox
-      party.inbox.removeAll(keepingCapacity: true)
-      for flight in waiting { enqueue(flight, at: party) }
-    }
-    guard !isHealed else { return }
-    // A meter behind a NAT comes from another port now and then.
-    if part == 0, tick % (2 * ticksPerPeriod) == 7, let moved = parties.last, moved.meter != nil {
-      moved.endpoint.port = 7000 + UInt16(truncatingIfNeeded: tick)
-    }
-    siege?.act(self)
-    for party in parties {
-      party.actor?.assault()
-      party.faultyMeter?.assault()
-    }
-  }
-
-  /// Hands a datagram over, or lets it wait while the node is busy.
-  private func enqueue(_ flight: Flight, at party: Party) {
-    guard party.busyMicroseconds < Int(Self.roundMilliseconds) * 1000 else {
-      if party.inbox.count < SiegeBooks.waiting { party.inbox.append(flight) } else { siege?.outcome.overflowed += 1 }
-      return
-    }
-    let before = party.aggregator?.node.linkStatistics.drops
-    let checks = party.aggregator?.node.signatureChecks ?? 0
-    deliver(flight, to: party)
-    guard let cell = party.aggregator, let before else { return }
-    let signatures = Int(cell.node.signatureChecks - checks) * SiegeBooks.signatureWork
-    party.busyMicroseconds += Self.work(before, cell.node.linkStatistics.drops) + signatures
-    siege?.outcome.longestBacklog = max(siege?.outcome.longestBacklog ?? 0, party.busyMicroseconds / 1000)
-  }
-
-  /// What a datagram cost the node that looked at it without signatures, by what it was dropped for.
-  private static func work(_ before: InlineArray<16, UInt64>, _ after: InlineArray<16, UInt64>) -> Int {
-    for reason in DropReason.allCases where after[Int(reason.rawValue)] > before[Int(reason.rawValue)] {
-      switch reason {
-      case .badSeal, .malformedBody, .notAllowed, .overBudget, .badSignature: return SiegeBooks.sealWork
-      default: return SiegeBooks.dropWork
-      }
-    }
-    return SiegeBooks.sealWork
-  }
-
   // MARK: Running
 
   /// Runs one schedule to its end.
   public func run(_ schedule: GroupSchedule) -> GroupOutcome {
     prepare(schedule)
     if let trace { trace("\(swarm)") }
-    while outcome.violation == nil, tick < swarm.chaosTicks { step() }
+    let end = swarm.chaosTicks + (swarm.outage.map { $0.periods * ticksPerPeriod } ?? 0)
+    while outcome.violation == nil, tick < end { step() }
     if let siege {
       // The last period has not ended, and the one before has not had its time yet.
       let last = period - 1
       siege.conclude(self, periods: swarm.firstPeriod..<last)
     }
     if outcome.violation == nil { heal() }
+    if outcome.violation == nil, swarm.endsIdle { idle() }
     if outcome.violation == nil { conclude() }
     if outcome.violation == nil, schedule.scenario == .ignoredMeter { concludeIgnored() }
     outcome.faultNumber = faultNumber
+    outcome.periods = tick / ticksPerPeriod
+    outcome.outagePeriods = swarm.outage?.periods ?? 0
     if let siege { outcome.siege = siege.outcome }
     if outcome.violation != nil, let trace { for party in parties { trace(state(party)) } }
     return outcome
-  }
-
-  /// Heals the network, the clocks and a quorum, and waits until all energy up to now is certified.
-  private func heal() {
-    isHealed = true
-    isMuted = false
-    let healedAt = tick
-    var down = swarm.leftDown
-    for member in 0..<members
-    where down > 0 && parties[member].isHonest && !swarm.amnesiacs.contains(member) && member != swarm.absent {
-      parties[member].stop()
-      parties[member].isLeft = true
-      down -= 1
-    }
-    for place in blocked.indices { blocked[place] = 0 }
-    for party in parties {
-      party.pausedUntil = 0
-      party.clockOffset = 0
-      party.clockState = .synchronised
-      if !party.isUp { party.restartAt = tick }
-    }
-    let target = period
-    // B(f) of the reference's G3, in periods; f + 1 more for meters that liars leave out; two more for a member that
-    // must not vote for as long, and one for the round itself.
-    var units = 3
-    for ahead in 0...(faults + 1) { units += 1 << min(ahead, 3) }
-    let bound = (units * 20 + ticksPerPeriod - 1) / ticksPerPeriod + faults + 1 + 2 + 1
-    while outcome.violation == nil {
-      if tick % 4 == 0, isSettled(through: target) { break }
-      if tick - healedAt > bound * ticksPerPeriod {
-        fail(.stuck, unsettled(through: target))
-        break
-      }
-      step()
-    }
-    outcome.healedTenths = 10 * (tick - healedAt) / ticksPerPeriod
-    books.settledThrough = target
-  }
-
-  /// What a node refused and where its sets stand, for people to read.
-  private func state(_ party: Party) -> String {
-    var text = "\(party.name)\(party.isHonest ? "" : " (liar)")\(party.isLeft ? " (left)" : "")"
-    if let cell = party.aggregator {
-      text += " confirmed \(cell.node.isConfirmed), votes from \(cell.node.votingFloor)"
-      for refusal in RecordRefusal.allCases where cell.node.refusals(refusal) > 0 {
-        text += ", \(refusal): \(cell.node.refusals(refusal))"
-      }
-      for refusal in HeaderRefusal.allCases where cell.node.refusals(refusal) > 0 {
-        text += ", \(refusal): \(cell.node.refusals(refusal))"
-      }
-      for owner in 0..<members {
-        let set = ReplicaIndex(UInt16(owner))
-        text += "; set \(owner)"
-        for meter in 0..<metersPerSet { text += " \(cell.node.coveredThrough(MeterIndex(UInt16(meter)), of: set))" }
-        for period in swarm.firstPeriod..<self.period {
-          guard let standing = cell.node.undecided(set, Period(period)) else { continue }
-          text += " [\(period) view \(standing.view)"
-          if let awaited = standing.awaited {
-            text += " waits for \(Self.short(Array(copying: awaited.span))), \(standing.missing) records missing"
-          }
-          text += cell.node.hasSigned(set, Period(period)) ? ", signed]" : "]"
-        }
-      }
-    } else if let cell = party.meter {
-      text += " covered through \(cell.node.coveredThrough), confirmed \(cell.node.isConfirmed)"
-    }
-    return text
-  }
-
-  private func isSettled(through target: UInt64) -> Bool {
-    for party in parties where party.isHonest && party.name.meter != nil {
-      guard let cell = party.meter, cell.node.coveredThrough.rawValue >= target else { return false }
-    }
-    return books.isPublished(through: target)
-  }
-
-  private func unsettled(through target: UInt64) -> String {
-    for party in parties where party.isHonest && party.name.meter != nil {
-      let covered = party.meter?.node.coveredThrough.rawValue ?? 0
-      if covered < target { return "\(party.name) is certified through \(covered), not \(target)" }
-    }
-    let missing = books.unpublished(through: target).map { "set \($0.owner) period \($0.period)" }
-    return "not everything through \(target) is published: \(missing.joined(separator: ", "))"
   }
 }

@@ -51,10 +51,15 @@ public final class KeyRing: VoteVerifier {
       sum ^= sum >> 32
     }
     mix(
-      UInt64(statement.kind.rawValue) << 48 | UInt64(statement.signer.rawValue) << 32 | UInt64(statement.view.rawValue))
+      UInt64(statement.kind.rawValue) << 48 | UInt64(statement.signer.rawValue) << 32
+        | UInt64(statement.round.view.rawValue))
     mix(UInt64(statement.group.rawValue) << 16 | UInt64(statement.owner.rawValue))
-    mix(statement.period.rawValue)
-    mix(statement.sequenceNumber.rawValue)
+    mix(statement.round.period.rawValue)
+    mix(statement.position.rawValue)
+    if statement.claim != .none {
+      mix(statement.claim.period.rawValue)
+      mix(UInt64(statement.claim.viewAfter))
+    }
     mix(statement.epoch.rawValue)
     withUnsafeBytes(of: statement.digest) { bytes in
       for place in 0..<4 { mix(bytes.loadUnaligned(fromByteOffset: 8 * place, as: UInt64.self)) }

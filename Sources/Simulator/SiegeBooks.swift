@@ -26,7 +26,8 @@ final class SiegeBooks {
     let type: UInt8
     let object: UInt8
     let owner: UInt16
-    let period: UInt64
+    /// A position, or of records a period.
+    let place: UInt64
     let index: UInt16
   }
   private struct Holding {
@@ -42,7 +43,7 @@ final class SiegeBooks {
   private let share: Int
   var outcome = SiegeOutcome()
   private var served: Set<Piece> = []
-  private var holdings: [InstanceName: Holding] = [:]
+  private var holdings: [SetPeriod: Holding] = [:]
   private var recorded: [[Recorded]]
   private var statuses: [[Recorded]]
   private(set) var noise: [UInt8]
@@ -57,7 +58,7 @@ final class SiegeBooks {
 
   // MARK: Certificates
 
-  func noteDecided(_ name: InstanceName, at member: Int, honest: UInt64, milliseconds: Int) {
+  func noteDecided(_ name: SetPeriod, at member: Int, honest: UInt64, milliseconds: Int) {
     guard honest >> UInt64(member) & 1 == 1, holdings[name, default: Holding()].completedAt == 0 else { return }
     holdings[name, default: Holding()].members |= 1 << UInt64(member)
     if holdings[name]!.members == honest { holdings[name]!.completedAt = milliseconds }
@@ -70,14 +71,12 @@ final class SiegeBooks {
     for period in periods {
       for owner in 0..<world.members {
         let primary = world.genesis.context.primary(
-          owner: ReplicaIndex(UInt16(owner)), period: Period(period), view: View(0))
+          owner: ReplicaIndex(UInt16(owner)), Round(Period(period)))
         let isHonest = !world.swarm.liars.contains { $0.member == Int(primary.rawValue) }
         outcome.sets += 1
         if isHonest { outcome.honestSets += 1 }
-        let name = InstanceName(owner: owner, period: period)
-        guard let holding = holdings[name], holding.completedAt > 0, let bytes = world.books.certificates[name],
-          GroupBooks.header(bytes) != nil
-        else { continue }
+        let name = SetPeriod(owner: owner, period: period)
+        guard let holding = holdings[name], holding.completedAt > 0 else { continue }
         let latency = holding.completedAt - Int(period + 1) * periodMilliseconds
         outcome.latencies.append(latency)
         if isHonest { outcome.honestLatencies.append(latency) }
@@ -109,14 +108,14 @@ final class SiegeBooks {
       }
       piece = Piece(
         holder: holder, asker: asker, type: type.rawValue, object: chunk.object.rawValue,
-        owner: chunk.owner.rawValue, period: chunk.period.rawValue, index: chunk.index)
+        owner: chunk.owner.rawValue, place: chunk.position.rawValue, index: chunk.index)
     } else {
       // Owner and meter, and some periods.
       guard let owner = try? reader.read(UInt16.self), let meter = try? reader.read(UInt16.self),
         (try? reader.read(UInt64.self)) != nil, let from = try? reader.read(UInt64.self)
       else { return }
       piece = Piece(
-        holder: holder, asker: asker, type: type.rawValue, object: 0, owner: owner, period: from, index: meter)
+        holder: holder, asker: asker, type: type.rawValue, object: 0, owner: owner, place: from, index: meter)
     }
     outcome.servedBytes += UInt64(datagramBytes)
     if served.insert(piece).inserted { outcome.entitledBytes += UInt64(datagramBytes) }

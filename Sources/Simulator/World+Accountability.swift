@@ -5,19 +5,19 @@ import Wire
 // What two decisions leave behind. Of f + 1 to 2f liars every quorum holds somebody honest, so what is needed to convict is
 // in the journals of honest members: the two certificates, and the new rounds they prepared upon.
 //
-// Let A be decided in view v, and w be the first view above v with a prepared certificate of another value; somebody honest
+// Let A be decided in round v, and w be the first round after v with a prepared certificate of another value; somebody honest
 // prepared there upon a new round. Two quorums share f + 1 members, so:
 // - if B was committed in v as well, f + 1 signed both commits;
-// - if the new round cites no certificate of view v or above, f + 1 of those who committed A in v claim to have prepared
+// - if the new round cites no certificate of round v or a later one, f + 1 of those who committed A in v claim to have prepared
 //   less;
-// - if it cites one of view v, of another value, f + 1 prepared that one in v and committed A.
+// - if it cites one of round v, of another value, f + 1 prepared that one in v and committed A.
 extension World {
   private struct Signed {
     let kind: StatementKind
     let member: Int
-    let view: UInt32
+    let round: Round
     let value: Int
-    let claim: UInt64
+    var claim = Ledger.Claim.none
   }
 
   /// Names who must have lied for both to be decided. No honest member signs what convicts it here.
@@ -27,8 +27,8 @@ extension World {
       for member in Members64(certificate.signers) {
         transcript.append(
           Signed(
-            kind: .commit, member: member, view: certificate.statement.view.rawValue,
-            value: value(of: certificate.statement.digest), claim: 0))
+            kind: .commit, member: member, round: certificate.statement.round,
+            value: value(of: certificate.statement.digest)))
       }
     }
     for newRound in justifications { read(newRound, into: &transcript) }
@@ -48,22 +48,20 @@ extension World {
 
   private func read(_ newRound: NewRound, into transcript: inout [Signed]) {
     let statement = newRound.prepare.statement
-    let view = statement.view.rawValue
+    let round = statement.round
     transcript.append(
       Signed(
-        kind: .prepare, member: Int(statement.signer.rawValue), view: view, value: value(of: statement.digest),
-        claim: 0))
+        kind: .prepare, member: Int(statement.signer.rawValue), round: round, value: value(of: statement.digest)))
     for (member, claim) in zip(Members64(newRound.signers), newRound.claims) {
       transcript.append(
         Signed(
-          kind: .roundChange, member: member, view: view, value: value(of: claim.digest),
-          claim: claim.sequenceNumber.rawValue))
+          kind: .roundChange, member: member, round: round, value: value(of: claim.digest),
+          claim: Ledger.Claim(claim.claim)))
     }
     for member in Members64(newRound.prepared.signers) {
       transcript.append(
         Signed(
-          kind: .prepare, member: member, view: newRound.prepared.view.rawValue,
-          value: value(of: newRound.prepared.digest), claim: 0))
+          kind: .prepare, member: member, round: newRound.prepared.round, value: value(of: newRound.prepared.digest)))
     }
   }
 
@@ -71,11 +69,10 @@ extension World {
   private func isLie(_ first: Signed, _ second: Signed) -> Bool {
     switch (first.kind, second.kind) {
     case (.prepare, .prepare), (.commit, .commit), (.prepare, .commit):
-      first.view == second.view && first.value != second.value
+      first.round == second.round && first.value != second.value
     case (.roundChange, .roundChange):
-      first.view == second.view && (first.value != second.value || first.claim != second.claim)
-    // One more than the view that was prepared is claimed.
-    case (.commit, .roundChange): first.view < second.view && second.claim <= UInt64(first.view)
+      first.round == second.round && (first.value != second.value || first.claim != second.claim)
+    case (.commit, .roundChange): first.round < second.round && second.claim.isBelow(first.round)
     default: false
     }
   }

@@ -8,6 +8,7 @@ extension World {
   func deliver(_ payload: Int, to process: Process) {
     guard process.isUp, !process.isLeft else { return }
     let sender = payloadSender[payload]
+    guard payloadStep[payload] == process.step else { return deliverElsewhere(payload, sender, to: process) }
     var shouldTell = false
     // Only liars contradict themselves.
     if liarMask >> UInt64(sender) & 1 == 1, process.isHonest, process.decidedValue < 0,
@@ -18,28 +19,65 @@ extension World {
     drive(process, payloads[payload], tellsOf: shouldTell ? sender : -1)
   }
 
+  /// Whoever speaks of a position below is told of the newest decision; whoever speaks of one above is asked for it. (rule 10)
+  private func deliverElsewhere(_ payload: Int, _ sender: Int, to process: Process) {
+    let step = payloadStep[payload]
+    if case .certificate(let verified) = payloads[payload] {
+      guard step > process.step else { return }
+      skip(process, to: step, verified)
+    } else if step < process.step {
+      answer(process, sender)
+    } else {
+      for other in processes where other.member == sender { ask(process, other) }
+    }
+  }
+
+  /// Takes over a decision of a later position. What was decided in between is in what comes with it.
+  private func skip(_ process: Process, to step: Int, _ verified: VerifiedCertificate) {
+    trace?("\(now) member \(process.member): skips to position \(step + 1)")
+    process.step = step
+    process.entries.removeAll(keepingCapacity: true)
+    process.durable.removeAll(keepingCapacity: true)
+    process.heard.removeAll(keepingCapacity: true)
+    process.instance.reset(position: position(step), firstRound: ledgers[step].firstRound)
+    drive(process, .certificate(verified))
+  }
+
+  /// Asks everybody for a newer decision.
+  func askAll(_ process: Process) {
+    for other in processes where other !== process { ask(process, other) }
+  }
+
+  private func ask(_ process: Process, _ other: Process) {
+    let newest = other.decidedValue < 0 ? other.step - 1 : other.step
+    guard other.isHonest, other.isUp, newest >= process.step, blocked[other.place] >> UInt64(process.place) & 1 == 0
+    else { return }
+    guard let payload = certificatePayload(other) else { return }
+    transmit(from: other.place, payload, to: process)
+  }
+
   /// Notes what a liar says to a process. True when this contradicts what it said before, and the process must tell.
   private func hear(_ vote: Vote, at process: Process) -> Bool {
     let statement = vote.statement
     let member = statement.signer.rawValue
-    guard liarMask >> UInt64(member) & 1 == 1, statement.period.rawValue == swarm.period,
-      statement.epoch == context.epoch,
-      statement.view >= process.instance.view
+    guard liarMask >> UInt64(member) & 1 == 1, statement.position == process.instance.position,
+      statement.epoch == context.epoch, statement.round >= process.instance.round
     else { return false }
     let value = value(of: statement.digest)
     for place in process.heard.indices
     where process.heard[place].member == UInt8(member) && process.heard[place].kind == statement.kind.rawValue {
-      guard process.heard[place].view == statement.view.rawValue else {
-        if process.heard[place].view < statement.view.rawValue {
-          process.heard[place].view = statement.view.rawValue
+      // Told once for each member and kind.
+      guard process.heard[place].value != Self.foreign else { return false }
+      guard process.heard[place].round == statement.round else {
+        if process.heard[place].round < statement.round {
+          process.heard[place].round = statement.round
           process.heard[place].value = value
         }
         return false
       }
-      guard process.heard[place].value != value, process.heard[place].value != Self.foreign else { return false }
-      return true
+      return process.heard[place].value != value
     }
-    process.heard.append((statement.kind.rawValue, UInt8(member), statement.view.rawValue, value))
+    process.heard.append((statement.kind.rawValue, UInt8(member), statement.round, value))
     return false
   }
 
@@ -48,17 +86,53 @@ extension World {
     outcome.steps += 1
     if let trace, teller >= 0 { trace("\(now) member \(process.member): told of \(teller)") }
     process.instance.step(input, signer: signer, into: &effects)
+    settle(process, tellsOf: teller)
+  }
+
+  /// Does what the step asked for, and what follows from that.
+  private func settle(_ process: Process, tellsOf teller: Int) {
+    noteRound(process)
     handle(process, tellsOf: teller)
     while process.isUp, process.mustValidate {
       process.mustValidate = false
-      guard process.decidedValue < 0, let digest = process.instance.awaitsValidation, holds(process, digest) else {
+      guard process.decidedValue < 0, let digest = process.instance.awaitsValidation, isValid(process, digest) else {
         return
       }
       effects.removeAll()
       outcome.steps += 1
       process.instance.step(.validated(digest), signer: signer, into: &effects)
+      noteRound(process)
       handle(process, tellsOf: -1)
     }
+    if process.isUp, process.decidedValue >= 0, process.step + 1 < swarm.positions { moveOn(process) }
+  }
+
+  /// Most ticks come to nothing.
+  func tick(_ process: Process) {
+    effects.removeAll()
+    outcome.steps += 1
+    process.instance.step(.tick(hasRecords: process.observed.hasRecords), signer: signer, into: &effects)
+    if effects.count > 0 { settle(process, tellsOf: -1) }
+  }
+
+  /// Watches how long a process stays in its rounds.
+  private func noteRound(_ process: Process) {
+    let round = process.instance.round
+    guard round != process.observedRound else { return }
+    process.observed.left = process.observedRound
+    process.observed.stayed = now - process.enteredAt
+    // The tick in which it came is the first that it waits.
+    process.observed.patience = Int(patience(process.observedRound.view.rawValue)) - 1
+    if round.period != process.observedRound.period { process.observed.hasRecords = hasRecords(process, round) }
+    process.observedRound = round
+    process.enteredAt = now
+  }
+
+  /// T(v), once more: doubled for each failed view, at most three times.
+  private func patience(_ view: UInt32) -> UInt32 {
+    let timing = swarm.pace.timing
+    guard view > 0 else { return timing.firstViewTicks }
+    return timing.viewTicks << min(view - 1, 3)
   }
 
   private func handle(_ process: Process, tellsOf teller: Int) {
@@ -99,8 +173,8 @@ extension World {
         // Told once for each member and kind.
         process.heard.append(
           (
-            first.statement.kind.rawValue, UInt8(truncatingIfNeeded: first.statement.signer.rawValue), .max,
-            Self.foreign
+            first.statement.kind.rawValue, UInt8(truncatingIfNeeded: first.statement.signer.rawValue),
+            first.statement.round, Self.foreign
           ))
         isSend = false
       case .lateVote(let member):
@@ -146,17 +220,31 @@ extension World {
     guard process.decidedValue < 0, let certificate = process.instance.certificate else { return }
     process.decidedValue = max(value, 0)
     process.certificate = certificate
+    let step = process.step
+    if decisions.count == step {
+      decisions.append(process.decidedValue)
+      if step + 1 < swarm.positions {
+        ledgers[step + 1].removeAll(firstRound: round(period(of: process.decidedValue) + 1, 0))
+      }
+    }
     guard process.isHonest else { return }
-    if !process.isLeft { undecided -= 1 }
-    outcome.highestView = max(outcome.highestView, process.instance.view.rawValue)
-    outcome.decidedNull = value == 0
-    outcome.decidedLater = certificate.statement.view.rawValue > 0
-    if value < 0 || value == Self.invalidValue { return fail(.invalidValueDecided, "value \(value)") }
-    for other in honest where other.decidedValue >= 0 && other.decidedValue != value {
+    if !process.isLeft, step + 1 == swarm.positions { undecided -= 1 }
+    let decidedIn = certificate.statement.round
+    outcome.highestView = max(outcome.highestView, process.instance.round.view.rawValue)
+    if decidedIn > ledgers[step].firstRound { outcome.decidedLater = true }
+    if decidedIn.period > ledgers[step].firstRound.period { outcome.decidedInLaterPeriod = true }
+    if value > 0, period(of: value) < offset(decidedIn) { outcome.decidedEarlierValue = true }
+    if value <= 0 || choice(of: value) == Self.invalidChoice || period(of: value) < offset(ledgers[step].firstRound) {
+      return fail(.invalidValueDecided, "value \(value)")
+    }
+    for other in honest where other.step == step && other.decidedValue >= 0 && other.decidedValue != value {
       if schedule.hasTooManyLiars, let earlier = other.certificate { return name(earlier, certificate) }
       return fail(.disagreement, "members \(process.member) and \(other.member): \(value) and \(other.decidedValue)")
     }
-    if !ledger.holds(certificate, value: value) { fail(.badCertificate, "of member \(process.member)") }
+    if !schedule.hasTooManyLiars, decisions[step] != value {
+      return fail(.disagreement, "member \(process.member): \(value), and \(decisions[step]) before")
+    }
+    if !ledgers[step].holds(certificate, value: value) { fail(.badCertificate, "of member \(process.member)") }
   }
 
   /// Evidence must be two different votes of one liar where one is allowed, and both signed.
@@ -164,30 +252,43 @@ extension World {
     let a = first.statement
     let b = second.statement
     let isConflict =
-      a.kind == b.kind && a.signer == b.signer && a.view == b.view
-      && (a.digest != b.digest || a.sequenceNumber != b.sequenceNumber) && a.owner == b.owner && a.period == b.period
-      && a.epoch == b.epoch && keys.holds(first) && keys.holds(second)
+      a.kind == b.kind && a.signer == b.signer && a.round == b.round && (a.digest != b.digest || a.claim != b.claim)
+      && a.owner == b.owner && a.position == b.position && a.epoch == b.epoch && keys.holds(first) && keys.holds(second)
     if !isConflict || liarMask >> UInt64(a.signer.rawValue) & 1 == 0 {
-      fail(.wronglyConvicted, "member \(a.signer) for \(a.kind) in view \(a.view)")
+      fail(.wronglyConvicted, "member \(a.signer) for \(a.kind) in round \(a.round)")
     }
   }
 
-  /// The certificate, to a member that shows it is undecided.
+  /// The newest certificate, to a member that shows it lacks it.
   private func answer(_ process: Process, _ member: Int) {
-    guard now - process.answered >= 2 || Int(member) == 0, let certificate = process.certificate,
+    if now - process.answeredAt >= 2 { process.answered = 0 }
+    let bit: UInt64 = 1 << UInt64(member)
+    guard process.answered & bit == 0, let payload = certificatePayload(process) else { return }
+    process.answeredAt = now
+    process.answered |= bit
+    for other in processes where other.member == member { transmit(from: process.place, payload, to: other) }
+  }
+
+  private func certificatePayload(_ process: Process) -> Int? {
+    guard let certificate = process.certificate,
       let verified = try? VerifiedCertificate(checking: certificate, in: context, by: keys)
-    else { return }
-    process.answered = now
-    payloads.append(.certificate(verified))
-    payloadSender.append(process.member)
-    for other in processes where other.member == member { transmit(from: process.place, payloads.count - 1, to: other) }
+    else { return nil }
+    return add(
+      .certificate(verified), process.member, Int(certificate.statement.position.rawValue - Self.firstPosition))
+  }
+
+  /// Keeps what was sent, and returns its number.
+  func add(_ input: Input, _ sender: Int, _ step: Int) -> Int {
+    payloads.append(input)
+    payloadSender.append(sender)
+    payloadStep.append(step)
+    return payloads.count - 1
   }
 
   private func line(_ process: Process, _ effect: Effect) -> String {
     func text(_ vote: Vote) -> String {
-      let claim = vote.statement.sequenceNumber.rawValue
-      return "\(vote.statement.kind) view \(vote.statement.view) value \(value(of: vote.statement.digest))"
-        + (claim > 0 ? " prepared in view \(claim - 1)" : "")
+      let prepared = vote.statement.claim.round.map { " prepared in \($0)" } ?? ""
+      return "\(vote.statement.kind) \(vote.statement.round) value \(value(of: vote.statement.digest))" + prepared
     }
     let what =
       switch effect {
@@ -236,19 +337,18 @@ extension World {
       return fail(.conflictingSignature, "a vote that does not hold")
     }
     checkDurable(process, vote)
-    if case .proposal = input {
-      payloads.append(.proposal(Authenticated(own: received)))
-    } else {
-      payloads.append(.vote(Authenticated(own: received)))
-    }
-    remember(process, vote)
+    let isProposal = if case .proposal = input { true } else { false }
+    remember(process, vote, isProposal ? .proposal(Authenticated(own: received)) : .vote(Authenticated(own: received)))
     spread(process, payloads.count - 1)
     support(process, vote)
   }
 
   private func broadcastRoundChange(_ process: Process, _ vote: Vote) {
     guard let change = process.instance.roundChange else { return fail(.conflictingSignature, "no round change to send") }
-    if let payload = known(process, vote) { return spread(process, payload, isRoundChange: true) }
+    if let payload = known(process, vote) {
+      recheck(process, vote)
+      return spread(process, payload, isRoundChange: true)
+    }
     checkDurable(process, vote)
     let received = Self.passed(through: &scratch, { out in change.encode(into: &out) }) { reader in
       try? RoundChange(decoding: &reader)
@@ -259,8 +359,7 @@ extension World {
       if process.isHonest { fail(.hidPreparedCertificate, "a round change that does not verify") }
       return
     }
-    payloads.append(.roundChange(verified))
-    remember(process, vote)
+    remember(process, vote, .roundChange(verified))
     spread(process, payloads.count - 1, isRoundChange: true)
   }
 
@@ -271,10 +370,6 @@ extension World {
       return spread(process, payload)
     }
     checkDurable(process, vote)
-    if process.isHonest {
-      let isNull = newRound.prepared.signers == 0 && value(of: vote.statement.digest) == 0
-      if isNull, now - process.askedAt + 1 < Int(swarm.timing.collectTicks) { fail(.nullTooEarly) }
-    }
     let received = Self.passed(through: &scratch, { out in newRound.encode(into: &out) }) { reader in
       try? NewRound(decoding: &reader)
     }
@@ -284,17 +379,16 @@ extension World {
       if process.isHonest { fail(.unjustifiedNewRound, "does not verify") }
       return
     }
-    payloads.append(.newRound(verified))
-    remember(process, vote)
+    remember(process, vote, .newRound(verified))
     spread(process, payloads.count - 1)
     support(process, vote)
   }
 
-  private func remember(_ process: Process, _ vote: Vote) {
-    payloadSender.append(process.member)
+  private func remember(_ process: Process, _ vote: Vote, _ input: Input) {
+    let payload = add(input, process.member, process.step)
     // Of each kind the last: one prepare, one commit and one round change are repeated.
     if process.lastPayload.count >= 8 { process.lastPayload.removeFirst() }
-    process.lastPayload.append((vote.signature, payloads.count - 1))
+    process.lastPayload.append((vote.signature, payload))
   }
 
   private func checkDurable(_ process: Process, _ vote: Vote) {
@@ -306,36 +400,44 @@ extension World {
   /// Every new signature of an honest member meets every rule a reader of all bytes can check.
   private func check(_ process: Process, _ vote: Vote) {
     let value = value(of: vote.statement.digest)
+    let step = process.step
     if process.isHonest {
-      if vote.statement.kind == .roundChange { process.askedAt = now }
-      if let violation = ledger.violation(of: vote, value: value) {
-        fail(violation, "\(vote.statement.kind) in view \(vote.statement.view) of member \(process.member)")
+      let round = vote.statement.round
+      if let violation = ledgers[step].violation(of: vote, value: value, process.observed) {
+        fail(violation, "\(vote.statement.kind) in round \(round) of member \(process.member)")
       }
-      if vote.statement.kind == .prepare {
-        if !holds(process, vote.statement.digest) { fail(.preparedUnheld, "member \(process.member)") }
-        let view = vote.statement.view.rawValue
-        let primary = primary(of: view)
-        if primary != process.member, ledger.signers(.prepare, view, value) >> UInt64(primary) & 1 == 0 {
-          fail(.preparedWithoutProposal, "member \(process.member) in view \(view)")
-        }
-        if view > 0 {
-          // Whoever prepares vouches for what it was shown.
-          guard let newRound = process.instance.newRound, newRound.prepare.statement.view.rawValue == view,
-            ledger.isJustified(newRound, primary: primary, value: value(of:))
-          else { return fail(.unjustifiedNewRound, "view \(view), followed by member \(process.member)") }
-          if schedule.hasTooManyLiars { justifications.append(newRound) }
-        }
-      }
+      if vote.statement.kind == .prepare { checkPrepare(process, round, value) }
     }
-    if ledger.record(vote, value: value), process.isHonest {
-      ledger.noteHonest(vote)
-      outcome.highestView = max(outcome.highestView, vote.statement.view.rawValue)
+    if ledgers[step].record(vote, value: value), process.isHonest {
+      ledgers[step].noteHonest(vote)
+      outcome.highestView = max(outcome.highestView, vote.statement.round.view.rawValue)
+    }
+  }
+
+  /// Whoever prepares vouches for what it was shown.
+  private func checkPrepare(_ process: Process, _ round: Round, _ value: Int) {
+    let step = process.step
+    if value <= 0 || process.held >> choice(of: value) & 1 == 0 { fail(.preparedUnheld, "member \(process.member)") }
+    let primary = primary(of: round)
+    if primary != process.member, ledgers[step].signers(.prepare, round, value) >> UInt64(primary) & 1 == 0 {
+      fail(.preparedWithoutProposal, "member \(process.member) in round \(round)")
+    }
+    var isFree = true
+    if round > ledgers[step].firstRound {
+      guard let newRound = process.instance.newRound, newRound.prepare.statement.round == round,
+        ledgers[step].isJustified(newRound, primary: primary, value: self.value(of:))
+      else { return fail(.unjustifiedNewRound, "round \(round), followed by member \(process.member)") }
+      isFree = newRound.prepared.signers == 0
+      if schedule.hasTooManyLiars { justifications.append(newRound) }
+    }
+    if isFree, value > 0, period(of: value) != offset(round) {
+      fail(.preparedOfAnotherPeriod, "value \(value) in round \(round) by member \(process.member)")
     }
   }
 
   private func recheck(_ process: Process, _ vote: Vote) {
-    if process.isHonest, Int64(vote.statement.view.rawValue) < ledger.highestAsked[process.member] {
-      fail(.votedInViewItLeft, "member \(process.member)")
+    if process.isHonest, ledgers[process.step].isLeft(vote.statement.round, by: process.member, process.observed) {
+      fail(.votedInRoundItLeft, "member \(process.member)")
     }
   }
 
@@ -366,7 +468,7 @@ extension World {
 
   private func delay() -> Int {
     // Against short timers the healed network is slow, so that only doubling them helps.
-    let normal = (isHealed && swarm.hasShortTimers ? 4 : 1) + dice.below(3)
+    let normal = (isHealed && swarm.pace.isShort ? 4 : 1) + dice.below(3)
     guard !isHealed, swarm.maximumDelay > 3 else { return normal }
     let long = 1 + dice.below(swarm.maximumDelay)
     return long <= 3 || strikes() ? long : normal

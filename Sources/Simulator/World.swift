@@ -4,55 +4,74 @@ import SimulatedPlatform
 import Units
 import Wire
 
-/// One running copy of a member: its instance, its disk, and what the simulation knows of it. A twin is two of them.
+/// One running copy of a member: its instance, its disk, its clock, and what the simulation knows of it. A twin is two of them.
 final class Process {
   var instance: Instance
-  let place: Int
-  var member = 0
+  let member: Int
+  var place = 0
   var isHonest = true
   var isUp = true
   var restartAt = 0
   /// Down for good when a quorum is healed and the rest left as it is.
   var isLeft = false
-  /// Bit v: value v is held and valid.
+  /// The position it is in: how many were decided before.
+  var step = 0
+  /// Bit c: values of choice c are held and valid.
   var held = 0
-  var proposal = 0
+  var choice = 0
   var mustValidate = false
   var decidedValue = -1
+  /// Of the newest position it knows to be decided.
   var certificate: QuorumCertificate?
   var entries: [[UInt8]] = []
   /// The own votes on the disk.
   var durable: [Vote] = []
   /// The payload of the last message of each kind, which is sent again as it is.
   var lastPayload: [(signature: Signature, payload: Int)] = []
-  /// What each liar said here: (kind, signer, view, value), for ``Violation/equivocationUntold``.
-  var heard: [(kind: UInt8, member: UInt8, view: UInt32, value: Int)] = []
-  var answered = -100
+  /// What each liar said here: (kind, signer, round, value), for ``Violation/equivocationUntold``.
+  var heard: [(kind: UInt8, member: UInt8, round: Round, value: Int)] = []
+  /// When it last answered with its certificate, and whom: bit i for member i.
+  var answeredAt = -100
+  var answered: UInt64 = 0
   /// Persists and sends so far, over restarts.
   var doings = 0
-  var askedAt = 0
+  /// Which period its clock ends next, and at which tick. From the first round's period on.
+  var nextPeriod = 0
+  var nextEnd = 0
+  /// How many periods its clock said had ended.
+  var endedPeriods = 0
+  var observed = Ledger.Observed()
+  var observedRound = Round(Period(0))
+  var enteredAt = 0
 
-  init(_ instance: consuming Instance, place: Int) {
+  init(_ instance: consuming Instance, member: Int) {
     self.instance = instance
-    self.place = place
+    self.member = member
   }
 }
 
-/// One instance of a group under one seed: the real core, a simulated network, disks and liars. Its memory is kept from
+/// One chain of a group under one seed: the real core, a simulated network, clocks, disks and liars. Its memory is kept from
 /// schedule to schedule.
 public final class World {
   /// Longest delay of a message in ticks, and so the length of the calendar.
   static let horizon = 128
-  static let valueCount = 6
-  /// Nobody honest ever holds this value.
-  static let invalidValue = 5
+  /// Values of each period: three that honest members propose, one that only liars propose, and one that nobody honest ever holds.
+  static let choices = 5
+  static let honestChoices = 3
+  static let invalidChoice = 4
   static let foreign = -2
+  static let owner = 1
+  static let firstPosition: UInt64 = 1
+  /// The last of which there are values, counted from the first round's.
+  static let latestPeriod = 4000
 
   let members: Int
-  let context: GroupContext
+  let contexts: (rotating: GroupContext, fixed: GroupContext)
+  var context: GroupContext { swarm.leaders == .rotating ? contexts.rotating : contexts.fixed }
   let keys: KeyRing
   let signer: SimulatedSigner
-  let digests: [Digest]
+  /// By value; 0 is nothing, which is what a round change without a certificate names.
+  var digests: [Digest] = []
 
   var schedule: Schedule
   var swarm: Swarm
@@ -65,7 +84,7 @@ public final class World {
   var outcome = Outcome()
   var faultNumber = 0
 
-  var pool: [Process] = []
+  var pool: [[Process?]] = []
   var processes: [Process] = []
   var honest: [Process] = []
   var actors: [Int] = []
@@ -74,20 +93,30 @@ public final class World {
   var blocked: [UInt64] = []
   var side: UInt64 = 0
   var payloads: [Input] = []
-  /// Bit i: the payload holds a signature of member i alone.
+  /// Who sent a payload, and about which position it is.
   var payloadSender: [Int] = []
+  var payloadStep: [Int] = []
   /// By due tick: receiver << 32 | payload.
   var calendar: [[UInt64]] = Array(repeating: [], count: World.horizon)
   var effects = Effects()
   var scratch = ByteBuffer(capacity: 16384)
-  var ledger: Ledger
+  /// By position.
+  var ledgers: [Ledger] = []
+  /// The position that a liar is busy with.
+  var step = 0
+  /// What was decided first in each position.
+  var decisions: [Int] = []
+  var periodTicks = 0
+  /// When which period truly ended, the last before healing.
+  private var healedBoundary = 0
+  private var healedPeriod = 0
   var undecided = 0
-  /// What honest members prepared in later views upon.
+  /// What honest members prepared in later rounds upon.
   var justifications: [NewRound] = []
   /// Where a scenario is enumerated and not drawn: what it lets happen.
   var fate: Fate?
-  /// Who leads the first views, where that is enumerated.
-  var leaders: [Int] = []
+  /// Who leads some rounds, where that is enumerated.
+  var leaders: [(round: Round, member: Int)] = []
   /// Called with each thing that happens, for people to read.
   public var trace: ((String) -> Void)?
 
@@ -95,37 +124,59 @@ public final class World {
     self.members = members
     var network = Digest()
     network.storage[0] = 7
-    context = GroupContext(
-      networkIdentifier: network, epoch: Epoch(1), group: GroupIndex(0), members: UInt16(members), rotates: true)
+    func context(_ leaders: LeaderRule) -> GroupContext {
+      GroupContext(
+        networkIdentifier: network, epoch: Epoch(1), group: GroupIndex(0), members: UInt16(members), leaders: leaders)
+    }
+    contexts = (context(.rotating), context(.fixed))
     keys = KeyRing(members: members, usesEd25519: usesEd25519)
     signer = SimulatedSigner(keys: keys)
-    digests = (0..<Self.valueCount).map { value in
-      var digest = Digest()
-      if value > 0 { for place in 0..<32 { digest.storage[place] = UInt8(truncatingIfNeeded: value &* 37 &+ place) } }
-      return digest
-    }
     schedule = Schedule(seed: 0, members: members, profile: .guided)
     var first = Dice(0)
     swarm = Swarm(schedule, &first)
     dice = first
     liarDice = first
-    ledger = Ledger(members: members)
+    pool = Array(repeating: Array(repeating: nil, count: 2 * members), count: 2 * Pace.kinds)
+    digests = [Digest()]
   }
 
-  func value(of digest: Digest) -> Int {
-    // The first byte tells them apart.
-    let byte = digest.storage[0]
-    for value in digests.indices where digests[value].storage[0] == byte {
-      return digests[value] == digest ? value : -1
+  // MARK: Values
+
+  func value(period: Int, choice: Int) -> Int { 1 + period * Self.choices + choice }
+  /// Of a value, counted from the first round's.
+  func period(of value: Int) -> Int { (value - 1) / Self.choices }
+  func choice(of value: Int) -> Int { (value - 1) % Self.choices }
+
+  func digest(_ value: Int) -> Digest {
+    while digests.count <= value {
+      var digest = Digest()
+      let number = digests.count
+      for place in 0..<32 { digest.storage[place] = UInt8(truncatingIfNeeded: number &* 37 &+ place) }
+      digest.storage[0] = UInt8(truncatingIfNeeded: number)
+      digest.storage[1] = UInt8(truncatingIfNeeded: number >> 8)
+      digests.append(digest)
     }
-    return -1
+    return digests[value]
   }
+
+  /// -1 for what is none of them.
+  func value(of digest: Digest) -> Int {
+    let value = Int(digest.storage[0]) | Int(digest.storage[1]) << 8
+    return value < digests.count && digests[value] == digest ? value : -1
+  }
+
+  /// The period of a round, counted from the schedule's first.
+  func offset(_ round: Round) -> Int { Int(truncatingIfNeeded: round.period.rawValue &- swarm.period) }
+  func round(_ offset: Int, _ view: UInt32) -> Round { Round(Period(swarm.period &+ UInt64(offset)), View(view)) }
 
   /// DESIGN §3, once more.
-  func primary(of view: UInt32) -> Int {
-    if Int(view) < leaders.count { return leaders[Int(view)] }
-    return (swarm.owner + Int(swarm.period) + Int(view)) % members
+  func primary(of round: Round) -> Int {
+    for leader in leaders where leader.round == round { return leader.member }
+    let rotation = swarm.leaders == .rotating ? Int(round.period.rawValue % UInt64(members)) : 0
+    return (Self.owner + rotation + Int(round.view.rawValue)) % members
   }
+
+  func position(_ step: Int) -> Position { Position(Self.firstPosition + UInt64(step)) }
 
   /// True when a fault may happen; every chance of one is numbered, so that shrinking can leave it out.
   func strikes() -> Bool {
@@ -144,20 +195,28 @@ public final class World {
 
   // MARK: Preparing
 
-  private func process(_ place: Int, member: Int, timing: Timing) -> Process {
-    // The timing is the instance's for life, so a pooled one fits only the same timing.
-    if place < pool.count, pool[place].member == member, pool[place].instance.timing == timing {
-      pool[place].instance.reset(owner: ReplicaIndex(UInt16(swarm.owner)), period: Period(swarm.period))
+  private func process(_ member: Int, copy: Int) -> Process {
+    // Timing and leaders are the instance's for life, so a pooled one fits only the same.
+    let kind = 2 * swarm.pace.kind + (swarm.leaders == .rotating ? 1 : 0)
+    let slot = member + copy * members
+    let first = round(0, 0)
+    let process: Process
+    if let pooled = pool[kind][slot], pooled.instance.timing == swarm.pace.timing {
+      process = pooled
+      process.instance.reset(position: position(0), firstRound: first)
     } else {
-      let made = Process(fresh(member, timing), place: place)
-      if place < pool.count { pool[place] = made } else { pool.append(made) }
+      process = Process(
+        Instance(
+          context: context, replica: ReplicaIndex(UInt16(member)), owner: ReplicaIndex(UInt16(Self.owner)),
+          position: position(0), firstRound: first, timing: swarm.pace.timing), member: member)
+      pool[kind][slot] = process
     }
-    let process = pool[place]
-    process.member = member
+    process.place = processes.count
     process.isHonest = true
     process.isUp = true
     process.isLeft = false
     process.restartAt = 0
+    process.step = 0
     process.mustValidate = false
     process.decidedValue = -1
     process.certificate = nil
@@ -165,16 +224,32 @@ public final class World {
     process.durable.removeAll(keepingCapacity: true)
     process.lastPayload.removeAll(keepingCapacity: true)
     process.heard.removeAll(keepingCapacity: true)
-    process.answered = -100
+    process.answeredAt = -100
     process.doings = 0
-    process.askedAt = 0
+    setClock(process)
+    observe(process)
     return process
   }
 
-  private func fresh(_ member: Int, _ timing: Timing) -> Instance {
-    Instance(
-      context: context, replica: ReplicaIndex(UInt16(member)), owner: ReplicaIndex(UInt16(swarm.owner)),
-      period: Period(swarm.period), timing: timing)
+  /// A clock that is behind ends the first round's period late, one that is ahead has ended some more at once.
+  private func setClock(_ process: Process) {
+    process.nextPeriod = 0
+    process.endedPeriods = 0
+    if let fate {
+      process.nextEnd = fate.periodEnds[0]
+      return
+    }
+    let skew = swarm.skewEighths * periodTicks / 8
+    process.nextEnd = 1 + skew + dice.below(2 * skew + 1) - skew
+    if swarm.isAstray >> UInt64(process.place) & 1 == 1 { process.nextEnd -= swarm.strayPeriods * periodTicks }
+  }
+
+  /// Starts to watch an instance that was just made, reset or restored.
+  private func observe(_ process: Process) {
+    process.observed = Ledger.Observed()
+    process.observedRound = process.instance.round
+    process.observed.hasRecords = hasRecords(process, process.observedRound)
+    process.enteredAt = now
   }
 
   private func prepare(_ schedule: Schedule, _ given: Swarm? = nil) {
@@ -188,10 +263,14 @@ public final class World {
     outcome = Outcome()
     faultNumber = 0
     side = 0
+    periodTicks = swarm.periodTicks
     payloads.removeAll(keepingCapacity: true)
     payloadSender.removeAll(keepingCapacity: true)
+    payloadStep.removeAll(keepingCapacity: true)
     for tick in calendar.indices where !calendar[tick].isEmpty { calendar[tick].removeAll(keepingCapacity: true) }
-    ledger.removeAll()
+    while ledgers.count < swarm.positions { ledgers.append(Ledger(members: members)) }
+    ledgers[0].removeAll(firstRound: round(0, 0))
+    decisions.removeAll(keepingCapacity: true)
     justifications.removeAll(keepingCapacity: true)
     liarMask = 0
     actors.removeAll(keepingCapacity: true)
@@ -201,19 +280,20 @@ public final class World {
       liarMask |= 1 << UInt64(liar.member)
       if liar.kind == .actor { actors.append(liar.member) }
     }
+    let all = 1 << Self.invalidChoice - 1
     for member in 0..<members where liarMask >> UInt64(member) & 1 == 0 {
-      let process = process(processes.count, member: member, timing: swarm.timing)
-      process.held = 0b01_1111 & ~(dice.hits(300) ? swarm.unheld << 1 : 0)
-      process.proposal = dice.hits(swarm.nullProposals) ? 0 : 1 + dice.below(3)
+      let process = process(member, copy: 0)
+      process.held = all & ~(dice.hits(300) ? swarm.unheld : 0)
+      process.choice = dice.below(Self.honestChoices)
       processes.append(process)
       honest.append(process)
     }
     for liar in swarm.liars where liar.kind == .twin {
       for copy in 0..<2 {
-        let process = process(processes.count, member: liar.member, timing: swarm.timing)
+        let process = process(liar.member, copy: copy)
         process.isHonest = false
-        process.held = 0b11_1111
-        process.proposal = 1 + copy
+        process.held = 1 << Self.choices - 1
+        process.choice = copy
         processes.append(process)
       }
     }
@@ -227,7 +307,7 @@ public final class World {
   public func run(_ schedule: Schedule) -> Outcome {
     prepare(schedule)
     var quietTicks = 0
-    // After the last decision a little more: late votes, closing, certificates that must not change.
+    // After the last decision a little more: late votes, certificates that must not change.
     while outcome.violation == nil, now < swarm.chaosTicks, quietTicks < 12 {
       chaos()
       advance()
@@ -240,7 +320,7 @@ public final class World {
   }
 
   /// Runs one enumerated scenario: no dice but for the order of what is due.
-  func run(_ fate: Fate, _ swarm: Swarm, leaders: [Int], ticks: Int) -> Outcome {
+  func run(_ fate: Fate, _ swarm: Swarm, leaders: [(round: Round, member: Int)], ticks: Int) -> Outcome {
     self.fate = fate
     self.leaders = leaders
     defer {
@@ -287,9 +367,15 @@ public final class World {
     }
     for place in processes.indices where processes[place].isUp {
       let process = processes[place]
-      drive(process, .tick)
+      if now >= process.nextEnd { endPeriods(process) }
+      // Whoever decided waits for nothing.
       guard process.isUp, process.decidedValue < 0 else { continue }
-      if let digest = process.instance.awaitsValidation, holds(process, digest) { drive(process, .validated(digest)) }
+      if isHealed, now & 7 == 0, !process.observed.hasRecords {
+        process.observed.hasRecords = hasRecords(process, process.observedRound)
+      }
+      tick(process)
+      guard process.isUp, process.decidedValue < 0 else { continue }
+      if let digest = process.instance.awaitsValidation, isValid(process, digest) { drive(process, .validated(digest)) }
       guard process.isUp, process.decidedValue < 0 else { continue }
       if process.instance.awaitsProposal { propose(process) }
     }
@@ -297,14 +383,73 @@ public final class World {
   }
 
   private func propose(_ process: Process) {
-    // A host that asks for NULL asks at once; the instance makes it wait.
-    let value = process.held >> process.proposal & 1 == 1 ? process.proposal : 0
-    drive(process, .propose(digests[value]))
+    guard process.observed.hasRecords, process.held >> process.choice & 1 == 1 else { return }
+    drive(process, .propose(digest(value(period: offset(process.instance.round), choice: process.choice))))
   }
 
-  func holds(_ process: Process, _ digest: Digest) -> Bool {
+  /// Whether a member finds a value right: it holds it, and in a free round its period is the round's. In a locked round q members
+  /// found that right when it was free. (reference/set-chain.md, rule 7)
+  func isValid(_ process: Process, _ digest: Digest) -> Bool {
     let value = value(of: digest)
-    return value == 0 || value > 0 && process.held >> value & 1 == 1
+    guard value > 0, process.held >> choice(of: value) & 1 == 1 else { return false }
+    return process.instance.isLocked || period(of: value) == offset(process.instance.round)
+  }
+
+  // MARK: Time
+
+  /// Lets the clock of a process run, and returns how many periods it says have ended.
+  private func passPeriods(_ process: Process) -> Int {
+    while now >= process.nextEnd {
+      process.nextPeriod += 1
+      if let fate, process.nextPeriod < fate.periodEnds.count {
+        process.nextEnd = fate.periodEnds[process.nextPeriod]
+      } else {
+        process.nextEnd += periodTicks
+      }
+    }
+    return process.nextPeriod
+  }
+
+  /// Of several periods that ended at once only the last is told, as by a host that slept.
+  private func endPeriods(_ process: Process) {
+    let ended = passPeriods(process)
+    guard ended > process.endedPeriods else { return }
+    process.endedPeriods = ended
+    tellPeriod(process)
+    // In a group that goes on somebody speaks of a later position, or a meter sends what follows from it.
+    if isHealed, process.isUp, process.decidedValue < 0, !process.observed.hasRecords { askAll(process) }
+  }
+
+  private func tellPeriod(_ process: Process) {
+    guard process.endedPeriods > 0, process.decidedValue < 0 else { return }
+    process.observed.endedBelow = swarm.period &+ UInt64(process.endedPeriods)
+    drive(process, .periodEnded(Period(process.observed.endedBelow - 1)))
+  }
+
+  /// Whether a member could propose in this round, if it is a free one.
+  func hasRecords(_ process: Process, _ round: Round) -> Bool {
+    var holding = isHealed ? swarm.healedHolding : swarm.holding
+    if holding == .mixed {
+      let kinds: [Holding] = [.all, .primaries(2), .one, .nobody]
+      holding = kinds[Int(truncatingIfNeeded: (swarm.holdingSeed >> (round.period.rawValue & 31)) & 3)]
+    }
+    switch holding {
+    case .all, .mixed: return true
+    case .nobody: return false
+    case .one:
+      return process.member == Int((swarm.holdingSeed &+ 3 &* round.period.rawValue) % UInt64(members))
+    case .primaries(let count):
+      let first = primary(of: Round(round.period))
+      return (process.member - first + members) % members < count + further(round)
+    }
+  }
+
+  /// From T(0) after its period's end on, records that were not certified go to one primary more after each T0. (rule 14)
+  private func further(_ round: Round) -> Int {
+    guard isHealed else { return 0 }
+    let passed = now - healedBoundary - (offset(round) - healedPeriod) * periodTicks
+    let late = passed - Int(swarm.pace.timing.firstViewTicks)
+    return late < 0 ? 0 : late / Int(swarm.pace.timing.viewTicks) + 1
   }
 
   /// Faults of this tick.
@@ -320,7 +465,24 @@ public final class World {
       let ticks = 1 + dice.below(swarm.restartTicks)
       if process.isUp, strikes() { crash(process, ticks) }
     }
-    if swarm.unheld != 0, dice.hits(50) { processes[dice.below(processes.count)].held |= 0b01_1111 }
+    if swarm.unheld != 0, dice.hits(50) { processes[dice.below(processes.count)].held |= 1 << Self.invalidChoice - 1 }
+    if now == swarm.outageTick, strikes() { passOutage() }
+  }
+
+  /// Many periods in which nobody hears anybody: what was under way is lost, and members that have work ask in vain.
+  private func passOutage() {
+    trace?("\(now) an outage of \(swarm.outagePeriods) periods")
+    for tick in calendar.indices where !calendar[tick].isEmpty { calendar[tick].removeAll(keepingCapacity: true) }
+    // Nobody hears what is said in the meantime, so a few periods stand for all.
+    for passed in 1...min(3, swarm.outagePeriods) {
+      for process in processes {
+        process.nextPeriod += passed < 3 ? 1 : swarm.outagePeriods - 2
+        guard process.isUp, process.nextPeriod > process.endedPeriods else { continue }
+        process.endedPeriods = process.nextPeriod
+        tellPeriod(process)
+      }
+      for tick in calendar.indices where !calendar[tick].isEmpty { calendar[tick].removeAll(keepingCapacity: true) }
+    }
   }
 
   private func divide(_ pattern: UInt64, asymmetric: Bool, heals: Bool) {
@@ -338,6 +500,8 @@ public final class World {
     }
   }
 
+  // MARK: Crashing, moving on
+
   func crash(_ process: Process, _ ticks: Int) {
     trace?("\(now) member \(process.member): crashes for \(ticks) ticks")
     process.isUp = false
@@ -347,11 +511,11 @@ public final class World {
   private func restart(_ process: Process) {
     trace?("\(now) member \(process.member): restarts with \(process.entries.count) votes")
     process.isUp = true
-    process.instance.reset(owner: ReplicaIndex(UInt16(swarm.owner)), period: Period(swarm.period))
+    process.instance.reset(position: position(process.step), firstRound: ledgers[process.step].firstRound)
     process.mustValidate = false
     process.heard.removeAll(keepingCapacity: true)
     // More records have come meanwhile: it would propose something else.
-    if process.isHonest, process.proposal != 0 { process.proposal = 1 + dice.below(3) }
+    if process.isHonest { process.choice = dice.below(Self.honestChoices) }
     // A decision is durable with its certificate before anybody hears of it; here it survives as it is.
     if process.decidedValue >= 0 {
       if let certificate = process.certificate,
@@ -361,6 +525,7 @@ public final class World {
         outcome.steps += 1
         process.instance.step(.certificate(verified), signer: signer, into: &effects)
       }
+      if process.step + 1 < swarm.positions { moveOn(process) }
       return
     }
     for entry in process.entries {
@@ -370,48 +535,104 @@ public final class World {
         try process.instance.restore(vote, proof: &reader)
       } catch { preconditionFailure("an entry of the simulated disk does not decode") }
     }
+    observe(process)
+    // The clock ran on.
+    process.endedPeriods = max(process.endedPeriods, passPeriods(process))
+    tellPeriod(process)
+    if process.isUp, swarm.positions > 1 || !process.observed.hasRecords { askAll(process) }
+  }
+
+  /// Takes part in the next position: the certificate of the last is durable, and what was signed about it can go.
+  func moveOn(_ process: Process) {
+    // Not after the round in which it was decided: that differs from member to member. (rule 2)
+    let first = round(period(of: process.decidedValue) + 1, 0)
+    process.step += 1
+    process.decidedValue = -1
+    process.entries.removeAll(keepingCapacity: true)
+    process.durable.removeAll(keepingCapacity: true)
+    process.lastPayload.removeAll(keepingCapacity: true)
+    process.heard.removeAll(keepingCapacity: true)
+    process.mustValidate = false
+    process.instance.reset(position: position(process.step), firstRound: first)
+    observe(process)
+    trace?("\(now) member \(process.member): is in position \(process.step + 1), first round \(first)")
+    tellPeriod(process)
   }
 
   /// Heals a quorum, leaves the rest as it is, and waits for the decision it must reach. (liveness mode)
   private func heal() {
     isHealed = true
     healedAt = now
+    trace?("\(now) heals")
     var down = swarm.leftDown
     for process in honest where down > 0 && process.decidedValue < 0 && !process.isUp {
       process.isLeft = true
       undecided -= 1
       down -= 1
     }
+    for place in processes.indices { processes[place].held |= 1 << Self.invalidChoice - 1 }
+    // An idle group must decide what is prepared all the same.
+    if swarm.healsIdle, swarm.positions == 1,
+      honest.contains(where: { $0.isUp && !$0.isLeft && $0.instance.lockedDigest != nil })
+    {
+      swarm.healedHolding = .nobody
+    }
+    let boundary = healClocks()
+    for place in processes.indices { blocked[place] = 0 }
     for place in processes.indices {
-      blocked[place] = 0
-      processes[place].held |= 0b01_1111
       if !processes[place].isUp && !processes[place].isLeft { restart(processes[place]) }
     }
+    // In a group that goes on somebody would speak of a later position; here those that have nothing to say ask.
+    for process in honest where process.isUp && process.decidedValue < 0 && !process.observed.hasRecords { askAll(process) }
     // Those left as they are stay cut off.
     for process in processes where process.isLeft {
       for place in blocked.indices { blocked[place] |= 1 << UInt64(process.place) }
     }
-    let faults = (members - 1) / 3
-    var startView: UInt32 = 0
-    for process in honest where !process.isLeft { startView = max(startView, process.instance.view.rawValue) }
-    // B(f) of the reference's G3, from the view that is reached at healing.
-    var units = 3
-    for ahead in 0...(faults + 1) { units += 1 << min(Int(startView) + ahead, 3) }
-    // Short timers are shorter than a round trip: the first three views are too short for anything.
-    if swarm.hasShortTimers { units += 2 + 8 * max(0, 3 - Int(startView)) }
-    // What was under way before healing still arrives late.
-    let bound = units * Int(swarm.timing.viewTicks) + (swarm.maximumDelay > 3 ? swarm.maximumDelay : 0)
+    let deadline = deadline(boundary)
     while outcome.violation == nil, undecided > 0 {
       advance()
-      if now - healedAt > bound {
-        fail(.stuck, "undecided \(bound) ticks after healing")
+      if now > deadline {
+        fail(.stuck, "undecided \(now - healedAt) ticks after healing")
         break
       }
     }
-    outcome.healedHundredths = 100 * (now - healedAt) / Int(swarm.timing.viewTicks)
-    var last: UInt32 = 0
-    for process in honest where !process.isLeft { last = max(last, process.instance.view.rawValue) }
-    outcome.viewsAfterHealing = last > startView ? last - startView : 0
-    if !swarm.hasShortTimers, Int(outcome.viewsAfterHealing) > faults + 4 { fail(.viewsRanAway) }
+    outcome.healedHundredths = 100 * (now - healedAt) / Int(swarm.pace.timing.viewTicks)
+    for process in honest where !process.isLeft {
+      outcome.viewsAfterHealing = max(outcome.viewsAfterHealing, process.instance.round.view.rawValue)
+    }
+    // A liar that claims a far view takes others there when one honest member's clock ended the period a little before theirs.
+    if !swarm.pace.isShort, actors.isEmpty, Int(outcome.viewsAfterHealing) > ledgers[0].faults + 4 { fail(.roundsRanAway) }
+  }
+
+  /// All clocks within an eighth of a period, which f + 1 views fit into. The true time has come to where the furthest honest member
+  /// is. Returns the tick at which that period truly ended.
+  private func healClocks() -> Int {
+    periodTicks = swarm.pace.periodTicks
+    let boundary = now - dice.below(periodTicks)
+    // Or so long that all of B passes in one, and messages have to be repeated.
+    if swarm.healsInOnePeriod { periodTicks = max(periodTicks, now - boundary + swarm.pace.healingTicks) }
+    var reached = 0
+    for process in honest where !process.isLeft {
+      reached = max(reached, process.endedPeriods - 1, offset(process.instance.round))
+    }
+    healedBoundary = boundary
+    healedPeriod = reached
+    for process in processes {
+      process.nextPeriod = reached
+      process.nextEnd = boundary + dice.below(periodTicks / 4 + 1) - periodTicks / 8
+      process.observed.hasRecords = hasRecords(process, process.observedRound)
+    }
+    return boundary
+  }
+
+  /// A position is decided in the first period that ends at least B after healing. The next ones take as many periods more.
+  private func deadline(_ boundary: Int) -> Int {
+    var end = boundary
+    while end < healedAt + swarm.pace.healingTicks { end += periodTicks }
+    var first = swarm.positions
+    for process in honest where !process.isLeft { first = min(first, process.step) }
+    let more = (swarm.positions - 1 - first) * (1 + (swarm.pace.healingTicks + periodTicks - 1) / periodTicks) * periodTicks
+    // What was under way before healing still arrives late.
+    return end + more + (swarm.maximumDelay > 3 ? swarm.maximumDelay : 0)
   }
 }

@@ -7,14 +7,15 @@ import Wire
 // From Tests/Oracles/byte_vectors.txt, which a separate implementation made.
 
 private let goldenStatus =
-  "01017800010000000200000001000000090000000000000000000000000000000000000000000000e3aa551da322a28f"
-  + "f04ff8f31adccda3d98fd8d3544aa76966a053668b753ae8398995e557936f9fe56c920c110ce52aef05fc4bf7b9a9a0"
-  + "23b3c9656fc5bdac6c33182e225d29c0a0dfd24eec9b1af1b77e86d436d32af02565e090fa2e4c7f8fda8c792bb894eb"
-  + "3dcb449a9216fa94442ce951c01125d69e6fe106cc43b61211d7cd93cd79bd4a"
+  "0201a800010000000200000002000000090000000000000000000000000000000000000000000000fabbc93d08765eab"
+  + "460ce48424d9316c1a868a26d69a987a5f6731d7f862dc272012333d5b739d4e5bc7745402f0baec2a22db4ac952d456"
+  + "51fb7d40dc7f654e7a05f21efcf912afcc3b198f188eac6e94017c9de82075aba37f7a2d7fdcf162e3d0939eefe8c07b"
+  + "4f4ce53bfcc35e3a151dd831ef45a964119b4c733e2ac08a7d1be187c02ebe35c5faae4a98c89cb72670eb70c2fc46dc"
+  + "29b09b3f176efef43e1fb6f9f6dc638b5c5f9f8e52626277092b8ec5be667160"
 private let goldenEmpty =
-  "0102000002000000010000000100000007000000000000000100000000000000010000000100000060df8b48fb1d3887746e36bfd9e927b4"
+  "02020000020000000100000002000000070000000000000001000000000000000100000001000000d62fdb374d2b8ba8ffcc7545ea04be6c"
 /// Plain BLAKE2b-256 of the longest datagram.
-private let goldenFullDigest = "3a8facae4054c70bc83b264157416c4304974a21f79b9324f07417e25b84ed34"
+private let goldenFullDigest = "f79d047ffcfde9949916a9d5a327d74376a5b3069dc4ebf3130eedbf32be991a"
 
 private func vectorKey(_ node: UInt32) -> AgreementKey {
   let seed = vectorSecret(0x40, node)
@@ -25,13 +26,19 @@ private func vectorSecret(_ first: UInt8, _ node: UInt32) -> SecretBytes {
   var seed = FixedBytes<32>(InlineArray(repeating: first + UInt8(node)))
   return SecretBytes(taking: &seed)
 }
+private func vectorRun(_ node: UInt32) -> RunIdentifier {
+  guard let run = RunIdentifier(FixedBytes(InlineArray(repeating: 0x80 + UInt8(node)))) else {
+    preconditionFailure("not zero")
+  }
+  return run
+}
 private func vectorSigner(_ node: UInt32) -> SigningKey { SigningKey(seed: vectorSecret(0x20, node)) }
 
 private func vectorSealer(_ own: UInt32, _ other: UInt32, boot: UInt64) -> Sealer {
   let otherKey = vectorKey(other)
   return Sealer(
     identifier: own, agreementKey: vectorKey(own), packetKeySeed: vectorSecret(0x60, own), signer: vectorSigner(own),
-    bootCounter: boot,
+    bootCounter: boot, run: vectorRun(own),
     networkIdentifier: Digest(InlineArray { UInt8($0) }), epoch: Epoch(2),
     peers: [Peer(identifier: other, agreementKey: otherKey.publicKey, endpoint: nil)])
 }

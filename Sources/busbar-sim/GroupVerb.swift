@@ -14,9 +14,14 @@ func groupsVerb(_ words: ArraySlice<String>) throws(Arguments.Failure) -> Int32 
   var waits = ""
   if from == 0 {
     for members in campaign.members {
-      let outcome = campaign.run(.ignoredMeter, members)
-      campaign.run(.lateDecision, members)
-      waits += (waits.isEmpty ? "" : ", ") + "\(outcome.longestWait) for n = \(members)"
+      for scenario in GroupScenario.allCases {
+        let outcome = campaign.run(scenario, members)
+        if let violation = outcome.violation {
+          printDiagnostic("\(scenario.rawValue), n = \(members): \(violation.rawValue) \(outcome.detail)")
+        }
+        guard scenario == .ignoredMeter else { continue }
+        waits += (waits.isEmpty ? "" : ", ") + "\(outcome.longestWait) for n = \(members)"
+      }
     }
   }
   for seed in from..<(from + UInt64(count)) {
@@ -41,9 +46,12 @@ private func report(_ campaign: GroupCampaign, _ seconds: Double) {
     """
     \(campaign.schedules) schedules, whole groups, n = \(campaign.members.lowerBound)…\(campaign.members.upperBound): \
     \(campaign.verdicts)
-    \(campaign.lostWattHours) Wh lost, \(campaign.doubledWattHours) Wh doubled; \(campaign.certificates) instances decided, \
-    \(campaign.decidedLater) of them after a round change, \(campaign.decidedNull) NULL; \
+    \(campaign.lostWattHours) Wh lost, \(campaign.doubledWattHours) Wh doubled; \(campaign.certificates) positions decided, \
+    \(campaign.decidedLater) of them after a round change, \(campaign.decidedInLaterPeriod) in a later period; \
     \(campaign.accused) accusations agreed
+    \(campaign.periods) periods, \(campaign.outagePeriods) of them in outages, the longest of \(campaign.longestOutage); \
+    \(campaign.disksLost) disks lost in turn, journals read again \(campaign.rereads) times; \
+    \(campaign.idleMessages) messages in \(campaign.idlePeriods) idle periods
     \(campaign.packets) datagrams, \(campaign.faults) faults; \
     all energy certified at most \(Double(campaign.longestHealingTenths) / 10) periods after healing
     \(Int(Double(campaign.packets) / seconds)) datagrams a second, \
@@ -58,7 +66,8 @@ private func json(_ campaign: GroupCampaign, _ seconds: Double) -> String {
     "{\"schedules\":\(campaign.schedules),\"steps\":\(campaign.packets),\"unsafe\":\(campaign.verdicts.unsafe),"
     + "\"stuck\":\(campaign.verdicts.stuck),\"lostWattHours\":\(campaign.lostWattHours),"
     + "\"doubledWattHours\":\(campaign.doubledWattHours),\"wronglyConvicted\":\(campaign.verdicts.wronglyConvicted),"
-    + "\"stepsPerSecond\":\(Int(Double(campaign.packets) / seconds)),"
+    + "\"periods\":\(campaign.periods),\"outagePeriods\":\(campaign.outagePeriods),"
+    + "\"idleMessages\":\(campaign.idleMessages),\"stepsPerSecond\":\(Int(Double(campaign.packets) / seconds)),"
     + "\"schedulesPerSecond\":\(Int(Double(campaign.schedules) / seconds)),\"firstFailure\":\(failure)}"
 }
 
@@ -86,7 +95,7 @@ func replayGroupVerb(_ words: ArraySlice<String>) throws(Arguments.Failure) -> I
   schedule.scenario = try arguments.scenario()
   schedule.faultLimit = try arguments.integer("fault-limit", default: .max)
   schedule.withoutFaults = try arguments.without()
-  let world = GroupWorld(members: schedule.members, metersPerSet: meters)
+  let world = GroupWorld(members: schedule.members, metersPerSet: schedule.metersPerSet)
   if arguments.flags.contains("trace") { world.trace = { printLine($0) } }
   let outcome = world.run(schedule)
   printLine(outcome.violation.map { "\($0.rawValue) \(outcome.detail)" } ?? "no violation")

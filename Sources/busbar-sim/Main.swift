@@ -13,7 +13,7 @@ struct BusbarSim {
                           [--without N,N,...] [--scenario NAME] [--trace]
            busbar-sim attacks [--members N] [--meters K] [--groups G] [--periods P] [--from SEED] [--attack NAME,...]
                           [--spread] [--trace] [--json]
-           busbar-sim mutants [--only NAME] [--limit N] [--group-limit N] [--json]
+           busbar-sim mutants [--only NAME] [--core] [--limit N] [--group-limit N] [--json]
            busbar-sim twins [--rounds R] [--pacemaker] [--json]
            busbar-sim crashes [--members N] [--json]
     exit codes: 0 clean, 1 a violation was found, a bound was missed or a mutant lives, 2 usage

@@ -36,11 +36,15 @@ private func report(_ campaign: Campaign, _ seconds: Double) {
     \(campaign.schedules) schedules, n = \(campaign.members.lowerBound)…\(campaign.members.upperBound): \
     \(campaign.verdicts)
     \(campaign.steps) steps (median \(campaign.medianSteps) a schedule), \(campaign.faults) faults; \
-    highest view \(campaign.highestView); \(campaign.decidedLater) decided after a round change, \(campaign.decidedNull) NULL
+    highest view \(campaign.highestView); \(campaign.decidedLater) decided after a round change, \
+    \(campaign.decidedInLaterPeriod) in a later period, \(campaign.decidedEarlierValue) a value prepared before
     after healing: median \(campaign.healing(quantile: 0.5)), 99.9 % \(campaign.healing(quantile: 0.999)), \
-    longest \(campaign.healing(quantile: 1)) T0; at most \(campaign.highestViewsAfterHealing) views
+    longest \(campaign.healing(quantile: 1)) T0; at most \(campaign.highestViewsAfterHealing) views of a period
     \(Int(Double(campaign.steps) / seconds)) steps a second, \(Int(Double(campaign.schedules) / seconds)) schedules a second
     """)
+  for failure in campaign.failures {
+    printLine("\(failure.violation.rawValue): \(failure.count), first of seed \(failure.first)")
+  }
   if campaign.hasTooManyLiars {
     printLine(
       "f + 1 to 2f liars came to two decisions \(campaign.forks) times; at least "

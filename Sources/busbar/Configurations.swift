@@ -123,7 +123,7 @@ func check(_ node: LoadedNode) throws(Failure) -> CheckedNode {
   return CheckedNode(
     name: name, genesis: genesis, recordStoreBytes: recordStoreBytes(node, genesis),
     memory: try memoryPlan(node, genesis),
-    warnings: warnings(configuration))
+    warnings: warnings(configuration, genesis))
 }
 
 private func wrong(_ configuration: NodeConfiguration, _ key: String, _ message: String) -> Failure {
@@ -189,8 +189,20 @@ private func memoryPlan(_ node: LoadedNode, _ genesis: Genesis) throws(Failure) 
 private var programBytes: Int { Int(max(0, ThisProcess.residentKilobytes)) * 1024 }
 private func kibibytes(_ bytes: Int) -> Int { (bytes + 1023) / 1024 }
 
-private func warnings(_ configuration: NodeConfiguration) -> [String] {
+/// Said where a dead or lying primary costs more than a view change.
+private func warning(periodSeconds: UInt32, members: UInt16) -> String? {
+  guard !AggregatorNode.viewsFit(periodSeconds: periodSeconds, members: members) else { return nil }
+  let views = Quorum(members: members).faults + 1
+  return "\(views) views do not fit into three quarters of \(periodSeconds) s: a set whose primaries fail is certified some periods later"
+}
+
+private func warnings(_ configuration: NodeConfiguration, _ genesis: Genesis) -> [String] {
   var warnings: [String] = []
+  if configuration.role == .aggregator,
+    let text = warning(periodSeconds: genesis.periodSeconds, members: genesis.members)
+  {
+    warnings.append(text)
+  }
   if let log = configuration.packetKeyLog {
     warnings.append("packetKeyLog: whoever gets \(log) reads what this node sends and is sent")
   }
@@ -267,6 +279,9 @@ private func describeNode(_ path: String, _ json: Bool) throws(Failure) {
 
 private func describe(_ path: String, _ topology: TopologyConfiguration, _ json: Bool) {
   let meters = Int(topology.aggregators) * Int(topology.metersPerSet)
+  if let text = warning(periodSeconds: topology.periodSeconds, members: topology.aggregators) {
+    printDiagnostic("\(path): warning: \(text)")
+  }
   printLine(
     json
       ? "{\"kind\":\"topology\",\"valid\":true,\"aggregators\":\(topology.aggregators),\"meters\":\(meters),"

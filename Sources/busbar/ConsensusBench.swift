@@ -22,7 +22,8 @@ struct ConsensusBench {
     init(_ place: Int, _ context: GroupContext) {
       var random = SecureRandom()
       instance = Instance(
-        context: context, replica: ReplicaIndex(UInt16(place)), owner: ReplicaIndex(0), period: Period(0))
+        context: context, replica: ReplicaIndex(UInt16(place)), owner: ReplicaIndex(0), position: Position(1),
+        firstRound: Round(Period(0)))
       signer = SigningKey(seed: SecretBytes(random: &random))
     }
 
@@ -40,7 +41,8 @@ struct ConsensusBench {
 
   func run() throws(Failure) {
     let context = GroupContext(
-      networkIdentifier: Digest(), epoch: Epoch(1), group: GroupIndex(0), members: UInt16(Self.members), rotates: true)
+      networkIdentifier: Digest(), epoch: Epoch(1), group: GroupIndex(0), members: UInt16(Self.members),
+      leaders: .rotating)
     let members = (0..<Self.members).map { Member($0, context) }
     var outbox = Outbox()
     outbox.votes.reserveCapacity(64)
@@ -76,7 +78,10 @@ struct ConsensusBench {
     digest.storage[0] = UInt8(truncatingIfNeeded: period) | 1
     outbox.votes.removeAll(keepingCapacity: true)
     outbox.place = 0
-    for member in members { member.instance.reset(owner: ReplicaIndex(0), period: Period(period)) }
+    for member in members {
+      member.instance.reset(position: Position(period), firstRound: Round(Period(period)))
+      member.step(.periodEnded(Period(period)))
+    }
     let primary = Int(members[0].instance.primary.rawValue)
     members[primary].step(.propose(digest))
     collect(members[primary], &outbox)

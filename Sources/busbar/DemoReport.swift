@@ -46,12 +46,16 @@ struct DemoReport {
       let instance = instances[place]
       let end = (instance.period + 1) * periodMilliseconds
       guard end <= wallMilliseconds else { return }
-      guard Files.exists("\(published)/\(instance.stem).certificate") else { continue }
+      guard Files.exists("\(published)/\(instance.stem).certificate") else {
+        // The set's chain may have gone on without this period.
+        if isPassed(instance) { instances[place].isTold = true }
+        continue
+      }
       if instance.latencyMilliseconds == nil { instances[place].latencyMilliseconds = wallMilliseconds - end }
       let decision = try verifyDecision(instance.stem, in: published, genesis, openingSum: false)
-      guard decision.isNull || decision.values != nil else { continue }
+      guard decision.values != nil else { continue }
       instances[place].isTold = true
-      instances[place].isValue = !decision.isNull
+      instances[place].isValue = true
       tell(decision, instances[place].latencyMilliseconds ?? 0)
     }
   }
@@ -60,7 +64,7 @@ struct DemoReport {
     if options.json {
       printLine(
         "{\"event\":\"period\",\"period\":\(decision.period),\"owner\":\(decision.owner),"
-          + "\"decided\":\"\(decision.isNull ? "null" : "value")\",\"contributors\":\(decision.contributors),"
+          + "\"position\":\(decision.position),\"contributors\":\(decision.contributors),"
           + "\"sumWattHours\":\(wattHoursAsJSON(decision.values ?? [], genesis)),"
           + "\"certificateBytes\":\(decision.certificateBytes),\"latencyMilliseconds\":\(latency)}")
       return
@@ -69,10 +73,17 @@ struct DemoReport {
     printLine(
       "period \(decision.period)  set \(decision.owner)  \(decision.contributors)/\(meters) records  "
         + "\(decision.signers)/\(genesis.members) votes  certified after \(aligned("\(latency)", 4)) ms  "
-        + (decision.isNull ? "no value: too few records" : wattHours(decision.values ?? [], genesis)))
+        + wattHours(decision.values ?? [], genesis))
   }
 
-  /// True when every decision was told.
+  /// Whether a later period of the same set is certified: positions are decided in order, so this one never will be.
+  private func isPassed(_ instance: DemoInstance) -> Bool {
+    instances.contains {
+      $0.owner == instance.owner && $0.period > instance.period && Files.exists("\(published)/\($0.stem).certificate")
+    }
+  }
+
+  /// True when every decision was told, or cannot come any more.
   var isComplete: Bool { instances.allSatisfy { $0.isTold } }
 
   /// True when every meter holds its part of its set's last value as certified. A meter that was away may get there in a
@@ -151,17 +162,17 @@ struct DemoReport {
 
   private func decision(_ instance: DemoInstance, _ decisions: [VerifiedDecision]) -> VerifiedDecision? {
     decisions.first {
-      $0.period == instance.period && $0.owner == instance.owner && ($0.isNull || $0.values != nil)
+      $0.period == instance.period && $0.owner == instance.owner && $0.values != nil
     }
   }
 
   private func printTable(_ decisions: [VerifiedDecision]) {
-    var rows = [["period", "set", "decided", "contributors"] + slotNames(genesis).map { "\($0) Wh" }]
+    var rows = [["period", "set", "position", "contributors"] + slotNames(genesis).map { "\($0) Wh" }]
     rows[0] += ["certificate B", "latency ms"]
     for instance in instances {
       var row = ["\(instance.period)", "\(instance.owner)"]
       if let decision = decision(instance, decisions) {
-        row += [decision.isNull ? "null" : "value", "\(decision.contributors)"]
+        row += ["\(decision.position)", "\(decision.contributors)"]
         row += decision.values?.map { "\($0)" } ?? genesis.slots.map { _ in "-" }
         row += ["\(decision.certificateBytes)", instance.latencyMilliseconds.map { "\($0)" } ?? "-"]
       } else {
@@ -195,6 +206,7 @@ struct DemoReport {
   }
 
   private func reason(_ instance: DemoInstance, _ decisions: [VerifiedDecision]) -> String? {
+    if isPassed(instance) { return "its set's chain went on without it" }
     // What was voted on when the node was killed is the period before.
     guard let killed = options.kill, instance.period + 1 >= faultPeriod else { return nil }
     if isBookkeeperKilled { return "\(killed), which decrypts, was killed" }

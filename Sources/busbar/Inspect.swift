@@ -17,8 +17,8 @@ private enum FileKind: String, CaseIterable {
 
   var tag: String {
     switch self {
-    case .genesis: "BUSBARgn"
-    case .certificate: "BUSBARce"
+    case .genesis: "BUSBARg2"
+    case .certificate: "BUSBARc2"
     case .sum: "BUSBARsm"
     case .journal: JournalReader.tag
     case .identity: "BUSBARid"
@@ -27,9 +27,15 @@ private enum FileKind: String, CaseIterable {
     }
   }
 
+  /// Tags of version 1, of which nothing is read any more.
+  private static let olderTags = ["BUSBARgn", "BUSBARce", "BUSBARjn"]
+
   /// - Throws: for a file that carries none of our tags and is not called something.ini.
   init(of path: String) throws(Failure) {
     let head = Array(try readFile(path, limit: JournalReader.maximumFileBytes).prefix(8))
+    for tag in Self.olderTags where head == Array(tag.utf8) && !Self.allCases.contains(where: { $0.tag == tag }) {
+      throw Failure("\(path): \(WireError.olderVersion(1))")
+    }
     for kind in Self.allCases where kind != .configuration && head == Array(kind.tag.utf8) {
       self = kind
       return
@@ -79,7 +85,7 @@ private func describe(_ genesis: Genesis, _ json: Bool) {
       "{\"kind\":\"genesis\",\"network\":\"\(genesis.networkIdentifier)\",\"epoch\":\(genesis.epoch),"
         + "\"group\":\(genesis.group),\"aggregators\":\(genesis.members),\"meters\":\(meters),"
         + "\"periodSeconds\":\(genesis.periodSeconds),\"firstPeriod\":\(genesis.firstPeriod),"
-        + "\"minimumContributors\":\(genesis.minimumContributors),"
+        + "\"minimumContributors\":\(genesis.minimumContributors),\"exclusionPeriods\":\(genesis.exclusionPeriods),"
         + "\"rotation\":\"\(genesis.rotates ? "period" : "fixed")\",\"modulusBits\":\(genesis.modulus.count * 8),"
         + "\"keyIdentifier\":\"\(genesis.keyIdentifier)\","
         + "\"slots\":[\(slots.map { "\"\($0)\"" }.joined(separator: ","))]}")
@@ -91,6 +97,7 @@ private func describe(_ genesis: Genesis, _ json: Bool) {
   printLine("periods       of \(genesis.periodSeconds) s, from \(genesis.firstPeriod) on")
   printLine("aggregators   \(genesis.members), of which \(quorum.size) decide and \(quorum.faults) may lie")
   printLine("meters        \(meters), at least \(genesis.minimumContributors) in a sum")
+  printLine("exclusion     \(genesis.exclusionPeriods) periods for a meter that contradicted itself")
   printLine("primary       \(genesis.rotates ? "moves on each period" : "stays")")
   printLine("key           \(genesis.keyIdentifier), \(genesis.modulus.count * 8) bits")
   printLine("slots         \(slots.joined(separator: ", "))")
@@ -100,12 +107,9 @@ private func decodeCertificate(_ path: String) throws(Failure) -> Certificate {
   let bytes = try readFile(path)
   do throws(WireError) {
     var reader = WireReader(bytes.span)
-    try reader.readTag("BUSBARce")
-    let kind = try reader.read(UInt8.self)
-    guard kind <= 1 else { throw .unknownKind(kind) }
-    try reader.readZeros(7)
+    try reader.readTag("BUSBARc2", inVersion1: "BUSBARce")
     let quorum = try QuorumCertificate(decoding: &reader)
-    let header = kind == 1 ? try Header(decoding: &reader) : nil
+    let header = try Header(decoding: &reader)
     try reader.expectEnd()
     return Certificate(quorum: quorum, header: header)
   } catch { throw Failure("\(path): malformed: \(error)") }
@@ -120,34 +124,35 @@ private func accused(_ header: Header) -> String {
   for meter in 0..<UInt16(GroupLimits.maximumMetersPerSet) where header.accusedMeters.contains(MeterIndex(meter)) {
     names.append("meter \(meter) of the set")
   }
+  for place in 0..<header.accusedElsewhere.count {
+    let (meter, owner) = header.accusedElsewhere[place]
+    names.append("meter \(meter) of set \(owner)")
+  }
   return names.joined(separator: ", ")
 }
 
 /// - Parameter isChecked: whether the signatures were checked against a genesis.
 func describe(_ certificate: Certificate, isChecked: Bool, json: Bool) {
   let statement = certificate.quorum.statement
-  let decided = certificate.header == nil ? "null" : "value"
-  let count = certificate.header?.count ?? 0
+  let header = certificate.header
   var signers: [String] = []
   for member in 0..<64 where certificate.quorum.signers >> UInt64(member) & 1 == 1 { signers.append("\(member)") }
   if json {
     printLine(
       "{\"kind\":\"certificate\",\"checked\":\(isChecked),\"network\":\"\(statement.networkIdentifier)\","
-        + "\"period\":\(certificate.period),\"owner\":\(certificate.owner),\"view\":\(statement.view),"
-        + "\"decided\":\"\(decided)\",\"contributors\":\(count),\"signers\":\(signers.count),"
-        + "\"accused\":\(certificate.header?.accused.count ?? 0)}")
+        + "\"position\":\(certificate.position),\"period\":\(certificate.period),\"owner\":\(certificate.owner),"
+        + "\"roundPeriod\":\(statement.round.period),\"view\":\(statement.round.view),"
+        + "\"contributors\":\(header.count),\"signers\":\(signers.count),\"accused\":\(header.accused.count)}")
     return
   }
-  printLine("certificate of period \(certificate.period), set \(certificate.owner): \(decided)")
+  printLine("certificate of period \(certificate.period), set \(certificate.owner), position \(certificate.position) of its chain")
   printLine("network       \(statement.networkIdentifier), epoch \(statement.epoch), group \(statement.group)")
-  printLine("signed by     aggregators with index \(signers.joined(separator: ", ")), in view \(statement.view)")
-  if let header = certificate.header {
-    printLine("contributors  \(count) meters, collected by the aggregator with index \(header.author)")
-    if header.accused.count > 0 { printLine("accused       \(accused(header))") }
-    printLine("header        \(header.digest)")
-    printLine("follows on    \(header.previous)")
-    printLine("product       \(header.productHash)")
-  }
+  printLine("signed by     aggregators with index \(signers.joined(separator: ", ")), in round \(statement.round)")
+  printLine("contributors  \(header.count) meters, collected by the aggregator with index \(header.author)")
+  if header.accused.count > 0 { printLine("accused       \(accused(header))") }
+  printLine("header        \(header.digest)")
+  printLine("follows on    \(header.previous)")
+  printLine("product       \(header.productHash)")
   printLine(isChecked ? "checked       a quorum's signatures hold" : "checked       no; give --genesis FILE")
 }
 

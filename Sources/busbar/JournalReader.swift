@@ -81,8 +81,8 @@ private struct EntryText {
       kind = "vote"
       guard let statement = try? Statement(decoding: &reader) else { return }
       add(statement.round.period, statement.owner)
-      add("view", "\(statement.round.view)")
       add("position", "\(statement.position)")
+      add("view", "\(statement.round.view)")
       add("statementKind", "\(statement.kind.rawValue)")
       add("digest", "\"\(statement.digest)\"")
     case .record:
@@ -110,8 +110,8 @@ private struct EntryText {
         add("node", "\(node)")
         add("counter", "\(counter)")
       }
-    case .votingFloor:
-      kind = "votingFloor"
+    case .votingFloor, .takenBack:
+      kind = known == .votingFloor ? "votingFloor" : "takenBack"
       if let period = try? reader.read(UInt64.self) { add("period", "\(period)") }
     case .contradiction:
       kind = "contradiction"

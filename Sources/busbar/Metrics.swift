@@ -109,7 +109,15 @@ final class Metrics {
     gauge(
       "oldest_peer_version", "The lowest of the newest protocol versions that peers speak; 0 while one was not heard.",
       "\(link.oldestPeerVersion)")
-    gauge("clock_synchronised", "Whether wall time is believed.", now.clock == .synchronised ? "1" : "0")
+    gauge("clock_synchronised", "Whether the system has wall time.", now.clock == .synchronised ? "1" : "0")
+    addClock(node.clockVerdict, link)
+    counters(
+      "run_claims", "What members said of runs of this node that it knows nothing of, by what became of it.", "outcome",
+      [
+        ("heard", link.runClaims.heard), ("out_of_range", link.runClaims.outOfRange),
+        ("followed", link.runClaims.followed),
+      ])
+    gauge("run_claimants", "Members that claim such runs; up to f of them are ignored.", "\(link.runClaimants)")
     counter("packets_sent", "Datagrams sealed and sent.", link.sentPackets)
     counter("packets_received", "Datagrams received, good or bad.", link.receivedPackets)
     counter("sent_bytes", "Of datagrams, without UDP's and IP's headers.", link.sentBytes)
@@ -147,6 +155,63 @@ final class Metrics {
   }
 }
 
+extension Metrics {
+  /// Whether the node acts on its clock, and why not.
+  private func addClock(_ verdict: ClockVerdict, _ link: LinkStatistics) {
+    gauge(
+      "clock_true", "Whether the node acts on wall time; while not, it counts energy and neither closes, signs nor proposes.",
+      verdict.isTrue ? "1" : "0")
+    gauges(
+      "clock_verdict", "What the node thinks of its clock: one of them is 1.", "verdict",
+      (0..<ClockVerdict.count).map { (ClockVerdict.name(ofPlace: $0), $0 == verdict.place ? "1" : "0") })
+    let apart = verdict.millisecondsApart
+    gauge(
+      "clock_apart_seconds", "How far it is beyond what members tell; 0 while they do not contradict it.",
+      (apart < 0 ? "-" : "") + decimal(apart.magnitude, places: 3))
+    gauge("clocks_counted", "Members whose clocks this one is compared with.", "\(link.countedClocks)")
+    counters(
+      "clocks_refused", "What members told of their clocks and is not counted, by reason.", "reason",
+      ClockRefusal.allCases.map { ($0.name, link.clockRefusals[Int($0.rawValue)]) })
+  }
+}
+
+/// What a node thinks of its clock, as people read it.
+func describe(_ verdict: ClockVerdict) -> String {
+  switch verdict {
+  case .nearMembers: "its clock agrees with the members'"
+  case .nearCertificates: "its clock agrees with the newest certificate; too few members have told theirs yet"
+  case .notSynchronised: "its clock is not synchronised: it waits"
+  case .apartFromMembers(let milliseconds):
+    "its clock is \(decimal(milliseconds.magnitude, places: 3)) s \(milliseconds < 0 ? "behind" : "ahead of") the members': it waits"
+  case .farBeyondCertificates: "its clock is far beyond the newest certificate, and too few members have told theirs: it waits"
+  case .beforeCertificates: "its clock is before the newest certificate, and too few members have told theirs: it waits"
+  }
+}
+
+/// Tells people when a node ceases to act on its clock, and when it acts on it again.
+struct ClockWatch {
+  /// What lasts no longer is nobody's concern: members tell their clocks within a second or two.
+  static let leastMilliseconds: UInt64 = 5000
+  private let name: String
+  /// As ``ClockVerdict/place``; 0 for every clock that is true.
+  private var told = 0
+  private var newest = 0
+  private var changedAt = MonotonicTime(nanoseconds: 0)
+
+  init(name: String) { self.name = name }
+
+  mutating func tell(_ verdict: ClockVerdict, at now: MonotonicTime) {
+    let place = verdict.isTrue ? 0 : verdict.place
+    if place != newest {
+      newest = place
+      changedAt = now
+    }
+    guard place != told, now.milliseconds(since: changedAt) >= Self.leastMilliseconds else { return }
+    told = place
+    printDiagnostic("\(name): \(describe(verdict))")
+  }
+}
+
 /// As a person calls it; a meter by its set and its place there.
 private func partyName(_ identifier: NodeIdentifier) -> String {
   if let index = identifier.aggregatorIndex { return "aggregator-\(index.rawValue + 1)" }
@@ -170,6 +235,7 @@ protocol TellingNode: ~Copyable {
   static var role: String { get }
   var linkStatistics: LinkStatistics { get }
   var peerCount: Int { get }
+  var clockVerdict: ClockVerdict { get }
   /// - Parameter place: below ``peerCount``
   func peerStatistics(_ place: Int) -> PeerStatistics
   /// What only its role has.
@@ -187,6 +253,9 @@ extension AggregatorNode: TellingNode {
       missing.append(("\(owner)", "\(missingMeters(ReplicaIndex(owner)))"))
     }
     metrics.gauges("head_period", "Period of the set's last certified value.", "owner", heads)
+    var positions: [(String, String)] = []
+    for owner in 0..<members { positions.append(("\(owner)", "\(headPosition(of: ReplicaIndex(owner)))")) }
+    metrics.gauges("head_position", "Position of the set's last certified value.", "owner", positions)
     metrics.gauges("meters_missing", "Meters that the set's last certified value went without.", "owner", missing)
     metrics.gauge("confirmed", "Whether enough others know of this run.", isConfirmed ? "1" : "0")
     metrics.gauge("may_vote", "Whether every own vote could be read back.", mayVote ? "1" : "0")
@@ -196,12 +265,17 @@ extension AggregatorNode: TellingNode {
     metrics.histogram(
       "decision_latency_seconds", "From the end of a period to the decision about a set.", decisionLatency)
     metrics.counters(
-      "instances_decided", "By what was decided.", "outcome", [("value", decidedValues), ("null", decidedNulls)])
+      "positions_decided", "By how this node came to know.", "way", [("decided", decidedPositions), ("adopted", adoptedHeads)])
+    var skipped: [(String, UInt64)] = []
+    for member in 0..<Int(members) { skipped.append(("\(member)", skippedPeriods[member])) }
+    metrics.counters(
+      "skipped_periods", "Periods that a set's chain went without, by the member that would have led first.", "member",
+      skipped)
     metrics.counter("records_accepted", "Records of meters that hold.", recordsAccepted)
     metrics.counter("records_refused", "Records that do not.", sum(11) { recordRefusals[$0] })
-    metrics.counter("headers_refused", "Proposals that do not hold here.", sum(13) { headerRefusals[$0] })
+    metrics.counter("headers_refused", "Proposals that do not hold here.", sum(14) { headerRefusals[$0] })
     var votes: UInt64 = 0
-    for place in 0..<11 { votes += voteRefusals[place] }
+    for place in 0..<12 { votes += voteRefusals[place] }
     metrics.counter("votes_refused", "Votes that the protocol refuses or already counted.", votes)
     metrics.counter("justifications_refused", "Round changes and new rounds that do not hold.", justificationRefusals)
     metrics.counter("evidence", "Contradictions that somebody signed.", evidenceCount)
@@ -227,6 +301,10 @@ extension MeterNode: TellingNode {
     metrics.counter("inclusion_proofs", "Records proven to be certified.", proofCount)
     metrics.gauge("covered_through_period", "Last period whose energy is certified.", "\(coveredThrough.rawValue)")
     metrics.gauge("closed_through_period", "Last period whose end was read.", "\(lastClosed.rawValue)")
+    metrics.gauge(
+      "bound_through_period", "Period closed ahead of time and promised: nothing is closed before it has ended; 0 for none.",
+      "\(boundThrough?.rawValue ?? 0)")
+    metrics.counter("closings_taken_back", "Periods closed ahead of time and taken back.", takenBackCount)
   }
 }
 

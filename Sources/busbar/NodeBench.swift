@@ -17,7 +17,7 @@ struct NodeBench {
   private static let stepMilliseconds: UInt64 = 100
   private static let firstPeriod = Period(1001)
   /// Every slot of every set has been used by then, and what is kept for late meters has its size.
-  private static let warmUpPeriods = 2 * AggregatorNode.periodsKept
+  private static let warmUpPeriods = 16 as UInt64
 
   let messages: UInt64
   let metersPerSet: Int
@@ -69,6 +69,7 @@ struct NodeBench {
     }
     mutating func append(_ entry: Span<UInt8>) throws(PlatformError) {}
     mutating func sync() throws(PlatformError) {}
+    mutating func reread(_ visit: (Span<UInt8>) -> Void) throws(PlatformError) {}
     mutating func publish(
       _ kind: Publication, period: Period, owner: ReplicaIndex, _ bytes: Span<UInt8>
     ) throws(PlatformError) { published += 1 }
@@ -123,7 +124,7 @@ struct NodeBench {
       return Sealer(
         identifier: name(place).rawValue, agreementKey: RoundBenchParty.agreement(Self.kind, place),
         packetKeySeed: RoundBenchParty.packetSeed(Self.kind, place), signer: RoundBenchParty.signer(Self.kind, place),
-        bootCounter: 1,
+        bootCounter: 1, run: RoundBenchParty.run(Self.kind, place),
         networkIdentifier: genesis.networkIdentifier, epoch: genesis.epoch, peers: peers)
     }
   }
@@ -231,12 +232,12 @@ struct NodeBench {
     let periods = milliseconds / (Self.periodSeconds * 1000)
     for aggregator in aggregators {
       // The first period has no readings to begin from, and the last is under way.
-      let certified = aggregator.node.decidedValues
+      let certified = aggregator.node.decidedPositions
       guard certified + 3 * UInt64(Self.members) >= periods * UInt64(Self.members) else {
         throw Failure("bench node: only \(certified) sets were certified in \(periods) periods")
       }
     }
-    report(tally, periods - Self.warmUpPeriods, warmUpAllocations, certified: aggregators[0].node.decidedValues)
+    report(tally, periods - Self.warmUpPeriods, warmUpAllocations, certified: aggregators[0].node.decidedPositions)
   }
 
   /// Everything that waits is delivered, everyone ticks.
@@ -271,7 +272,7 @@ struct NodeBench {
       let queue = queues[Int(process.host.place)]
       while let (datagram, sender) = queue.take() {
         let bytes = unsafe Span(_unsafeElements: datagram)
-        try process.node.receive(bytes, from: RoundBenchParty.endpoint(Int(sender)), via: &process.host)
+        try process.node.receive(bytes, from: RoundBenchParty.endpoint(Int(sender)), at: now, via: &process.host)
       }
       if let period = process.node.needsClosing(at: now) {
         process.reading += 1_234_567

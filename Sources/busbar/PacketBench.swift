@@ -89,11 +89,11 @@ struct PacketBench {
       home = Endpoint(ipv4: 127, 0, 0, 1, port: from.port)
       var sender = Sealer(
         identifier: 1, agreementKey: first, packetKeySeed: SecretBytes(random: &random), signer: firstSigner,
-        bootCounter: 1, networkIdentifier: Digest(), epoch: Epoch(1),
+        bootCounter: 1, run: RunIdentifier(random: &random), networkIdentifier: Digest(), epoch: Epoch(1),
         peers: [Peer(identifier: 2, agreementKey: secondKey, endpoint: destination)])
       var receiver = Sealer(
         identifier: 2, agreementKey: second, packetKeySeed: SecretBytes(random: &random), signer: secondSigner,
-        bootCounter: 1, networkIdentifier: Digest(), epoch: Epoch(1),
+        bootCounter: 1, run: RunIdentifier(random: &random), networkIdentifier: Digest(), epoch: Epoch(1),
         peers: [Peer(identifier: 1, agreementKey: firstKey, endpoint: home)])
       Self.greet(&sender, firstSigner.verificationKey, &receiver, home)
       Self.greet(&receiver, secondSigner.verificationKey, &sender, destination)

@@ -68,7 +68,8 @@ struct Provisioning: ~Copyable {
     let now = LinuxClock().wall().nanoseconds / 1_000_000_000 / UInt64(topology.periodSeconds)
     return Genesis(
       epoch: Epoch(1), group: GroupIndex(0), periodSeconds: topology.periodSeconds,
-      minimumContributors: topology.minimumContributors, rotates: topology.rotates, firstPeriod: Period(now + 2),
+      minimumContributors: topology.minimumContributors, rotates: topology.rotates,
+      exclusionPeriods: topology.exclusionPeriods, firstPeriod: Period(now + 2),
       slots: [SlotQuantity.activeEnergyImport.rawValue, SlotQuantity.activeEnergyExport.rawValue], modulus: modulus,
       bookkeeper: bookkeeper, aggregators: aggregators, meters: meters)
   }

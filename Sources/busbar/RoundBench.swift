@@ -107,6 +107,7 @@ struct RoundBench {
       Sealer(
         identifier: UInt32(index), agreementKey: RoundBenchParty.agreement(1, index),
         packetKeySeed: RoundBenchParty.packetSeed(1, index), signer: RoundBenchParty.signer(1, index), bootCounter: 1,
+        run: RoundBenchParty.run(1, index),
         networkIdentifier: genesis.networkIdentifier, epoch: genesis.epoch,
         peers: [
           Peer(
@@ -147,6 +148,8 @@ struct RoundBench {
         if member.sealer.open(status.span, from: RoundBenchParty.endpoint(own), into: &out) == nil { isBroken = true }
       }
       _ = member.sealer.readStatus(body.span, from: 0, signedBy: genesis.aggregatorKeys[own])
+      let told = RoundBenchParty.instant(time / 2)
+      member.sealer.advance(to: Stamp(monotonic: told.monotonic, wall: told.wall, state: told.clock))
       let answer = member.sealer.statusBody(to: 0)
       body.replace { out in out.write(answer) }
       try deliver(member, .status)
@@ -165,7 +168,7 @@ struct RoundBench {
       for owner in 0..<members {
         let owner16 = ReplicaIndex(UInt16(owner))
         let context = genesis.context
-        let primary = Int(context.primary(owner: owner16, period: period, view: View(0)).rawValue)
+        let primary = Int(context.primary(owner: owner16, Round(period)).rawValue)
         let carrier = others[primary] ?? others[(own + 1) % members]
         guard let carrier else { continue }
         manifest.removeAll()
@@ -269,14 +272,19 @@ struct RoundBench {
     report(parts, numbers, residentAtStart: node.residentAtStart, residentAfterFirst)
   }
 
+  /// No period is left out.
+  private static func position(_ header: Header) -> Position {
+    Position(header.period.rawValue - RoundBenchParty.firstPeriod.rawValue + 1)
+  }
+
   private func write(
     _ kind: StatementKind, _ header: Header, _ member: Member, _ context: GroupContext, into body: inout ByteBuffer,
     withHeader: Bool
   ) {
     let signer = ReplicaIndex(UInt16(member.sealer.identifier))
     let statement = Statement(
-      kind: kind, in: context, owner: header.owner, period: header.period, view: View(0), digest: header.digest,
-      signer: signer)
+      kind: kind, in: context, owner: header.owner, position: Self.position(header), round: Round(header.period),
+      digest: header.digest, signer: signer)
     let signature: Signature = member.signer.sign(statement)
     body.replace { out in
       out.write(kind.rawValue)
@@ -284,6 +292,7 @@ struct RoundBench {
       out.write(header.owner.rawValue)
       out.write(UInt32(0))
       out.write(header.period.rawValue)
+      out.write(Self.position(header).rawValue)
       out.write(header.digest)
       out.write(signature)
       if withHeader { header.encode(into: &out) }
@@ -310,10 +319,10 @@ struct RoundBench {
     // Sealed packets as long as records, opened; one member's, again and again, into its own receiver.
     let signer = RoundBenchParty.signer(1, 1)
     let statement = Statement(
-      kind: .commit, in: context, owner: header.owner, period: header.period, view: View(0), digest: header.digest,
-      signer: ReplicaIndex(1))
+      kind: .commit, in: context, owner: header.owner, position: Self.position(header), round: Round(header.period),
+      digest: header.digest, signer: ReplicaIndex(1))
     let signature: Signature = signer.sign(statement)
-    let message = FixedBytes<120> { out in statement.encode(into: &out) }
+    let message = FixedBytes<128> { out in statement.encode(into: &out) }
     started = LinuxClock.threadNanoseconds
     var holds = true
     let votes = members * (2 * (members - 1) - 1) * periods

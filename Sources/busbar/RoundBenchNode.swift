@@ -29,6 +29,14 @@ enum RoundBenchParty {
   static func signer(_ kind: UInt8, _ number: Int) -> SigningKey { SigningKey(seed: seed(kind, number)) }
   static func agreement(_ kind: UInt8, _ number: Int) -> AgreementKey { AgreementKey(seed: seed(kind + 100, number)) }
   static func packetSeed(_ kind: UInt8, _ number: Int) -> SecretBytes { seed(kind + 150, number) }
+  static func run(_ kind: UInt8, _ number: Int) -> RunIdentifier {
+    let bytes = FixedBytes<16> { out in
+      out.write(UInt64(kind) + 1)
+      out.write(UInt64(number))
+    }
+    guard let run = RunIdentifier(bytes) else { preconditionFailure("not zero") }
+    return run
+  }
   static func closing(_ kind: UInt8, _ number: Int) -> SelfSealingKey { SelfSealingKey(seed(kind + 50, number)) }
   static func sealing() -> SealingKey { SealingKey(seed(9, 9)) }
   static func party(_ kind: UInt8, _ number: Int) -> PartyKeys {
@@ -134,6 +142,7 @@ struct RoundBenchNode: ~Copyable {
     }
     mutating func append(_ entry: Span<UInt8>) throws(PlatformError) { numbers.journalBytes += UInt64(entry.count) }
     mutating func sync() throws(PlatformError) {}
+    mutating func reread(_ visit: (Span<UInt8>) -> Void) throws(PlatformError) {}
     mutating func publish(
       _ kind: Publication, period: Period, owner: ReplicaIndex, _ bytes: Span<UInt8>
     ) throws(PlatformError) { numbers.published += 1 }
@@ -224,6 +233,7 @@ struct RoundBenchNode: ~Copyable {
     let sealer = Sealer(
       identifier: UInt32(own), agreementKey: RoundBenchParty.agreement(1, own),
       packetKeySeed: RoundBenchParty.packetSeed(1, own), signer: RoundBenchParty.signer(1, own), bootCounter: 1,
+      run: RoundBenchParty.run(1, own),
       networkIdentifier: genesis.networkIdentifier, epoch: genesis.epoch,
       peers: aggregatorPeers(own, genesis) { place in place.map { RoundBenchParty.endpoint($0) } })
     return AggregatorNode(

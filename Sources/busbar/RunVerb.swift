@@ -42,6 +42,7 @@ struct LinuxHost: ~Copyable, NodeHost {
     flush()
     try journal.sync()
   }
+  mutating func reread(_ visit: (Span<UInt8>) -> Void) throws(PlatformError) { try journal.reread(visit) }
   mutating func publish(
     _ kind: Publication, period: Period, owner: ReplicaIndex, _ bytes: Span<UInt8>
   ) throws(PlatformError) {
@@ -99,12 +100,14 @@ func run(_ node: LoadedNode) throws(Failure) {
     host.packetKeyMade(packetKey, number: 1, bootCounter: counter)
     let sealer = Sealer(
       identifier: identifier(configuration).rawValue, agreementKey: AgreementKey(seed: identity.agreementSeed),
-      packetKeySeed: packetKey, signer: signer, bootCounter: counter, previousBootCounter: boot.last,
+      packetKeySeed: packetKey, signer: signer, bootCounter: counter,
+      run: RunIdentifier(random: &host.random), previousBootCounter: boot.last,
       networkIdentifier: genesis.networkIdentifier,
       epoch: genesis.epoch,
       peers: peers(configuration, genesis), packetKeyMilliseconds: configuration.packetKeySeconds * 1000)
     let startedAt = clock.monotonic()
     let told = StatusPlace(folder: configuration.data, node: name)
+    var watch = ClockWatch(name: name)
     switch configuration.role {
     case .aggregator:
       // The sealer has agreed with everybody, and nobody else holds the genesis now: its agreement keys go.
@@ -119,6 +122,7 @@ func run(_ node: LoadedNode) throws(Failure) {
         return node.nextPoll(after: now.monotonic)
       } tick: { (now, host) throws(PlatformError) in
         try node.tick(at: now, via: &host)
+        watch.tell(node.clockVerdict, at: now.monotonic)
       } tell: { (now, machine, metrics) in
         metrics.add(node, name: name, startedAt: startedAt, now: now, machine: machine)
       }
@@ -129,10 +133,11 @@ func run(_ node: LoadedNode) throws(Failure) {
       }
       var node = BookkeeperNode(genesis: genesis, key: key, signer: signer, sealer: sealer)
       for entry in entries { node.restore(entry.span) }
-      try loop(&host, clock, told) { (datagram, endpoint, _, host) throws(PlatformError) in
-        try node.receive(datagram, from: endpoint, via: &host)
+      try loop(&host, clock, told) { (datagram, endpoint, now, host) throws(PlatformError) in
+        try node.receive(datagram, from: endpoint, at: now, via: &host)
       } tick: { (now, host) throws(PlatformError) in
         try node.tick(at: now, via: &host)
+        watch.tell(node.clockVerdict, at: now.monotonic)
       } tell: { (now, machine, metrics) in
         metrics.add(node, name: name, startedAt: startedAt, now: now, machine: machine)
       }
@@ -147,8 +152,8 @@ func run(_ node: LoadedNode) throws(Failure) {
       var state = ""
       var readAt: MonotonicTime?
       var deviceFailures: UInt64 = 0
-      try loop(&host, clock, told) { (datagram, endpoint, _, host) throws(PlatformError) in
-        try node.receive(datagram, from: endpoint, via: &host)
+      try loop(&host, clock, told) { (datagram, endpoint, now, host) throws(PlatformError) in
+        try node.receive(datagram, from: endpoint, at: now, via: &host)
       } tick: { (now, host) throws(PlatformError) in
         if let period = node.needsClosing(at: now) {
           if let registers = reader.read() {
@@ -159,6 +164,7 @@ func run(_ node: LoadedNode) throws(Failure) {
           }
         }
         try node.tick(at: now, via: &host)
+        watch.tell(node.clockVerdict, at: now.monotonic)
         let newState = describe(node)
         if newState != state {
           state = newState

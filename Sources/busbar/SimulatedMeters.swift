@@ -73,6 +73,7 @@ private struct MeterHost: ~Copyable, NodeHost {
   }
   mutating func append(_ entry: Span<UInt8>) throws(PlatformError) {}
   mutating func sync() throws(PlatformError) {}
+  mutating func reread(_ visit: (Span<UInt8>) -> Void) throws(PlatformError) {}
   mutating func publish(
     _ kind: Publication, period: Period, owner: ReplicaIndex, _ bytes: Span<UInt8>
   ) throws(PlatformError) {}
@@ -158,7 +159,8 @@ struct SimulatedMeters {
     var random = SecureRandom()
     let sealer = Sealer(
       identifier: identifier(configuration).rawValue, agreementKey: AgreementKey(seed: identity.agreementSeed),
-      packetKeySeed: SecretBytes(random: &random), signer: signer, bootCounter: boot, previousBootCounter: 0,
+      packetKeySeed: SecretBytes(random: &random), signer: signer, bootCounter: boot,
+      run: RunIdentifier(random: &random), previousBootCounter: 0,
       networkIdentifier: genesis.networkIdentifier, epoch: genesis.epoch, peers: peers(configuration, genesis),
       packetKeyMilliseconds: configuration.packetKeySeconds * 1000)
     return SimulatedMeter(
@@ -226,7 +228,7 @@ struct SimulatedMeters {
       return
     }
     let meter = meters[number]
-    try meter.node.receive(datagram, from: endpoint, via: &meter.host)
+    try meter.node.receive(datagram, from: endpoint, at: now(clock), via: &meter.host)
   }
 
   /// Counted through all sets; nil for who is no meter of this group.

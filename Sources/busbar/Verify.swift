@@ -14,12 +14,12 @@ struct VerifiedDecision {
   let owner: UInt16
   let contributors: UInt16
   let signers: Int
-  let isNull: Bool
-  /// Watt-hours by slot; nil for NULL, and while the sum is not published.
+  /// Watt-hours by slot; nil while the sum is not published.
   let values: [Int64]?
   let certificateBytes: Int
-  /// Digest of the header this one follows on; nil for NULL.
-  let previous: Digest?
+  let position: UInt64
+  /// Digest of the header this one follows on.
+  let previous: Digest
 }
 
 func verifyCertificate(_ path: String, _ genesis: Genesis) throws(Failure) -> Certificate {
@@ -31,10 +31,9 @@ func verifyCertificate(_ path: String, _ genesis: Genesis) throws(Failure) -> Ce
 
 /// A sum file that belongs to the certificate and carries the bookkeeper's signature; not yet opened.
 private func readSum(_ path: String, _ certificate: Certificate, _ genesis: Genesis) throws(Failure) -> PublishedSum {
-  guard let header = certificate.header else { throw Failure("\(path): the certificate is NULL and has no sum") }
   let bytes = try readFile(path)
   do throws(VerificationError) {
-    return try PublishedSum(checking: bytes.span, of: header, against: genesis)
+    return try PublishedSum(checking: bytes.span, of: certificate.header, against: genesis)
   } catch { throw Failure("\(path): \(error)") }
 }
 
@@ -43,7 +42,7 @@ private func unpack(
   _ path: String, _ sum: PublishedSum, _ certificate: Certificate, _ key: PublicKey
 ) throws(Failure) -> [Int64] {
   do throws(PaillierError) {
-    return try key.unpack(sum: sum.sum.span, contributors: Int(certificate.header?.count ?? 0))
+    return try key.unpack(sum: sum.sum.span, contributors: Int(certificate.header.count))
   } catch { throw Failure("\(path): \(error)") }
 }
 
@@ -60,7 +59,7 @@ func verifySum(_ path: String, _ certificate: Certificate, _ genesis: Genesis) t
     } catch { refusal = error }
   }
   if let refusal { throw Failure("\(path): \(refusal)") }
-  guard RecordStatement.ciphertextHash(product.span) == certificate.header?.productHash else {
+  guard RecordStatement.ciphertextHash(product.span) == certificate.header.productHash else {
     throw Failure("\(path): \(PaillierError.proofDoesNotHold)")
   }
   return try unpack(path, published, certificate, key)
@@ -91,9 +90,9 @@ func verifyDecision(
   }
   return VerifiedDecision(
     period: certificate.period.rawValue, owner: certificate.owner.rawValue,
-    contributors: certificate.header?.count ?? 0, signers: certificate.quorum.signatures.count,
-    isNull: certificate.header == nil, values: values, certificateBytes: try readFile(path).count,
-    previous: certificate.header?.previous)
+    contributors: certificate.header.count, signers: certificate.quorum.signatures.count, values: values,
+    certificateBytes: try readFile(path).count, position: certificate.position.rawValue,
+    previous: certificate.header.previous)
 }
 
 /// Checks every certificate and sum below FOLDER/published, in the order of their names.
@@ -111,12 +110,14 @@ func verifyFolder(_ folder: String, allowingUnpublishedSums: Bool = false) throw
     let path = "\(published)/\(name)"
     if name.hasSuffix(".certificate") {
       let decision = try verifyDecision(String(name.dropLast(".certificate".utf8.count)), in: published, genesis)
-      guard decision.isNull || decision.values != nil || allowingUnpublishedSums else {
+      guard decision.values != nil || allowingUnpublishedSums else {
         throw Failure("\(path): its sum is missing")
       }
       // Each value names the one before it, so two quorums that disagree show as two heads on one neck.
       for other in result
-      where decision.previous != nil && other.owner == decision.owner && other.previous == decision.previous {
+      where other.owner == decision.owner
+        && (other.previous == decision.previous || other.position == decision.position)
+      {
         throw Failure("\(path): it and period \(other.period) of its set follow on the same header")
       }
       result.append(decision)

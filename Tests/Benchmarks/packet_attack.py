@@ -65,14 +65,15 @@ class Faulty:
     def __init__(self, genesis, seeds, address, victim):
         signing, agreement = seeds[FAULTY][:2]
         self.genesis, self.victim = genesis, victim
-        self.boot, self.sequence = int(time.time()), 0
+        self.boot, self.sequence, self.run = int(time.time()), 0, os.urandom(16)
         self.identity = peer.X25519PrivateKey.from_private_bytes(agreement).exchange(genesis.party(VICTIM).agreement)
         secret = os.urandom(32)
         self.packet_key = peer.X25519PrivateKey.from_private_bytes(secret)
         public = peer.public(secret, peer.X25519PrivateKey)
-        told = peer.packet_key_statement(genesis, FAULTY, 1, self.boot, public)
+        told = peer.packet_key_statement(genesis, FAULTY, 1, self.boot, self.run, public)
         self.told = public + peer.Ed25519PrivateKey.from_private_bytes(signing).sign(told)
         self.victim_boot = self.victim_key = 0
+        self.victim_run = bytes(16)
         self.cipher = None
         self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.socket.bind(address)
@@ -86,11 +87,13 @@ class Faulty:
         cipher = self.make(self.identity, FAULTY, VICTIM, self.boot, 0) if kind == STATUS else self.cipher
         return clear + cipher.encrypt(nonce, body, clear)
 
-    def make(self, secret, sender, receiver, boot, other_boot):
-        return peer.ChaCha20Poly1305(peer.sealing_key(self.genesis, secret, sender, receiver, boot, other_boot))
+    def make(self, secret, sender, receiver, boot, other_boot, runs=bytes(32)):
+        return peer.ChaCha20Poly1305(peer.sealing_key(self.genesis, secret, sender, receiver, boot, other_boot, runs))
 
     def status(self):
-        return self.seal(STATUS, struct.pack("<QQII", 0, self.victim_boot, 1, self.victim_key) + self.told)
+        clock = struct.pack("<QBB6x", time.time_ns(), 1, 0)
+        return self.seal(STATUS, struct.pack("<QQII", 0, self.victim_boot, 1, self.victim_key) + self.told + self.run
+                         + self.victim_run + clock)
 
     def greet(self):
         for _ in range(40):
@@ -103,8 +106,9 @@ class Faulty:
                         opener = self.make(self.identity, VICTIM, FAULTY, boot, 0)
                         body = opener.decrypt(bytes(4) + datagram[24:32], datagram[40:], datagram[:40])
                         self.victim_boot, self.victim_key = boot, struct.unpack_from("<I", body, 16)[0]
+                        self.victim_run = body[120:136]
                         shared = self.packet_key.exchange(peer.X25519PublicKey.from_public_bytes(body[24:56]))
-                        self.cipher = self.make(shared, FAULTY, VICTIM, self.boot, boot)
+                        self.cipher = self.make(shared, FAULTY, VICTIM, self.boot, boot, self.run + self.victim_run)
                         self.socket.sendto(self.status(), self.victim)
                         self.socket.setblocking(False)
                         return
@@ -121,7 +125,7 @@ class Faulty:
 
 
 def header(kind, length, sender, boot, sequence, keys=(1, 1)):
-    return struct.pack("<BBHIIB3xQQII", 1, kind, length, sender, VICTIM, 1, boot, sequence, *keys)
+    return struct.pack("<BBHIIB3xQQII", 2, kind, length, sender, VICTIM, 2, boot, sequence, *keys)
 
 
 class Group:

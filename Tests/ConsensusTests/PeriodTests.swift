@@ -305,6 +305,17 @@ struct PeriodTests {
     #expect(own?.vote.statement.claim == LockClaim(round(6)) && own?.prepared == prepared)
   }
 
+  @Test("a lock outlives a free new round, whose value its holder prepares all the same (rule 24)")
+  func lockOutlivesNewRound() {
+    let bench = Bench(valid: [digest(1), digest(2)])
+    RoundChangeTests.locking(2, on: bench)
+    bench.receive(2, bench.newRound(digest(2), round(7), [0, 1, 3].map { bench.change($0, round(7)) }))
+    #expect(bench.journal[2].last?.statement.digest == digest(2))
+    #expect(bench.lock(2)?.digest == digest(1) && bench.lock(2)?.round == round(6))
+    bench.end(8, for: [2])
+    #expect(bench.journal[2].last?.statement.claim == LockClaim(round(6)))
+  }
+
   @Test("a lock replaces a lock of an earlier period, be its view lower")
   func laterPeriodWins() {
     let bench = Bench(valid: [digest(1), digest(2)])

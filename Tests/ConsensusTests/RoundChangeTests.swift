@@ -112,6 +112,19 @@ struct RoundChangeTests {
     #expect(bench.journal[backup].count == signed)
   }
 
+  @Test("a proposal of the first round is refused where that was left, though its vote had come before")
+  func proposalOfOldRound() {
+    let bench = Bench()
+    let proposal = bench.vote(.prepare, by: UInt16(bench.primary), digest(1))
+    bench.receive(0, proposal)
+    bench.end(7, for: [0])
+    bench.receive(0, proposal, proposal: true)
+    bench.step(0, .validated(digest(1)))
+    let hasAccepted = bench.instances[0].instance.accepted != nil
+    #expect(!hasAccepted && bench.journal[0].isEmpty && bench.current(0) == round(7))
+    #expect(bench.refusals == [.wrongRound])
+  }
+
   @Test("one member in a later round moves nobody, f + 1 move all, to the highest round f + 1 have reached (rule 22)")
   func joining() {
     let bench = Bench(members: 7)

@@ -130,6 +130,11 @@ struct PartySeeds {
     for index in 0..<8 { bytes.storage[index] ^= 0x5A ^ UInt8(truncatingIfNeeded: boot >> UInt64(8 * index)) }
     return SecretBytes(taking: &bytes)
   }
+  /// Likewise of its process.
+  func run(boot: UInt64) -> RunIdentifier {
+    var generator = SeededGenerator(seed: boot ^ UInt64(agreement.storage[0]) << 56)
+    return RunIdentifier(random: &generator)
+  }
   func signer() -> SigningKey { SigningKey(seed: Self.secret(signing)) }
   func agreementKey() -> AgreementKey { AgreementKey(seed: Self.secret(agreement)) }
   func publicKeys() -> PartyKeys {
@@ -325,6 +330,7 @@ final class Group {
     return Sealer(
       identifier: identifier.rawValue, agreementKey: seeds.agreementKey(),
       packetKeySeed: seeds.packetSeed(boot: boot), signer: seeds.signer(), bootCounter: boot,
+      run: seeds.run(boot: boot),
       previousBootCounter: previousBoot,
       networkIdentifier: genesis.networkIdentifier, epoch: genesis.epoch, peers: peers,
       packetKeyMilliseconds: identifier.meter != nil
@@ -470,13 +476,13 @@ final class Group {
   private func deliver(_ process: MeterProcess) throws(PlatformError) {
     var buffer = ByteBuffer(capacity: Sealer.maximumDatagramBytes)
     while let sender = try receive(&process.host, &buffer) {
-      try process.node.receive(buffer.span, from: sender, via: &process.host)
+      try process.node.receive(buffer.span, from: sender, at: now, via: &process.host)
     }
   }
   private func deliver(_ process: BookkeeperProcess) throws(PlatformError) {
     var buffer = ByteBuffer(capacity: Sealer.maximumDatagramBytes)
     while let sender = try receive(&process.host, &buffer) {
-      try process.node.receive(buffer.span, from: sender, via: &process.host)
+      try process.node.receive(buffer.span, from: sender, at: now, via: &process.host)
     }
   }
   private func receive(_ host: inout TestHost, _ buffer: inout ByteBuffer) throws(PlatformError) -> Endpoint? {

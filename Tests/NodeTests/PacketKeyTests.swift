@@ -40,12 +40,12 @@ struct ChangingGroupTests {
         for index in 0..<options.metersPerSet {
           for member in 0..<Group.members {
             let header = PacketHeader(
-              type: .record, bodyLength: 120, sender: Group.meterName(owner, index).rawValue,
+              type: .record, bodyLength: 168, sender: Group.meterName(owner, index).rawValue,
               receiver: Group.aggregatorName(member).rawValue, bootCounter: 1 << 40, packetSequence: 1,
               senderKeyNumber: 1, receiverKeyNumber: 1)
-            let datagram = [UInt8](capacity: 176) { out in
+            let datagram = [UInt8](capacity: 224) { out in
               header.encode(into: &out)
-              out.writeZeros(136)
+              out.writeZeros(184)
             }
             try? socket.send(datagram.span, to: Group.endpoint(Group.aggregatorName(member)))
           }
@@ -75,7 +75,7 @@ struct ChangingGroupTests {
     let order: [NodeIdentifier] =
       [0, 2].map { Group.aggregatorName($0) } + (0..<4).map { Group.meterName($0, 0) } + [.bookkeeper]
       + [1, 3].map { Group.aggregatorName($0) }
-      + (0..<4).flatMap { owner in (1...2).map { Group.meterName(owner, $0) } }
+      + (0..<4).flatMap { owner in (2...3).map { Group.meterName(owner, $0) } }
     func restart(_ names: ArraySlice<NodeIdentifier>, speaking versions: ClosedRange<UInt8>) {
       for name in names {
         group.versions[name] = versions
@@ -93,17 +93,17 @@ struct ChangingGroupTests {
       }
     }
     group.run(toEndOf: 1001, plus: 3000)
-    restart(order[..<7], speaking: 1...2)
+    restart(order[..<7], speaking: 2...3)
     // A whole period of both versions, and some more.
     group.run(toEndOf: 1003, plus: 3000)
-    #expect(!Self.oldest(group).contains(2))
-    restart(order[7...], speaking: 1...2)
+    #expect(!Self.oldest(group).contains(3))
+    restart(order[7...], speaking: 2...3)
     // Every aggregator hears every meter in turn.
-    #expect(group.run(untilAtMost: 40) { Self.oldest(group) == [2] })
+    #expect(group.run(untilAtMost: 40) { Self.oldest(group) == [3] })
     // Nobody needs the old one any more; some give it up before others do.
-    restart(order[..<7], speaking: 2...2)
+    restart(order[..<7], speaking: 3...3)
     group.run(toEndOf: group.period + 1, plus: 3000)
-    restart(order[7...], speaking: 2...2)
+    restart(order[7...], speaking: 3...3)
     group.run(toEndOf: group.period + 1, plus: 3800)
     let last = group.period - 1
     #expect(last > 1006)
@@ -119,7 +119,7 @@ struct ChangingGroupTests {
     group.killMeter(1, 2)
     for index in 0..<Group.members {
       group.killAggregator(index)
-      group.versions[Group.aggregatorName(index)] = 2...2
+      group.versions[Group.aggregatorName(index)] = 3...3
     }
     for index in 0..<Group.members { group.startAggregator(index) }
     group.startMeter(1, 2)

@@ -216,20 +216,23 @@ def aggregation(out):
 
 # Packets: node 1 in its 9th run and node 2 in its 7th.
 BOOT = {1: 9, 2: 7}
+RUN = {1: bytes([0x81]) * 16, 2: bytes([0x82]) * 16}
 NETWORK = pattern(0, 32)
 STATUS, RECORD, VOTE, WANT, CHUNK, PROOF = 1, 2, 5, 6, 7, 8
 
 
 def packet_header(kind, body, sender, receiver, boot, sequence):
     key = 0 if kind == STATUS else 1
-    return struct.pack("<BBHIIB3xQQII", 1, kind, len(body), sender, receiver, 1, boot, sequence, key, key)
+    return struct.pack("<BBHIIB3xQQII", 2, kind, len(body), sender, receiver, 2, boot, sequence, key, key)
 
 
 # The identity's agreement key of a node grows from 0x40 and its number, its first packet key from 0x60.
 def packet_key(sender, receiver, sender_boot, receiver_boot):
     first = 0x60 if receiver_boot else 0x40
     shared = agreement(first + sender).exchange(agreement(first + receiver).public_key())
-    context = struct.pack("<8s32sQIIQQ", b"BUSBARpk", NETWORK, EPOCH, sender, receiver, sender_boot, receiver_boot)
+    runs = RUN[sender] + RUN[receiver] if receiver_boot else bytes(32)
+    context = struct.pack("<8s32sQIIQQ32s", b"BUSBARpk", NETWORK, EPOCH, sender, receiver, sender_boot, receiver_boot,
+                          runs)
     return blake2b(context, key=shared, digest_size=32).digest()
 
 
@@ -241,12 +244,15 @@ def packet(kind, body, sender, receiver, sequence):
 
 def told_key(node):
     public = raw(agreement(0x60 + node))
-    statement = struct.pack("<8s32sQIIQ32s", b"BUSBARdk", NETWORK, EPOCH, node, 1, BOOT[node], public)
+    statement = struct.pack("<8s32sQIIQ16s32s", b"BUSBARdk", NETWORK, EPOCH, node, 1, BOOT[node], RUN[node], public)
     return statement, public + signing(0x20 + node).sign(statement)
 
 
-def status_body(node, known_boot, known_key):
-    return struct.pack("<QQII", 0, known_boot, 1, known_key) + told_key(node)[1]
+def status_body(node, known_boot, known_key, wall=0, synchronised=0, wants_answer=0):
+    """`known_boot` is 0 or the other node's."""
+    known_run = RUN[3 - node] if known_boot else bytes(16)
+    return (struct.pack("<QQII", 0, known_boot, 1, known_key) + told_key(node)[1] + RUN[node] + known_run
+            + struct.pack("<QBB6x", wall, synchronised, wants_answer))
 
 
 def packets(out):
@@ -256,7 +262,7 @@ def packets(out):
     out("want", want)
     out("chunk", struct.pack("<BxHHHQI4x", 2, 4, 1, 2, 6, 1034))
     out("proof", struct.pack("<HHHHQQ32s72s", 4, 5, 2, 1, 5, 6, pattern(0x80, 32), pattern(1, 72)))
-    out("status", status_body(2, 9, 1))
+    out("status", status_body(2, 9, 1, 1_700_000_000_123_456_789, 1, 1))
     out("sharedSecret", agreement(0x41).exchange(agreement(0x42).public_key()))
     out("packetSecret", agreement(0x61).exchange(agreement(0x62).public_key()))
     out("keyFromFirst", packet_key(1, 2, 9, 7))

@@ -1,3 +1,4 @@
+import HAL
 import Packets
 import Testing
 import Units
@@ -8,7 +9,7 @@ enum Body: String, CaseIterable, Sendable {
 
   /// What this implementation writes for the values the oracle was given.
   var encoded: [UInt8] {
-    [UInt8](capacity: 160) { out in
+    [UInt8](capacity: 168) { out in
       switch self {
       case .packetHeader:
         PacketHeader(
@@ -20,7 +21,9 @@ enum Body: String, CaseIterable, Sendable {
         StatusBody(
           previousBootCounter: 0, knownBootCounter: 9, keyNumber: 1, knownKeyNumber: 1,
           packetKey: FixedBytes(InlineArray { Fixture.vector("status")[24 + $0] }),
-          signature: Signature(InlineArray { Fixture.vector("status")[56 + $0] })
+          signature: Signature(InlineArray { Fixture.vector("status")[56 + $0] }),
+          run: Fixture.run(0x82), knownRun: Fixture.run(0x81), wall: WallTime(nanoseconds: 1_700_000_000_123_456_789),
+          clock: .synchronised, wantsAnswer: true
         ).encode(into: &out)
       case .want:
         Want(
@@ -50,7 +53,7 @@ enum Body: String, CaseIterable, Sendable {
       return [UInt8](capacity: 160) { out in value.encode(into: &out) }
     case .status:
       guard let value = try? StatusBody(decoding: &reader) else { return nil }
-      return [UInt8](capacity: 160) { out in value.encode(into: &out) }
+      return [UInt8](capacity: 168) { out in value.encode(into: &out) }
     case .want:
       guard let value = try? Want(decoding: &reader) else { return nil }
       return [UInt8](capacity: 160) { out in value.encode(into: &out) }
@@ -101,14 +104,28 @@ struct BodyTests {
     }
     // The version, which is the newest one too; reserved bytes; keys that become 0; and the bits that lead out of a kind's
     // range.
-    let reserved = [Body.packetHeader: 8 + 1 + 24 + 2, .status: 1, .want: 8 + 16 + 32, .chunk: 8 + 32, .proof: 0][body]!
+    let reserved = [Body.packetHeader: 8 + 1 + 24 + 2, .status: 1 + 2 * 7 + 48, .want: 8 + 16 + 32, .chunk: 8 + 32, .proof: 0][body]!
     #expect(refused >= reserved && refused <= reserved + 16)
   }
 
   @Test("a WANT or a STATUS with a byte more is refused", arguments: [Body.want, .status])
   func trailing(body: Body) { #expect(body.reencoded(Fixture.vector(body.rawValue) + [0]) == nil) }
 
-  @Test("packet types are 1 to 8, objects 1 to 9, and no version is 0 or above the newest that its sender speaks")
+  @Test("a STATUS of no run, of no key, or that knows a run but no boot counter is refused")
+  func statusOfNothing() {
+    func accepts(zeroing places: Range<Int>) -> Bool {
+      var bytes = Fixture.vector("status")
+      for place in places { bytes[place] = 0 }
+      return Body.status.reencoded(bytes) != nil
+    }
+    #expect(!accepts(zeroing: 120..<136) && !accepts(zeroing: 16..<20) && !accepts(zeroing: 8..<16))
+    // Knowing neither, or the counter alone, is how things begin.
+    var nothing = Fixture.vector("status")
+    for place in Array(8..<16) + Array(136..<152) { nothing[place] = 0 }
+    #expect(Body.status.reencoded(nothing) != nil && accepts(zeroing: 136..<152))
+  }
+
+  @Test("packet types are 1 to 8, objects 1 to 8, and no version is 0 or above the newest that its sender speaks")
   func kinds() {
     for code in UInt8.min...UInt8.max {
       func accepts(_ body: Body, at offset: Int) -> Bool {
@@ -116,15 +133,17 @@ struct BodyTests {
         bytes[offset] = code
         return body.reencoded(bytes) != nil
       }
-      #expect(accepts(.packetHeader, at: 0) == (code == 1))
-      #expect(accepts(.packetHeader, at: 12) == (code >= 1))
+      #expect(accepts(.packetHeader, at: 0) == (code == 1 || code == 2))
+      #expect(accepts(.packetHeader, at: 12) == (code >= 2))
       // A STATUS is under no packet key, all else under two.
       #expect(accepts(.packetHeader, at: 1) == (2...8).contains(code))
       var status = Array(Fixture.vector("packetHeader")[..<32]) + [UInt8](repeating: 0, count: 8)
       status[1] = code
       #expect((Body.packetHeader.reencoded(status) != nil) == (code == 1))
-      #expect(accepts(.want, at: 0) == (1...9).contains(code))
-      #expect(accepts(.chunk, at: 0) == (1...9).contains(code))
+      // A clock's state, and whether an answer is asked for.
+      #expect(accepts(.status, at: 160) == (code <= 1) && accepts(.status, at: 161) == (code <= 1))
+      #expect(accepts(.want, at: 0) == (1...8).contains(code))
+      #expect(accepts(.chunk, at: 0) == (1...8).contains(code))
     }
   }
 }

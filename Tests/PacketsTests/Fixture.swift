@@ -20,6 +20,8 @@ enum Fixture {
     var seed = FixedBytes<32>(InlineArray(repeating: first &+ UInt8(node)))
     return SecretBytes(taking: &seed)
   }
+  /// Of a node's process, as a rule: 16 times the same byte.
+  static func run(_ byte: UInt8) -> RunIdentifier { RunIdentifier(FixedBytes(InlineArray(repeating: byte)))! }
   static func signer(_ node: UInt32) -> SigningKey { SigningKey(seed: secret(0x20, node)) }
   static func verificationKey(_ node: UInt32) -> VerificationKey { signer(node).verificationKey }
 
@@ -30,11 +32,12 @@ enum Fixture {
 
   static func sealer(
     _ own: UInt32, boot: UInt64, peers: [Peer], epoch: UInt64 = 2, network: Digest = network,
-    versions: ClosedRange<UInt8> = PacketHeader.versions
+    versions: ClosedRange<UInt8> = PacketHeader.versions, run: RunIdentifier? = nil, packetKeySeed: UInt8 = 0x60
   ) -> Sealer {
     Sealer(
-      identifier: own, agreementKey: agreementKey(own), packetKeySeed: secret(0x60, own), signer: signer(own),
-      bootCounter: boot, networkIdentifier: network, epoch: Epoch(epoch), peers: peers, versions: versions)
+      identifier: own, agreementKey: agreementKey(own), packetKeySeed: secret(packetKeySeed, own),
+      signer: signer(own), bootCounter: boot, run: run ?? self.run(0x80 + UInt8(own)),
+      networkIdentifier: network, epoch: Epoch(epoch), peers: peers, versions: versions)
   }
 
   static func sealer(

@@ -133,8 +133,8 @@ struct RestartTests {
     var first = Fixture.sealer(1, 2, boot: 9)
     var second = Fixture.sealer(2, 1, boot: 7)
     exchange(&first, &second)
-    let before = [first.forgottenBoot(below: .max) != nil, second.forgottenBoot(below: .max) != nil]
-    #expect(before == [false, false])
+    let before = [first.heardStatus?.knownBootCounter, second.heardStatus?.knownBootCounter]
+    #expect(before == [9, 7])
     var restored = Fixture.sealer(2, 1, boot: 3)
     let refused = first.body(of: restored.status())
     #expect(refused == nil)
@@ -143,21 +143,98 @@ struct RestartTests {
     let mustAnswer = restored.hear(first.status())
     // For the key it was told.
     #expect(mustAnswer == true)
-    let learned = restored.forgottenBoot(below: .max) != nil
-    #expect(learned)
+    let learned = restored.heardStatus?.knownBootCounter
+    #expect(learned == 7)
   }
 
-  @Test("a STATUS body of any length but 120 is counted and says nothing")
+  @Test("a STATUS body of any length but 168 is counted and says nothing")
   func statusLengths() {
     var first = Fixture.sealer(1, 2, boot: 9)
     var second = Fixture.sealer(2, 1, boot: 7)
-    for count in 0..<200 where count != 120 {
+    for count in 0..<200 where count != 168 {
       let mustAnswer = second.hear(first.packet(.status, [UInt8](repeating: 255, count: count)) ?? [])
       #expect(mustAnswer == false, "\(count) bytes")
     }
     let malformed = second.dropCount(.malformedBody)
     #expect(malformed == 199)
-    let learned = second.forgottenBoot(below: .max) != nil
+    let learned = second.heardStatus != nil || second.hasAcknowledged(0)
     #expect(!learned)
   }
+
+  @Test("an acknowledgement names counter and process: a counter alone, or another process under it, is none")
+  func acknowledgement() {
+    var first = Fixture.sealer(1, 2, boot: 9)
+    var second = Fixture.sealer(2, 1, boot: 7)
+    _ = first.hear(second.status())
+    let knownRun = 136
+    var told = [UInt8](copying: first.statusBody(to: 0).span)
+    for change in [FixedBytes<16>(), Fixture.run(0x90).bytes] {
+      for place in 0..<16 { told[knownRun + place] = change.storage[place] }
+      _ = second.hear(first.packet(.status, told) ?? [])
+      let isAcknowledged = second.hasAcknowledged(0)
+      #expect(!isAcknowledged)
+    }
+    _ = second.hear(first.status())
+    let isAcknowledged = second.hasAcknowledged(0)
+    #expect(isAcknowledged)
+    // No claim of the same peer takes that back.
+    for place in 8..<16 { told[place] = 255 }
+    _ = second.hear(first.packet(.status, told) ?? [])
+    let isStill = second.hasAcknowledged(0)
+    #expect(isStill)
+  }
+
+  @Test("another process under a known boot counter is dropped, answered with what is known, and changes nothing")
+  func otherRun() {
+    var first = Fixture.sealer(1, 2, boot: 9)
+    var second = Fixture.sealer(2, 1, boot: 7)
+    exchange(&first, &second)
+    exchange(&second, &first)
+    var copied = Fixture.sealer(1, boot: 9, peers: Self.second, run: Fixture.run(0x99), packetKeySeed: 0x70)
+    // Its numbers begin anew: first they were seen already, then its run is another one.
+    var reasons: [UInt64] = []
+    for _ in 0..<6 {
+      let opened = second.body(of: copied.status(), from: Fixture.elsewhere)
+      let stranger = second.takeStranger()
+      #expect(opened == nil && stranger?.peer == 0 && stranger?.endpoint == Fixture.elsewhere)
+      reasons = [second.dropCount(.replayed), second.dropCount(.otherRun)]
+    }
+    #expect(reasons[0] > 0 && reasons[1] > 0)
+    let endpoint = second.peers[0].endpoint
+    #expect(endpoint == Fixture.home)
+    _ = copied.hear(second.status())
+    let told = copied.heardStatus
+    #expect(told?.knownBootCounter == 9 && told?.knownRun == Fixture.run(0x81))
+    let isKnown = copied.hasAcknowledged(0)
+    let connected = areConnected(&first, &second)
+    #expect(connected && !isKnown)
+    // Above, it is heard; the first one no longer is.
+    copied.restart(bootCounter: 10, packetKeySeed: Fixture.secret(0x71, 1), signer: Fixture.signer(1))
+    exchange(&copied, &second)
+    exchange(&second, &copied)
+    let isHeard = areConnected(&copied, &second)
+    let late = second.body(of: first.packet(.vote, [1]) ?? [])
+    #expect(isHeard && late == nil)
+  }
+
+  @Test("a copy of an old STATUS of the same counter gives way to the process that knows of this run")
+  func replayedRun() {
+    var old = Fixture.sealer(1, 2, boot: 9)
+    var second = Fixture.sealer(2, 1, boot: 7)
+    exchange(&old, &second)
+    let kept = old.status()
+    // Both begin anew, the first one from an old image.
+    second = Fixture.sealer(2, 1, boot: 8)
+    var first = Fixture.sealer(1, boot: 9, peers: Self.second, run: Fixture.run(0x99), packetKeySeed: 0x70)
+    _ = second.hear(kept)
+    exchange(&first, &second)
+    exchange(&second, &first)
+    let connected = areConnected(&first, &second)
+    #expect(connected)
+    let again = second.body(of: old.status())
+    let connectedStill = areConnected(&first, &second)
+    #expect(again == nil && connectedStill)
+  }
+
+  private static let second = [Peer(identifier: 2, agreementKey: Fixture.publicKey(2), endpoint: nil)]
 }

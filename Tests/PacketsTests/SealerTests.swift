@@ -65,7 +65,7 @@ struct SealerTests {
       guard let secret = own.sharedSecret(with: other.publicKey) else { continue }
       derived.append([UInt8](copying: secret.span))
       for (sender, receiver, senderBoot, receiverBoot) in cases {
-        let context = [UInt8](capacity: 72) { out in
+        let context = [UInt8](capacity: 104) { out in
           out.writeTag("BUSBARpk")
           out.write(Fixture.network)
           out.write(UInt64(2))
@@ -73,6 +73,9 @@ struct SealerTests {
           out.write(receiver)
           out.write(senderBoot)
           out.write(receiverBoot)
+          for node in [sender, receiver] {
+            out.write(receiverBoot == 0 ? FixedBytes<16>() : Fixture.run(0x80 + UInt8(node)).bytes)
+          }
         }
         let key = deriveKey(from: secret, context: context.span)
         derived.append([UInt8](copying: key.span))
@@ -150,8 +153,8 @@ struct SealerTests {
     ]
     for (offset, reason) in expected {
       var damaged = packet
-      // 9 becomes 8, an earlier boot; type 6 becomes a kind that does not exist.
-      damaged[offset] ^= offset == 1 ? 8 : 1
+      // 9 becomes 8, an earlier boot; type 6 becomes a kind that does not exist, and version 2 becomes none.
+      damaged[offset] ^= offset == 1 ? 8 : offset == 0 || offset == 12 ? 2 : 1
       let before = second.dropCount(reason)
       _ = second.body(of: damaged)
       let after = second.dropCount(reason)
@@ -224,7 +227,7 @@ struct SealerTests {
     var otherNetwork = Fixture.sealer(1, boot: 9, peers: [peer], network: Digest())
     var impostor = Sealer(
       identifier: 1, agreementKey: Fixture.agreementKey(3), packetKeySeed: Fixture.secret(0x60, 1),
-      signer: Fixture.signer(1), bootCounter: 9, networkIdentifier: Fixture.network, epoch: Epoch(2), peers: [peer])
+      signer: Fixture.signer(1), bootCounter: 9, run: Fixture.run(0x81), networkIdentifier: Fixture.network, epoch: Epoch(2), peers: [peer])
     var second = Fixture.sealer(2, 1, boot: 7)
     let fromEpoch = second.body(of: otherEpoch.status())
     let fromNetwork = second.body(of: otherNetwork.status())
@@ -317,10 +320,10 @@ struct QuietPeerTests {
       ])
   }
 
-  @Test("in 96 bytes and two secrets: an aggregator may have 25,000 of them")
+  @Test("in 112 bytes and two secrets: an aggregator may have 25,000 of them")
   func bytes() {
-    #expect(MemoryLayout<PeerState>.stride == 96)
-    #expect(Sealer.quietPeerBytes == 96 + 64)
+    #expect(MemoryLayout<PeerState>.stride == 112)
+    #expect(Sealer.quietPeerBytes == 112 + 64)
   }
 
   @Test("and when it was heard is known to the second, of any other to the nanosecond")

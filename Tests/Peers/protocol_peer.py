@@ -125,18 +125,18 @@ class Genesis:
         return members
 
 
-def packet_key_statement(genesis, node, number, boot, key):
+def packet_key_statement(genesis, node, number, boot, run, key):
     """What a node signs of its packet key."""
-    statement = b"BUSBARdk" + genesis.network + struct.pack("<QIIQ", genesis.epoch, node, number, boot) + key
-    assert len(statement) == 96
+    statement = b"BUSBARdk" + genesis.network + struct.pack("<QIIQ", genesis.epoch, node, number, boot) + run + key
+    assert len(statement) == 112
     return statement
 
 
-def sealing_key(genesis, secret, sender, receiver, sender_boot, receiver_boot):
-    """Of one direction; the receiver's run is 0 for STATUS."""
+def sealing_key(genesis, secret, sender, receiver, sender_boot, receiver_boot, runs=bytes(32)):
+    """Of one direction; the receiver's boot and both runs are 0 for STATUS."""
     context = b"BUSBARpk" + genesis.network + struct.pack("<QIIQQ", genesis.epoch, sender, receiver, sender_boot,
-                                                          receiver_boot)
-    assert len(context) == 72
+                                                          receiver_boot) + runs
+    assert len(context) == 104
     return hashlib.blake2b(context, key=secret, digest_size=32).digest()
 
 
@@ -152,6 +152,7 @@ class Decoder:
         self.headers = {}
         self.chain = {}
         self.keys = {}
+        self.runs = {}
         self.boot = 0
 
     def count(self, what):
@@ -447,14 +448,23 @@ class Decoder:
 
     def status(self, r, data, sender, receiver):
         previous, known, number, known_key = r.number(8), r.number(8), r.number(4), r.number(4)
-        key, signature = r.take(32), r.take(64)
+        key, signature, run, known_run = r.take(32), r.take(64), r.take(16), r.take(16)
+        wall, synchronised, wants_answer = r.number(8), r.number(1), r.number(1)
+        r.zeros(6)
         r.end()
-        assert previous <= known and number >= 1
-        told = packet_key_statement(self.g, sender, number, self.boot, key)
+        assert previous <= known and number >= 1 and run != bytes(16)
+        assert synchronised in (0, 1) and wants_answer in (0, 1) and (known > 0 or known_run == bytes(16))
+        # "the sender's clock": of this machine, as all are.
+        assert not synchronised or abs(wall / 1e9 - time.time()) < 600
+        # "16 random bytes": one process has one.
+        assert self.runs.setdefault((sender, self.boot), run) == run
+        assert len(set(self.runs.values())) == len(self.runs)
+        told = packet_key_statement(self.g, sender, number, self.boot, run, key)
         self.verify(self.g.party(sender).signing, signature, told)
         # "drawn at random": one number of one run is one key.
         assert self.keys.setdefault((sender, self.boot, number), key) == key
-        assert struct.pack("<QQII", previous, known, number, known_key) + key + signature == data
+        assert (struct.pack("<QQII", previous, known, number, known_key) + key + signature + run + known_run
+                + struct.pack("<QBB6x", wall, synchronised, wants_answer)) == data
 
 
 class Capture:
@@ -462,7 +472,7 @@ class Capture:
 
     def __init__(self, genesis, seeds, packet_seeds):
         self.g, self.seeds, self.packet_seeds, self.decoder = genesis, seeds, packet_seeds, Decoder(genesis)
-        self.boots, self.shared, self.unopened, self.highest_key = {}, {}, 0, 0
+        self.boots, self.runs, self.shared, self.unopened, self.highest_key = {}, {}, {}, 0, 0
 
     def secret(self, one, other):
         """Of two parties' keys: the node's number, its run and the key's number; run 0 for the identity's own key."""
@@ -477,14 +487,23 @@ class Capture:
         is_status = numbers == (0, 0)
         secret = self.secret((sender, 0 if is_status else sender_boot, numbers[0]),
                              (receiver, 0 if is_status else receiver_boot, numbers[1]))
-        return sealing_key(self.g, secret, sender, receiver, sender_boot, receiver_boot)
+        runs = bytes(32) if is_status else self.runs[sender, sender_boot] + self.runs[receiver, receiver_boot]
+        return sealing_key(self.g, secret, sender, receiver, sender_boot, receiver_boot, runs)
+
+    def learn_run(self, datagram):
+        """Of a STATUS: which process speaks under that boot counter."""
+        sender, receiver = struct.unpack_from("<II", datagram, 4)
+        boot, sequence = struct.unpack_from("<QQ", datagram, 16)
+        key = self.key(sender, receiver, boot, 0, (0, 0))
+        data = ChaCha20Poly1305(key).decrypt(bytes(4) + struct.pack("<Q", sequence), datagram[40:], datagram[:40])
+        self.runs[sender, boot] = data[120:136]
 
     def packet(self, datagram):
         assert 56 <= len(datagram) <= 1232
         r = Reader(datagram[:40])
-        assert r.number(1) == 1
+        assert r.number(1) == 2
         kind, length, sender, receiver = r.number(1), r.number(2), r.number(4), r.number(4)
-        assert r.number(1) == 1
+        assert r.number(1) == 2
         r.zeros(3)
         boot, sequence = r.number(8), r.number(8)
         numbers = r.number(4), r.number(4)
@@ -670,10 +689,13 @@ def examine(busbar, grid, names, genesis, relays, results):
     told = json.loads(subprocess.run([busbar, "inspect", f"{grid}/genesis.bin", "--json"], check=True,
                                      capture_output=True, text=True).stdout.splitlines()[0])
     results.check("the network identifier is what busbar says", genesis.network.hex() in json.dumps(told))
-    # A receiver's boot is known from the capture as soon as it has sent anything, which may be after the first packets to it.
+    # A receiver's boot and run are known from the capture as soon as it has sent anything, which may be after the first packets
+    # to it.
     for datagram in relays.log:
         sender, boot = struct.unpack_from("<I", datagram, 4)[0], struct.unpack_from("<Q", datagram, 16)[0]
         capture.boots[sender] = max(boot, capture.boots.get(sender, 0))
+        if datagram[1] == STATUS:
+            capture.learn_run(datagram)
     for datagram in relays.log:
         try:
             capture.packet(datagram)

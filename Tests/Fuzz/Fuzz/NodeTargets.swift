@@ -122,6 +122,7 @@ private final class Siege {
       identifier: name.rawValue, agreementKey: AgreementKey(seed: Self.seed(2, name)),
       packetKeySeed: Self.seed(3, name),
       signer: SigningKey(seed: Self.seed(1, name)), bootCounter: 1,
+      run: RunIdentifier(FixedBytes(InlineArray { $0 < 4 ? UInt8(truncatingIfNeeded: name.rawValue >> (8 * $0)) : 1 }))!,
       networkIdentifier: genesis.networkIdentifier, epoch: genesis.epoch,
       peers: others.map {
         Peer(
@@ -157,6 +158,8 @@ private final class Siege {
       }
       _ = attacker.sealer.readStatus(
         told.span, from: 0, signedBy: SigningKey(seed: Self.seed(1, Self.aggregator(0))).verificationKey)
+      let now = instant()
+      attacker.sealer.advance(to: Stamp(monotonic: now.monotonic, wall: now.wall, state: now.clock))
       let answer = attacker.sealer.statusBody(to: 0)
       deliver(.status, [UInt8](copying: answer.span), from: attacker)
     }

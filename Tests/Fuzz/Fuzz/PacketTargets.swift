@@ -20,7 +20,9 @@ func packetTargets() -> [FuzzTarget] {
     senderKeyNumber: 1, receiverKeyNumber: 1)
   let status = StatusBody(
     previousBootCounter: 1, knownBootCounter: 2, keyNumber: 3, knownKeyNumber: 4, packetKey: FixedBytes(),
-    signature: Signature())
+    signature: Signature(), run: RunIdentifier(FixedBytes(InlineArray(repeating: 5)))!,
+    knownRun: RunIdentifier(FixedBytes(InlineArray(repeating: 6))), wall: WallTime(nanoseconds: 7), clock: .synchronised,
+    wantsAnswer: true)
   return [
     FuzzTarget("packet", maximumBytes: 1300, seeds: raw, run: talk.run),
     FuzzTarget("packet-header", maximumBytes: 64, seeds: [[UInt8](capacity: 128) { header.encode(into: &$0) }]) {
@@ -29,7 +31,7 @@ func packetTargets() -> [FuzzTarget] {
       guard let value = try? PacketHeader(decoding: &reader), reader.remaining == 0 else { return }
       requireIdentity(input, "packet header") { out in value.encode(into: &out) }
     },
-    FuzzTarget("status-body", maximumBytes: 128, seeds: [[UInt8](capacity: 128) { status.encode(into: &$0) }]) {
+    FuzzTarget("status-body", maximumBytes: 176, seeds: [[UInt8](capacity: 168) { status.encode(into: &$0) }]) {
       input in
       var reader = WireReader(input.span)
       guard let value = try? StatusBody(decoding: &reader) else { return }
@@ -70,12 +72,16 @@ private final class Talk {
     return SecretBytes(taking: &seed)
   }
   private static func key(_ node: UInt32) -> AgreementKey { AgreementKey(seed: secret(0x40, node)) }
+  private static func run(_ node: UInt32) -> RunIdentifier {
+    RunIdentifier(FixedBytes(InlineArray(repeating: 0x80 + UInt8(node))))!
+  }
   private static func signer(_ node: UInt32) -> SigningKey { SigningKey(seed: secret(0x20, node)) }
 
   private static func sealer(_ own: UInt32, _ other: UInt32, boot: UInt64) -> Sealer {
     let otherKey = key(other)
     return Sealer(
       identifier: own, agreementKey: key(own), packetKeySeed: secret(0x60, own), signer: signer(own), bootCounter: boot,
+      run: run(own),
       networkIdentifier: Digest(), epoch: Epoch(2),
       peers: [Peer(identifier: other, agreementKey: otherKey.publicKey, endpoint: nil)])
   }

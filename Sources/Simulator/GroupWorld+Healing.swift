@@ -1,0 +1,253 @@
+import Aggregation
+import Consensus
+import HAL
+import Node
+import Packets
+import Units
+
+// What a group does once at most f of its members lie or are off, the others hear each other and clocks are right.
+extension GroupWorld {
+  /// What is asked of a group after healing. (reference/set-chain.md, Why it goes on)
+  struct HealingGoal {
+    /// The period in which it was healed: a record through it has all energy of the outage.
+    let healed: UInt64
+    /// The first that ends at least B after healing.
+    let first: UInt64
+    /// More periods, where views do not fit or liars lead.
+    let more: UInt64
+    /// By place: still more, of a meter that is bound to a wrong time.
+    var late: [Int: UInt64] = [:]
+  }
+
+  /// When a period ends, in ticks.
+  func end(of period: UInt64) -> Int {
+    Int(((period + 1) * periodSeconds * 1000 - startMilliseconds) / Self.tickMilliseconds)
+  }
+
+  /// Members that lie, are off or sign nothing, at most.
+  private var views: UInt32 { UInt32(faults + swarm.leftDown + 1) }
+
+  private var viewsFit: Bool {
+    AggregatorNode.timing(genesis).ticks(ofViews: views) <= UInt64(ticksPerPeriod) * 3 / 4
+  }
+
+  /// Liars that may lead, and leave out whom they like.
+  private var leadingLiars: Int { swarm.liars.count { $0.kind != .silent && $0.kind != .echo } }
+
+  /// Heals the network, the clocks and a quorum, and waits until all energy up to now is certified.
+  func heal() {
+    makeWhole()
+    waitForConfirmation()
+    guard outcome.violation == nil else { return }
+    let healedAt = tick
+    let goal = goal()
+    if let trace {
+      trace("\(tick) healed in period \(goal.healed); certified at least \(goal.first), and \(goal.more) periods more")
+    }
+    while outcome.violation == nil {
+      if tick % 4 == 0, let missed = isMissed(goal) {
+        fail(.stuck, missed)
+        break
+      }
+      if tick % 4 == 0, isReached(goal) { break }
+      step()
+    }
+    outcome.healedTenths = 10 * (tick - healedAt) / ticksPerPeriod
+    books.settledThrough = goal.healed
+    publish(goal)
+  }
+
+  private func makeWhole() {
+    isHealed = true
+    isMuted = false
+    var down = swarm.leftDown
+    for member in 0..<members
+    where down > 0 && parties[member].isHonest && !parties[member].isLeft && !swarm.amnesiacs.contains(member)
+      && member != swarm.absent
+    {
+      parties[member].stop()
+      parties[member].isLeft = true
+      down -= 1
+    }
+    for place in blocked.indices { blocked[place] = 0 }
+    for party in parties {
+      party.pausedUntil = 0
+      party.clockOffset = 0
+      party.clockState = .synchronised
+      if !party.isUp { party.restartAt = tick }
+    }
+  }
+
+  /// A process that begins says nothing before enough others know of it.
+  private func waitForConfirmation() {
+    let started = tick
+    while outcome.violation == nil {
+      let waiting = parties.first { party in
+        guard party.isHonest, !party.isLeft else { return false }
+        if let cell = party.aggregator { return !cell.node.isConfirmed }
+        if let cell = party.meter { return !cell.node.isConfirmed }
+        return !party.isUp
+      }
+      guard let waiting else { return }
+      if tick - started > Self.confirmationTicks { return fail(.stuck, "\(waiting.name) is not confirmed") }
+      step()
+    }
+  }
+
+  private func goal() -> HealingGoal {
+    let bound = Int(AggregatorNode.timing(genesis).healingTicks(faults: UInt16(views - 1)))
+    var first = period
+    while end(of: first) < tick + bound { first += 1 }
+    var more: UInt64 = viewsFit ? 0 : UInt64(views)
+    // A liar that leads leaves a meter out, or has its header locked so late that the next primary's is void.
+    if leadingLiars > 0 { more += 2 * UInt64(leadingLiars) + 1 }
+    var goal = HealingGoal(healed: period, first: first, more: more)
+    for clock in swarm.clocks where clock.place > members && clock.offset > 0 {
+      goal.late[clock.place] = UInt64(clock.offset) / (periodSeconds * 1000) + 1
+    }
+    return goal
+  }
+
+  /// The latest period in which all energy of the outage must be certified, and when it must be.
+  private func last(_ goal: HealingGoal, _ party: Party?) -> UInt64 {
+    max(goal.healed + 1, goal.first) + goal.more + (party.flatMap { goal.late[$0.place] } ?? 0)
+  }
+
+  private func hasCertified(_ owner: Int, _ goal: HealingGoal) -> Bool {
+    (goal.first...(goal.first + goal.more)).contains { books.places[SetPeriod(owner: owner, period: $0)] != nil }
+  }
+
+  private func coveringPeriod(_ party: Party, _ goal: HealingGoal) -> UInt64? {
+    guard let meter = party.name.meter else { return nil }
+    // The first header from then on that counts it.
+    var found: UInt64?
+    for (_, decided) in books.chain(Int(meter.owner.rawValue)).reversed() {
+      guard decided.header.period.rawValue >= goal.healed else { break }
+      if decided.header.contributors.contains(meter.index) { found = decided.header.period.rawValue }
+    }
+    return found
+  }
+
+  private var honestMeters: [Party] { parties.filter { $0.isHonest && $0.name.meter != nil && !$0.isLeft } }
+
+  private func isReached(_ goal: HealingGoal) -> Bool {
+    (0..<members).allSatisfy { hasCertified($0, goal) } && honestMeters.allSatisfy { coveringPeriod($0, goal) != nil }
+  }
+
+  /// What of it should have come by now, in words.
+  private func isMissed(_ goal: HealingGoal) -> String? {
+    let isOver = tick > end(of: goal.first + goal.more + 1)
+    for owner in 0..<members where isOver && !hasCertified(owner, goal) {
+      return "set \(owner) certified none of \(goal.first)...\(goal.first + goal.more), healed in \(goal.healed)"
+    }
+    for party in honestMeters {
+      let last = last(goal, party)
+      if let found = coveringPeriod(party, goal) {
+        if found > last { return "\(party.name) was certified in \(found), not in \(last), healed in \(goal.healed)" }
+      } else if tick > end(of: last + 1) {
+        return "\(party.name) is not certified in \(goal.healed)...\(last)"
+      }
+    }
+    return nil
+  }
+
+  /// The bookkeeper publishes what was certified, and every meter hears of it.
+  private func publish(_ goal: HealingGoal) {
+    let started = tick
+    while outcome.violation == nil {
+      let unpublished = books.unpublished(through: goal.healed)
+      let unheard = honestMeters.first { party in
+        (party.meter?.node.coveredThrough.rawValue ?? 0) < (coveringPeriod(party, goal) ?? 0)
+      }
+      if unpublished.isEmpty, unheard == nil { return }
+      if tick - started > 3 * ticksPerPeriod {
+        let missing = unpublished.map { "set \($0.owner) period \($0.period)" }.joined(separator: ", ")
+        return fail(
+          .stuck, unheard.map { "\($0.name) does not hear what was certified" } ?? "not published: \(missing)")
+      }
+      step()
+    }
+  }
+
+  // MARK: Silence
+
+  /// Periods in which no meter has anything to say: nor have members.
+  func idle() {
+    guard swarm.liars.isEmpty, swarm.contradictingMeters == 0, swarm.liarMeter == nil else { return }
+    // What began must end before.
+    let begins = period + 1
+    while outcome.violation == nil, tick < end(of: begins) + ticksPerPeriod * 3 / 4 { step() }
+    for party in parties where party.name.meter != nil {
+      party.stop()
+      party.restartAt = .max
+    }
+    // The period that runs has no records, and the one before is decided by its end.
+    idleFrom = end(of: period)
+    let last = period + UInt64(Self.idlePeriods)
+    while outcome.violation == nil, tick < end(of: last) { step() }
+    idleFrom = nil
+    outcome.idlePeriods += Self.idlePeriods
+    if outcome.idleMessages > 0 { fail(.notSilent, "\(outcome.idleMessages) messages in \(Self.idlePeriods) periods") }
+    for party in parties where party.name.meter != nil && !party.isLeft { party.restartAt = tick }
+    // Their energy is in the first period that they are back in.
+    let healedAt = tick
+    waitForConfirmation()
+    guard outcome.violation == nil else { return }
+    let goal = goal()
+    while outcome.violation == nil {
+      if tick % 4 == 0, let missed = isMissed(goal) { return fail(.stuck, "after idle periods: \(missed)") }
+      if tick % 4 == 0, isReached(goal) { break }
+      step()
+    }
+    books.settledThrough = goal.healed
+    outcome.healedTenths = max(outcome.healedTenths, 10 * (tick - healedAt) / ticksPerPeriod)
+    publish(goal)
+  }
+
+  static let idlePeriods = 3
+  /// Greetings go out twice a second.
+  static let confirmationTicks = 40
+
+  /// Counts what members of a healthy group say about positions while there is nothing to decide.
+  func noteIdle(_ datagram: Span<UInt8>, from sender: Party, to receiver: NodeIdentifier) {
+    guard sender.name.aggregatorIndex != nil, receiver.aggregatorIndex != nil else { return }
+    let types: [PacketType] = [.vote, .proposal, .chunk, .want]
+    guard types.contains(where: { $0.rawValue == datagram[1] }) else { return }
+    outcome.idleMessages += 1
+    if let trace { trace("\(tick) \(sender.name) speaks to \(receiver): type \(datagram[1])") }
+  }
+
+  // MARK: For people to read
+
+  /// What a node refused and where its sets stand.
+  func state(_ party: Party) -> String {
+    var text = "\(party.name)\(party.isHonest ? "" : " (liar)")\(party.isLeft ? " (left)" : "")"
+    if let cell = party.aggregator {
+      text += " confirmed \(cell.node.isConfirmed), votes from \(cell.node.votingFloor)"
+      for refusal in RecordRefusal.allCases where cell.node.refusals(refusal) > 0 {
+        text += ", \(refusal): \(cell.node.refusals(refusal))"
+      }
+      for refusal in HeaderRefusal.allCases where cell.node.refusals(refusal) > 0 {
+        text += ", \(refusal): \(cell.node.refusals(refusal))"
+      }
+      for refusal in Refusal.allCases where cell.node.refusals(refusal) > 0 {
+        text += ", \(refusal): \(cell.node.refusals(refusal))"
+      }
+      for owner in 0..<members {
+        let set = ReplicaIndex(UInt16(owner))
+        text += "; set \(owner) head \(cell.node.headPosition(of: set)) of \(cell.node.headPeriod(set))"
+        for meter in 0..<metersPerSet { text += " \(cell.node.coveredThrough(MeterIndex(UInt16(meter)), of: set))" }
+        let standing = cell.node.standing(of: set)
+        text += " [\(standing.round)"
+        if let awaited = standing.awaited {
+          text += " waits for \(Self.short(Array(copying: awaited.span))), \(standing.missing) records missing"
+        }
+        text += standing.hasSigned ? ", signed" : ""
+        text += cell.node.maySign(about: set) ? "]" : ", mute]"
+      }
+    } else if let cell = party.meter {
+      text += " covered through \(cell.node.coveredThrough), confirmed \(cell.node.isConfirmed)"
+    }
+    return text
+  }
+}

@@ -1,0 +1,114 @@
+#if BUSBAR_MUTANTS
+  import Consensus
+
+  /// Which schedule of a whole group first shows a planted violation.
+  public struct GroupMutantKill: Sendable {
+    public let mutant: Mutant
+    public var violation: String?
+    public var schedule: GroupSchedule?
+    public var schedules = 0
+    /// Of a group under attack, whether it shows there or not.
+    public var figures = ""
+  }
+
+  extension MutantHunt {
+    /// Runs schedules of whole groups, of ascending seeds, against one mutant until one shows it.
+    public static func huntGroups(_ mutant: Mutant, upTo limit: Int) -> GroupMutantKill {
+      var kill = GroupMutantKill(mutant: mutant)
+      // How it is without comes first: it is what the attack is compared with.
+      // Two who sign without end take more of a processor than one.
+      let members = mutant == .signaturesUnbounded ? 7 : 4
+      var sieges = AttackCampaign(members: members, metersPerSet: 3, periods: 10)
+      // What slows a few sets shows in p99, which takes a hundred.
+      let seeds: Range<UInt64> = mutant == .receiptsUnbounded ? 0..<4 : 0..<1
+      if mutant.isOfSieges { _ = sieges.run(.none, seeds: seeds) }
+      Mutant.planted = mutant
+      defer { Mutant.planted = .none }
+      if mutant.isOfSieges {
+        let attack: Attack =
+          switch mutant {
+          case .ingressUnbounded: .everything
+          case .receiptsUnbounded: .recordFlood
+          case .strangersUnbounded: .reflection
+          case .signaturesUnbounded: .uselessVotes
+          default: .wantAmplification
+          }
+        kill.schedules = 1
+        let report = sieges.run(attack, seeds: seeds)
+        kill.figures =
+          "\(report.outcome.certifiedHonestSets) of \(report.outcome.honestSets) sets, p99 \(report.latency) ms, "
+          + "alone \(report.baselineLatency) ms, amplification \(report.amplification), reflection \(report.reflection)"
+        guard let missed = report.missed.first else { return kill }
+        kill.violation = missed
+        kill.schedule = GroupSchedule(seed: 0, members: members, metersPerSet: 3, profile: .guided)
+        kill.schedule?.siege = Siege(attack, periods: 10)
+        return kill
+      }
+      // Records are fetched where many members are busy with each other; members fall behind who were away.
+      let isLarge = [.fetchedRecordsNotPersisted, .headerNotPersisted].contains(mutant)
+      // Of the disks that are set back few matter: only guided schedules of the smallest group reach one soon.
+      let isSmall = mutant == .votesBeforeConfirmed
+      let profile: Profile? = isLarge || isSmall ? .guided : mutant == .neverCatchesUp ? .liveness : nil
+      var campaign = GroupCampaign(
+        members: isLarge ? 6...7 : isSmall ? 4...4 : 4...5, metersPerSet: 3, profile: profile)
+      if let scenario = GroupScenario.allCases.first(where: { $0.mutant == mutant }) {
+        kill.schedules = 1
+        guard let violation = campaign.run(scenario, 4).violation else { return kill }
+        kill.violation = violation.rawValue
+        kill.schedule = campaign.schedule(of: scenario, 4)
+        return kill
+      }
+      for seed in 0..<UInt64(limit) {
+        kill.schedules += 1
+        guard let violation = campaign.run(seed).violation else { continue }
+        kill.violation = violation.rawValue
+        kill.schedule = campaign.schedule(seed)
+        break
+      }
+      return kill
+    }
+  }
+
+  extension GroupScenario {
+    /// What it shows that dice do not reach.
+    var mutant: Mutant? {
+      switch self {
+      case .ignoredMeter: nil
+      case .lateDecision: .staleRecordsKept
+      }
+    }
+  }
+
+  extension Mutant {
+    /// The same of those that whole groups show.
+    var groupRule: String {
+      switch self {
+      case .fromUnchecked, .staleRecordsKept: "C2"
+      case .coverageRootUnchecked, .previousUnchecked: "C1"
+      case .minimumUnchecked: "C3"
+      case .authorUnchecked: "6"
+      case .manifestUnchecked, .productUnchecked: "9"
+      case .receiptBeforeDurable, .receiptAfterProposal, .otherRecordNeverTaken: "C6"
+      case .recordNotPersisted, .closingIgnored: "C5"
+      case .anyCertificateSettles, .receiptSettles: "C4"
+      case .ownerAlwaysLeads: "D3"
+      case .neverCatchesUp, .decisionsNotServed: "R10"
+      case .fetchedRecordsNotPersisted, .decisionsNotPersisted, .headerNotPersisted: "39"
+      case .accusedForgotten, .accusationsUnproven: "49"
+      case .votesBeforeConfirmed: "41, 44"
+      case .votesBelowFloor: "R, lost disk"
+      case .firstRoundFromDecidingRound: "R2"
+      case .takesPartWithoutPrevious, .headPersistedApart: "R1"
+      case .freePeriodUnchecked, .lockedPeriodRequired, .validityAskedOfClock: "R7"
+      case .earlierPreparesDropped: "R, kept"
+      case .receiptConvictsLaterPosition: "R15"
+      case .meterContentWithReceipt: "R14"
+      case .oneClaimOfLaterRun: "D, runs"
+      case .clockUnguarded, .closingNotTakenBack: "R16"
+      case .ingressUnbounded, .repetitionsUnbounded, .receiptsUnbounded, .strangersUnbounded, .signaturesUnbounded:
+        "S10"
+      default: ""
+      }
+    }
+  }
+#endif
