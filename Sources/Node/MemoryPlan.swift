@@ -61,7 +61,8 @@ public struct MemoryPlan: Sendable {
       quiet: start + members * (Instance.quietHeapBytes(quorum) - Instance.startHeapBytes(quorum)))
     plan.add(
       "decided positions, \(kept) of each set: certificates and products",
-      members * kept * (MemoryLayout<KeptPosition>.stride + 64 + certificate + ciphertextBytes), start: 0)
+      members * kept * (MemoryLayout<KeptPosition>.stride + 64 + certificate + ciphertextBytes),
+      start: members * (kept * MemoryLayout<KeptPosition>.stride + 32))
     plan.add("round changes being received", members * AggregatorNode.maximumRoundBytes(genesis), quiet: 0)
     plan.add("coverage tables, and manifests of contradictions", 8 * meters + members * 32 * room.meterCount, start: 8 * meters, quiet: 8 * meters)
     plan.add(

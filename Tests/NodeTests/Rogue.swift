@@ -151,26 +151,64 @@ extension Group {
   }
 
   /// A vote body, and a proposal's when a header follows. The signature covers the Statement.
+  /// - Parameter position: as in a group that decided each period since the first, if nothing else is said.
   func vote(
-    _ kind: StatementKind, signer: Int, owner: Int, period: UInt64, digest: Digest, view: UInt32 = 0,
-    network: Digest? = nil, epoch: UInt64 = 1, header: Header? = nil
+    _ kind: StatementKind, signer: Int, owner: Int, position: UInt64? = nil, period: UInt64, digest: Digest,
+    view: UInt32 = 0, network: Digest? = nil, epoch: UInt64 = 1, header: Header? = nil
   ) -> [UInt8] {
+    let position = position ?? period - 1000
     let context = GroupContext(
       networkIdentifier: network ?? genesis.networkIdentifier, epoch: Epoch(epoch), group: genesis.group,
-      members: genesis.members, rotates: true)
+      members: genesis.members, leaders: .rotating)
     let statement = Statement(
-      kind: kind, in: context, owner: ReplicaIndex(UInt16(owner)), period: Period(period), view: View(view),
-      digest: digest, signer: ReplicaIndex(UInt16(signer)))
+      kind: kind, in: context, owner: ReplicaIndex(UInt16(owner)), position: Position(position),
+      round: Round(Period(period), View(view)), digest: digest, signer: ReplicaIndex(UInt16(signer)))
     let signature = aggregatorSeeds[signer].signer().sign(statement)
-    return [UInt8](capacity: 112 + Header.encodedBytes) { out in
+    return [UInt8](capacity: 120 + Header.encodedBytes) { out in
       out.write(kind.rawValue)
       out.writeZeros(1)
       out.write(UInt16(owner))
       out.write(view)
       out.write(period)
+      out.write(position)
       out.write(digest)
       out.write(signature)
       header?.encode(into: &out)
+    }
+  }
+
+  static let noCertificate = PreparedCertificate(
+    signers: 0, round: Round(Period(0)), digest: Digest(), signatures: [])
+
+  /// A round change with its certificate, as an object.
+  func roundChange(
+    signer: Int, owner: Int, position: UInt64, to round: Round, prepared: PreparedCertificate = Group.noCertificate,
+    header: Header? = nil
+  ) -> [UInt8] {
+    let statement = Statement(
+      kind: .roundChange, in: genesis.context, owner: ReplicaIndex(UInt16(owner)), position: Position(position),
+      round: round, digest: prepared.exists ? prepared.digest : Digest(), claim: prepared.claim,
+      signer: ReplicaIndex(UInt16(signer)))
+    let change = RoundChange(
+      vote: Vote(statement: statement, signature: aggregatorSeeds[signer].signer().sign(statement)), prepared: prepared)
+    return [UInt8](capacity: RoundChange.maximumBytes(genesis.context.quorum) + Header.encodedBytes) { out in
+      change.encode(into: &out)
+      header?.encode(into: &out)
+    }
+  }
+
+  /// The pieces of an object, as bodies of CHUNK.
+  func chunks(_ object: ObjectKind, _ owner: Int, position: UInt64, _ bytes: [UInt8]) -> [[UInt8]] {
+    let total = Chunk.pieces(ofBytes: bytes.count)
+    return (0..<total).map { index in
+      let piece = Array(bytes[(1024 * index)..<min(bytes.count, 1024 * index + 1024)])
+      let chunk = Chunk(
+        object: object, owner: ReplicaIndex(UInt16(owner)), index: UInt16(index), total: UInt16(total),
+        position: Position(position), objectLength: UInt32(bytes.count))
+      return [UInt8](capacity: Chunk.encodedBytes + piece.count) { out in
+        chunk.encode(into: &out)
+        out.write(piece.span)
+      }
     }
   }
 
@@ -180,11 +218,13 @@ extension Group {
     var result: [String] = []
     for owner in 0..<Self.members {
       let set = ReplicaIndex(UInt16(owner))
-      result.append("\(process.node.head(of: set)) \(process.node.coverageRoot(of: set))")
+      let standing = process.node.standing(of: set)
+      result.append(
+        "\(process.node.head(of: set)) \(process.node.headPosition(of: set)) \(process.node.coverageRoot(of: set)) "
+          + "\(standing.round) \(standing.hasSigned) \(standing.missing)")
       for period in UInt64(1000)...1012 {
         result.append(
-          "\(process.node.held(set, Period(period)).bytes) \(process.node.hasSigned(set, Period(period))) "
-            + "\(process.node.certificate(set, Period(period)).count)")
+          "\(process.node.held(set, Period(period)).bytes) \(process.node.certificate(set, Period(period)).count)")
       }
     }
     result.append("\(disks[Self.aggregatorName(index).rawValue]!.byteCount)")
