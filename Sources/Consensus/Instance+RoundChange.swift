@@ -300,7 +300,9 @@ extension Instance {
     }
     if isTimeToLeave, round.view.rawValue < UInt32.max - 2, !mutated(.timerNeverRuns) {
       var target = round.next
-      if mutated(.oneAskerJumpsRounds) { for member in Members(roundChanges.present) { target = max(target, roundChanges[member].round) } }
+      if mutated(.oneAskerJumpsRounds) {
+        for member in Members(roundChanges.present) { target = max(target, roundChanges[member].round) }
+      }
       return changeRound(to: target, signer, &effects)
     }
     sendAgain(&effects)

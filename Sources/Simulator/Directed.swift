@@ -61,7 +61,8 @@
       return digest
     }
 
-    func vote(_ kind: StatementKind, view: UInt32 = 0, value: UInt8 = 1, by member: Int, claim: LockClaim = .none) -> Vote
+    func vote(_ kind: StatementKind, view: UInt32 = 0, value: UInt8 = 1, by member: Int, claim: LockClaim = .none)
+      -> Vote
     {
       let statement = Statement(
         kind: kind, in: context, owner: ReplicaIndex(1), position: Position(1), round: Round(Self.period, View(view)),
@@ -91,9 +92,12 @@
     func ask(for view: UInt32, by member: Int, prepared: PreparedCertificate? = nil) {
       let change = RoundChange(
         vote: vote(
-          .roundChange, view: view, value: prepared?.digest.storage[0] ?? 0, by: member, claim: prepared?.claim ?? .none),
+          .roundChange, view: view, value: prepared?.digest.storage[0] ?? 0, by: member, claim: prepared?.claim ?? .none
+        ),
         prepared: prepared ?? none)
-      if let verified = try? VerifiedRoundChange(checking: change, in: context, by: keys) { step(.roundChange(verified)) }
+      if let verified = try? VerifiedRoundChange(checking: change, in: context, by: keys) {
+        step(.roundChange(verified))
+      }
     }
 
     /// The new round of its primary, who cites members 1, 2 and 3.
