@@ -29,6 +29,14 @@
         scene.pass(ticks: 8 * Int(Timing.standard.viewTicks))
         return scene.instance.round.view.rawValue == 10
       },
+      // A backup that prepared and crashed has neither records nor the proposal's message, and its primary is gone.
+      Directed(name: "prepared before a restart", mutant: .preparedIsNoWork) {
+        let scene = Scene()
+        scene.restore(scene.vote(.prepare, by: 0))
+        scene.step(.periodEnded(Scene.period))
+        for _ in 0..<Timing.standard.firstViewTicks { scene.step(.tick(hasRecords: false)) }
+        return scene.instance.round.view.rawValue == 0
+      },
       // f members are locked on A in view 0, the rest on B in view 1: the higher certificate must win everywhere.
       Directed(name: "locks in two views", mutant: .lockRefusesOtherValue) {
         let scene = Scene()
@@ -39,14 +47,14 @@
     ]
   }
 
-  /// Member 0 of four, in period 3, and whatever the others sign.
+  /// Member 0 of four, a backup in period 4, and whatever the others sign.
   private final class Scene {
     let keys = KeyRing(members: 4, usesEd25519: false)
     let context = GroupContext(
       networkIdentifier: Digest(), epoch: Epoch(1), group: GroupIndex(0), members: 4, leaders: .rotating)
     var instance: Instance
     var effects = Effects()
-    static let period = Period(3)
+    static let period = Period(4)
 
     init() {
       instance = Instance(
@@ -83,6 +91,12 @@
     func step(_ input: Input) {
       effects.removeAll()
       instance.step(input, signer: SimulatedSigner(keys: keys), into: &effects)
+    }
+
+    func restore(_ vote: Vote) {
+      let nothing: [UInt8] = []
+      var proof = WireReader(nothing.span)
+      try? instance.restore(vote, proof: &proof)
     }
 
     func receive(_ vote: Vote) { step(.vote(Authenticated(own: vote))) }
