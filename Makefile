@@ -35,10 +35,10 @@ attacks: build
 attack: build
 	@Toolchain/setup.sh peers
 	@.build-peers/venv/bin/python -B Tests/Benchmarks/packet_attack.py .build/release/busbar $(ATTACK)
-# The protocol itself, by Spin. VIEWS=3 takes hours and much memory.
+# The protocol itself, by Spin. BOUNDS=large takes a quarter of an hour and 3 GB.
 model:
 	@Toolchain/setup.sh peers
-	@Toolchain/model.sh $(VIEWS)
+	@Toolchain/model.sh $(BOUNDS)
 # Which schedule first shows each planted violation.
 mutants: build
 	@.build/release/busbar-sim mutants

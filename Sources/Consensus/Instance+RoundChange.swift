@@ -26,10 +26,13 @@ extension Instance {
   /// Notes that a member has reached a round.
   mutating func see(_ member: ReplicaIndex, in round: Round) {
     seen |= 1 << UInt64(member.rawValue)
-    if round > reached[Int(member.rawValue)] { reached[Int(member.rawValue)] = round }
+    guard round > reached[Int(member.rawValue)] else { return }
+    reached[Int(member.rawValue)] = round
+    hasNewReach = true
   }
 
   /// How many members, this one included, are known to be in this round or a later one.
+  @inline(__always)
   private func membersReaching(_ round: Round) -> Int {
     var count = 0
     for member in reached.indices where reached[member] >= round { count += 1 }
@@ -40,6 +43,7 @@ extension Instance {
 
   /// A round is open once its period has ended, by the own clock, by the word of f + 1 others, one of whom is honest, or because q
   /// members have signed in it. With the own clock alone, members whose clocks differ would not meet. (rule 3)
+  @inline(__always)
   func isOpen(_ round: Round) -> Bool {
     if round.period.rawValue < openBelow { return true }
     if mutated(.openedByOwnClockAlone) { return false }
@@ -137,7 +141,8 @@ extension Instance {
   /// f + 1 members in later rounds: one of them is honest, so this round is given up. Goes to the highest round that f + 1
   /// have reached; the smallest one that is asked for could be a liar's. (consensus rule 22)
   mutating func joinOthers(_ signer: borrowing some VoteSigner & ~Copyable, _ effects: inout Effects) {
-    guard decided == nil, !mutated(.neverJoins) else { return }
+    guard hasNewReach, decided == nil, !mutated(.neverJoins) else { return }
+    hasNewReach = false
     let needed = mutated(.joinsOnOne) ? 1 : Int(context.quorum.faults) + 1
     var target = round
     for member in reached.indices where reached[member] > target {
@@ -304,6 +309,7 @@ extension Instance {
 
   /// After T with work. Without, after T too, if one other member has asked for a later round: it has what this one lacks. Never before T,
   /// and one view at a time, however far the asker is. (rule 12)
+  @inline(__always)
   private var isTimeToLeave: Bool {
     let timeout = timing.roundChangeTimeoutTicks(round.view)
     if elapsed >= timeout { return true }
@@ -329,7 +335,7 @@ extension Instance {
 
   // Apart, so that a tick without a word copies no votes.
   @inline(never)
-  private func sendNewest(_ effects: inout Effects) {
+  private mutating func sendNewest(_ effects: inout Effects) {
     if let ownPrepare {
       if replica != primary || round > firstRound && newRound == nil {
         effects.append(.broadcast(ownPrepare))

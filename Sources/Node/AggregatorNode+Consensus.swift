@@ -239,6 +239,13 @@ extension AggregatorNode {
       chain.recalledDigest = nil
       return
     }
+    try readRecords(of: header, digest, into: shelf, via: &host)
+  }
+
+  /// Puts the records of a header back from the journal, as they were when this member prepared it.
+  private func readRecords(
+    of header: Header, _ digest: Digest, into shelf: RecordShelf, via host: inout some NodeHost & ~Copyable
+  ) throws(PlatformError) {
     let genesis = genesis
     let ciphertextBytes = key.ciphertextBytes
     var isOver = false
@@ -401,15 +408,21 @@ extension AggregatorNode {
     guard chain.takeCoverage(after: certificate, table: table?.span) else { return }
     let isNext = table == nil
     let decided = chain.makeKept(certificate, capacity: Certificate.maximumBytes(genesis.context.quorum))
+    var isShown = true
     if isNext {
       try recallRecords(of: header, chain, via: &host)
       let shelf = chain.shelf(of: header)
       if holdsProduct(of: certificate, chain, shelf) { decided.keepProduct(of: chain) }
-      remember(chain, header, shelf, decided.certificate)
+      isShown = remember(chain, header, shelf, decided.certificate)
     }
+    let hasPrepared = chain.prepareCount > 0
     let earlier = chain.headPeriod
     chain.advance(to: certificate, keeping: decided, at: ticks)
     if let block = chain.older.takeBlock() { recordPool.give(block) }
+    if !isShown, hasPrepared {
+      chain.noteUnproven(
+        UnprovenPosition(position: certificate.position, header: header, certificate: decided.certificate))
+    }
     try persistHead(chain, decided, via: &host)
     note(certificate, after: earlier, isNext: isNext)
     let bytes = decided.certificate
@@ -487,9 +500,32 @@ extension AggregatorNode {
     decisionLatency.add(milliseconds: latency)
   }
 
-  /// Keeps a proof for every contributor of a decided value, if their records are here.
-  mutating func remember(_ chain: SetChain, _ header: Header, _ shelf: RecordShelf, _ certificate: [UInt8]) {
-    guard shelf.period == header.period, shelf.missing(of: header.contributors).count == 0 else { return }
+  /// Keeps proofs of a position that was decided when its records were in the journal alone, and its product.
+  ///
+  /// Story: a header was decided periods after it was prepared, by members of which some had prepared it and others had the certificate.
+  /// None had its records at hand, so no meter could be shown that it was certified: each went on with records that start too early, and
+  /// the set was never certified again. At least one honest member both prepared a position and took its certificate for the next one.
+  ///
+  /// Cost: the journal is read.
+  mutating func proveLate(_ chain: SetChain, via host: inout some NodeHost & ~Copyable) throws(PlatformError) {
+    guard !chain.unproven.isEmpty, let block = recordPool.take() else { return }
+    defer { recordPool.give(block) }
+    guard let late = chain.takeUnproven() else { return }
+    let shelf = RecordShelf(owner: chain.owner, in: genesis, block: block)
+    shelf.begin(late.header.period)
+    try readRecords(of: late.header, late.header.digest, into: shelf, via: &host)
+    guard remember(chain, late.header, shelf, late.certificate), let decided = chain.decided(late.position),
+      decided.product.isEmpty
+    else { return }
+    if multiply(chain, shelf, late.header.contributors), productHash(chain) == late.header.productHash {
+      decided.keepProduct(of: chain)
+    }
+    chain.forgetProduct()
+  }
+
+  /// Keeps a proof for every contributor of a decided value. False when their records are not all here.
+  mutating func remember(_ chain: SetChain, _ header: Header, _ shelf: RecordShelf, _ certificate: [UInt8]) -> Bool {
+    guard shelf.period == header.period, shelf.missing(of: header.contributors).count == 0 else { return false }
     manifest.removeAll()
     // What was found to fit is not hashed again.
     let fits = shelf.fittingManifest == header.manifestRoot
@@ -501,7 +537,7 @@ extension AggregatorNode {
       if fits { continue }
       manifest.append(MeterIndex(meter), shelf.hash(of: MeterIndex(meter), ciphertextHash: ciphertextHash))
     }
-    guard fits || manifest.count > 0 && manifest.root() == header.manifestRoot else { return }
+    guard fits || manifest.count > 0 && manifest.root() == header.manifestRoot else { return false }
     let isNewest = chain.inclusions.begin(header.contributors, header.period, certificate, with: &proofManifest)
     // An older certificate's paths are written down at once.
     if !isNewest, fits { fillManifest(shelf, header.contributors) }
@@ -512,5 +548,6 @@ extension AggregatorNode {
         certificate: certificate, isNewest: isNewest, of: &manifest)
       leaf += 1
     }
+    return true
   }
 }

@@ -240,8 +240,13 @@ public struct AggregatorNode: ~Copyable {
     guard chain.takeCoverage(after: certificate, table: tableLength > 0 ? table : nil) else { return }
     let decided = chain.makeKept(certificate, capacity: Int(length))
     decided.keepProduct(product)
-    remember(chain, certificate.header, shelf, decided.certificate)
+    let isShown = remember(chain, certificate.header, shelf, decided.certificate)
+    let hasPrepared = chain.prepareCount > 0
     chain.advance(to: certificate, keeping: decided, at: 0)
+    guard !isShown, hasPrepared else { return }
+    chain.noteUnproven(
+      UnprovenPosition(
+        position: certificate.position, header: certificate.header, certificate: decided.certificate))
   }
 
   // MARK: Time
@@ -255,11 +260,15 @@ public struct AggregatorNode: ~Copyable {
     link.renewPacketKeyIfDue(signer: signer, via: &host)
     clockVerdict = link.clocks.verdict(at: now, newest: newestCertified)
     if ticks % 5 == 1 {
-      link.greet(silentSeconds: UInt64(genesis.periodSeconds), isClockTrue: clockVerdict.isTrue, via: &host)
+      link.greet(
+        silentSeconds: UInt64(genesis.periodSeconds), isClockBorneOut: clockVerdict == .nearMembers, via: &host)
     }
     guard clockVerdict.isTrue else { return }
     let current = now.period(ofSeconds: UInt64(genesis.periodSeconds))
     if !isConfirmed { try confirm(current, via: &host) }
+    if ticks % UInt64(Self.ticksPerSecond) == 1, let late = chains.first(where: { !$0.unproven.isEmpty }) {
+      try proveLate(late, via: &host)
+    }
     for member in 0..<genesis.members { try drive(chains[Int(member)], current, via: &host) }
   }
 

@@ -76,6 +76,8 @@ final class SetChain {
 
   private var kept: [KeptPosition] = []
   private var newestKept = 0
+  /// Decided positions whose records this member vouched for and has in its journal alone: their meters can be shown nothing yet.
+  private(set) var unproven: [UnprovenPosition] = []
 
   init(owner: ReplicaIndex, in genesis: Genesis, index: ReplicaIndex, timing: Timing, pool: BallotPool, block: RecordBlock)
   {
@@ -299,6 +301,13 @@ final class SetChain {
     return decided
   }
 
+  /// Notes that the records of a decided position were not at hand.
+  func noteUnproven(_ position: UnprovenPosition) {
+    if unproven.count == Self.positionsKept { unproven.removeFirst() }
+    unproven.append(position)
+  }
+  func takeUnproven() -> UnprovenPosition? { unproven.isEmpty ? nil : unproven.removeFirst() }
+
   /// A decided position that is still in memory; of position 0 the newest.
   func decided(_ position: Position) -> KeptPosition? {
     if position.rawValue == 0 { return headPosition.rawValue == 0 ? nil : kept[newestKept] }
@@ -332,6 +341,13 @@ final class KeptPosition {
     let bytes = chain.product
     keepProduct(bytes.span)
   }
+}
+
+/// A decided position of which nothing can be shown to its meters before its records are read from the journal.
+struct UnprovenPosition {
+  let position: Position
+  let header: Header
+  let certificate: [UInt8]
 }
 
 /// A class, so that an array can hold what has one owner.

@@ -10,8 +10,7 @@ extension GroupWorld {
   func chaos() {
     if let outage = swarm.outage, tick == swarm.chaosTicks, strikes() { begin(outage) }
     let isOut = outageEnd != nil
-    // Of a long outage the same few things go wrong as in a short one.
-    let share = isOut ? 1 + (swarm.outage?.periods ?? 0) / 3 : 1
+    let share = isOut ? outageShare : 1
     func hits(_ chances: Int) -> Bool {
       guard chances > 0, dice.hits(chances) else { return false }
       return share == 1 || dice.below(share) == 0
@@ -44,6 +43,8 @@ extension GroupWorld {
       }
     }
   }
+
+  var outageShare: Int { 1 + (swarm.outage?.periods ?? 0) / 3 }
 
   // MARK: Disks
 

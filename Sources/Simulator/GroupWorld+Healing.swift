@@ -28,7 +28,7 @@ extension GroupWorld {
   private var views: UInt32 { UInt32(faults + swarm.leftDown + 1) }
 
   private var viewsFit: Bool {
-    AggregatorNode.timing(genesis).ticks(ofViews: views) <= UInt64(ticksPerPeriod) * 3 / 4
+    AggregatorNode.timing(periodSeconds: genesis.periodSeconds).ticks(ofViews: views) <= UInt64(ticksPerPeriod) * 3 / 4
   }
 
   /// Liars that may lead, and leave out whom they like.
@@ -95,7 +95,7 @@ extension GroupWorld {
   }
 
   private func goal() -> HealingGoal {
-    let bound = Int(AggregatorNode.timing(genesis).healingTicks(faults: UInt16(views - 1)))
+    let bound = Int(AggregatorNode.timing(periodSeconds: genesis.periodSeconds).healingTicks(faults: UInt16(views - 1)))
     var first = period
     while end(of: first) < tick + bound { first += 1 }
     var more: UInt64 = viewsFit ? 0 : UInt64(views)

@@ -81,7 +81,7 @@ extension GroupWorld {
   }
 
   /// What a datagram cost the node that looked at it without signatures, by what it was dropped for.
-  private static func work(_ before: InlineArray<16, UInt64>, _ after: InlineArray<16, UInt64>) -> Int {
+  private static func work(_ before: InlineArray<17, UInt64>, _ after: InlineArray<17, UInt64>) -> Int {
     for reason in DropReason.allCases where after[Int(reason.rawValue)] > before[Int(reason.rawValue)] {
       switch reason {
       case .badSeal, .malformedBody, .notAllowed, .overBudget, .badSignature: return SiegeBooks.sealWork

@@ -75,6 +75,9 @@
       switch self {
       case .ignoredMeter: nil
       case .lateDecision: .staleRecordsKept
+      case .lateLock: .earlierPreparesDropped
+      case .lostDisks: .votesBelowFloor
+      case .idle: nil
       }
     }
   }
@@ -102,9 +105,9 @@
       case .freePeriodUnchecked, .lockedPeriodRequired, .validityAskedOfClock: "R7"
       case .earlierPreparesDropped: "R, kept"
       case .receiptConvictsLaterPosition: "R15"
-      case .meterContentWithReceipt: "R14"
+      case .twoPrimariesOnly: "R14"
       case .oneClaimOfLaterRun: "D, runs"
-      case .clockUnguarded, .closingNotTakenBack: "R16"
+      case .clockUnguarded, .closingNotTakenBack, .closingSignedTwice: "R16"
       case .ingressUnbounded, .repetitionsUnbounded, .receiptsUnbounded, .strangersUnbounded, .signaturesUnbounded:
         "S10"
       default: ""

@@ -54,6 +54,8 @@ struct Swarm {
   var holding = Holding.all
   var healedHolding = Holding.all
   var holdingSeed: UInt64 = 0
+  /// Clocks stay half a period apart to each side when the rest is healed; then it takes luck as well.
+  var healsSkewed = false
   /// When something is prepared, nobody has more records after healing.
   var healsIdle = false
   var healsInOnePeriod = false
@@ -134,7 +136,7 @@ struct Swarm {
       outagePeriods = 1 << random.below(7)
       outagePeriods = min(100, outagePeriods + random.below(outagePeriods))
     }
-    if random.below(16) == 0, !schedule.hasTooManyLiars { positions = 2 + random.below(2) }
+    if random.below(32) == 0, !schedule.hasTooManyLiars { positions = 2 + random.below(2) }
     holdingSeed = random.bits()
     holding =
       switch random.below(16) {
@@ -146,6 +148,7 @@ struct Swarm {
       }
     healsIdle = random.below(4) == 0
     healsInOnePeriod = random.below(4) == 0
+    healsSkewed = random.below(16) == 0 && positions == 1
     // So many primaries that one of them is honest, and at work; but the first views of short timers are too short for anything.
     let quorum = Quorum(members: UInt16(schedule.members))
     if random.below(3) == 0, !pace.isShort { healedHolding = .primaries(schedule.members - Int(quorum.size) + 1) }

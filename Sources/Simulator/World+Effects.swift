@@ -91,6 +91,7 @@ extension World {
 
   /// Does what the step asked for, and what follows from that.
   private func settle(_ process: Process, tellsOf teller: Int) {
+    process.mayAwait = true
     noteRound(process)
     handle(process, tellsOf: teller)
     while process.isUp, process.mustValidate {
@@ -220,6 +221,7 @@ extension World {
     guard process.decidedValue < 0, let certificate = process.instance.certificate else { return }
     process.decidedValue = max(value, 0)
     process.certificate = certificate
+    process.certificatePayload = -1
     let step = process.step
     if decisions.count == step {
       decisions.append(process.decidedValue)
@@ -270,11 +272,13 @@ extension World {
   }
 
   private func certificatePayload(_ process: Process) -> Int? {
+    if process.certificatePayload >= 0 { return process.certificatePayload }
     guard let certificate = process.certificate,
       let verified = try? VerifiedCertificate(checking: certificate, in: context, by: keys)
     else { return nil }
-    return add(
+    process.certificatePayload = add(
       .certificate(verified), process.member, Int(certificate.statement.position.rawValue - Self.firstPosition))
+    return process.certificatePayload
   }
 
   /// Keeps what was sent, and returns its number.

@@ -20,9 +20,13 @@ final class Process {
   var held = 0
   var choice = 0
   var mustValidate = false
+  /// Something happened since it was last asked whether it waits for its host.
+  var mayAwait = true
   var decidedValue = -1
   /// Of the newest position it knows to be decided.
   var certificate: QuorumCertificate?
+  /// As a message, once it was sent.
+  var certificatePayload = -1
   var entries: [[UInt8]] = []
   /// The own votes on the disk.
   var durable: [Vote] = []
@@ -220,6 +224,7 @@ public final class World {
     process.mustValidate = false
     process.decidedValue = -1
     process.certificate = nil
+    process.certificatePayload = -1
     process.entries.removeAll(keepingCapacity: true)
     process.durable.removeAll(keepingCapacity: true)
     process.lastPayload.removeAll(keepingCapacity: true)
@@ -250,6 +255,7 @@ public final class World {
     process.observedRound = process.instance.round
     process.observed.hasRecords = hasRecords(process, process.observedRound)
     process.enteredAt = now
+    process.mayAwait = true
   }
 
   private func prepare(_ schedule: Schedule, _ given: Swarm? = nil) {
@@ -374,12 +380,24 @@ public final class World {
         process.observed.hasRecords = hasRecords(process, process.observedRound)
       }
       tick(process)
-      guard process.isUp, process.decidedValue < 0 else { continue }
-      if let digest = process.instance.awaitsValidation, isValid(process, digest) { drive(process, .validated(digest)) }
-      guard process.isUp, process.decidedValue < 0 else { continue }
-      if process.instance.awaitsProposal { propose(process) }
+      if process.mayAwait { serve(process) }
     }
     if !actors.isEmpty { actLiars() }
+  }
+
+  /// What its host owes a process: to say that a value is valid, or to propose one.
+  private func serve(_ process: Process) {
+    process.mayAwait = false
+    guard process.isUp, process.decidedValue < 0 else { return }
+    if let digest = process.instance.awaitsValidation {
+      process.mayAwait = true
+      if isValid(process, digest) { drive(process, .validated(digest)) }
+    }
+    guard process.isUp, process.decidedValue < 0 else { return }
+    if process.instance.awaitsProposal {
+      process.mayAwait = true
+      propose(process)
+    }
   }
 
   private func propose(_ process: Process) {
@@ -604,6 +622,9 @@ public final class World {
     if !swarm.pace.isShort, actors.isEmpty, Int(outcome.viewsAfterHealing) > ledgers[0].faults + 4 { fail(.roundsRanAway) }
   }
 
+  /// Groups whose clocks are half a period apart to each side decide within so many periods more.
+  private static let luckyPeriods = 6
+
   /// All clocks within an eighth of a period, which f + 1 views fit into. The true time has come to where the furthest honest member
   /// is. Returns the tick at which that period truly ended.
   private func healClocks() -> Int {
@@ -617,9 +638,10 @@ public final class World {
     }
     healedBoundary = boundary
     healedPeriod = reached
+    let skew = swarm.healsSkewed ? periodTicks / 2 : periodTicks / 8
     for process in processes {
       process.nextPeriod = reached
-      process.nextEnd = boundary + dice.below(periodTicks / 4 + 1) - periodTicks / 8
+      process.nextEnd = boundary + dice.below(2 * skew + 1) - skew
       process.observed.hasRecords = hasRecords(process, process.observedRound)
     }
     return boundary
@@ -633,6 +655,7 @@ public final class World {
     for process in honest where !process.isLeft { first = min(first, process.step) }
     let more = (swarm.positions - 1 - first) * (1 + (swarm.pace.healingTicks + periodTicks - 1) / periodTicks) * periodTicks
     // What was under way before healing still arrives late.
-    return end + more + (swarm.maximumDelay > 3 ? swarm.maximumDelay : 0)
+    let luck = swarm.healsSkewed ? Self.luckyPeriods * periodTicks : 0
+    return end + more + luck + (swarm.maximumDelay > 3 ? swarm.maximumDelay : 0)
   }
 }

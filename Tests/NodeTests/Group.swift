@@ -130,11 +130,6 @@ struct PartySeeds {
     for index in 0..<8 { bytes.storage[index] ^= 0x5A ^ UInt8(truncatingIfNeeded: boot >> UInt64(8 * index)) }
     return SecretBytes(taking: &bytes)
   }
-  /// Likewise of its process.
-  func run(boot: UInt64) -> RunIdentifier {
-    var generator = SeededGenerator(seed: boot ^ UInt64(agreement.storage[0]) << 56)
-    return RunIdentifier(random: &generator)
-  }
   func signer() -> SigningKey { SigningKey(seed: Self.secret(signing)) }
   func agreementKey() -> AgreementKey { AgreementKey(seed: Self.secret(agreement)) }
   func publicKeys() -> PartyKeys {
@@ -154,6 +149,7 @@ final class AggregatorProcess {
   var isConfirmed: Bool { node.isConfirmed }
   func drops(_ reason: DropReason) -> UInt64 { node.drops(reason) }
   var checks: UInt64 { node.signatureChecks }
+  var verdict: ClockVerdict { node.clockVerdict }
   func refusals(_ refusal: RecordRefusal) -> UInt64 { node.refusals(refusal) }
   func refusals(_ refusal: HeaderRefusal) -> UInt64 { node.refusals(refusal) }
   func refusals(_ refusal: Refusal) -> UInt64 { node.refusals(refusal) }
@@ -187,6 +183,11 @@ final class AggregatorProcess {
 final class MeterProcess {
   var node: MeterNode
   var host: TestHost
+  var verdict: ClockVerdict { node.clockVerdict }
+  var isConfirmed: Bool { node.isConfirmed }
+  func isPromised(_ period: UInt64, by aggregator: UInt16) -> Bool {
+    node.isPromised(for: Period(period), by: ReplicaIndex(aggregator))
+  }
   init(_ node: consuming MeterNode, _ host: consuming TestHost) {
     self.node = node
     self.host = host
@@ -308,6 +309,10 @@ final class Group {
       published: published, wires: wires, fuse: fuse, entries: entries, boot: counter, previousBoot: boot.last)
   }
 
+  /// Another one for each process.
+  private var runs = SeededGenerator(seed: 9)
+  private func makeRun() -> RunIdentifier { RunIdentifier(random: &runs) }
+
   func sealer(_ identifier: NodeIdentifier, _ seeds: PartySeeds, boot: UInt64, previousBoot: UInt64) -> Sealer {
     var peers: [Peer] = []
     func add(_ other: NodeIdentifier, _ keys: PartyKeys, known: Bool) {
@@ -330,7 +335,7 @@ final class Group {
     return Sealer(
       identifier: identifier.rawValue, agreementKey: seeds.agreementKey(),
       packetKeySeed: seeds.packetSeed(boot: boot), signer: seeds.signer(), bootCounter: boot,
-      run: seeds.run(boot: boot),
+      run: makeRun(),
       previousBootCounter: previousBoot,
       networkIdentifier: genesis.networkIdentifier, epoch: genesis.epoch, peers: peers,
       packetKeyMilliseconds: identifier.meter != nil
@@ -406,7 +411,21 @@ final class Group {
 
   // MARK: Time
 
+  /// Of nodes whose clocks are wrong: milliseconds ahead.
+  var clockOffsets: [NodeIdentifier: Int64] = [:]
   var now: Instant { Instant(monotonic: clock.monotonic(), wall: clock.wall(), clock: clock.state()) }
+  func now(_ name: NodeIdentifier) -> Instant {
+    var instant = now
+    let offset = (clockOffsets[name] ?? 0) * 1_000_000
+    instant.wall.nanoseconds = UInt64(max(0, Int64(instant.wall.nanoseconds) + offset))
+    return instant
+  }
+  /// Every node's clock steps.
+  func stepClocks(milliseconds: Int64) {
+    clock.set(
+      wall: WallTime(nanoseconds: UInt64(Int64(clock.wall().nanoseconds) + milliseconds * 1_000_000)),
+      state: clock.state())
+  }
   var period: UInt64 { now.period(ofSeconds: options.periodSeconds).rawValue }
 
   /// What a house's registers stand at: a function of time alone, so that a restarted meter reads the same house.
@@ -423,26 +442,28 @@ final class Group {
     for index in aggregators.indices {
       run(Self.aggregatorName(index)) { () throws(PlatformError) in
         guard let process = self.aggregators[index] else { return }
-        try self.deliver(process)
-        try process.node.tick(at: self.now, via: &process.host)
+        let now = self.now(Self.aggregatorName(index))
+        try self.deliver(process, at: now)
+        try process.node.tick(at: now, via: &process.host)
       }
     }
     run(.bookkeeper) { () throws(PlatformError) in
       guard let process = self.bookkeeper else { return }
-      try self.deliver(process)
-      try process.node.tick(at: self.now, via: &process.host)
+      try self.deliver(process, at: self.now(.bookkeeper))
+      try process.node.tick(at: self.now(.bookkeeper), via: &process.host)
     }
     for owner in meters.indices {
       for index in meters[owner].indices {
         run(Self.meterName(owner, index)) { () throws(PlatformError) in
           guard let process = self.meters[owner][index] else { return }
-          try self.deliver(process)
-          if let period = process.node.needsClosing(at: self.now) {
+          let now = self.now(Self.meterName(owner, index))
+          try self.deliver(process, at: now)
+          if let period = process.node.needsClosing(at: now) {
             let registers = self.registers(owner, index)
             self.answers[owner][index].append(registers)
             try process.node.close(period, registers, via: &process.host)
           }
-          try process.node.tick(at: self.now, via: &process.host)
+          try process.node.tick(at: now, via: &process.host)
         }
       }
     }
@@ -467,19 +488,19 @@ final class Group {
     }
   }
 
-  private func deliver(_ process: AggregatorProcess) throws(PlatformError) {
+  private func deliver(_ process: AggregatorProcess, at now: Instant) throws(PlatformError) {
     var buffer = ByteBuffer(capacity: Sealer.maximumDatagramBytes)
     while let sender = try receive(&process.host, &buffer) {
       try process.node.receive(buffer.span, from: sender, at: now, via: &process.host)
     }
   }
-  private func deliver(_ process: MeterProcess) throws(PlatformError) {
+  private func deliver(_ process: MeterProcess, at now: Instant) throws(PlatformError) {
     var buffer = ByteBuffer(capacity: Sealer.maximumDatagramBytes)
     while let sender = try receive(&process.host, &buffer) {
       try process.node.receive(buffer.span, from: sender, at: now, via: &process.host)
     }
   }
-  private func deliver(_ process: BookkeeperProcess) throws(PlatformError) {
+  private func deliver(_ process: BookkeeperProcess, at now: Instant) throws(PlatformError) {
     var buffer = ByteBuffer(capacity: Sealer.maximumDatagramBytes)
     while let sender = try receive(&process.host, &buffer) {
       try process.node.receive(buffer.span, from: sender, at: now, via: &process.host)

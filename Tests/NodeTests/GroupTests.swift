@@ -39,7 +39,8 @@ struct GroupTests {
       GroupOptions(seed: seed, faults: NetworkFaults(loss: 100, duplication: 50, reordering: 100)))
     group.run(toEndOf: 1004, plus: 3800)
     group.network.faults = NetworkFaults()
-    #expect(group.run(untilAtMost: 6) { group.isSettled(through: 1004) })
+    // What is certified last may not be published yet.
+    #expect(group.run(untilAtMost: 6) { group.isSettled(through: 1004) && group.reckon() == [] })
     #expect(group.reckon() == [])
   }
 
@@ -237,24 +238,5 @@ struct GroupTests {
       #expect(process!.node.evidenceCount == 0)
       #expect(process!.refusals(RecordRefusal.conflicting) == 0)
     }
-  }
-
-  @Test("one liar that claims a later run costs a node two periods, once (consensus rule 44)")
-  func liarClaimsLaterRun() {
-    let group = Group()
-    let rogue = Rogue.aggregator(3, of: group)
-    rogue.claimedBoot = 2_000_000
-    group.killAggregator(0)
-    group.startAggregator(0)
-    rogue.greet()
-    group.run(milliseconds: 2000)
-    rogue.listen()
-    #expect(group.aggregators[0]!.isConfirmed)
-    let floor = group.aggregators[0]!.node.votingFloor
-    rogue.claimedBoot = 3_000_000
-    rogue.greet()
-    rogue.listen()
-    group.run(milliseconds: 1000)
-    #expect(group.aggregators[0]!.node.votingFloor == floor)
   }
 }

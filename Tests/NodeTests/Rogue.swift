@@ -20,6 +20,8 @@ final class Rogue {
   var claimedBoot: UInt64?
   /// Of whole datagrams.
   private(set) var sentBytes = 0
+  /// What it says its clock is; nil: it owns to having none.
+  var claimedWall: UInt64?
   /// Bodies it was sent, by type.
   var heard: [(type: PacketType, body: [UInt8])] = []
 
@@ -47,8 +49,13 @@ final class Rogue {
 
   private func status(_ peer: Int) -> [UInt8] {
     var body = Array(copying: sealer.statusBody(to: peer).span)
-    if let claimedBoot {
-      for place in 0..<8 { body[8 + place] = UInt8(truncatingIfNeeded: claimedBoot >> (8 * place)) }
+    func write(_ number: UInt64, at offset: Int) {
+      for place in 0..<8 { body[offset + place] = UInt8(truncatingIfNeeded: number >> (8 * place)) }
+    }
+    if let claimedBoot { write(claimedBoot, at: 8) }
+    if let claimedWall {
+      write(claimedWall, at: 152)
+      body[160] = 1
     }
     return body
   }
@@ -62,6 +69,14 @@ final class Rogue {
       group.step()
       listen()
     }
+  }
+
+  /// Announces itself to one party, wherever that is.
+  func greet(_ name: NodeIdentifier) {
+    let peer = sealer.index(of: name.rawValue)!
+    post(seal(.status, status(peer), to: peer), to: Group.endpoint(name))
+    group.step()
+    listen()
   }
 
   func listen() {
