@@ -177,8 +177,14 @@ struct BadRoundTests {
 
   @Test("a proposal for a round that is not the position's first is refused, be it the first of its period")
   func proposal() {
-    let (group, rogue) = prepared()
-    // primary(0, 1003, 0) = 3, and period 1003 has begun.
+    let group = Group()
+    group.run(toEndOf: 1001, plus: 2000)
+    let rogue = Rogue.aggregator(3, of: group)
+    rogue.greet()
+    // Nobody can decide set 0 in 1002. primary(0, 1003, 0) = 3.
+    for index in [0, 2] { group.killAggregator(index) }
+    group.run(toEndOf: 1003, plus: 100)
+    #expect(group.aggregators[1]!.node.standing(of: ReplicaIndex(0)).round == Round(Period(1003)))
     var header = group.certified(0, 1001)!
     header.previous = header.digest
     header.period = Period(1003)

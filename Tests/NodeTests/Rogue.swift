@@ -18,6 +18,8 @@ final class Rogue {
   private var socket: SimulatedSocket
   /// What it says it knows of its peers' boot counters; nil for the truth.
   var claimedBoot: UInt64?
+  /// Of whole datagrams.
+  private(set) var sentBytes = 0
   /// What it says its clock is; nil: it owns to having none.
   var claimedWall: UInt64?
   /// Bodies it was sent, by type.
@@ -107,7 +109,10 @@ final class Rogue {
     [UInt8](capacity: Sealer.maximumDatagramBytes) { out in _ = sealer.seal(type, body.span, to: peer, into: &out) }
   }
 
-  func post(_ datagram: [UInt8], to endpoint: Endpoint) { try? socket.send(datagram.span, to: endpoint) }
+  func post(_ datagram: [UInt8], to endpoint: Endpoint) {
+    sentBytes += datagram.count
+    try? socket.send(datagram.span, to: endpoint)
+  }
 
   /// Seals a body for an aggregator and sends it.
   func send(_ type: PacketType, _ body: [UInt8], toAggregator index: Int) {
