@@ -34,7 +34,8 @@ extension Instance {
     guard recordPrepare(vote, isProposal: true, &effects) else { return }
     goOn(signer, &effects)
     guard
-      round == statement.round && !isChangingRound || mutated(.acceptsProposalWhileChanging) && ownPrepare == nil
+      round == statement.round && (!isChangingRound || isUnjustified)
+        || mutated(.acceptsProposalWhileChanging) && ownPrepare == nil
     else { return effects.append(.refused(.wrongRound)) }
     // Crash story: this backup prepared A, crashed and forgot the proposal; a lying primary now proposes B.
     guard boundTo == nil || boundTo == statement.digest || mutated(.secondProposalAccepted) else {

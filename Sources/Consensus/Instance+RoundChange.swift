@@ -63,7 +63,6 @@ extension Instance {
     if period > round.period, !mutated(.staysInItsPeriod) {
       enter(Round(period))
       if mutated(.lockForgottenAtPeriodEnd) { lock.signers = 0 }
-      if mutated(.unjustifiedRoundAccepted) { isChangingRound = false }
     }
     goOn(signer, &effects)
   }

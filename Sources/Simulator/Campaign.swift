@@ -20,8 +20,8 @@ public struct Campaign {
   public private(set) var decidedEarlierValue = 0
   public private(set) var highestView: UInt32 = 0
   public private(set) var highestViewsAfterHealing: UInt32 = 0
-  /// Seeds of what must never happen, the first of each kind and how many there are.
-  public private(set) var failures: [(violation: Violation, first: UInt64, count: Int)] = []
+  /// What must never happen: how often each kind did, and of which seeds first.
+  public private(set) var failures: [(violation: Violation, seeds: [UInt64], count: Int)] = []
   public private(set) var firstFailure: (schedule: Schedule, outcome: Outcome)?
   /// How many schedules took so many steps, in tens; the last place holds the rest.
   private var stepCounts = Array(repeating: 0, count: 1000)
@@ -76,8 +76,9 @@ public struct Campaign {
       if firstFailure == nil { firstFailure = (schedule, outcome) }
       if let place = failures.firstIndex(where: { $0.violation == violation }) {
         failures[place].count += 1
+        if failures[place].seeds.count < 10 { failures[place].seeds.append(seed) }
       } else {
-        failures.append((violation, seed, 1))
+        failures.append((violation, [seed], 1))
       }
     }
     return outcome

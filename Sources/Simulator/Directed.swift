@@ -29,6 +29,14 @@
         scene.pass(ticks: 8 * Int(Timing.standard.viewTicks))
         return scene.instance.round.view.rawValue == 10
       },
+      // This member's clock is behind, and f + 1 others vote: it must vote with them.
+      Directed(name: "a clock that is behind", mutant: .openedByOwnClockAlone) {
+        let scene = Scene(hasPeriodEnded: false)
+        scene.step(.proposal(Authenticated(own: scene.vote(.prepare, by: 1))))
+        scene.receive(scene.vote(.prepare, by: 2))
+        scene.step(.validated(scene.digest(1)))
+        return !scene.instance.hasSigned
+      },
       // A backup that prepared and crashed has neither records nor the proposal's message, and its primary is gone.
       Directed(name: "prepared before a restart", mutant: .preparedIsNoWork) {
         let scene = Scene()
@@ -56,11 +64,11 @@
     var effects = Effects()
     static let period = Period(4)
 
-    init() {
+    init(hasPeriodEnded: Bool = true) {
       instance = Instance(
         context: context, replica: ReplicaIndex(0), owner: ReplicaIndex(1), position: Position(1),
         firstRound: Round(Self.period))
-      step(.periodEnded(Self.period))
+      if hasPeriodEnded { step(.periodEnded(Self.period)) }
     }
 
     func digest(_ value: UInt8) -> Digest {

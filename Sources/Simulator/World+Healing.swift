@@ -16,7 +16,7 @@ extension World {
     }
     for place in processes.indices { processes[place].held |= 1 << Self.invalidChoice - 1 }
     // An idle group must decide what is prepared all the same.
-    if swarm.healsIdle, swarm.positions == 1,
+    if swarm.healsIdle, swarm.positions == 1, !swarm.healsSkewed,
       honest.contains(where: { $0.isUp && !$0.isLeft && $0.instance.lockedDigest != nil })
     {
       swarm.healedHolding = .nobody
@@ -52,7 +52,7 @@ extension World {
     }
   }
 
-  /// Groups whose clocks are half a period apart to each side decide within so many periods more.
+  /// Groups whose clocks are three eighths of a period apart to each side decide within so many periods more.
   private static let luckyPeriods = 6
 
   /// All clocks within an eighth of a period, which f + 1 views fit into. The true time has come to where the furthest honest member
@@ -68,7 +68,7 @@ extension World {
     }
     healedBoundary = boundary
     healedPeriod = reached
-    let skew = swarm.healsSkewed ? periodTicks / 2 : periodTicks / 8
+    let skew = swarm.healsSkewed ? 3 * periodTicks / 8 : periodTicks / 8
     for process in processes {
       process.nextPeriod = reached
       process.nextEnd = boundary + dice.below(2 * skew + 1) - skew

@@ -43,7 +43,8 @@ private func report(_ campaign: Campaign, _ seconds: Double) {
     \(Int(Double(campaign.steps) / seconds)) steps a second, \(Int(Double(campaign.schedules) / seconds)) schedules a second
     """)
   for failure in campaign.failures {
-    printLine("\(failure.violation.rawValue): \(failure.count), first of seed \(failure.first)")
+    let seeds = failure.seeds.map { "\($0)" }.joined(separator: ", ")
+    printLine("\(failure.violation.rawValue): \(failure.count), first of seeds \(seeds)")
   }
   if campaign.hasTooManyLiars {
     printLine(
