@@ -7,7 +7,7 @@ extension Instance {
   /// Moves to a round, in which nothing is signed yet. What is known to be prepared stays. (consensus rule 20)
   mutating func enter(_ round: Round) {
     // What the host said was of the period that is left.
-    if round.period != self.round.period { hasRecords = false }
+    if round.period != self.round.period, !mutated(.recordsOutlivePeriod) { hasRecords = false }
     self.round = round
     isChangingRound = true
     accepted = nil
@@ -26,10 +26,13 @@ extension Instance {
   /// Notes that a member has reached a round.
   mutating func see(_ member: ReplicaIndex, in round: Round) {
     seen |= 1 << UInt64(member.rawValue)
-    if round > reached[Int(member.rawValue)] { reached[Int(member.rawValue)] = round }
+    guard round > reached[Int(member.rawValue)] else { return }
+    reached[Int(member.rawValue)] = round
+    hasNewReach = true
   }
 
   /// How many members, this one included, are known to be in this round or a later one.
+  @inline(__always)
   private func membersReaching(_ round: Round) -> Int {
     var count = 0
     for member in reached.indices where reached[member] >= round { count += 1 }
@@ -40,6 +43,7 @@ extension Instance {
 
   /// A round is open once its period has ended, by the own clock, by the word of f + 1 others, one of whom is honest, or because q
   /// members have signed in it. With the own clock alone, members whose clocks differ would not meet. (rule 3)
+  @inline(__always)
   func isOpen(_ round: Round) -> Bool {
     if round.period.rawValue < openBelow { return true }
     if mutated(.openedByOwnClockAlone) { return false }
@@ -78,7 +82,8 @@ extension Instance {
   /// Something that could be decided if the members were in one round. (rule 12)
   var hasWork: Bool {
     // A backup that comes back after a restart knows what it prepared, and no longer whose proposal that was.
-    hasRecords || lock.exists && !mutated(.lockRunsNoTimer) || hasAccepted || hasPrepared
+    hasRecords || lock.exists && !mutated(.lockRunsNoTimer) || hasAccepted
+      || hasPrepared && !mutated(.preparedIsNoWork)
   }
 
   /// In a round that was entered without a word, asks for it: when there is something to decide, or when one other member asks for it
@@ -137,7 +142,8 @@ extension Instance {
   /// f + 1 members in later rounds: one of them is honest, so this round is given up. Goes to the highest round that f + 1
   /// have reached; the smallest one that is asked for could be a liar's. (consensus rule 22)
   mutating func joinOthers(_ signer: borrowing some VoteSigner & ~Copyable, _ effects: inout Effects) {
-    guard decided == nil, !mutated(.neverJoins) else { return }
+    guard hasNewReach, decided == nil, !mutated(.neverJoins) else { return }
+    hasNewReach = false
     let needed = mutated(.joinsOnOne) ? 1 : Int(context.quorum.faults) + 1
     var target = round
     for member in reached.indices where reached[member] > target {
@@ -274,7 +280,7 @@ extension Instance {
     accepted = vote
     // Story: a header was valid in a free round and prepared by few. The liar that leads the next free round, perhaps of a later period,
     // proposes it once more: its period and author are wrong there, and members that looked before must look again. (rule 7)
-    if !newRound.prepared.exists { validated = nil }
+    if !newRound.prepared.exists, !mutated(.validityOutlivesFreeRound) { validated = nil }
     askToValidate(vote.statement.digest, signer, &effects)
   }
 
@@ -296,7 +302,9 @@ extension Instance {
     }
     if isTimeToLeave, round.view.rawValue < UInt32.max - 2, !mutated(.timerNeverRuns) {
       var target = round.next
-      if mutated(.oneAskerJumpsRounds) { for member in Members(roundChanges.present) { target = max(target, roundChanges[member].round) } }
+      if mutated(.oneAskerJumpsRounds) {
+        for member in Members(roundChanges.present) { target = max(target, roundChanges[member].round) }
+      }
       return changeRound(to: target, signer, &effects)
     }
     sendAgain(&effects)
@@ -304,6 +312,7 @@ extension Instance {
 
   /// After T with work. Without, after T too, if one other member has asked for a later round: it has what this one lacks. Never before T,
   /// and one view at a time, however far the asker is. (rule 12)
+  @inline(__always)
   private var isTimeToLeave: Bool {
     let timeout = timing.roundChangeTimeoutTicks(round.view)
     if elapsed >= timeout { return true }
@@ -329,7 +338,7 @@ extension Instance {
 
   // Apart, so that a tick without a word copies no votes.
   @inline(never)
-  private func sendNewest(_ effects: inout Effects) {
+  private mutating func sendNewest(_ effects: inout Effects) {
     if let ownPrepare {
       if replica != primary || round > firstRound && newRound == nil {
         effects.append(.broadcast(ownPrepare))

@@ -62,6 +62,8 @@ public struct Instance: ~Copyable {
   var roundChanges: Ballots
   /// The highest round each member is known to have reached. It never sinks.
   var reached: [Round]
+  /// Someone reached a later round than was known when this member last looked whom to follow.
+  var hasNewReach = false
   /// Bit i: member i signed something about this position, and ``reached`` says where.
   var seen: UInt64 = 0
   /// Rounds of periods below this number are open: the own clock said so, or q members did.
@@ -168,7 +170,9 @@ public struct Instance: ~Copyable {
   /// round's primary and its period that one's or an earlier one. (reference/set-chain.md, rule 7)
   public var isLocked: Bool { !hasAccepted ? lock.exists : newRound?.prepared.exists ?? false }
   /// True when something may be signed in the current round: its period has ended for this member.
-  public var isOpen: Bool { isOpen(round) }
+  public var isOpen: Bool {
+    @inline(__always) get { isOpen(round) }
+  }
 
   /// True when this member is to propose a value of its choice.
   public var awaitsProposal: Bool {
@@ -260,7 +264,9 @@ public struct Instance: ~Copyable {
   func isQuorum(_ members: UInt64) -> Bool { members.nonzeroBitCount >= Int(context.quorum.size) }
 
   /// Refuses what is not a vote of another member about this position, whatever its round.
-  func concernsThis(_ vote: Vote, _ effects: inout Effects) -> Bool {
+  // Changes nothing; but to call what is not `mutating` on the whole of `self`, within what is, copies it, all 1040 bytes. What is
+  // short is inlined for the same reason.
+  mutating func concernsThis(_ vote: Vote, _ effects: inout Effects) -> Bool {
     let statement = vote.statement
     let isPlain = statement.kind == .roundChange || statement.claim == .none
     let reason: Refusal? =

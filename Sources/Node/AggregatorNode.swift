@@ -260,7 +260,8 @@ public struct AggregatorNode: ~Copyable {
     link.renewPacketKeyIfDue(signer: signer, via: &host)
     clockVerdict = link.clocks.verdict(at: now, newest: newestCertified)
     if ticks % 5 == 1 {
-      link.greet(silentSeconds: UInt64(genesis.periodSeconds), isClockTrue: clockVerdict.isTrue, via: &host)
+      link.greet(
+        silentSeconds: UInt64(genesis.periodSeconds), isClockBorneOut: clockVerdict == .nearMembers, via: &host)
     }
     guard clockVerdict.isTrue else { return }
     let current = now.period(ofSeconds: UInt64(genesis.periodSeconds))

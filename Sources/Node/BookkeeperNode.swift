@@ -94,7 +94,8 @@ public struct BookkeeperNode: ~Copyable {
     link.renewPacketKeyIfDue(signer: signer, via: &host)
     clockVerdict = link.clocks.verdict(at: now, newest: newestCertified)
     if ticks % 5 == 1 {
-      link.greet(silentSeconds: UInt64(genesis.periodSeconds), isClockTrue: clockVerdict.isTrue, via: &host)
+      link.greet(
+        silentSeconds: UInt64(genesis.periodSeconds), isClockBorneOut: clockVerdict == .nearMembers, via: &host)
     }
     // What a bookkeeper signs follows from what was certified, so an old image can do no harm; it must only be heard.
     if link.runs.forgottenCounter != nil { try link.acceptForgotten(signer: signer, via: &host) }

@@ -98,7 +98,7 @@ public struct ClockGuard: Sendable {
   /// What is told must lie between so many periods before the first one and so many seconds after its beginning (68 years).
   static let periodsBeforeFirst: UInt64 = 64
   static let plausibleSeconds: UInt64 = 1 << 31
-  /// Asked again so soon while the own clock is not taken as true: a thirty-second of a period, within these.
+  /// Asked again so soon while members do not bear the own clock out: a thirty-second of a period, within these.
   static let leastAskMilliseconds: UInt64 = 500
   static let mostAskMilliseconds: UInt64 = 30_000
 
@@ -249,15 +249,16 @@ public struct ClockGuard: Sendable {
 
   /// Whether this member is to be asked for its clock now. While all is well, when its reading grows old, and once a period if it
   /// does not answer; otherwise at once, and again and again.
-  public func isToBeAsked(_ member: ReplicaIndex, at now: MonotonicTime, isTrue: Bool) -> Bool {
+  /// - Parameter isBorneOut: the own clock is ``ClockVerdict/nearMembers``.
+  public func isToBeAsked(_ member: ReplicaIndex, at now: MonotonicTime, isBorneOut: Bool) -> Bool {
     let place = Int(member.rawValue)
     guard place < members, member != own else { return false }
     let reading = readings[place]
-    if isTrue, reading.isKnown, age(reading.heardAt, at: now) < renewedNanoseconds { return false }
+    if isBorneOut, reading.isKnown, age(reading.heardAt, at: now) < renewedNanoseconds { return false }
     guard reading.wasAsked else { return true }
     let least = Self.leastAskMilliseconds * 1_000_000
     let soon = min(max(periodNanoseconds / 32, least), Self.mostAskMilliseconds * 1_000_000)
-    return age(reading.askedAt, at: now) >= (isTrue ? periodNanoseconds : soon)
+    return age(reading.askedAt, at: now) >= (isBorneOut ? periodNanoseconds : soon)
   }
 
   public mutating func noteAsked(_ member: ReplicaIndex, at now: MonotonicTime) {

@@ -61,7 +61,9 @@ public struct MemoryPlan: Sendable {
       quiet: start + members * (Instance.quietHeapBytes(quorum) - Instance.startHeapBytes(quorum)))
     plan.add(
       "decided positions, \(kept) of each set: certificates and products",
-      members * kept * (MemoryLayout<KeptPosition>.stride + 64 + certificate + ciphertextBytes), start: 0)
+      // An object with its header, its place, and what each of its two arrays costs beside its elements.
+      members * kept * (MemoryLayout<Header?>.stride + 8 + 32 + 2 * 48 + certificate + ciphertextBytes),
+      start: members * (8 * kept + 32))
     plan.add("round changes being received", members * AggregatorNode.maximumRoundBytes(genesis), quiet: 0)
     plan.add("coverage tables, and manifests of contradictions", 8 * meters + members * 32 * room.meterCount, start: 8 * meters, quiet: 8 * meters)
     plan.add(

@@ -77,9 +77,8 @@ public struct MeterNode: ~Copyable {
   public private(set) var lastClosed: Period
   /// What was closed ahead of time and taken back, in the order in which it was closed.
   private var takenBack: [OutstandingRecord] = []
-  /// The highest `through` and the highest `from` of a record that this meter signed, as far as its journal goes.
-  private var signedThrough = Period(0)
-  private var signedFrom = Period(0)
+  /// What it signed and neither waits nor was taken back.
+  private var lost = LostRecords()
   /// Nothing is said any more of periods up to this one: what was said of them is forgotten.
   private var forgoneThrough = Period(0)
   /// What this meter thinks of its clock, as of the last tick.
@@ -206,10 +205,11 @@ public struct MeterNode: ~Copyable {
   }
 
   private mutating func keep(_ record: OutstandingRecord) {
-    if outstanding.count == Self.maximumOutstanding { outstanding.removeFirst() }
+    if outstanding.count == Self.maximumOutstanding {
+      let oldest = outstanding.removeFirst()
+      lost.note(from: oldest.from, through: oldest.through)
+    }
     outstanding.append(record)
-    signedThrough = max(signedThrough, record.through)
-    signedFrom = max(signedFrom, record.from)
   }
 
   /// Clears exactly the energy of the record with this hash, and what it made impossible. (coverage rule 4)
@@ -219,7 +219,7 @@ public struct MeterNode: ~Copyable {
     coveredThrough = record.through
     certifiedRegisters = record.closing
     outstanding.removeAll { $0.through <= record.through || $0.from != record.through.next }
-    takenBack.removeAll { $0.from < coveredThrough.next }
+    forgetBefore(coveredThrough.next)
   }
 
   /// A record of ours that this disk knows nothing of is certified: its closing registers are the base again.
@@ -227,7 +227,13 @@ public struct MeterNode: ~Copyable {
     coveredThrough = through
     certifiedRegisters = mutated(.closingIgnored) ? latest ?? registers : registers
     outstanding.removeAll { $0.from != through.next }
-    takenBack.removeAll { $0.from < through.next }
+    forgetBefore(through.next)
+  }
+
+  /// Coverage only grows, so a record that began earlier fits nowhere any more.
+  private mutating func forgetBefore(_ from: Period) {
+    takenBack.removeAll { $0.from < from }
+    lost.forget(before: from)
   }
 
   // MARK: Closing a period
@@ -353,7 +359,10 @@ public struct MeterNode: ~Copyable {
 
   private mutating func takeBack(beyond period: Period) {
     for record in outstanding where record.through > period {
-      if takenBack.count == Self.maximumTakenBack { takenBack.removeFirst() }
+      if takenBack.count == Self.maximumTakenBack {
+        let oldest = takenBack.removeFirst()
+        lost.note(from: oldest.from, through: oldest.through)
+      }
       takenBack.append(record)
     }
     outstanding.removeAll { $0.through > period }
@@ -365,7 +374,8 @@ public struct MeterNode: ~Copyable {
     _ period: Period, _ registers: EnergyRegisters, via host: inout some NodeHost & ~Copyable
   ) throws(PlatformError) -> Bool {
     guard
-      let place = takenBack.firstIndex(where: { $0.through == period && $0.from == coveredThrough.next })
+      let place = takenBack.firstIndex(where: { $0.through == period && $0.from == coveredThrough.next }),
+      !mutated(.closingSignedTwice)
     else { return false }
     var record = takenBack[place]
     try journal(registers, record.closing, record.bytes, via: &host)
@@ -377,10 +387,9 @@ public struct MeterNode: ~Copyable {
     return true
   }
 
-  /// Whether no other record of (from, through) can have left this meter: none was signed that reached so far, or none that began so
-  /// late.
+  /// Whether no other record of (from, through) can have left this meter.
   private func maySign(through period: Period) -> Bool {
-    period > signedThrough || coveredThrough.next > signedFrom || mutated(.closingSignedTwice)
+    !lost.mayHold(from: coveredThrough.next, through: period) || mutated(.closingSignedTwice)
   }
 
   /// Whole watt-hours above `base`, clamped to a slot (coverage rule 10), and the register they reach.
@@ -402,13 +411,13 @@ public struct MeterNode: ~Copyable {
     link.advance(to: now)
     link.renewPacketKeyIfDue(signer: signer, via: &host)
     clockVerdict = verdict(at: now)
-    if ticks % 5 == 1 { link.greet(isClockTrue: clockVerdict.isTrue, via: &host) }
+    if ticks % 5 == 1 { link.greet(isClockBorneOut: clockVerdict == .nearMembers, via: &host) }
     if !isConfirmed, clockVerdict.isTrue { try confirm(now, via: &host) }
     try takeBack(at: now, via: &host)
     guard let newest = outstanding.last else { return }
     // Also behind one promise: the primary may be the one that did not hear.
     if ticks % (isEager(newest) ? 3 : 10) == 0 { sendNewest(via: &host) }
-    if ticks % 10 == 0 { sendToOneMore(newest, via: &host) }
+    sendToOneMore(newest, via: &host)
     // Without a receipt too, though seldom: a record is refused when more is certified than this meter knows of.
     if ticks % (newest.isReceipted ? 5 : 15) == 0 { askForProof(newest.through, via: &host) }
   }
@@ -466,7 +475,8 @@ public struct MeterNode: ~Copyable {
   private mutating func sendToOneMore(_ record: OutstandingRecord, via host: inout some NodeHost & ~Copyable) {
     let age = ticks - record.keptTick
     let first = UInt64(genesis.periodSeconds) * 10 / 4 + Self.viewTicks
-    guard age >= first, !mutated(.twoPrimariesOnly) else { return }
+    // Four times in that time: the first may be of a run that its receiver does not know yet, and one may be lost.
+    guard age >= first, (age - first) % (Self.viewTicks / 4) == 0, !mutated(.twoPrimariesOnly) else { return }
     let further = (age - first) / Self.viewTicks % UInt64(genesis.members - 2)
     send(record, toPrimaryOf: View(2 + UInt32(further)), via: &host)
   }

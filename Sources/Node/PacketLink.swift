@@ -137,17 +137,17 @@ struct PacketLink: ~Copyable {
   /// - Parameters:
   ///   - silentSeconds: a peer that said nothing for so long is told in a STATUS where this node is, once in as long. It may be
   ///     writing to an address that this node has no more, and only this node's packets can tell it. 0 for never.
-  ///   - isClockTrue: what ``clocks`` says; members are asked more often while it is not.
+  ///   - isClockBorneOut: enough members tell the same time; they are asked more often while they do not.
   mutating func greet(
-    silentSeconds: UInt64 = 0, isClockTrue: Bool = true, via host: inout some NodeHost & ~Copyable
+    silentSeconds: UInt64 = 0, isClockBorneOut: Bool = true, via host: inout some NodeHost & ~Copyable
   ) {
     greetings += 1
     // A right clock is in no hurry.
-    var asksLeft = isClockTrue ? 1 : GroupLimits.maximumAggregators
+    var asksLeft = isClockBorneOut ? 1 : GroupLimits.maximumAggregators
     for peer in sealer.peers.indices {
       answered[peer] = []
       guard sealer.mustGreet(peer) else {
-        if asksLeft > 0, askForClock(peer, isClockTrue: isClockTrue, via: &host) {
+        if asksLeft > 0, askForClock(peer, isBorneOut: isClockBorneOut, via: &host) {
           asksLeft -= 1
           continue
         }
@@ -167,10 +167,10 @@ struct PacketLink: ~Copyable {
 
   /// A STATUS to a member whose clock should be known better, which tells this node's and is answered. False when nobody needs that.
   private mutating func askForClock(
-    _ peer: Int, isClockTrue: Bool, via host: inout some NodeHost & ~Copyable
+    _ peer: Int, isBorneOut: Bool, via host: inout some NodeHost & ~Copyable
   ) -> Bool {
     guard let member = NodeIdentifier(sealer.peers[peer].identifier).aggregatorIndex,
-      clocks.isToBeAsked(member, at: time, isTrue: isClockTrue)
+      clocks.isToBeAsked(member, at: time, isBorneOut: isBorneOut)
     else { return false }
     clocks.noteAsked(member, at: time)
     sendStatus(to: peer, wantsAnswer: true, via: &host)

@@ -826,7 +826,8 @@ public struct Sealer: ~Copyable {
       peers[peer].isAcknowledged = true
       busy(peer)?.hasAcknowledged = true
     }
-    let knowsNothing = body.knownBootCounter < bootCounter || body.knownBootCounter == bootCounter && body.knownRun == nil
+    let knowsNothing =
+      body.knownBootCounter < bootCounter || body.knownBootCounter == bootCounter && body.knownRun == nil
     let wantsAnswer = body.wantsAnswer || knowsNothing || body.knownKeyNumber == 0
     let isNew = isNewKey(body, of: peer)
     if isNew {

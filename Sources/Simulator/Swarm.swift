@@ -54,6 +54,8 @@ struct Swarm {
   var holding = Holding.all
   var healedHolding = Holding.all
   var holdingSeed: UInt64 = 0
+  /// Clocks stay half a period apart to each side when the rest is healed; then it takes luck as well.
+  var healsSkewed = false
   /// When something is prepared, nobody has more records after healing.
   var healsIdle = false
   var healsInOnePeriod = false
@@ -101,8 +103,8 @@ struct Swarm {
       action = random.below(400)
       if isGuided { support = 300 + random.below(700) }
     }
-    chaosTicks = 10 + random.below(isGuided ? 70 : 120)
-    if maybe(4, &random) { chaosTicks += random.below(200) }
+    chaosTicks = 10 + random.below(isGuided ? 60 : 100)
+    if maybe(5, &random) { chaosTicks += random.below(200) }
     if maybe(3, &random) { unheld = random.below(16) }
     leftDown = maybe(2, &random) ? max(0, schedule.members - Int(quorum.size) - liarCount) : 0
     if schedule.profile == .liveness {
@@ -134,7 +136,7 @@ struct Swarm {
       outagePeriods = 1 << random.below(7)
       outagePeriods = min(100, outagePeriods + random.below(outagePeriods))
     }
-    if random.below(16) == 0, !schedule.hasTooManyLiars { positions = 2 + random.below(2) }
+    if random.below(32) == 0, !schedule.hasTooManyLiars { positions = 2 + random.below(2) }
     holdingSeed = random.bits()
     holding =
       switch random.below(16) {
@@ -146,6 +148,7 @@ struct Swarm {
       }
     healsIdle = random.below(4) == 0
     healsInOnePeriod = random.below(4) == 0
+    healsSkewed = random.below(16) == 0 && positions == 1
     // So many primaries that one of them is honest, and at work; but the first views of short timers are too short for anything.
     let quorum = Quorum(members: UInt16(schedule.members))
     if random.below(3) == 0, !pace.isShort { healedHolding = .primaries(schedule.members - Int(quorum.size) + 1) }
@@ -190,7 +193,8 @@ struct Pace: Equatable {
   /// For an enumeration, which heals nothing and says itself when periods end.
   static func enumerated(_ viewTicks: Int, periodTicks: Int) -> Pace {
     Pace(
-      Timing(firstViewTicks: UInt32(viewTicks), viewTicks: UInt32(viewTicks), retransmitTicks: 2), periodTicks: periodTicks)
+      Timing(firstViewTicks: UInt32(viewTicks), viewTicks: UInt32(viewTicks), retransmitTicks: 2),
+      periodTicks: periodTicks)
   }
 }
 

@@ -91,6 +91,7 @@ extension World {
 
   /// Does what the step asked for, and what follows from that.
   private func settle(_ process: Process, tellsOf teller: Int) {
+    process.mayAwait = true
     noteRound(process)
     handle(process, tellsOf: teller)
     while process.isUp, process.mustValidate {
@@ -111,7 +112,11 @@ extension World {
   func tick(_ process: Process) {
     effects.removeAll()
     outcome.steps += 1
-    process.instance.step(.tick(hasRecords: process.observed.hasRecords), signer: signer, into: &effects)
+    if process.observed.hasRecords {
+      process.instance.step(tickWithRecords, signer: signer, into: &effects)
+    } else {
+      process.instance.step(tickWithout, signer: signer, into: &effects)
+    }
     if effects.count > 0 { settle(process, tellsOf: -1) }
   }
 
@@ -220,6 +225,7 @@ extension World {
     guard process.decidedValue < 0, let certificate = process.instance.certificate else { return }
     process.decidedValue = max(value, 0)
     process.certificate = certificate
+    process.certificatePayload = -1
     let step = process.step
     if decisions.count == step {
       decisions.append(process.decidedValue)
@@ -270,11 +276,13 @@ extension World {
   }
 
   private func certificatePayload(_ process: Process) -> Int? {
+    if process.certificatePayload >= 0 { return process.certificatePayload }
     guard let certificate = process.certificate,
       let verified = try? VerifiedCertificate(checking: certificate, in: context, by: keys)
     else { return nil }
-    return add(
+    process.certificatePayload = add(
       .certificate(verified), process.member, Int(certificate.statement.position.rawValue - Self.firstPosition))
+    return process.certificatePayload
   }
 
   /// Keeps what was sent, and returns its number.
@@ -344,7 +352,9 @@ extension World {
   }
 
   private func broadcastRoundChange(_ process: Process, _ vote: Vote) {
-    guard let change = process.instance.roundChange else { return fail(.conflictingSignature, "no round change to send") }
+    guard let change = process.instance.roundChange else {
+      return fail(.conflictingSignature, "no round change to send")
+    }
     if let payload = known(process, vote) {
       recheck(process, vote)
       return spread(process, payload, isRoundChange: true)

@@ -83,9 +83,6 @@ func attacksVerb(_ words: ArraySlice<String>) throws(Arguments.Failure) -> Int32
 private let heading =
   "attack               sets  of honest primaries  all      p99 ms  without  all     amplified  reflected   packets"
 
-private func padded(_ text: String, _ width: Int) -> String {
-  text + String(repeating: " ", count: max(1, width - text.count))
-}
 private func percent(_ share: Double) -> String { "\(Double(Int(share * 1000)) / 10) %" }
 private func ratio(_ value: Double) -> String { "\(Double(Int(value * 1000)) / 1000)" }
 

@@ -159,7 +159,8 @@ extension Metrics {
   /// Whether the node acts on its clock, and why not.
   private func addClock(_ verdict: ClockVerdict, _ link: LinkStatistics) {
     gauge(
-      "clock_true", "Whether the node acts on wall time; while not, it counts energy and neither closes, signs nor proposes.",
+      "clock_true",
+      "Whether the node acts on wall time; while not, it counts energy and neither closes, signs nor proposes.",
       verdict.isTrue ? "1" : "0")
     gauges(
       "clock_verdict", "What the node thinks of its clock: one of them is 1.", "verdict",
@@ -183,7 +184,8 @@ func describe(_ verdict: ClockVerdict) -> String {
   case .notSynchronised: "its clock is not synchronised: it waits"
   case .apartFromMembers(let milliseconds):
     "its clock is \(decimal(milliseconds.magnitude, places: 3)) s \(milliseconds < 0 ? "behind" : "ahead of") the members': it waits"
-  case .farBeyondCertificates: "its clock is far beyond the newest certificate, and too few members have told theirs: it waits"
+  case .farBeyondCertificates:
+    "its clock is far beyond the newest certificate, and too few members have told theirs: it waits"
   case .beforeCertificates: "its clock is before the newest certificate, and too few members have told theirs: it waits"
   }
 }
@@ -302,7 +304,8 @@ extension MeterNode: TellingNode {
     metrics.gauge("covered_through_period", "Last period whose energy is certified.", "\(coveredThrough.rawValue)")
     metrics.gauge("closed_through_period", "Last period whose end was read.", "\(lastClosed.rawValue)")
     metrics.gauge(
-      "bound_through_period", "Period closed ahead of time and promised: nothing is closed before it has ended; 0 for none.",
+      "bound_through_period",
+      "Period closed ahead of time and promised: nothing is closed before it has ended; 0 for none.",
       "\(boundThrough?.rawValue ?? 0)")
     metrics.counter("closings_taken_back", "Periods closed ahead of time and taken back.", takenBackCount)
   }

@@ -57,7 +57,10 @@ struct AccusationTests {
     group.run(toEndOf: 1001, plus: 3500)
     let everybody = Array(repeating: lyingMeter(group), count: 4)
     #expect(group.run(untilAtMost: 8) { accused(group, 0) == everybody })
-    for owner in 1..<4 { #expect(accused(group, owner) == Array(repeating: Accused(), count: 4)) }
+    // Others may name it too, while their headers do not follow on one that does; as a meter of that set.
+    for owner in 1..<4 {
+      #expect(accused(group, owner).allSatisfy { $0.members == 0 && $0.meters.count == 0 && $0.elsewhere.count <= 1 })
+    }
   }
 
   @Test("restarts, also of everybody, forget neither the accused nor what shows their lies")

@@ -18,24 +18,36 @@ struct AttackTests {
     return (group, rogue)
   }
 
-  private static func want(_ object: ObjectKind, _ owner: Int, _ period: UInt64) -> [UInt8] {
-    var missing = FixedBytes<64>()
-    missing.storage[0] = 7
-    let want = Want(
-      object: object, owner: ReplicaIndex(UInt16(owner)), meter: MeterIndex(0), period: Period(period), missing: missing
-    )
-    return [UInt8](capacity: Want.encodedBytes) { out in want.encode(into: &out) }
+  /// The same one period later, and time stands still: aggregator 0 leads set 2 and proposed in position 2, and nobody is there to
+  /// decide. So what may be asked for stays what it is.
+  private static func halted() -> (group: Group, rogue: Rogue, header: Header) {
+    let (group, rogue) = group()
+    for index in 1...2 { group.killAggregator(index) }
+    var header: Header?
+    _ = group.run(untilAtMost: 2) {
+      rogue.listen()
+      for heard in rogue.heard where heard.type == .proposal && heard.body[2] == 2 {
+        let bytes = Array(heard.body.dropFirst(120))
+        var reader = WireReader(bytes.span)
+        header = try? Header(decoding: &reader)
+      }
+      return header != nil
+    }
+    group.clock.set(wall: group.clock.wall(), state: .unsynchronised)
+    return (group, rogue, header!)
   }
 
-  /// An object of set 0 in one piece.
-  private static func chunk(_ object: ObjectKind, _ period: UInt64, _ bytes: [UInt8]) -> [UInt8] {
-    let chunk = Chunk(
-      object: object, owner: ReplicaIndex(0), index: 0, total: 1, period: Period(period),
-      objectLength: UInt32(bytes.count))
-    return [UInt8](capacity: Chunk.encodedBytes + bytes.count) { out in
-      chunk.encode(into: &out)
-      out.write(bytes.span)
-    }
+  private static func want(_ want: Want) -> [UInt8] {
+    [UInt8](capacity: Want.encodedBytes) { out in want.encode(into: &out) }
+  }
+
+  /// What of set 2 is asked for: of its open position a proposal's records and manifest, of the decided one all else.
+  private static func want(_ object: ObjectKind, _ header: Header) -> [UInt8] {
+    let isOpen = [.records, .manifest].contains(object)
+    return want(
+      Want(
+        object: object, owner: ReplicaIndex(2), position: Position(isOpen ? 2 : 1), period: isOpen ? header.period : Period(0),
+        digest: isOpen ? header.digest : Digest(), missing: header.contributors.bytes))
   }
 
   /// Bytes of the datagrams that answer, over those that asked: this many of them, with time to fill every budget but one.
@@ -44,31 +56,33 @@ struct AttackTests {
   ) {
     rogue.listen()
     rogue.heard.removeAll()
-    var asked = 0
+    // Its STATUS counts like whatever else it sends under its seal.
+    let before = rogue.sentBytes
     for _ in 0..<count {
       let (type, body) = ask()
-      asked += PacketHeader.encodedBytes + body.count + 16
       rogue.send(type, body, toAggregator: 0)
       group.step()
       rogue.listen()
     }
-    // Meters send this member their records too, of later periods.
+    // Meters send this member their records too.
     let answers = rogue.heard.filter { heard in
       switch heard.type {
-      case .chunk: heard.body[0] < ObjectKind.roundChange.rawValue
-      case .record: heard.body[24..<32].elementsEqual([233, 3, 0, 0, 0, 0, 0, 0])
+      case .chunk: ![.roundChange, .newRound].contains(ObjectKind(rawValue: heard.body[0]))
+      case .record: heard.body[0] == 2
       default: false
       }
     }
-    return (asked, answers.reduce(0) { $0 + PacketHeader.encodedBytes + $1.body.count + 16 })
+    return (rogue.sentBytes - before, answers.reduce(0) { $0 + PacketHeader.encodedBytes + $1.body.count + 16 })
   }
 
   @Test(
     "what is asked for again and again is answered once, and then with as much as the asker sends",
-    arguments: [ObjectKind.certificate, .product, .records, .coverageTable])
+    arguments: [ObjectKind.certificate, .product, .records, .head, .manifest])
   func wants(object: ObjectKind) {
-    let (group, rogue) = Self.group()
-    let bytes = Self.answered(group, rogue, 400) { (.want, Self.want(object, 0, 1001)) }
+    let (group, rogue, header) = Self.halted()
+    // What its meters send to the rogue by themselves; one datagram for each.
+    for meter in 0..<3 { group.killMeter(2, meter) }
+    let bytes = Self.answered(group, rogue, 400) { (.want, Self.want(object, header)) }
     #expect(bytes.answered > 0)
     // One answer, half of it again, a burst and what was asked.
     #expect(bytes.answered <= bytes.asked + ServingCredit.burstBytes + 3 * 1232)
@@ -76,9 +90,9 @@ struct AttackTests {
 
   @Test("late votes and pieces of round changes are asking too")
   func late() {
-    let (group, rogue) = Self.group()
+    let (group, rogue, _) = Self.halted()
     let vote = group.vote(.commit, signer: 3, owner: 0, period: 1001, digest: Digest())
-    let body = Self.chunk(.roundChange, 1001, [1])
+    let body = group.chunks(.roundChange, 0, position: 1, [1])[0]
     var turn = 0
     let bytes = Self.answered(group, rogue, 400) {
       turn += 1
@@ -89,26 +103,26 @@ struct AttackTests {
     #expect(group.aggregators[0]!.drops(.overBudget) > 0)
   }
 
-  @Test("contradictions and certificates that nobody signed silence who brings them", arguments: [true, false])
-  func unsigned(isCertificate: Bool) throws {
+  @Test("contradictions and heads that nobody signed silence who brings them", arguments: [true, false])
+  func unsigned(isHead: Bool) throws {
     let (group, rogue) = Self.group()
-    var certificate = group.published.certificates["1001-0"]!
-    // Of a later period, and its last signature one bit off.
-    certificate[16 + 56] &+= 1
-    certificate[certificate.count - Header.encodedBytes - 1] ^= 1
-    let contradiction = [UInt8](capacity: 232) { out in
+    var head = group.published.certificates["1001-0"]!
+    // Of the next position, and its last signature one bit off. A table follows.
+    head[8 + 64] &+= 1
+    head[head.count - Header.encodedBytes - 1] ^= 1
+    head += [UInt8](repeating: 0, count: 24)
+    let contradiction = [UInt8](capacity: Contradiction.voteBytes) { out in
       out.write(StatementKind.prepare.rawValue)
-      out.writeZeros(5)
-      out.writeZeros(2)
+      out.writeZeros(7)
       out.write(UInt64(1001))
+      out.write(UInt64(1))
       out.writeZeros(8)
-      out.writeZeros(8)
-      for _ in 0..<96 { out.write(UInt8(1)) }
-      out.writeZeros(8)
-      for _ in 0..<96 { out.write(UInt8(2)) }
+      for half: UInt8 in 1...2 {
+        out.writeZeros(12)
+        for _ in 0..<96 { out.write(half) }
+      }
     }
-    let body =
-      isCertificate ? Self.chunk(.certificate, 1002, certificate) : Self.chunk(.contradiction, 1001, contradiction)
+    let body = group.chunks(isHead ? .head : .contradiction, 0, position: 2, isHead ? head : contradiction)[0]
     for _ in 0..<40 { rogue.send(.chunk, body, toAggregator: 0) }
     group.step()
     let dropped = [group.aggregators[0]!.drops(.badSignature), group.aggregators[0]!.drops(.silenced)]
@@ -117,26 +131,26 @@ struct AttackTests {
 
   /// What a member may sign without end, each of another view, so that no two contradict each other.
   enum Useless: String, CaseIterable {
-    case votes, roundChanges, certificates
+    case votes, roundChanges, heads
 
-    fileprivate func make(_ group: Group, _ period: UInt64, _ number: Int) -> (type: PacketType, body: [UInt8]) {
-      let view = UInt32(1 + number)
+    fileprivate func make(_ group: Group, _ number: Int) -> (type: PacketType, body: [UInt8]) {
+      let round = Round(Period(group.period), View(UInt32(1 + number)))
+      let position = group.aggregators[0]!.headPosition(0) + 1
       switch self {
       case .votes:
-        return (.vote, group.vote(.commit, signer: 3, owner: 0, period: period, digest: Digest(), view: view))
+        return (
+          .vote,
+          group.vote(
+            .commit, signer: 3, owner: 0, position: position, period: round.period.rawValue, digest: Digest(),
+            view: round.view.rawValue)
+        )
       case .roundChanges:
-        let statement = Statement(
-          kind: .roundChange, in: group.genesis.context, owner: ReplicaIndex(0), period: Period(period),
-          view: View(view), digest: Digest(), signer: ReplicaIndex(3))
-        let vote = Vote(statement: statement, signature: group.aggregatorSeeds[3].signer().sign(statement))
-        let change = [UInt8](capacity: Vote.encodedBytes + 8) { out in
-          vote.encode(into: &out)
-          out.writeZeros(8)
-        }
-        return (.chunk, AttackTests.chunk(.roundChange, period, change))
-      case .certificates:
-        // A good one, said to be of a period that has none.
-        return (.chunk, AttackTests.chunk(.certificate, period, group.published.certificates["1001-0"]!))
+        let change = group.roundChange(signer: 3, owner: 0, position: position, to: round)
+        return (.chunk, group.chunks(.roundChange, 0, position: position, change)[0])
+      case .heads:
+        // A good one, said to be of a position that is not decided.
+        let head = group.published.certificates["1001-0"]! + [UInt8](repeating: 0, count: 24)
+        return (.chunk, group.chunks(.head, 0, position: position, head)[0])
       }
     }
   }
@@ -145,7 +159,7 @@ struct AttackTests {
   func useless(_ kind: Useless) throws {
     let (group, rogue) = Self.group()
     let period = group.period
-    let packets = (0..<1000).map { kind.make(group, period, $0) }
+    let packets = (0..<1000).map { kind.make(group, $0) }
     let before = (group.aggregators[0]!.checks, group.aggregators[1]!.checks)
     for start in stride(from: 0, to: 1000, by: 200) {
       for packet in packets[start..<(start + 200)] { rogue.send(packet.type, packet.body, toAggregator: 0) }
@@ -155,7 +169,7 @@ struct AttackTests {
     // Of what honest ones say, as much as anybody.
     let honest = group.aggregators[1]!.checks - before.1
     // All that there is at once, and less than a second's; or until it is not listened to.
-    if kind == .certificates {
+    if kind == .heads {
       #expect(checked >= 33 * 3 && checked < 40 * 3)
       #expect(group.aggregators[0]!.drops(.silenced) > 900)
     } else {
@@ -165,15 +179,15 @@ struct AttackTests {
     #expect(group.run(untilAtMost: 3) { group.published.certificates["\(period)-0"] != nil })
   }
 
-  @Test("a certificate of a period that is forgotten is not looked at again")
-  func oldCertificate() throws {
+  @Test("a head of a position that was left behind is not looked at again")
+  func oldHead() throws {
     let (group, rogue) = Self.group()
-    let certificate = group.published.certificates["1001-0"]!
+    let head = group.published.certificates["1001-0"]! + [UInt8](repeating: 0, count: 24)
     #expect(group.run(untilAtMost: 14) { group.published.certificates["1011-0"] != nil })
     rogue.greet()
-    let vote = Useless.votes.make(group, group.period, 0)
+    let vote = Useless.votes.make(group, 0)
     let checks = group.aggregators[0]!.checks
-    for _ in 0..<20 { rogue.send(.chunk, Self.chunk(.certificate, 1001, certificate), toAggregator: 0) }
+    for _ in 0..<20 { rogue.send(.chunk, group.chunks(.head, 0, position: 1, head)[0], toAggregator: 0) }
     // It is heard.
     rogue.send(vote.type, vote.body, toAggregator: 0)
     group.step()
@@ -185,18 +199,24 @@ struct AttackTests {
   func pieces() {
     let (group, rogue) = Self.group()
     let before = group.aggregators[0]!.drops(.malformedBody)
-    for object in [ObjectKind.certificate, .roundChange, .newRound, .contradiction] {
+    for object in [ObjectKind.head, .manifest, .roundChange, .newRound, .contradiction] {
       let chunk = Chunk(
-        object: object, owner: ReplicaIndex(0), index: 0, total: 65535, period: Period(group.period),
-        objectLength: .max)
+        object: object, owner: ReplicaIndex(0), index: 0, total: 65535,
+        position: Position(group.aggregators[0]!.headPosition(0) + 1), objectLength: .max)
       let body = [UInt8](capacity: Chunk.encodedBytes + 1024) { out in
         chunk.encode(into: &out)
         for _ in 0..<1024 { out.write(UInt8(9)) }
       }
       rogue.send(.chunk, body, toAggregator: 0)
     }
+    // What members never bring each other is not even put together.
+    let notAllowed = group.aggregators[0]!.drops(.notAllowed)
+    for object in [ObjectKind.certificate, .product, .records, .proof] {
+      rogue.send(.chunk, group.chunks(object, 0, position: 9, [1])[0], toAggregator: 0)
+    }
     group.step()
-    #expect(group.aggregators[0]!.drops(.malformedBody) == before + 4)
+    #expect(group.aggregators[0]!.drops(.malformedBody) == before + 5)
+    #expect(group.aggregators[0]!.drops(.notAllowed) == notAllowed + 4)
   }
 
   @Test(
@@ -207,13 +227,14 @@ struct AttackTests {
     // From an address that says nothing itself: the answer is what lies there afterwards.
     let address = Endpoint(ipv4: 198, 51, 100, 7, port: 7)
     var socket = group.network.attach(address)
+    let bodyBytes = Sealer.statusDatagramBytes - PacketHeader.encodedBytes - 16 - (isShort ? 1 : 0)
     let header = PacketHeader(
-      type: .vote, bodyLength: isShort ? 112 : 120, sender: Group.aggregatorName(1).rawValue,
+      type: .vote, bodyLength: UInt16(bodyBytes), sender: Group.aggregatorName(1).rawValue,
       receiver: Group.aggregatorName(0).rawValue, bootCounter: 1 << 40, packetSequence: 1,
       senderKeyNumber: 1, receiverKeyNumber: 1)
-    let datagram = [UInt8](capacity: 200) { out in
+    let datagram = [UInt8](capacity: 400) { out in
       header.encode(into: &out)
-      out.writeZeros((isShort ? 112 : 120) + 16)
+      out.writeZeros(bodyBytes + 16)
     }
     for _ in 0..<3 { try? socket.send(datagram.span, to: Group.endpoint(Group.aggregatorName(0))) }
     group.step()
@@ -267,15 +288,10 @@ struct AttackTests {
     _ = group.run(untilAtMost: 6) { group.period > moved + 4 }
     // Sets that it leads are certified with every meter, by view 0.
     let led = (0..<4).filter {
-      group.genesis.context.primary(
-        owner: ReplicaIndex(UInt16($0)), period: Period(moved + 2), view: View(0)) == ReplicaIndex(3)
+      group.genesis.context.primary(owner: ReplicaIndex(UInt16($0)), Round(Period(moved + 2))) == ReplicaIndex(3)
     }
     #expect(led.count == 1)
-    let bytes = group.published.certificates["\(moved + 2)-\(led[0])"] ?? []
-    #expect(bytes.count > Header.encodedBytes && bytes[8] == 1)
-    let tail = Array(bytes.suffix(Header.encodedBytes))
-    var reader = WireReader(tail.span)
-    let header = try? Header(decoding: &reader)
+    let header = group.certified(led[0], moved + 2)
     #expect(header?.contributors.count == 3 && header?.author == ReplicaIndex(3))
   }
 }

@@ -57,11 +57,12 @@ struct BadCiphertextTests {
   @Test("its meter gets no receipt for it, which would be a promise to count it (coverage rule 6)")
   func receipt() {
     let group = Group()
-    group.run(toEndOf: 1001, plus: 3500)
+    group.run(toEndOf: 1001, plus: 2000)
     let member = Rogue.aggregator(3, of: group)
     let meter = Rogue.meter(0, 0, of: group)
     member.greet()
     meter.greet()
+    group.run(toEndOf: 1002, plus: 100)
     // Not the primary, which would have proposed by now.
     member.send(.record, Self.spoiled(group, 0), toAggregator: 1)
     group.step()
@@ -92,6 +93,7 @@ struct BadCiphertextTests {
       0, 0, from: 1002, through: 1002,
       ciphertext: BadRecord.number(group) { bytes, _ in for place in bytes.indices { bytes[place] = 255 } })
     var manifest = Manifest()
+    var hashes: [Digest] = []
     for (place, bytes) in [other, primary.records[1], primary.records[2]].enumerated() {
       var reader = WireReader(bytes.span)
       let record = try! Record(decoding: &reader)
@@ -100,17 +102,27 @@ struct BadCiphertextTests {
         networkIdentifier: group.genesis.networkIdentifier, group: group.genesis.group, record: record,
         ciphertextHash: RecordStatement.ciphertextHash(ciphertext.span))
       manifest.append(MeterIndex(UInt16(place)), statement.recordHash)
+      hashes.append(statement.recordHash)
     }
     var header = primary.header()
     header.manifestRoot = manifest.root()
     primary.rogue.send(
       .proposal,
       group.vote(.prepare, signer: 2, owner: 0, period: 1002, digest: header.digest, header: header), toAggregator: 0)
+    // The judge asks for the manifest, and which record is meant is told.
+    let object = [UInt8](capacity: Header.encodedBytes + 96) { out in
+      header.encode(into: &out)
+      for hash in hashes { out.write(hash) }
+    }
+    for body in group.chunks(.manifest, 0, position: 2, object) { primary.rogue.send(.chunk, body, toAggregator: 0) }
     for _ in 0..<4 {
       group.step()
       primary.rogue.send(.record, other, toAggregator: 0)
     }
-    #expect(judge.refusals(RecordRefusal.conflicting) > 0)
+    primary.rogue.listen()
+    let wants = primary.rogue.heard.filter { $0.type == .want }.map { $0.body[0] }
+    #expect(wants.contains(ObjectKind.manifest.rawValue) && wants.contains(ObjectKind.records.rawValue))
+    #expect(judge.refusals(RecordRefusal.badCiphertext) > 0)
     #expect(judge.node.evidenceCount > 0)
     #expect(!judge.hasSigned(0, 1002))
   }

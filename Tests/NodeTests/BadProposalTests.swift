@@ -40,11 +40,15 @@ final class LyingPrimary {
 
   /// The header an honest primary would propose, of the first `count` meters.
   func header(meters count: Int = 3) -> Header {
+    Self.header(over: Array(records[..<count]), of: group, previous: group.aggregators[Self.judge]!.head(0))
+  }
+
+  /// The same of any records of set 0, in a group that certified all meters in 1001.
+  static func header(over records: [[UInt8]], of group: Group, previous: Digest) -> Header {
     var contributors = MeterBitmap()
     var manifest = Manifest()
     var product = CiphertextProduct(group.key)
-    for index in 0..<count {
-      let bytes = records[index]
+    for bytes in records {
       var reader = WireReader(bytes.span)
       let record = try! Record(decoding: &reader)
       let ciphertext = Array(bytes.dropFirst(Record.fixedBytes))
@@ -63,8 +67,7 @@ final class LyingPrimary {
     return Header(
       networkIdentifier: group.genesis.networkIdentifier, epoch: group.genesis.epoch, group: group.genesis.group,
       owner: ReplicaIndex(0), author: ReplicaIndex(2), period: Period(Self.period),
-      keyIdentifier: group.genesis.keyIdentifier,
-      previous: group.aggregators[Self.judge]!.node.head(of: ReplicaIndex(0)),
+      keyIdentifier: group.genesis.keyIdentifier, previous: previous,
       coverageRoot: coverage.root(advancing: contributors, to: Period(Self.period)), manifestRoot: manifest.root(),
       productHash: RecordStatement.ciphertextHash(productBytes.span), contributors: contributors)
   }
@@ -98,7 +101,8 @@ struct BadHeader: Sendable, CustomStringConvertible {
     BadHeader("another epoch", .wrongNetwork) { header, _ in header.epoch = Epoch(2) },
     BadHeader("another group", .wrongNetwork) { header, _ in header.group = GroupIndex(1) },
     BadHeader("another set", .wrongInstance) { header, _ in header.owner = ReplicaIndex(1) },
-    BadHeader("another period", .wrongInstance) { header, _ in header.period = Period(1001) },
+    BadHeader("the head's period", .wrongInstance) { header, _ in header.period = Period(1001) },
+    BadHeader("a later period than the round's", .wrongInstance) { header, _ in header.period = Period(1003) },
     BadHeader("another author", .wrongAuthor) { header, _ in header.author = ReplicaIndex(0) },
     BadHeader("foreign keyId", .foreignKey) { header, _ in header.keyIdentifier = FixedBytes() },
     BadHeader("a contributor that is no meter", .unknownMeter) { header, _ in
@@ -149,9 +153,10 @@ struct BadProposalTests {
   @Test("every HeaderRefusal has a proposal here that causes it")
   func complete() {
     // A record turns stale by a decision in between; simulated groups meet that. (mutant staleRecordsKept)
-    // For bad ciphertexts see BadCiphertextTests.
+    // For bad ciphertexts see BadCiphertextTests, for excluded meters ContradictingMeterTests.
     #expect(
-      Set(BadHeader.all.map { $0.refusal }) == Set(HeaderRefusal.allCases).subtracting([.staleRecord, .badCiphertext]))
+      Set(BadHeader.all.map { $0.refusal })
+        == Set(HeaderRefusal.allCases).subtracting([.staleRecord, .badCiphertext, .excludedMeter]))
   }
 
   @Test("a second proposal does not replace the first, and both votes are evidence (consensus rules 4, 49)")
@@ -209,7 +214,7 @@ struct BadVoteTests {
     return (group, rogue)
   }
 
-  @Test("a vote by a party that is no member, about a set that does not exist, or out of time (issue, Bad input)")
+  @Test("a vote by a party that is no member, about a set that does not exist, or about another round or position (issue, Bad input)")
   func notAllowed() {
     let (group, rogue) = prepared()
     let digest = group.aggregators[0]!.node.head(of: ReplicaIndex(0))
@@ -230,12 +235,18 @@ struct BadVoteTests {
     rogue.send(.vote, kind, toAggregator: 1)
     group.step()
     #expect(group.aggregators[1]!.drops(.malformedBody) == 4)
+    // A round before the position's first one, and one of a period that has not begun.
     for period in [UInt64(990), 1009] {
       rogue.send(
-        .vote, group.vote(.prepare, signer: 3, owner: 1, period: period, digest: digest), toAggregator: 1)
+        .vote, group.vote(.prepare, signer: 3, owner: 1, position: 2, period: period, digest: digest), toAggregator: 1)
     }
+    // Of the position after the open one nothing is counted.
+    let wrongRound = group.aggregators[1]!.refusals(Refusal.wrongRound)
+    rogue.send(
+      .vote, group.vote(.prepare, signer: 3, owner: 1, position: 3, period: 1002, digest: digest), toAggregator: 1)
     group.step()
-    #expect(group.aggregators[1]!.drops(.notAllowed) == 3)
+    #expect(group.aggregators[1]!.refusals(Refusal.wrongRound) == wrongRound + 1)
+    #expect(group.aggregators[1]!.refusals(Refusal.notOpen) == 1)
     #expect(group.state(1) == before)
   }
 
@@ -282,19 +293,13 @@ struct BadVoteTests {
     return [UInt8](capacity: 2048) { out in certificate.encode(into: &out) }
   }
 
-  private func send(_ rogue: Rogue, _ file: [UInt8], _ period: UInt64, to name: NodeIdentifier) {
-    let chunk = Chunk(
-      object: .certificate, owner: ReplicaIndex(0), index: 0, total: 1, period: Period(period),
-      objectLength: UInt32(file.count))
-    rogue.send(
-      .chunk,
-      [UInt8](capacity: 1100) { out in
-        chunk.encode(into: &out)
-        out.write(file.span)
-      }, to: name)
+  private func send(
+    _ rogue: Rogue, _ object: ObjectKind, _ position: UInt64, _ bytes: [UInt8], to name: NodeIdentifier
+  ) {
+    for body in rogue.group.chunks(object, 0, position: position, bytes) { rogue.send(.chunk, body, to: name) }
   }
 
-  @Test("a certificate with q−1 signers, a signer twice, a non-member or another digest (issue, Bad input)")
+  @Test("a certificate with q−1 signers, a signer twice, a non-member, another digest, round or position (issue, Bad input)")
   func certificates() {
     let (group, rogue) = prepared()
     let files = [
@@ -307,14 +312,20 @@ struct BadVoteTests {
         quorum.signers = (quorum.signers & (quorum.signers - 1)) | 1 << 9
       },
       certificate(group) { quorum in quorum.statement.digest.storage[0] ^= 1 },
-      certificate(group) { quorum in quorum.statement.period = Period(1002) },
+      certificate(group) { quorum in quorum.statement.round = Round(Period(1002)) },
+      certificate(group) { quorum in quorum.statement.position = Position(9) },
+      // A good one, of another position than is said.
+      certificate(group) { _ in },
     ]
     let before = group.state(1)
-    // As of an instance that is not decided: where a certificate is known, another is not looked at.
-    for file in files { send(rogue, file, 1009, to: Group.aggregatorName(1)) }
-    for file in files { send(rogue, file, 1009, to: .bookkeeper) }
+    let table = [UInt8](repeating: 0, count: 8 * group.options.metersPerSet)
+    // As of a position that is not decided: where a certificate is known, another is not looked at.
+    for file in files { send(rogue, .head, 9, file + table, to: Group.aggregatorName(1)) }
+    for file in files { send(rogue, .certificate, 9, file, to: .bookkeeper) }
     group.step()
-    #expect(group.aggregators[1]!.drops(.badSignature) == UInt64(files.count))
+    // With q − 1 signers and a table there are too few bytes.
+    #expect(group.aggregators[1]!.drops(.badSignature) == UInt64(files.count - 1))
+    #expect(group.aggregators[1]!.drops(.malformedBody) == 1)
     #expect(group.state(1) == before)
     #expect(group.bookkeeper!.node.drops(.badSignature) == UInt64(files.count))
   }
@@ -336,15 +347,7 @@ struct BadVoteTests {
     rogue.greet()
     for index in [0, 1, 3] { group.network.setCut(true, at: Group.endpoint(Group.aggregatorName(index))) }
     func send(_ object: ObjectKind, _ bytes: [UInt8]) {
-      let chunk = Chunk(
-        object: object, owner: ReplicaIndex(1), index: 0, total: 1, period: Period(1001),
-        objectLength: UInt32(bytes.count))
-      rogue.send(
-        .chunk,
-        [UInt8](capacity: 1100) { out in
-          chunk.encode(into: &out)
-          out.write(bytes.span)
-        }, to: .bookkeeper)
+      for body in group.chunks(object, 1, position: 1, bytes) { rogue.send(.chunk, body, to: .bookkeeper) }
     }
     send(.certificate, file)
     send(.product, product)

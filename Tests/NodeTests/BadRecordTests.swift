@@ -70,8 +70,11 @@ struct BadRecord: Sendable, CustomStringConvertible {
     },
     BadRecord("a period long past", .wrongThrough) { group in group.record(0, 0, from: 990, through: 990) },
     BadRecord("from in what is covered", .wrongFrom) { group in group.record(0, 0, from: 1001, through: 1002) },
-    BadRecord("from that leaves a gap", .wrongFrom) { group in group.record(0, 0, from: 1003, through: 1003) },
-    BadRecord("the record of the last period, again", .wrongFrom) { group in
+    BadRecord("from that leaves a gap", .wrongFrom) { group in group.record(0, 0, from: 1003, through: 1002) },
+    BadRecord("the next period's, which has not ended", .wrongThrough) { group in
+      group.record(0, 0, from: 1002, through: 1003)
+    },
+    BadRecord("the record of the last period, again", .wrongThrough) { group in
       group.record(0, 0, from: 1001, through: 1001)
     },
     BadRecord("foreign keyId", .foreignKey) { group in
@@ -103,9 +106,10 @@ struct BadRecord: Sendable, CustomStringConvertible {
 @Suite("A bad record is refused with its reason and changes nothing")
 struct BadRecordTests {
   /// A group in which period 1001 is certified and 1002 has just begun to be reported.
-  private func prepared() -> (group: Group, rogue: Rogue) {
+  private func prepared(without meter: Int? = nil) -> (group: Group, rogue: Rogue) {
     let group = Group()
     group.run(toEndOf: 1001, plus: 3500)
+    if let meter { group.killMeter(0, meter) }
     let rogue = Rogue.meter(0, 0, of: group)
     rogue.greet()
     return (group, rogue)
@@ -143,9 +147,10 @@ struct BadRecordTests {
     #expect(group.failures == [])
   }
 
-  @Test("while the honest record is taken and receipted, also when it is sent twice (coverage rule 6)")
-  func honestRecordIsTaken() {
-    let (group, rogue) = prepared()
+  @Test("while the honest record is taken and receipted for the open position, also when it is sent twice (coverage rule 6)")
+  func honestRecordIsTaken() throws {
+    // The primary waits for another one, and nothing is decided meanwhile.
+    let (group, rogue) = prepared(without: 1)
     let record = group.record(0, 0, from: 1002, through: 1002)
     func receipts(sending copies: Int) -> Int {
       rogue.heard = []
@@ -155,6 +160,10 @@ struct BadRecordTests {
       return rogue.heard.filter { $0.type == .receipt }.count
     }
     #expect(receipts(sending: 1) == 1)
+    let bytes = rogue.heard.first { $0.type == .receipt }!.body
+    var reader = WireReader(bytes.span)
+    let receipt = try Receipt(decoding: &reader)
+    #expect(receipt.position == Position(2) && receipt.period == Period(1002) && receipt.signer == ReplicaIndex(2))
     let node = group.aggregators[2]!.node.held(ReplicaIndex(0), Period(1002))
     #expect(node.contains(MeterIndex(0)))
     // The receipt was lost; but a flood is not answered one by one.
@@ -229,7 +238,7 @@ struct BadRecordTests {
     var everyone = FixedBytes<64>()
     everyone.storage[0] = 7
     let want = Want(
-      object: .records, owner: ReplicaIndex(0), meter: MeterIndex(0), period: Period(1001), missing: everyone)
+      object: .records, owner: ReplicaIndex(0), position: Position(2), period: Period(1002), missing: everyone)
     rogue.send(.want, [UInt8](capacity: Want.encodedBytes) { out in want.encode(into: &out) }, toAggregator: 1)
     group.step()
     rogue.listen()
@@ -242,9 +251,7 @@ struct BadRecordTests {
     let (group, rogue) = prepared()
     for (meter, isOwn) in [(1, false), (0, true)] {
       rogue.heard = []
-      let want = Want(
-        object: .proof, owner: ReplicaIndex(0), meter: MeterIndex(UInt16(meter)), period: Period(0),
-        missing: FixedBytes())
+      let want = Want(object: .proof, owner: ReplicaIndex(0), meter: MeterIndex(UInt16(meter)))
       rogue.send(.want, [UInt8](capacity: Want.encodedBytes) { out in want.encode(into: &out) }, toAggregator: 1)
       group.step()
       rogue.listen()

@@ -37,19 +37,44 @@ final class Published {
   var changed: [String] = []
 }
 
+/// What lies between the nodes of a group, as far as a test looks at it or hurts it.
+final class Wires {
+  /// Pairs of nodes that do not hear each other, the lower identifier first.
+  private var cuts: Set<[UInt32]> = []
+  /// Datagrams from aggregator to aggregator that left, by type.
+  private(set) var amongMembers: [PacketType: Int] = [:]
+
+  func setCut(_ isCut: Bool, between one: NodeIdentifier, and other: NodeIdentifier) {
+    let pair = [min(one.rawValue, other.rawValue), max(one.rawValue, other.rawValue)]
+    if isCut { cuts.insert(pair) } else { cuts.remove(pair) }
+  }
+  func forgetCounts() { amongMembers = [:] }
+
+  /// False when it gets lost. The header is in the clear. (docs/PROTOCOL.md, PacketHeader)
+  func carries(_ datagram: Span<UInt8>) -> Bool {
+    var reader = WireReader(datagram)
+    guard let header = try? PacketHeader(decoding: &reader) else { return true }
+    if header.sender < 64, header.receiver < 64 { amongMembers[header.type, default: 0] += 1 }
+    return cuts.isEmpty || !cuts.contains([min(header.sender, header.receiver), max(header.sender, header.receiver)])
+  }
+}
+
 struct TestHost: ~Copyable, NodeHost {
   var socket: SimulatedSocket
   var journal: MemoryJournal
   var random: SeededGenerator
   let published: Published
+  let wires: Wires
   let fuse: Fuse
   /// What the journal held at the start, and this run's boot counter.
   let entries: [[UInt8]]
   let boot: UInt64
   let previousBoot: UInt64
+  /// How often the journal was read again.
+  private(set) var rereads = 0
 
   mutating func send(_ datagram: Span<UInt8>, to endpoint: Endpoint) {
-    if fuse.burn() { try? socket.send(datagram, to: endpoint) }
+    if fuse.burn(), wires.carries(datagram) { try? socket.send(datagram, to: endpoint) }
   }
   mutating func append(_ entry: Span<UInt8>) throws(PlatformError) {
     guard fuse.burn() else { throw PlatformError(.other) }
@@ -58,6 +83,10 @@ struct TestHost: ~Copyable, NodeHost {
   mutating func sync() throws(PlatformError) {
     guard fuse.burn() else { throw PlatformError(.other) }
     try journal.sync()
+  }
+  mutating func reread(_ visit: (Span<UInt8>) -> Void) throws(PlatformError) {
+    rereads += 1
+    try journal.reread(visit)
   }
   mutating func publish(
     _ kind: Publication, period: Period, owner: ReplicaIndex, _ bytes: Span<UInt8>
@@ -101,11 +130,6 @@ struct PartySeeds {
     for index in 0..<8 { bytes.storage[index] ^= 0x5A ^ UInt8(truncatingIfNeeded: boot >> UInt64(8 * index)) }
     return SecretBytes(taking: &bytes)
   }
-  /// Likewise of its process.
-  func run(boot: UInt64) -> RunIdentifier {
-    var generator = SeededGenerator(seed: boot ^ UInt64(agreement.storage[0]) << 56)
-    return RunIdentifier(random: &generator)
-  }
   func signer() -> SigningKey { SigningKey(seed: Self.secret(signing)) }
   func agreementKey() -> AgreementKey { AgreementKey(seed: Self.secret(agreement)) }
   func publicKeys() -> PartyKeys {
@@ -125,17 +149,45 @@ final class AggregatorProcess {
   var isConfirmed: Bool { node.isConfirmed }
   func drops(_ reason: DropReason) -> UInt64 { node.drops(reason) }
   var checks: UInt64 { node.signatureChecks }
+  var verdict: ClockVerdict { node.clockVerdict }
   func refusals(_ refusal: RecordRefusal) -> UInt64 { node.refusals(refusal) }
   func refusals(_ refusal: HeaderRefusal) -> UInt64 { node.refusals(refusal) }
   func refusals(_ refusal: Refusal) -> UInt64 { node.refusals(refusal) }
+  /// Whether it signed something about a set's open position in its round, and that is of this period.
   func hasSigned(_ owner: Int, _ period: UInt64) -> Bool {
-    node.hasSigned(ReplicaIndex(UInt16(owner)), Period(period))
+    let standing = node.standing(of: ReplicaIndex(UInt16(owner)))
+    return standing.hasSigned && standing.round.period == Period(period)
+  }
+  func head(_ owner: Int) -> Digest { node.head(of: ReplicaIndex(UInt16(owner))) }
+  func headPosition(_ owner: Int) -> UInt64 { node.headPosition(of: ReplicaIndex(UInt16(owner))).rawValue }
+  func headPeriod(_ owner: Int) -> UInt64 { node.headPeriod(ReplicaIndex(UInt16(owner))).rawValue }
+
+  /// The journal's entries of one kind, without its byte.
+  func entries(_ kind: EntryKind) -> [[UInt8]] {
+    var entries: [[UInt8]] = []
+    try! host.journal.reread { entry in
+      if entry[0] == kind.rawValue { entries.append(Array(copying: entry.extracting(1..<entry.count))) }
+    }
+    return entries
+  }
+
+  /// What it ever signed, as far as its disk has it.
+  var ownVotes: [Statement] {
+    entries(.vote).map { entry in
+      var reader = WireReader(entry.span)
+      return try! Vote(decoding: &reader).statement
+    }
   }
 }
 
 final class MeterProcess {
   var node: MeterNode
   var host: TestHost
+  var verdict: ClockVerdict { node.clockVerdict }
+  var isConfirmed: Bool { node.isConfirmed }
+  func isPromised(_ period: UInt64, by aggregator: UInt16) -> Bool {
+    node.isPromised(for: Period(period), by: ReplicaIndex(aggregator))
+  }
   init(_ node: consuming MeterNode, _ host: consuming TestHost) {
     self.node = node
     self.host = host
@@ -154,6 +206,11 @@ final class BookkeeperProcess {
 /// What `make` of a group may be told.
 struct GroupOptions {
   var metersPerSet = 3
+  /// In 4 s not all views fit that may be needed: then the next period's primary has to do it. In 8 s they do.
+  var periodSeconds: UInt64 = 4
+  var exclusionPeriods = Genesis.standardExclusionPeriods
+  /// So many sets can at once hold records of two periods, if not as many as the size of the group asks for.
+  var spareBlocks: Int?
   var minimumContributors: UInt16 = 2
   var seed: UInt64 = 1
   var faults = NetworkFaults()
@@ -166,7 +223,6 @@ struct GroupOptions {
 /// a simulated clock, network and disks. (issue milestone "Four nodes in one process")
 final class Group {
   static let members = 4
-  static let periodSeconds: UInt64 = 4
   static let stepMilliseconds: UInt64 = 100
 
   /// 512 bits: small keys exist in tests only. Made once.
@@ -184,6 +240,7 @@ final class Group {
   let clock: SimulatedClock
   let network: SimulatedNetwork
   let published = Published()
+  let wires = Wires()
   let aggregatorSeeds: [PartySeeds]
   let meterSeeds: [[PartySeeds]]
   let bookkeeperSeeds: PartySeeds
@@ -210,13 +267,14 @@ final class Group {
     meterSeeds = (0..<Self.members).map { _ in (0..<options.metersPerSet).map { _ in PartySeeds(&generator) } }
     bookkeeperSeeds = PartySeeds(&generator)
     genesis = Genesis(
-      epoch: Epoch(1), group: GroupIndex(0), periodSeconds: UInt32(Self.periodSeconds),
-      minimumContributors: options.minimumContributors, rotates: true, firstPeriod: Period(1001),
+      epoch: Epoch(1), group: GroupIndex(0), periodSeconds: UInt32(options.periodSeconds),
+      minimumContributors: options.minimumContributors, rotates: true, exclusionPeriods: options.exclusionPeriods,
+      firstPeriod: Period(1001),
       slots: [SlotQuantity.activeEnergyImport.rawValue, SlotQuantity.activeEnergyExport.rawValue], modulus: modulus,
       bookkeeper: bookkeeperSeeds.publicKeys(), aggregators: aggregatorSeeds.map { $0.publicKeys() },
       meters: meterSeeds.map { set in set.map { $0.publicKeys() } })
     // A little before the first period.
-    clock = SimulatedClock(wall: WallTime(nanoseconds: (1001 * Self.periodSeconds - 1) * 1_000_000_000))
+    clock = SimulatedClock(wall: WallTime(nanoseconds: (1001 * options.periodSeconds - 1) * 1_000_000_000))
     network = SimulatedNetwork(seed: options.seed &+ 1, faults: options.faults)
     answers = Array(repeating: Array(repeating: [], count: options.metersPerSet), count: Self.members)
     aggregators = Array(repeating: nil, count: Self.members)
@@ -248,8 +306,12 @@ final class Group {
     return TestHost(
       socket: network.attach(Self.endpoint(identifier)), journal: journal,
       random: SeededGenerator(seed: options.seed &* 31 &+ UInt64(identifier.rawValue) &+ counter &* 1_000_003),
-      published: published, fuse: fuse, entries: entries, boot: counter, previousBoot: boot.last)
+      published: published, wires: wires, fuse: fuse, entries: entries, boot: counter, previousBoot: boot.last)
   }
+
+  /// Another one for each process.
+  private var runs = SeededGenerator(seed: 9)
+  private func makeRun() -> RunIdentifier { RunIdentifier(random: &runs) }
 
   func sealer(_ identifier: NodeIdentifier, _ seeds: PartySeeds, boot: UInt64, previousBoot: UInt64) -> Sealer {
     var peers: [Peer] = []
@@ -273,7 +335,7 @@ final class Group {
     return Sealer(
       identifier: identifier.rawValue, agreementKey: seeds.agreementKey(),
       packetKeySeed: seeds.packetSeed(boot: boot), signer: seeds.signer(), bootCounter: boot,
-      run: seeds.run(boot: boot),
+      run: makeRun(),
       previousBootCounter: previousBoot,
       networkIdentifier: genesis.networkIdentifier, epoch: genesis.epoch, peers: peers,
       packetKeyMilliseconds: identifier.meter != nil
@@ -291,7 +353,8 @@ final class Group {
     let host = makeHost(name)
     var node = AggregatorNode(
       genesis: genesis, key: key, index: ReplicaIndex(UInt16(index)), signer: aggregatorSeeds[index].signer(),
-      sealer: sealer(name, aggregatorSeeds[index], boot: host.boot, previousBoot: host.previousBoot))
+      sealer: sealer(name, aggregatorSeeds[index], boot: host.boot, previousBoot: host.previousBoot),
+      spareBlocks: options.spareBlocks)
     for entry in host.entries { node.restore(entry.span) }
     aggregators[index] = AggregatorProcess(node, host)
   }
@@ -324,6 +387,10 @@ final class Group {
     aggregators[index] = nil
     disks[Self.aggregatorName(index).rawValue]?.crash(keeping: 0)
   }
+  func restartAggregator(_ index: Int) {
+    killAggregator(index)
+    startAggregator(index)
+  }
   func killMeter(_ owner: Int, _ index: Int) {
     meters[owner][index] = nil
     disks[Self.meterName(owner, index).rawValue]?.crash(keeping: 0)
@@ -333,10 +400,33 @@ final class Group {
     disks[NodeIdentifier.bookkeeper.rawValue]?.crash(keeping: 0)
   }
 
+  /// Cuts aggregators off from each other, or joins them; all else hears all.
+  func setCut(_ isCut: Bool, among members: [Int]) {
+    for one in members {
+      for other in members where other > one {
+        wires.setCut(isCut, between: Self.aggregatorName(one), and: Self.aggregatorName(other))
+      }
+    }
+  }
+
   // MARK: Time
 
+  /// Of nodes whose clocks are wrong: milliseconds ahead.
+  var clockOffsets: [NodeIdentifier: Int64] = [:]
   var now: Instant { Instant(monotonic: clock.monotonic(), wall: clock.wall(), clock: clock.state()) }
-  var period: UInt64 { now.period(ofSeconds: Self.periodSeconds).rawValue }
+  func now(_ name: NodeIdentifier) -> Instant {
+    var instant = now
+    let offset = (clockOffsets[name] ?? 0) * 1_000_000
+    instant.wall.nanoseconds = UInt64(max(0, Int64(instant.wall.nanoseconds) + offset))
+    return instant
+  }
+  /// Every node's clock steps.
+  func stepClocks(milliseconds: Int64) {
+    clock.set(
+      wall: WallTime(nanoseconds: UInt64(Int64(clock.wall().nanoseconds) + milliseconds * 1_000_000)),
+      state: clock.state())
+  }
+  var period: UInt64 { now.period(ofSeconds: options.periodSeconds).rawValue }
 
   /// What a house's registers stand at: a function of time alone, so that a restarted meter reads the same house.
   func registers(_ owner: Int, _ index: Int) -> EnergyRegisters {
@@ -352,26 +442,28 @@ final class Group {
     for index in aggregators.indices {
       run(Self.aggregatorName(index)) { () throws(PlatformError) in
         guard let process = self.aggregators[index] else { return }
-        try self.deliver(process)
-        try process.node.tick(at: self.now, via: &process.host)
+        let now = self.now(Self.aggregatorName(index))
+        try self.deliver(process, at: now)
+        try process.node.tick(at: now, via: &process.host)
       }
     }
     run(.bookkeeper) { () throws(PlatformError) in
       guard let process = self.bookkeeper else { return }
-      try self.deliver(process)
-      try process.node.tick(at: self.now, via: &process.host)
+      try self.deliver(process, at: self.now(.bookkeeper))
+      try process.node.tick(at: self.now(.bookkeeper), via: &process.host)
     }
     for owner in meters.indices {
       for index in meters[owner].indices {
         run(Self.meterName(owner, index)) { () throws(PlatformError) in
           guard let process = self.meters[owner][index] else { return }
-          try self.deliver(process)
-          if let period = process.node.needsClosing(at: self.now) {
+          let now = self.now(Self.meterName(owner, index))
+          try self.deliver(process, at: now)
+          if let period = process.node.needsClosing(at: now) {
             let registers = self.registers(owner, index)
             self.answers[owner][index].append(registers)
             try process.node.close(period, registers, via: &process.host)
           }
-          try process.node.tick(at: self.now, via: &process.host)
+          try process.node.tick(at: now, via: &process.host)
         }
       }
     }
@@ -396,19 +488,19 @@ final class Group {
     }
   }
 
-  private func deliver(_ process: AggregatorProcess) throws(PlatformError) {
+  private func deliver(_ process: AggregatorProcess, at now: Instant) throws(PlatformError) {
     var buffer = ByteBuffer(capacity: Sealer.maximumDatagramBytes)
     while let sender = try receive(&process.host, &buffer) {
       try process.node.receive(buffer.span, from: sender, at: now, via: &process.host)
     }
   }
-  private func deliver(_ process: MeterProcess) throws(PlatformError) {
+  private func deliver(_ process: MeterProcess, at now: Instant) throws(PlatformError) {
     var buffer = ByteBuffer(capacity: Sealer.maximumDatagramBytes)
     while let sender = try receive(&process.host, &buffer) {
       try process.node.receive(buffer.span, from: sender, at: now, via: &process.host)
     }
   }
-  private func deliver(_ process: BookkeeperProcess) throws(PlatformError) {
+  private func deliver(_ process: BookkeeperProcess, at now: Instant) throws(PlatformError) {
     var buffer = ByteBuffer(capacity: Sealer.maximumDatagramBytes)
     while let sender = try receive(&process.host, &buffer) {
       try process.node.receive(buffer.span, from: sender, at: now, via: &process.host)
@@ -431,7 +523,7 @@ final class Group {
   /// Runs until `condition`, at most `limit` periods.
   @discardableResult
   func run(untilAtMost limit: UInt64 = 12, _ condition: () -> Bool) -> Bool {
-    for _ in 0..<(limit * Self.periodSeconds * 1000 / Self.stepMilliseconds) {
+    for _ in 0..<(limit * options.periodSeconds * 1000 / Self.stepMilliseconds) {
       if condition() { return true }
       step()
     }
@@ -440,7 +532,7 @@ final class Group {
 
   /// Runs to `milliseconds` behind the end of `period`.
   func run(toEndOf period: UInt64, plus milliseconds: UInt64 = 0) {
-    let end = ((period + 1) * Self.periodSeconds * 1000 + milliseconds) * 1_000_000
+    let end = ((period + 1) * options.periodSeconds * 1000 + milliseconds) * 1_000_000
     while clock.wall().nanoseconds < end { step() }
   }
 }

@@ -39,7 +39,8 @@ struct GroupTests {
       GroupOptions(seed: seed, faults: NetworkFaults(loss: 100, duplication: 50, reordering: 100)))
     group.run(toEndOf: 1004, plus: 3800)
     group.network.faults = NetworkFaults()
-    #expect(group.run(untilAtMost: 6) { group.isSettled(through: 1004) })
+    // What is certified last may not be published yet.
+    #expect(group.run(untilAtMost: 6) { group.isSettled(through: 1004) && group.reckon() == [] })
     #expect(group.reckon() == [])
   }
 
@@ -140,22 +141,22 @@ struct GroupTests {
     #expect(group.reckon() == [])
   }
 
-  @Test("with too few contributors a set decides NULL, and the energy waits (DESIGN §2.2)")
+  @Test("with too few contributors a set certifies nothing, and the energy waits (DESIGN §2.2)")
   func tooFewContributors() {
     let group = Group()
     group.run(toEndOf: 1001, plus: 3000)
     group.killMeter(0, 0)
     group.killMeter(0, 1)
     group.run(toEndOf: 1002, plus: 3800)
-    let file = group.published.certificates["1002-0"]!
-    let certificate = try? Certificate(checking: file.span, against: group.genesis)
-    #expect(certificate != nil && certificate?.header == nil)
-    #expect(group.published.sums["1002-0"] == nil)
+    #expect(group.published.certificates["1002-0"] == nil && group.published.sums["1002-0"] == nil)
     #expect(group.publishedCount(1002) == 3)
     group.startMeter(0, 0)
     group.startMeter(0, 1)
     #expect(group.run(untilAtMost: 4) { group.isSettled(through: 1003) })
     #expect(group.reckon() == [])
+    #expect(group.brokenChains() == [])
+    // The next certificate is the next position's.
+    for process in group.aggregators { #expect(process!.headPosition(0) + 1 == process!.headPosition(1)) }
   }
 
   @Test("without a trusted clock nobody signs, and nothing is lost (DESIGN §3, Time)")
@@ -180,10 +181,12 @@ struct GroupTests {
     group.run(milliseconds: 3000)
     #expect(group.aggregators[1]!.isConfirmed)
     #expect(group.aggregators[1]!.node.votingFloor == Period(1005))
-    let signed = (0..<4).flatMap { owner in (UInt64(1001)...1004).map { group.aggregators[1]!.hasSigned(owner, $0) } }
-    #expect(!signed.contains(true))
+    group.run(toEndOf: 1004, plus: 3800)
+    #expect(group.aggregators[1]!.ownVotes == [])
     group.run(toEndOf: 1008, plus: 3800)
-    #expect((0..<4).contains { owner in (UInt64(1005)...1008).contains { group.aggregators[1]!.hasSigned(owner, $0) } })
+    let votes = group.aggregators[1]!.ownVotes
+    #expect(Set(votes.map { $0.owner }).count == 4)
+    #expect(votes.allSatisfy { $0.round.period > Period(1005) })
     for owner in 0..<Group.members {
       let owner = ReplicaIndex(UInt16(owner))
       #expect(group.aggregators[1]!.node.head(of: owner) == group.aggregators[0]!.node.head(of: owner))
@@ -235,24 +238,5 @@ struct GroupTests {
       #expect(process!.node.evidenceCount == 0)
       #expect(process!.refusals(RecordRefusal.conflicting) == 0)
     }
-  }
-
-  @Test("one liar that claims a later run costs a node two periods, once (consensus rule 44)")
-  func liarClaimsLaterRun() {
-    let group = Group()
-    let rogue = Rogue.aggregator(3, of: group)
-    rogue.claimedBoot = 2_000_000
-    group.killAggregator(0)
-    group.startAggregator(0)
-    rogue.greet()
-    group.run(milliseconds: 2000)
-    rogue.listen()
-    #expect(group.aggregators[0]!.isConfirmed)
-    let floor = group.aggregators[0]!.node.votingFloor
-    rogue.claimedBoot = 3_000_000
-    rogue.greet()
-    rogue.listen()
-    group.run(milliseconds: 1000)
-    #expect(group.aggregators[0]!.node.votingFloor == floor)
   }
 }

@@ -71,7 +71,8 @@ struct MemoryPlanTests {
     let sealer = Sealer(
       identifier: 0, agreementKey: AgreementKey(seed: SecretBytes(taking: &other)),
       packetKeySeed: SecretBytes(taking: &third), signer: signer, bootCounter: 1,
-      run: RunIdentifier(FixedBytes(InlineArray(repeating: 6)))!, networkIdentifier: genesis.networkIdentifier, epoch: genesis.epoch, peers: peers)
+      run: RunIdentifier(FixedBytes(InlineArray(repeating: 6)))!, networkIdentifier: genesis.networkIdentifier,
+      epoch: genesis.epoch, peers: peers)
     return AggregatorNode(
       genesis: genesis.withoutAgreementKeys(), key: key, index: ReplicaIndex(0),
       signer: signer, sealer: sealer)

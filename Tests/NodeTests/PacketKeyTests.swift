@@ -75,7 +75,7 @@ struct ChangingGroupTests {
     let order: [NodeIdentifier] =
       [0, 2].map { Group.aggregatorName($0) } + (0..<4).map { Group.meterName($0, 0) } + [.bookkeeper]
       + [1, 3].map { Group.aggregatorName($0) }
-      + (0..<4).flatMap { owner in (2...3).map { Group.meterName(owner, $0) } }
+      + (0..<4).flatMap { owner in (1...2).map { Group.meterName(owner, $0) } }
     func restart(_ names: ArraySlice<NodeIdentifier>, speaking versions: ClosedRange<UInt8>) {
       for name in names {
         group.versions[name] = versions

@@ -42,12 +42,13 @@ extension Group {
     for name in published.changed { wrong.append("\(name) was published twice with other bytes") }
     for (name, file) in published.sums {
       guard let bytes = published.certificates[name],
-        let certificate = try? Certificate(checking: bytes.span, against: genesis), let header = certificate.header,
-        let sum = try? PublishedSum(checking: file.span, of: header, against: genesis)
+        let certificate = try? Certificate(checking: bytes.span, against: genesis),
+        let sum = try? PublishedSum(checking: file.span, of: certificate.header, against: genesis)
       else {
         wrong.append("\(name) does not verify")
         continue
       }
+      let header = certificate.header
       let product = [UInt8](capacity: key.ciphertextBytes) { out in
         try? key.writeCiphertext(sum: sum.sum.span, root: sum.root.span, into: &out)
       }
@@ -60,6 +61,42 @@ extension Group {
       for slot in 0..<2 { totals[Int(certificate.owner.rawValue)][slot] += values[slot] }
     }
     return totals
+  }
+
+  /// The certified header of a set and period; nil while there is none.
+  func certified(_ owner: Int, _ period: UInt64) -> Header? {
+    published.certificates["\(period)-\(owner)"].flatMap { try? Certificate(checking: $0.span, against: genesis) }?.header
+  }
+
+  /// What is wrong with the certificates that were published: each set's are one chain, whose positions count up, each with one header and
+  /// a later period than the one before.
+  func brokenChains() -> [String] {
+    var wrong: [String] = []
+    for owner in 0..<Self.members {
+      let all = published.certificates.filter { $0.key.hasSuffix("-\(owner)") }.values
+        .compactMap { try? Certificate(checking: $0.span, against: genesis) }.sorted { $0.position < $1.position }
+      var previous = genesis.networkIdentifier
+      var period = Period(0)
+      for (place, certificate) in all.enumerated() {
+        let isNext =
+          certificate.position == Position(UInt64(place + 1)) && certificate.header.previous == previous
+          && certificate.period > period
+        if !isNext { wrong.append("set \(owner): position \(certificate.position) of \(certificate.period)") }
+        previous = certificate.header.digest
+        period = certificate.period
+      }
+    }
+    return wrong
+  }
+
+  /// Whether all running aggregators hold the same head and coverage of every set.
+  var agrees: Bool {
+    (0..<Self.members).allSatisfy { owner in
+      let set = ReplicaIndex(UInt16(owner))
+      let running = aggregators.compactMap { $0 }
+      return Set(running.map { $0.node.head(of: set) }).count == 1
+        && Set(running.map { $0.node.coverageRoot(of: set) }).count == 1
+    }
   }
 
   /// Sets of `period` for which a sum was published.

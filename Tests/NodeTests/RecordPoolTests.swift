@@ -28,7 +28,7 @@ struct RecordPoolTests {
 
   @Test("gives each block once and then none", arguments: [1, 2, 9, 64])
   func exhaustion(capacity: Int) {
-    let pool = RecordPool(capacity: capacity, meterCount: 3, ciphertextBytes: 40)
+    var pool = RecordPool(capacity: capacity, meterCount: 3, ciphertextBytes: 40)
     var taken: [RecordBlock] = []
     while let block = pool.take() { taken.append(block) }
     #expect(taken.count == capacity && pool.capacity == capacity)
@@ -36,14 +36,30 @@ struct RecordPoolTests {
     #expect(pool.take() == nil)
   }
 
-  @Test("has a block for every slot of a small group, and one for each set and an eighth more of a large one")
+  @Test("takes back what was given, and gives it out again")
+  func giving() {
+    var pool = RecordPool(capacity: 2, meterCount: 3, ciphertextBytes: 40)
+    let first = pool.take()!
+    let second = pool.take()!
+    pool.give(first)
+    let isFirst = pool.take() === first
+    #expect(isFirst)
+    pool.give(second)
+    let isSecond = pool.take() === second
+    let isEmpty = pool.take() == nil
+    #expect(isSecond && isEmpty)
+  }
+
+  @Test("has a spare block for every set of a small group, and for an eighth of the sets of a large one, two at least")
   func capacity() {
     let plenty = RecordPool.plentyBytes
-    #expect(RecordPool.capacity(members: 4, slotsPerSet: 8, blockBytes: plenty / 32) == 32)
-    #expect(RecordPool.capacity(members: 4, slotsPerSet: 8, blockBytes: plenty / 31) == 31)
-    #expect(RecordPool.capacity(members: 4, slotsPerSet: 8, blockBytes: plenty) == 6)
-    #expect(RecordPool.capacity(members: 50, slotsPerSet: 8, blockBytes: plenty) == 56)
-    #expect(RecordPool.capacity(members: 64, slotsPerSet: 8, blockBytes: 1) == 512)
+    // Beside the one that each set has.
+    #expect(RecordPool.capacity(members: 4, blockBytes: plenty / 32) == 4)
+    #expect(RecordPool.capacity(members: 4, blockBytes: plenty / 7) == 3)
+    #expect(RecordPool.capacity(members: 4, blockBytes: plenty) == 2)
+    #expect(RecordPool.capacity(members: 50, blockBytes: plenty) == 6)
+    #expect(RecordPool.capacity(members: 64, blockBytes: plenty / 80) == 16)
+    #expect(RecordPool.capacity(members: 64, blockBytes: 1) == 64)
     #expect(RecordBlock.bytes(meterCount: 500, ciphertextBytes: 768) == 500 * (768 + 8 + 72 + 64))
   }
 
@@ -56,7 +72,7 @@ struct RecordPoolTests {
     let meterCount = 1 + below(20)
     let ciphertextBytes = 1 + below(200)
     let genesis = Group().genesis
-    let pool = RecordPool(capacity: 5, meterCount: meterCount, ciphertextBytes: ciphertextBytes)
+    var pool = RecordPool(capacity: 5, meterCount: meterCount, ciphertextBytes: ciphertextBytes)
     var blocks: [RecordBlock] = []
     // The naive model: one number for each place.
     var stored: [[UInt64?]] = []
@@ -84,86 +100,5 @@ struct RecordPoolTests {
       }
     }
     #expect(isRight)
-  }
-
-  /// What a slot is to whoever looks for room.
-  private struct Slot {
-    var period: UInt64 = 0
-    var isFinished = false
-    var isNeeded = false
-    var block: RecordBlock?
-  }
-
-  /// The rule of ``RoomChoice`` once more, as a list of candidates in order of preference.
-  private static func naive(_ slots: [Slot], for own: UInt64, isAwaited: Bool) -> (decided: Int?, undecided: Int?) {
-    let holding = slots.indices.filter { slots[$0].block != nil }
-    let decided = holding.filter { slots[$0].isFinished }.sorted { (slots[$0].period, $0) < (slots[$1].period, $1) }
-    let free = holding.filter { !slots[$0].isFinished && !slots[$0].isNeeded }
-    let expired = free.filter { slots[$0].period + 2 < own }.sorted { (slots[$0].period, $0) < (slots[$1].period, $1) }
-    let newer = free.filter { slots[$0].period > own }.sorted { (~slots[$0].period, $0) < (~slots[$1].period, $1) }
-    return (decided.first, expired.first ?? (isAwaited ? newer.first : nil))
-  }
-
-  @Test(
-    "goes from slot to slot as the naive rule says, is never in two of them, and never leaves one that is needed",
-    arguments: 1...20 as ClosedRange<UInt64>)
-  func room(seed: UInt64) {
-    var dice = SeededGenerator(seed: seed)
-    func below(_ count: Int) -> Int { Int(dice.next() % UInt64(count)) }
-    let members = 1 + below(6)
-    let capacity = members + 1 + below(3)
-    let pool = RecordPool(capacity: capacity, meterCount: 2, ciphertextBytes: 8)
-    // 8 periods of each set, as an aggregator has them.
-    var slots = Array(repeating: Slot(), count: 8 * members)
-    var period: UInt64 = 100
-    var outside = capacity
-    var counts = (served: 0, refused: 0, fromDecided: 0, fromUndecided: 0)
-    var isRight = true
-    for _ in 0..<4000 {
-      switch below(10) {
-      case 0:
-        period += 1
-        // The slots of the new period forget, and keep their memory.
-        for member in 0..<members {
-          let place = 8 * member + Int(period % 8)
-          slots[place].period = period
-          slots[place].isFinished = false
-          slots[place].isNeeded = false
-        }
-      case 1..<4:
-        let place = below(slots.count)
-        if slots[place].block != nil { slots[place].isFinished = true }
-      case 4: slots[below(slots.count)].isNeeded = true
-      default:
-        let place = below(slots.count)
-        guard slots[place].period > 0, slots[place].block == nil, !slots[place].isFinished else { continue }
-        let isAwaited = slots[place].isNeeded && below(2) == 0
-        let expected = Self.naive(slots, for: slots[place].period, isAwaited: isAwaited)
-        var choice = RoomChoice(for: Period(slots[place].period), isAwaited: isAwaited)
-        for other in slots.indices where slots[other].block != nil {
-          choice.consider(
-            other, Period(slots[other].period), isFinished: slots[other].isFinished, isNeeded: slots[other].isNeeded)
-        }
-        if choice.decided != expected.decided || choice.undecided != expected.undecided { isRight = false }
-        // As AggregatorNode does it.
-        if let other = choice.decided {
-          (slots[place].block, slots[other].block) = (slots[other].block, nil)
-          counts.fromDecided += 1
-        } else if let block = pool.take() {
-          slots[place].block = block
-          outside -= 1
-        } else if let other = choice.undecided {
-          if slots[other].isNeeded { isRight = false }
-          (slots[place].block, slots[other].block) = (slots[other].block, nil)
-          counts.fromUndecided += 1
-        }
-        if slots[place].block == nil { counts.refused += 1 } else { counts.served += 1 }
-      }
-      let held = slots.compactMap { $0.block.map { ObjectIdentifier($0) } }
-      if Set(held).count != held.count || held.count + outside != capacity { isRight = false }
-    }
-    #expect(isRight)
-    // All of it was walked through.
-    #expect(counts.served > 100 && counts.refused > 0 && counts.fromDecided > 0 && counts.fromUndecided > 0)
   }
 }

@@ -18,6 +18,10 @@ final class Rogue {
   private var socket: SimulatedSocket
   /// What it says it knows of its peers' boot counters; nil for the truth.
   var claimedBoot: UInt64?
+  /// Of whole datagrams.
+  private(set) var sentBytes = 0
+  /// What it says its clock is; nil: it owns to having none.
+  var claimedWall: UInt64?
   /// Bodies it was sent, by type.
   var heard: [(type: PacketType, body: [UInt8])] = []
 
@@ -45,8 +49,13 @@ final class Rogue {
 
   private func status(_ peer: Int) -> [UInt8] {
     var body = Array(copying: sealer.statusBody(to: peer).span)
-    if let claimedBoot {
-      for place in 0..<8 { body[8 + place] = UInt8(truncatingIfNeeded: claimedBoot >> (8 * place)) }
+    func write(_ number: UInt64, at offset: Int) {
+      for place in 0..<8 { body[offset + place] = UInt8(truncatingIfNeeded: number >> (8 * place)) }
+    }
+    if let claimedBoot { write(claimedBoot, at: 8) }
+    if let claimedWall {
+      write(claimedWall, at: 152)
+      body[160] = 1
     }
     return body
   }
@@ -60,6 +69,14 @@ final class Rogue {
       group.step()
       listen()
     }
+  }
+
+  /// Announces itself to one party, wherever that is.
+  func greet(_ name: NodeIdentifier) {
+    let peer = sealer.index(of: name.rawValue)!
+    post(seal(.status, status(peer), to: peer), to: Group.endpoint(name))
+    group.step()
+    listen()
   }
 
   func listen() {
@@ -92,7 +109,10 @@ final class Rogue {
     [UInt8](capacity: Sealer.maximumDatagramBytes) { out in _ = sealer.seal(type, body.span, to: peer, into: &out) }
   }
 
-  func post(_ datagram: [UInt8], to endpoint: Endpoint) { try? socket.send(datagram.span, to: endpoint) }
+  func post(_ datagram: [UInt8], to endpoint: Endpoint) {
+    sentBytes += datagram.count
+    try? socket.send(datagram.span, to: endpoint)
+  }
 
   /// Seals a body for an aggregator and sends it.
   func send(_ type: PacketType, _ body: [UInt8], toAggregator index: Int) {
@@ -136,26 +156,64 @@ extension Group {
   }
 
   /// A vote body, and a proposal's when a header follows. The signature covers the Statement.
+  /// - Parameter position: as in a group that decided each period since the first, if nothing else is said.
   func vote(
-    _ kind: StatementKind, signer: Int, owner: Int, period: UInt64, digest: Digest, view: UInt32 = 0,
-    network: Digest? = nil, epoch: UInt64 = 1, header: Header? = nil
+    _ kind: StatementKind, signer: Int, owner: Int, position: UInt64? = nil, period: UInt64, digest: Digest,
+    view: UInt32 = 0, network: Digest? = nil, epoch: UInt64 = 1, header: Header? = nil
   ) -> [UInt8] {
+    let position = position ?? period - 1000
     let context = GroupContext(
       networkIdentifier: network ?? genesis.networkIdentifier, epoch: Epoch(epoch), group: genesis.group,
-      members: genesis.members, rotates: true)
+      members: genesis.members, leaders: .rotating)
     let statement = Statement(
-      kind: kind, in: context, owner: ReplicaIndex(UInt16(owner)), period: Period(period), view: View(view),
-      digest: digest, signer: ReplicaIndex(UInt16(signer)))
+      kind: kind, in: context, owner: ReplicaIndex(UInt16(owner)), position: Position(position),
+      round: Round(Period(period), View(view)), digest: digest, signer: ReplicaIndex(UInt16(signer)))
     let signature = aggregatorSeeds[signer].signer().sign(statement)
-    return [UInt8](capacity: 112 + Header.encodedBytes) { out in
+    return [UInt8](capacity: 120 + Header.encodedBytes) { out in
       out.write(kind.rawValue)
       out.writeZeros(1)
       out.write(UInt16(owner))
       out.write(view)
       out.write(period)
+      out.write(position)
       out.write(digest)
       out.write(signature)
       header?.encode(into: &out)
+    }
+  }
+
+  static let noCertificate = PreparedCertificate(
+    signers: 0, round: Round(Period(0)), digest: Digest(), signatures: [])
+
+  /// A round change with its certificate, as an object.
+  func roundChange(
+    signer: Int, owner: Int, position: UInt64, to round: Round, prepared: PreparedCertificate = Group.noCertificate,
+    header: Header? = nil
+  ) -> [UInt8] {
+    let statement = Statement(
+      kind: .roundChange, in: genesis.context, owner: ReplicaIndex(UInt16(owner)), position: Position(position),
+      round: round, digest: prepared.exists ? prepared.digest : Digest(), claim: prepared.claim,
+      signer: ReplicaIndex(UInt16(signer)))
+    let change = RoundChange(
+      vote: Vote(statement: statement, signature: aggregatorSeeds[signer].signer().sign(statement)), prepared: prepared)
+    return [UInt8](capacity: RoundChange.maximumBytes(genesis.context.quorum) + Header.encodedBytes) { out in
+      change.encode(into: &out)
+      header?.encode(into: &out)
+    }
+  }
+
+  /// The pieces of an object, as bodies of CHUNK.
+  func chunks(_ object: ObjectKind, _ owner: Int, position: UInt64, _ bytes: [UInt8]) -> [[UInt8]] {
+    let total = Chunk.pieces(ofBytes: bytes.count)
+    return (0..<total).map { index in
+      let piece = Array(bytes[(1024 * index)..<min(bytes.count, 1024 * index + 1024)])
+      let chunk = Chunk(
+        object: object, owner: ReplicaIndex(UInt16(owner)), index: UInt16(index), total: UInt16(total),
+        position: Position(position), objectLength: UInt32(bytes.count))
+      return [UInt8](capacity: Chunk.encodedBytes + piece.count) { out in
+        chunk.encode(into: &out)
+        out.write(piece.span)
+      }
     }
   }
 
@@ -165,11 +223,13 @@ extension Group {
     var result: [String] = []
     for owner in 0..<Self.members {
       let set = ReplicaIndex(UInt16(owner))
-      result.append("\(process.node.head(of: set)) \(process.node.coverageRoot(of: set))")
+      let standing = process.node.standing(of: set)
+      result.append(
+        "\(process.node.head(of: set)) \(process.node.headPosition(of: set)) \(process.node.coverageRoot(of: set)) "
+          + "\(standing.round) \(standing.hasSigned) \(standing.missing)")
       for period in UInt64(1000)...1012 {
         result.append(
-          "\(process.node.held(set, Period(period)).bytes) \(process.node.hasSigned(set, Period(period))) "
-            + "\(process.node.certificate(set, Period(period)).count)")
+          "\(process.node.held(set, Period(period)).bytes) \(process.node.certificate(set, Period(period)).count)")
       }
     }
     result.append("\(disks[Self.aggregatorName(index).rawValue]!.byteCount)")

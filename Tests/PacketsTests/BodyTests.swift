@@ -104,7 +104,9 @@ struct BodyTests {
     }
     // The version, which is the newest one too; reserved bytes; keys that become 0; and the bits that lead out of a kind's
     // range.
-    let reserved = [Body.packetHeader: 8 + 1 + 24 + 2, .status: 1 + 2 * 7 + 48, .want: 8 + 16 + 32, .chunk: 8 + 32, .proof: 0][body]!
+    let reserved = [
+      Body.packetHeader: 8 + 1 + 24 + 2, .status: 1 + 2 * 7 + 48, .want: 8 + 16 + 32, .chunk: 8 + 32, .proof: 0,
+    ][body]!
     #expect(refused >= reserved && refused <= reserved + 16)
   }
 

@@ -227,7 +227,8 @@ struct SealerTests {
     var otherNetwork = Fixture.sealer(1, boot: 9, peers: [peer], network: Digest())
     var impostor = Sealer(
       identifier: 1, agreementKey: Fixture.agreementKey(3), packetKeySeed: Fixture.secret(0x60, 1),
-      signer: Fixture.signer(1), bootCounter: 9, run: Fixture.run(0x81), networkIdentifier: Fixture.network, epoch: Epoch(2), peers: [peer])
+      signer: Fixture.signer(1), bootCounter: 9, run: Fixture.run(0x81), networkIdentifier: Fixture.network,
+      epoch: Epoch(2), peers: [peer])
     var second = Fixture.sealer(2, 1, boot: 7)
     let fromEpoch = second.body(of: otherEpoch.status())
     let fromNetwork = second.body(of: otherNetwork.status())
