@@ -49,6 +49,8 @@ extension GroupWorld {
   var liesAboutRuns: Bool { siege?.attack.includes(.bootClaims) ?? swarm.liesAboutRuns }
   var liesAboutTime: Bool { siege?.attack.includes(.clockLiars) ?? swarm.liesAboutTime }
 
+  func isHonest(_ member: ReplicaIndex) -> Bool { parties[places[UInt32(member.rawValue)]![0]].isHonest }
+
   /// One of those that were decided of late, most often the last.
   func somePosition(of owner: Int) -> Position {
     let back = liarDice.below(2) == 0 ? 0 : liarDice.below(8)
@@ -89,8 +91,9 @@ extension Actor {
     guard owner < world.members else { return }
     refresh(owner)
     guard statement.position == open[owner].position, statement.kind == .prepare,
-      Authenticated(
-        checking: vote, by: world.genesis.aggregators[Int(statement.signer.rawValue)].verificationKey) != nil
+      world.isHonest(statement.signer)
+        || Authenticated(
+          checking: vote, by: world.genesis.aggregators[Int(statement.signer.rawValue)].verificationKey) != nil
     else { return }
     open[owner].latest = max(open[owner].latest, statement.round)
     let prepared = OpenPosition.Prepared(round: statement.round, digest: Array(copying: statement.digest.span))
@@ -153,9 +156,11 @@ extension Actor {
     let owner = Int(statement.owner.rawValue)
     guard owner < world.members else { return }
     refresh(owner)
+    // What an honest member signs holds.
     guard statement.position == open[owner].position,
-      (try? VerifiedRoundChange(
-        checking: change, in: world.genesis.context, by: MemberKeys(world.genesis.aggregatorKeys))) != nil
+      world.isHonest(statement.signer)
+        || (try? VerifiedRoundChange(
+          checking: change, in: world.genesis.context, by: MemberKeys(world.genesis.aggregatorKeys))) != nil
     else { return }
     open[owner].latest = max(open[owner].latest, statement.round)
     open[owner].asking[statement.round, default: [:]][Int(statement.signer.rawValue)] = OpenPosition.Claim(

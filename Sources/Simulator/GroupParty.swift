@@ -119,8 +119,9 @@ final class Party {
   var isLeft = false
   var restartAt = 0
   var pausedUntil = 0
-  /// Of the wall clock.
+  /// Of the wall clock, in milliseconds; beside what it is never right by.
   var clockOffset: Int64 = 0
+  var clockSkew: Int64 = 0
   var clockState = ClockState.synchronised
   var inbox: [Flight] = []
   /// Work that waits for its processor, in a siege.

@@ -31,10 +31,17 @@ struct GroupSwarm {
       case oneWay
       /// More members than the group can spare are off.
       case off
+      /// All clocks are wrong, and by the same; or each by something else.
+      case clocks
+      case scatteredClocks
+
+      var isOfClocks: Bool { self == .clocks || self == .scatteredClocks }
     }
     var kind: Kind
     var periods: Int
     var pattern: UInt64
+    /// By how much clocks are wrong, in periods.
+    var clockPeriods = 0
   }
 
   var liars: [(member: Int, kind: Liar)] = []
@@ -71,7 +78,9 @@ struct GroupSwarm {
   var losesDisksInTurn = false
   /// A member that is away until the quorum, which needs it, is healed. (scenario S11)
   var absent: Int?
-  /// Clock errors in milliseconds: of one member, and of one meter.
+  /// Of every clock, in thousandths of a period at most, even when all is well; a sixteenth keeps two within an eighth of each other.
+  var clockSkew = 0
+  /// Clock errors in milliseconds: of one member, and of meters.
   var clocks: [(place: Int, offset: Int64, isSynchronised: Bool)] = []
   var firstPeriod: UInt64 = 1001
   var periodSeconds: UInt64 = GroupWorld.periodSeconds
@@ -190,8 +199,13 @@ struct GroupSwarm {
     }
     let kinds = Outage.Kind.allCases
     if maybe(2, &random) {
-      outage = Outage(
+      var drawn = Outage(
         kind: kinds[random.below(kinds.count)], periods: Self.logUniform(100, &random), pattern: random.bits())
+      if drawn.kind.isOfClocks {
+        drawn.clockPeriods = Self.logUniform(12, &random) * (maybe(2, &random) ? 1 : -1)
+        drawn.periods = 1 + drawn.periods / 12
+      }
+      outage = drawn
     }
     if !losesDisksInTurn, liars.count < faults, maybe(3, &random) { dead = left.remove(at: random.below(left.count)) }
     if !losesDisksInTurn {
@@ -201,6 +215,8 @@ struct GroupSwarm {
     }
     drawClocks(schedule, &random)
     action = 100 + random.below(500)
+    liesAboutRuns = maybe(2, &random)
+    liesAboutTime = maybe(2, &random)
     if schedule.profile == .liveness, maybe(3, &random), !losesDisksInTurn {
       absent = left[random.below(left.count)]
       chaosTicks = (3 + random.below(4)) * ticksPerPeriod
@@ -219,21 +235,20 @@ struct GroupSwarm {
   }
 
   private mutating func drawClocks(_ schedule: GroupSchedule, _ random: inout Dice) {
+    if Self.maybe(2, &random) { clockSkew = random.below(60) }
     let milliseconds = Int64(periodSeconds) * 1000
-    // A member whose clock is wrong is one of the f: what it signed in a later period it is bound to.
-    if Self.maybe(5, &random), !amnesiacs.isEmpty {
-      let periods = Int64(random.below(5)) - 2
-      clocks.append(
-        (amnesiacs[0], periods * milliseconds + Int64(random.below(1000)), !Self.maybe(3, &random)))
+    func error(_ random: inout Dice) -> Int64 {
+      let periods = Int64(Self.logUniform(13, &random) - 1) * (Self.maybe(2, &random) ? 1 : -1)
+      return periods * milliseconds + Int64(random.below(1000))
     }
-    if Self.maybe(5, &random) {
-      let meters = schedule.members * schedule.metersPerSet
-      let periods = Int64(random.below(5)) - 2
-      clocks.append(
-        (
-          schedule.members + 1 + random.below(meters), periods * milliseconds + Int64(random.below(1000)),
-          !Self.maybe(3, &random)
-        ))
+    // A member whose clock is wrong is one of the f: it takes no part, or what it signed in a later period it is bound to.
+    if Self.maybe(3, &random), !amnesiacs.isEmpty {
+      clocks.append((amnesiacs[0], error(&random), !Self.maybe(3, &random)))
+    }
+    guard Self.maybe(4, &random) else { return }
+    let meters = schedule.members * schedule.metersPerSet
+    for _ in 0...random.below(Self.maybe(2, &random) ? 1 : meters) {
+      clocks.append((schedule.members + 1 + random.below(meters), error(&random), !Self.maybe(3, &random)))
     }
   }
 

@@ -152,6 +152,11 @@ extension GroupWorld {
         let party = parties[(member + Int(outage.pattern >> 8 & 7)) % members]
         if party.isUp, !party.isLiar { kill(party, ticks: outage.periods * ticksPerPeriod) }
       }
+    case .clocks, .scatteredClocks:
+      for party in parties {
+        let share = outage.kind == .clocks ? 1000 : Int64(order.below(2001)) - 1000
+        party.clockOffset = Int64(outage.clockPeriods) * Int64(periodSeconds) * share
+      }
     }
     if outage.kind != .off { exemptHiders() }
     guard let dead = swarm.dead, parties[dead].isHonest else { return }

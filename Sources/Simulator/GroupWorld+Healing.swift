@@ -11,12 +11,13 @@ extension GroupWorld {
   struct HealingGoal {
     /// The period in which it was healed: a record through it has all energy of the outage.
     let healed: UInt64
-    /// The first that ends at least B after healing.
-    let first: UInt64
+    /// By set: the first that ends at least B after healing; or, when all of them believed in a later time, the first that nothing was
+    /// said about.
+    let first: [UInt64]
     /// More periods, where views do not fit or liars lead.
     let more: UInt64
-    /// By place: still more, of a meter that is bound to a wrong time.
-    var late: [Int: UInt64] = [:]
+    /// By place: the period that a meter closed ahead of time.
+    var closed: [Int: UInt64] = [:]
   }
 
   /// When a period ends, in ticks.
@@ -42,7 +43,7 @@ extension GroupWorld {
     let healedAt = tick
     let goal = goal()
     if let trace {
-      trace("\(tick) healed in period \(goal.healed); certified at least \(goal.first), and \(goal.more) periods more")
+      trace("\(tick) healed in period \(goal.healed); to be certified \(goal.first), or \(goal.more) periods more")
     }
     while outcome.violation == nil {
       if tick % 4 == 0, let missed = isMissed(goal) {
@@ -95,34 +96,71 @@ extension GroupWorld {
   }
 
   private func goal() -> HealingGoal {
-    let bound = Int(AggregatorNode.timing(periodSeconds: genesis.periodSeconds).healingTicks(faults: UInt16(views - 1)))
+    let timing = AggregatorNode.timing(periodSeconds: genesis.periodSeconds)
+    let bound = Int(timing.healingTicks(faults: UInt16(views - 1))) + skewTicks
     var first = period
     while end(of: first) < tick + bound { first += 1 }
     var more: UInt64 = viewsFit ? 0 : UInt64(views)
     // A liar that leads leaves a meter out, or has its header locked so late that the next primary's is void.
     if leadingLiars > 0 { more += 2 * UInt64(leadingLiars) + 1 }
-    var goal = HealingGoal(healed: period, first: first, more: more)
-    for clock in swarm.clocks where clock.place > members && clock.offset > 0 {
-      goal.late[clock.place] = UInt64(clock.offset) / (periodSeconds * 1000) + 1
+    var goal = HealingGoal(healed: period, first: (0..<members).map { max(first, spokenFor($0)) }, more: more)
+    for party in honestMeters {
+      if let closed = party.meter?.node.lastClosed.rawValue, closed > period { goal.closed[party.place] = closed }
     }
     return goal
   }
 
-  /// The latest period in which all energy of the outage must be certified, and when it must be.
-  private func last(_ goal: HealingGoal, _ party: Party?) -> UInt64 {
-    max(goal.healed + 1, goal.first) + goal.more + (party.flatMap { goal.late[$0.place] } ?? 0)
+  /// No clock is right to the tick.
+  private var skewTicks: Int { swarm.clockSkew * ticksPerPeriod / 1000 + 1 }
+
+  /// With clocks ahead, periods were certified, or voted about, that have not ended yet; and meters closed them. What comes after is
+  /// certified next. 0 when there is no such thing.
+  private func spokenFor(_ owner: Int) -> UInt64 {
+    guard swarm.outage?.kind.isOfClocks == true || !swarm.clocks.isEmpty else { return 0 }
+    var result: UInt64 = 0
+    if let head = books.head(owner) { result = head.header.period.rawValue + 1 }
+    for member in 0..<members {
+      let (position, round) = books.highest[member][owner]
+      // One that is alone with it is one of the f.
+      if position == books.newest[owner] + 1, swarm.outage?.kind.isOfClocks == true {
+        result = max(result, round.period.rawValue)
+      }
+    }
+    // Too few of its meters may have something to say.
+    let closed = (0..<metersPerSet).compactMap { meter -> UInt64? in
+      let party = parties[members + 1 + owner * metersPerSet + meter]
+      return party.isHonest ? party.meter?.node.lastClosed.rawValue : nil
+    }.sorted()
+    let needed = Int(Self.minimumContributors)
+    if closed.count >= needed, closed[needed - 1] > period { result = max(result, closed[needed - 1] + 1) }
+    return result
+  }
+
+  /// The latest period in which all energy of the outage must be certified.
+  private func last(_ goal: HealingGoal, _ party: Party) -> UInt64 {
+    guard let meter = party.name.meter else { return 0 }
+    var result = max(goal.healed + 1, goal.first[Int(meter.owner.rawValue)])
+    // Unless it takes that back.
+    if let closed = goal.closed[party.place], party.meter?.node.lastClosed.rawValue ?? 0 >= closed {
+      result = max(result, closed + 1)
+    }
+    return result + goal.more
   }
 
   private func hasCertified(_ owner: Int, _ goal: HealingGoal) -> Bool {
-    (goal.first...(goal.first + goal.more)).contains { books.places[SetPeriod(owner: owner, period: $0)] != nil }
+    (goal.first[owner]...(goal.first[owner] + goal.more)).contains {
+      books.places[SetPeriod(owner: owner, period: $0)] != nil
+    }
   }
 
+  /// The first header from healing on that counts a meter. One of a period that had not begun then has not all of its energy.
   private func coveringPeriod(_ party: Party, _ goal: HealingGoal) -> UInt64? {
     guard let meter = party.name.meter else { return nil }
-    // The first header from then on that counts it.
+    let owner = Int(meter.owner.rawValue)
+    let least = max(goal.healed, goal.closed[party.place].map { min($0, party.meter?.node.lastClosed.rawValue ?? 0) } ?? 0)
     var found: UInt64?
-    for (_, decided) in books.chain(Int(meter.owner.rawValue)).reversed() {
-      guard decided.header.period.rawValue >= goal.healed else { break }
+    for (_, decided) in books.chain(owner).reversed() {
+      guard decided.header.period.rawValue >= least else { break }
       if decided.header.contributors.contains(meter.index) { found = decided.header.period.rawValue }
     }
     return found
@@ -136,15 +174,16 @@ extension GroupWorld {
 
   /// What of it should have come by now, in words.
   private func isMissed(_ goal: HealingGoal) -> String? {
-    let isOver = tick > end(of: goal.first + goal.more + 1)
-    for owner in 0..<members where isOver && !hasCertified(owner, goal) {
-      return "set \(owner) certified none of \(goal.first)...\(goal.first + goal.more), healed in \(goal.healed)"
+    for owner in 0..<members {
+      let first = goal.first[owner]
+      guard tick > end(of: first + goal.more + 1) + skewTicks, !hasCertified(owner, goal) else { continue }
+      return "set \(owner) certified none of \(first)...\(first + goal.more), healed in \(goal.healed)"
     }
     for party in honestMeters {
       let last = last(goal, party)
       if let found = coveringPeriod(party, goal) {
         if found > last { return "\(party.name) was certified in \(found), not in \(last), healed in \(goal.healed)" }
-      } else if tick > end(of: last + 1) {
+      } else if tick > end(of: last + 1) + skewTicks {
         return "\(party.name) is not certified in \(goal.healed)...\(last)"
       }
     }

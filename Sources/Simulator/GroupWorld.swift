@@ -196,6 +196,10 @@ public final class GroupWorld {
       makeTwin(place)
     }
     blocked = Array(repeating: 0, count: parties.count)
+    if swarm.clockSkew > 0 {
+      let most = Int(periodSeconds) * swarm.clockSkew
+      for party in parties { party.clockSkew = Int64(dice.below(2 * most + 1) - most) }
+    }
     for clock in swarm.clocks {
       parties[clock.place].clockOffset = clock.offset
       parties[clock.place].clockState = clock.isSynchronised ? .synchronised : .unsynchronised
@@ -321,7 +325,7 @@ public final class GroupWorld {
 
   func now(_ party: Party) -> Instant {
     let passed = UInt64(tick) * Self.tickMilliseconds + UInt64(part) * Self.roundMilliseconds
-    let wall = UInt64(max(0, Int64(startMilliseconds + passed) + party.clockOffset))
+    let wall = UInt64(max(0, Int64(startMilliseconds + passed) + party.clockOffset + party.clockSkew))
     return Instant(
       monotonic: MonotonicTime(nanoseconds: passed * 1_000_000),
       wall: WallTime(nanoseconds: (party.clockState == .synchronised ? wall : 0) * 1_000_000), clock: party.clockState)
