@@ -7,7 +7,7 @@ extension Instance {
   /// Moves to a round, in which nothing is signed yet. What is known to be prepared stays. (consensus rule 20)
   mutating func enter(_ round: Round) {
     // What the host said was of the period that is left.
-    if round.period != self.round.period { hasRecords = false }
+    if round.period != self.round.period, !mutated(.recordsOutlivePeriod) { hasRecords = false }
     self.round = round
     isChangingRound = true
     accepted = nil
@@ -82,7 +82,8 @@ extension Instance {
   /// Something that could be decided if the members were in one round. (rule 12)
   var hasWork: Bool {
     // A backup that comes back after a restart knows what it prepared, and no longer whose proposal that was.
-    hasRecords || lock.exists && !mutated(.lockRunsNoTimer) || hasAccepted || hasPrepared
+    hasRecords || lock.exists && !mutated(.lockRunsNoTimer) || hasAccepted
+      || hasPrepared && !mutated(.preparedIsNoWork)
   }
 
   /// In a round that was entered without a word, asks for it: when there is something to decide, or when one other member asks for it
@@ -279,7 +280,7 @@ extension Instance {
     accepted = vote
     // Story: a header was valid in a free round and prepared by few. The liar that leads the next free round, perhaps of a later period,
     // proposes it once more: its period and author are wrong there, and members that looked before must look again. (rule 7)
-    if !newRound.prepared.exists { validated = nil }
+    if !newRound.prepared.exists, !mutated(.validityOutlivesFreeRound) { validated = nil }
     askToValidate(vote.statement.digest, signer, &effects)
   }
 
@@ -301,7 +302,9 @@ extension Instance {
     }
     if isTimeToLeave, round.view.rawValue < UInt32.max - 2, !mutated(.timerNeverRuns) {
       var target = round.next
-      if mutated(.oneAskerJumpsRounds) { for member in Members(roundChanges.present) { target = max(target, roundChanges[member].round) } }
+      if mutated(.oneAskerJumpsRounds) {
+        for member in Members(roundChanges.present) { target = max(target, roundChanges[member].round) }
+      }
       return changeRound(to: target, signer, &effects)
     }
     sendAgain(&effects)

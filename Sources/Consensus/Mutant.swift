@@ -35,7 +35,7 @@ public enum Mutant: UInt8, CaseIterable, Sendable {
   case unjustifiedRoundAccepted, roundsComparedByView, lockForgottenAtPeriodEnd, lockShownNotTakenOver, lockRunsNoTimer
   case lockOfOtherPosition, firstRoundClaimedAsNone, staysInItsPeriod
   case idleNeverWakes, wakesOnFPlusOneOnly, ownRoundUnanswered, oneAskerJumpsRounds
-  case openedByOwnClockAlone, openedByOneMember
+  case openedByOwnClockAlone, openedByOneMember, validityOutlivesFreeRound, recordsOutlivePeriod, preparedIsNoWork
   // Of Aggregation and Node; whole groups show them.
   case fromUnchecked, coverageRootUnchecked, minimumUnchecked, authorUnchecked, previousUnchecked, manifestUnchecked
   case productUnchecked, receiptBeforeDurable, receiptAfterProposal, recordNotPersisted, anyCertificateSettles

@@ -26,7 +26,7 @@ public struct Campaign {
   /// How many schedules took so many steps, in tens; the last place holds the rest.
   private var stepCounts = Array(repeating: 0, count: 1000)
   /// How many schedules were decided so long after healing, in tenths of T0.
-  private var healedCounts = Array(repeating: 0, count: 1000)
+  private var healedCounts = Array(repeating: 0, count: 5000)
   private var worlds: [World?] = Array(repeating: nil, count: 65)
 
   public init(members: ClosedRange<Int>, profile: Profile?, usesEd25519: Bool = false) {

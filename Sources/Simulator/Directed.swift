@@ -29,6 +29,14 @@
         scene.pass(ticks: 8 * Int(Timing.standard.viewTicks))
         return scene.instance.round.view.rawValue == 10
       },
+      // A backup that prepared and crashed has neither records nor the proposal's message, and its primary is gone.
+      Directed(name: "prepared before a restart", mutant: .preparedIsNoWork) {
+        let scene = Scene()
+        scene.restore(scene.vote(.prepare, by: 0))
+        scene.step(.periodEnded(Scene.period))
+        for _ in 0..<Timing.standard.firstViewTicks { scene.step(.tick(hasRecords: false)) }
+        return scene.instance.round.view.rawValue == 0
+      },
       // f members are locked on A in view 0, the rest on B in view 1: the higher certificate must win everywhere.
       Directed(name: "locks in two views", mutant: .lockRefusesOtherValue) {
         let scene = Scene()
@@ -39,14 +47,14 @@
     ]
   }
 
-  /// Member 0 of four, in period 3, and whatever the others sign.
+  /// Member 0 of four, a backup in period 4, and whatever the others sign.
   private final class Scene {
     let keys = KeyRing(members: 4, usesEd25519: false)
     let context = GroupContext(
       networkIdentifier: Digest(), epoch: Epoch(1), group: GroupIndex(0), members: 4, leaders: .rotating)
     var instance: Instance
     var effects = Effects()
-    static let period = Period(3)
+    static let period = Period(4)
 
     init() {
       instance = Instance(
@@ -61,7 +69,8 @@
       return digest
     }
 
-    func vote(_ kind: StatementKind, view: UInt32 = 0, value: UInt8 = 1, by member: Int, claim: LockClaim = .none) -> Vote
+    func vote(_ kind: StatementKind, view: UInt32 = 0, value: UInt8 = 1, by member: Int, claim: LockClaim = .none)
+      -> Vote
     {
       let statement = Statement(
         kind: kind, in: context, owner: ReplicaIndex(1), position: Position(1), round: Round(Self.period, View(view)),
@@ -84,6 +93,12 @@
       instance.step(input, signer: SimulatedSigner(keys: keys), into: &effects)
     }
 
+    func restore(_ vote: Vote) {
+      let nothing: [UInt8] = []
+      var proof = WireReader(nothing.span)
+      try? instance.restore(vote, proof: &proof)
+    }
+
     func receive(_ vote: Vote) { step(.vote(Authenticated(own: vote))) }
 
     func pass(ticks: Int) { for _ in 0..<ticks { step(.tick(hasRecords: true)) } }
@@ -91,9 +106,12 @@
     func ask(for view: UInt32, by member: Int, prepared: PreparedCertificate? = nil) {
       let change = RoundChange(
         vote: vote(
-          .roundChange, view: view, value: prepared?.digest.storage[0] ?? 0, by: member, claim: prepared?.claim ?? .none),
+          .roundChange, view: view, value: prepared?.digest.storage[0] ?? 0, by: member, claim: prepared?.claim ?? .none
+        ),
         prepared: prepared ?? none)
-      if let verified = try? VerifiedRoundChange(checking: change, in: context, by: keys) { step(.roundChange(verified)) }
+      if let verified = try? VerifiedRoundChange(checking: change, in: context, by: keys) {
+        step(.roundChange(verified))
+      }
     }
 
     /// The new round of its primary, who cites members 1, 2 and 3.

@@ -54,7 +54,8 @@ public struct EnumerationResult: Sendable {
     /// - Parameter trace: called with each thing that happens.
     public func run(scenario number: Int, trace: ((String) -> Void)? = nil) -> Outcome {
       // Processes 0…2 are members 1…3; 3 and 4 are the two copies of member 0.
-      let swarm = Swarm(members: Self.members, pace: .enumerated(Self.viewTicks, periodTicks: 16 * Self.viewTicks), twin: 0)
+      let swarm = Swarm(
+        members: Self.members, pace: .enumerated(Self.viewTicks, periodTicks: 16 * Self.viewTicks), twin: 0)
       var rest = number
       var fate = Fate(roundChangesCross: roundChangesCross)
       var leaders: [(round: Round, member: Int)] = []
@@ -65,7 +66,8 @@ public struct EnumerationResult: Sendable {
         rest /= Self.members
       }
       trace?(
-        "leaders \(leaders.map { "\($0.round): \($0.member)" }); processes on the other side: \(fate.sides.map { $0.processes })")
+        "leaders \(leaders.map { "\($0.round): \($0.member)" }); processes on the other side: \(fate.sides.map { $0.processes })"
+      )
       Mutant.leaders = leaders.map { ($0.round, UInt16($0.member)) }
       world.trace = trace
       defer {

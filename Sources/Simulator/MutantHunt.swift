@@ -92,6 +92,8 @@
       case .ownRoundUnanswered: "R5"
       case .lockRunsNoTimer, .idleNeverWakes, .wakesOnFPlusOneOnly, .oneAskerJumpsRounds: "R12"
       case .openedByOwnClockAlone, .openedByOneMember: "R3"
+      case .validityOutlivesFreeRound: "R7"
+      case .recordsOutlivePeriod, .preparedIsNoWork: "R12"
       default: groupRule
       }
     }

@@ -7,7 +7,7 @@ import Wire
 public enum Profile: String, CaseIterable, Sendable {
   /// Random faults, liars that vote at random.
   case uniform
-  /// Liars support both sides of a partition, processes crash where it hurts, timers are short in a quarter of the seeds.
+  /// Liars support both sides of a partition, processes crash where it hurts, timers are short in an eighth of the seeds.
   case guided
   /// Few faults, then a quorum is healed and the rest left as it is.
   case liveness

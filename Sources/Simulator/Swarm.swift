@@ -103,8 +103,8 @@ struct Swarm {
       action = random.below(400)
       if isGuided { support = 300 + random.below(700) }
     }
-    chaosTicks = 10 + random.below(isGuided ? 70 : 120)
-    if maybe(4, &random) { chaosTicks += random.below(200) }
+    chaosTicks = 10 + random.below(isGuided ? 60 : 100)
+    if maybe(5, &random) { chaosTicks += random.below(200) }
     if maybe(3, &random) { unheld = random.below(16) }
     leftDown = maybe(2, &random) ? max(0, schedule.members - Int(quorum.size) - liarCount) : 0
     if schedule.profile == .liveness {
@@ -193,7 +193,8 @@ struct Pace: Equatable {
   /// For an enumeration, which heals nothing and says itself when periods end.
   static func enumerated(_ viewTicks: Int, periodTicks: Int) -> Pace {
     Pace(
-      Timing(firstViewTicks: UInt32(viewTicks), viewTicks: UInt32(viewTicks), retransmitTicks: 2), periodTicks: periodTicks)
+      Timing(firstViewTicks: UInt32(viewTicks), viewTicks: UInt32(viewTicks), retransmitTicks: 2),
+      periodTicks: periodTicks)
   }
 }
 

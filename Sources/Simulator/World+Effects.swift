@@ -112,7 +112,11 @@ extension World {
   func tick(_ process: Process) {
     effects.removeAll()
     outcome.steps += 1
-    process.instance.step(.tick(hasRecords: process.observed.hasRecords), signer: signer, into: &effects)
+    if process.observed.hasRecords {
+      process.instance.step(tickWithRecords, signer: signer, into: &effects)
+    } else {
+      process.instance.step(tickWithout, signer: signer, into: &effects)
+    }
     if effects.count > 0 { settle(process, tellsOf: -1) }
   }
 
@@ -348,7 +352,9 @@ extension World {
   }
 
   private func broadcastRoundChange(_ process: Process, _ vote: Vote) {
-    guard let change = process.instance.roundChange else { return fail(.conflictingSignature, "no round change to send") }
+    guard let change = process.instance.roundChange else {
+      return fail(.conflictingSignature, "no round change to send")
+    }
     if let payload = known(process, vote) {
       recheck(process, vote)
       return spread(process, payload, isRoundChange: true)

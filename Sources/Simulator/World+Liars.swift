@@ -14,7 +14,8 @@ extension World {
   }
 
   /// A liar's signature, which the ledger learns of.
-  private func sign(_ kind: StatementKind, _ round: Round, _ value: Int, by liar: Int, claim: LockClaim = .none) -> Vote {
+  private func sign(_ kind: StatementKind, _ round: Round, _ value: Int, by liar: Int, claim: LockClaim = .none) -> Vote
+  {
     precondition(liarMask >> UInt64(liar) & 1 == 1)
     let statement = statement(kind, round, value, by: liar, claim: claim)
     let vote = Vote(statement: statement, signature: keys.sign(statement))
@@ -206,7 +207,8 @@ extension World {
       case 0...2: none
       case 3, 4: anyPrepared() ?? none
       case 5 where liarDice.below(3) > 0:
-        (liarDice.below(2) == 0 ? prepared(before, anyValue(before), size: faults + 1) : preparedElsewhere(before)) ?? none
+        (liarDice.below(2) == 0 ? prepared(before, anyValue(before), size: faults + 1) : preparedElsewhere(before))
+          ?? none
       default: prepared(before, anyValue(before), forging: true) ?? none
       }
     let value = claimed.signers == 0 ? 0 : max(0, value(of: claimed.digest))

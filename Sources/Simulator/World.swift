@@ -4,56 +4,6 @@ import SimulatedPlatform
 import Units
 import Wire
 
-/// One running copy of a member: its instance, its disk, its clock, and what the simulation knows of it. A twin is two of them.
-final class Process {
-  var instance: Instance
-  let member: Int
-  var place = 0
-  var isHonest = true
-  var isUp = true
-  var restartAt = 0
-  /// Down for good when a quorum is healed and the rest left as it is.
-  var isLeft = false
-  /// The position it is in: how many were decided before.
-  var step = 0
-  /// Bit c: values of choice c are held and valid.
-  var held = 0
-  var choice = 0
-  var mustValidate = false
-  /// Something happened since it was last asked whether it waits for its host.
-  var mayAwait = true
-  var decidedValue = -1
-  /// Of the newest position it knows to be decided.
-  var certificate: QuorumCertificate?
-  /// As a message, once it was sent.
-  var certificatePayload = -1
-  var entries: [[UInt8]] = []
-  /// The own votes on the disk.
-  var durable: [Vote] = []
-  /// The payload of the last message of each kind, which is sent again as it is.
-  var lastPayload: [(signature: Signature, payload: Int)] = []
-  /// What each liar said here: (kind, signer, round, value), for ``Violation/equivocationUntold``.
-  var heard: [(kind: UInt8, member: UInt8, round: Round, value: Int)] = []
-  /// When it last answered with its certificate, and whom: bit i for member i.
-  var answeredAt = -100
-  var answered: UInt64 = 0
-  /// Persists and sends so far, over restarts.
-  var doings = 0
-  /// Which period its clock ends next, and at which tick. From the first round's period on.
-  var nextPeriod = 0
-  var nextEnd = 0
-  /// How many periods its clock said had ended.
-  var endedPeriods = 0
-  var observed = Ledger.Observed()
-  var observedRound = Round(Period(0))
-  var enteredAt = 0
-
-  init(_ instance: consuming Instance, member: Int) {
-    self.instance = instance
-    self.member = member
-  }
-}
-
 /// One chain of a group under one seed: the real core, a simulated network, clocks, disks and liars. Its memory is kept from
 /// schedule to schedule.
 public final class World {
@@ -103,6 +53,8 @@ public final class World {
   /// By due tick: receiver << 32 | payload.
   var calendar: [[UInt64]] = Array(repeating: [], count: World.horizon)
   var effects = Effects()
+  let tickWithRecords = Input.tick(hasRecords: true)
+  let tickWithout = Input.tick(hasRecords: false)
   var scratch = ByteBuffer(capacity: 16384)
   /// By position.
   var ledgers: [Ledger] = []
@@ -112,8 +64,10 @@ public final class World {
   var decisions: [Int] = []
   var periodTicks = 0
   /// When which period truly ended, the last before healing.
-  private var healedBoundary = 0
-  private var healedPeriod = 0
+  var healedBoundary = 0
+  var healedPeriod = 0
+  /// No process restarts before this tick.
+  var nextRestart = Int.max
   var undecided = 0
   /// What honest members prepared in later rounds upon.
   var justifications: [NewRound] = []
@@ -236,21 +190,8 @@ public final class World {
     return process
   }
 
-  /// A clock that is behind ends the first round's period late, one that is ahead has ended some more at once.
-  private func setClock(_ process: Process) {
-    process.nextPeriod = 0
-    process.endedPeriods = 0
-    if let fate {
-      process.nextEnd = fate.periodEnds[0]
-      return
-    }
-    let skew = swarm.skewEighths * periodTicks / 8
-    process.nextEnd = 1 + skew + dice.below(2 * skew + 1) - skew
-    if swarm.isAstray >> UInt64(process.place) & 1 == 1 { process.nextEnd -= swarm.strayPeriods * periodTicks }
-  }
-
   /// Starts to watch an instance that was just made, reset or restored.
-  private func observe(_ process: Process) {
+  func observe(_ process: Process) {
     process.observed = Ledger.Observed()
     process.observedRound = process.instance.round
     process.observed.hasRecords = hasRecords(process, process.observedRound)
@@ -269,6 +210,7 @@ public final class World {
     outcome = Outcome()
     faultNumber = 0
     side = 0
+    nextRestart = .max
     periodTicks = swarm.periodTicks
     payloads.removeAll(keepingCapacity: true)
     payloadSender.removeAll(keepingCapacity: true)
@@ -357,9 +299,9 @@ public final class World {
   }
 
   /// One tick: what is due arrives, everybody's time passes.
-  private func advance() {
+  func advance() {
     now += 1
-    for process in processes where !process.isUp && now >= process.restartAt && !process.isLeft { restart(process) }
+    if now >= nextRestart { restartDue() }
     let bucket = now % Self.horizon
     if !calendar[bucket].isEmpty {
       var place = 0
@@ -413,63 +355,6 @@ public final class World {
     return process.instance.isLocked || period(of: value) == offset(process.instance.round)
   }
 
-  // MARK: Time
-
-  /// Lets the clock of a process run, and returns how many periods it says have ended.
-  private func passPeriods(_ process: Process) -> Int {
-    while now >= process.nextEnd {
-      process.nextPeriod += 1
-      if let fate, process.nextPeriod < fate.periodEnds.count {
-        process.nextEnd = fate.periodEnds[process.nextPeriod]
-      } else {
-        process.nextEnd += periodTicks
-      }
-    }
-    return process.nextPeriod
-  }
-
-  /// Of several periods that ended at once only the last is told, as by a host that slept.
-  private func endPeriods(_ process: Process) {
-    let ended = passPeriods(process)
-    guard ended > process.endedPeriods else { return }
-    process.endedPeriods = ended
-    tellPeriod(process)
-    // In a group that goes on somebody speaks of a later position, or a meter sends what follows from it.
-    if isHealed, process.isUp, process.decidedValue < 0, !process.observed.hasRecords { askAll(process) }
-  }
-
-  private func tellPeriod(_ process: Process) {
-    guard process.endedPeriods > 0, process.decidedValue < 0 else { return }
-    process.observed.endedBelow = swarm.period &+ UInt64(process.endedPeriods)
-    drive(process, .periodEnded(Period(process.observed.endedBelow - 1)))
-  }
-
-  /// Whether a member could propose in this round, if it is a free one.
-  func hasRecords(_ process: Process, _ round: Round) -> Bool {
-    var holding = isHealed ? swarm.healedHolding : swarm.holding
-    if holding == .mixed {
-      let kinds: [Holding] = [.all, .primaries(2), .one, .nobody]
-      holding = kinds[Int(truncatingIfNeeded: (swarm.holdingSeed >> (round.period.rawValue & 31)) & 3)]
-    }
-    switch holding {
-    case .all, .mixed: return true
-    case .nobody: return false
-    case .one:
-      return process.member == Int((swarm.holdingSeed &+ 3 &* round.period.rawValue) % UInt64(members))
-    case .primaries(let count):
-      let first = primary(of: Round(round.period))
-      return (process.member - first + members) % members < count + further(round)
-    }
-  }
-
-  /// From T(0) after its period's end on, records that were not certified go to one primary more after each T0. (rule 14)
-  private func further(_ round: Round) -> Int {
-    guard isHealed else { return 0 }
-    let passed = now - healedBoundary - (offset(round) - healedPeriod) * periodTicks
-    let late = passed - Int(swarm.pace.timing.firstViewTicks)
-    return late < 0 ? 0 : late / Int(swarm.pace.timing.viewTicks) + 1
-  }
-
   /// Faults of this tick.
   private func chaos() {
     if dice.hits(swarm.partition) {
@@ -487,22 +372,6 @@ public final class World {
     if now == swarm.outageTick, strikes() { passOutage() }
   }
 
-  /// Many periods in which nobody hears anybody: what was under way is lost, and members that have work ask in vain.
-  private func passOutage() {
-    trace?("\(now) an outage of \(swarm.outagePeriods) periods")
-    for tick in calendar.indices where !calendar[tick].isEmpty { calendar[tick].removeAll(keepingCapacity: true) }
-    // Nobody hears what is said in the meantime, so a few periods stand for all.
-    for passed in 1...min(3, swarm.outagePeriods) {
-      for process in processes {
-        process.nextPeriod += passed < 3 ? 1 : swarm.outagePeriods - 2
-        guard process.isUp, process.nextPeriod > process.endedPeriods else { continue }
-        process.endedPeriods = process.nextPeriod
-        tellPeriod(process)
-      }
-      for tick in calendar.indices where !calendar[tick].isEmpty { calendar[tick].removeAll(keepingCapacity: true) }
-    }
-  }
-
   private func divide(_ pattern: UInt64, asymmetric: Bool, heals: Bool) {
     side = heals ? 0 : pattern
     for place in blocked.indices {
@@ -516,146 +385,5 @@ public final class World {
         blocked[place] = own == 1 ? ~pattern : pattern
       }
     }
-  }
-
-  // MARK: Crashing, moving on
-
-  func crash(_ process: Process, _ ticks: Int) {
-    trace?("\(now) member \(process.member): crashes for \(ticks) ticks")
-    process.isUp = false
-    process.restartAt = now + ticks
-  }
-
-  private func restart(_ process: Process) {
-    trace?("\(now) member \(process.member): restarts with \(process.entries.count) votes")
-    process.isUp = true
-    process.instance.reset(position: position(process.step), firstRound: ledgers[process.step].firstRound)
-    process.mustValidate = false
-    process.heard.removeAll(keepingCapacity: true)
-    // More records have come meanwhile: it would propose something else.
-    if process.isHonest { process.choice = dice.below(Self.honestChoices) }
-    // A decision is durable with its certificate before anybody hears of it; here it survives as it is.
-    if process.decidedValue >= 0 {
-      if let certificate = process.certificate,
-        let verified = try? VerifiedCertificate(checking: certificate, in: context, by: keys)
-      {
-        effects.removeAll()
-        outcome.steps += 1
-        process.instance.step(.certificate(verified), signer: signer, into: &effects)
-      }
-      if process.step + 1 < swarm.positions { moveOn(process) }
-      return
-    }
-    for entry in process.entries {
-      var reader = WireReader(entry.span)
-      do throws(WireError) {
-        let vote = try Vote(decoding: &reader)
-        try process.instance.restore(vote, proof: &reader)
-      } catch { preconditionFailure("an entry of the simulated disk does not decode") }
-    }
-    observe(process)
-    // The clock ran on.
-    process.endedPeriods = max(process.endedPeriods, passPeriods(process))
-    tellPeriod(process)
-    if process.isUp, swarm.positions > 1 || !process.observed.hasRecords { askAll(process) }
-  }
-
-  /// Takes part in the next position: the certificate of the last is durable, and what was signed about it can go.
-  func moveOn(_ process: Process) {
-    // Not after the round in which it was decided: that differs from member to member. (rule 2)
-    let first = round(period(of: process.decidedValue) + 1, 0)
-    process.step += 1
-    process.decidedValue = -1
-    process.entries.removeAll(keepingCapacity: true)
-    process.durable.removeAll(keepingCapacity: true)
-    process.lastPayload.removeAll(keepingCapacity: true)
-    process.heard.removeAll(keepingCapacity: true)
-    process.mustValidate = false
-    process.instance.reset(position: position(process.step), firstRound: first)
-    observe(process)
-    trace?("\(now) member \(process.member): is in position \(process.step + 1), first round \(first)")
-    tellPeriod(process)
-  }
-
-  /// Heals a quorum, leaves the rest as it is, and waits for the decision it must reach. (liveness mode)
-  private func heal() {
-    isHealed = true
-    healedAt = now
-    trace?("\(now) heals")
-    var down = swarm.leftDown
-    for process in honest where down > 0 && process.decidedValue < 0 && !process.isUp {
-      process.isLeft = true
-      undecided -= 1
-      down -= 1
-    }
-    for place in processes.indices { processes[place].held |= 1 << Self.invalidChoice - 1 }
-    // An idle group must decide what is prepared all the same.
-    if swarm.healsIdle, swarm.positions == 1,
-      honest.contains(where: { $0.isUp && !$0.isLeft && $0.instance.lockedDigest != nil })
-    {
-      swarm.healedHolding = .nobody
-    }
-    let boundary = healClocks()
-    for place in processes.indices { blocked[place] = 0 }
-    for place in processes.indices {
-      if !processes[place].isUp && !processes[place].isLeft { restart(processes[place]) }
-    }
-    // In a group that goes on somebody would speak of a later position; here those that have nothing to say ask.
-    for process in honest where process.isUp && process.decidedValue < 0 && !process.observed.hasRecords { askAll(process) }
-    // Those left as they are stay cut off.
-    for process in processes where process.isLeft {
-      for place in blocked.indices { blocked[place] |= 1 << UInt64(process.place) }
-    }
-    let deadline = deadline(boundary)
-    while outcome.violation == nil, undecided > 0 {
-      advance()
-      if now > deadline {
-        fail(.stuck, "undecided \(now - healedAt) ticks after healing")
-        break
-      }
-    }
-    outcome.healedHundredths = 100 * (now - healedAt) / Int(swarm.pace.timing.viewTicks)
-    for process in honest where !process.isLeft {
-      outcome.viewsAfterHealing = max(outcome.viewsAfterHealing, process.instance.round.view.rawValue)
-    }
-    // A liar that claims a far view takes others there when one honest member's clock ended the period a little before theirs.
-    if !swarm.pace.isShort, actors.isEmpty, Int(outcome.viewsAfterHealing) > ledgers[0].faults + 4 { fail(.roundsRanAway) }
-  }
-
-  /// Groups whose clocks are half a period apart to each side decide within so many periods more.
-  private static let luckyPeriods = 6
-
-  /// All clocks within an eighth of a period, which f + 1 views fit into. The true time has come to where the furthest honest member
-  /// is. Returns the tick at which that period truly ended.
-  private func healClocks() -> Int {
-    periodTicks = swarm.pace.periodTicks
-    let boundary = now - dice.below(periodTicks)
-    // Or so long that all of B passes in one, and messages have to be repeated.
-    if swarm.healsInOnePeriod { periodTicks = max(periodTicks, now - boundary + swarm.pace.healingTicks) }
-    var reached = 0
-    for process in honest where !process.isLeft {
-      reached = max(reached, process.endedPeriods - 1, offset(process.instance.round))
-    }
-    healedBoundary = boundary
-    healedPeriod = reached
-    let skew = swarm.healsSkewed ? periodTicks / 2 : periodTicks / 8
-    for process in processes {
-      process.nextPeriod = reached
-      process.nextEnd = boundary + dice.below(2 * skew + 1) - skew
-      process.observed.hasRecords = hasRecords(process, process.observedRound)
-    }
-    return boundary
-  }
-
-  /// A position is decided in the first period that ends at least B after healing. The next ones take as many periods more.
-  private func deadline(_ boundary: Int) -> Int {
-    var end = boundary
-    while end < healedAt + swarm.pace.healingTicks { end += periodTicks }
-    var first = swarm.positions
-    for process in honest where !process.isLeft { first = min(first, process.step) }
-    let more = (swarm.positions - 1 - first) * (1 + (swarm.pace.healingTicks + periodTicks - 1) / periodTicks) * periodTicks
-    // What was under way before healing still arrives late.
-    let luck = swarm.healsSkewed ? Self.luckyPeriods * periodTicks : 0
-    return end + more + luck + (swarm.maximumDelay > 3 ? swarm.maximumDelay : 0)
   }
 }

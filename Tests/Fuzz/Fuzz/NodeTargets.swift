@@ -122,7 +122,8 @@ private final class Siege {
       identifier: name.rawValue, agreementKey: AgreementKey(seed: Self.seed(2, name)),
       packetKeySeed: Self.seed(3, name),
       signer: SigningKey(seed: Self.seed(1, name)), bootCounter: 1,
-      run: RunIdentifier(FixedBytes(InlineArray { $0 < 4 ? UInt8(truncatingIfNeeded: name.rawValue >> (8 * $0)) : 1 }))!,
+      run: RunIdentifier(
+        FixedBytes(InlineArray { $0 < 4 ? UInt8(truncatingIfNeeded: name.rawValue >> (8 * $0)) : 1 }))!,
       networkIdentifier: genesis.networkIdentifier, epoch: genesis.epoch,
       peers: others.map {
         Peer(

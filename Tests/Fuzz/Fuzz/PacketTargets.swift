@@ -21,7 +21,8 @@ func packetTargets() -> [FuzzTarget] {
   let status = StatusBody(
     previousBootCounter: 1, knownBootCounter: 2, keyNumber: 3, knownKeyNumber: 4, packetKey: FixedBytes(),
     signature: Signature(), run: RunIdentifier(FixedBytes(InlineArray(repeating: 5)))!,
-    knownRun: RunIdentifier(FixedBytes(InlineArray(repeating: 6))), wall: WallTime(nanoseconds: 7), clock: .synchronised,
+    knownRun: RunIdentifier(FixedBytes(InlineArray(repeating: 6))), wall: WallTime(nanoseconds: 7),
+    clock: .synchronised,
     wantsAnswer: true)
   return [
     FuzzTarget("packet", maximumBytes: 1300, seeds: raw, run: talk.run),
