@@ -214,7 +214,9 @@ struct BadVoteTests {
     return (group, rogue)
   }
 
-  @Test("a vote by a party that is no member, about a set that does not exist, or about another round or position (issue, Bad input)")
+  @Test(
+    "a vote by a party that is no member, about a set that does not exist, or about another round or position (issue, Bad input)"
+  )
   func notAllowed() {
     let (group, rogue) = prepared()
     let digest = group.aggregators[0]!.node.head(of: ReplicaIndex(0))
@@ -299,7 +301,9 @@ struct BadVoteTests {
     for body in rogue.group.chunks(object, 0, position: position, bytes) { rogue.send(.chunk, body, to: name) }
   }
 
-  @Test("a certificate with q−1 signers, a signer twice, a non-member, another digest, round or position (issue, Bad input)")
+  @Test(
+    "a certificate with q−1 signers, a signer twice, a non-member, another digest, round or position (issue, Bad input)"
+  )
   func certificates() {
     let (group, rogue) = prepared()
     let files = [

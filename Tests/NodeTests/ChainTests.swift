@@ -86,7 +86,9 @@ struct ChainTests {
     arguments: Outage.allCases, [0, 100, 200, 300, 400, 600] as [UInt64])
   func outageWithinPosition(kind: Outage, milliseconds: UInt64) { interrupt(group(), kind, milliseconds) }
 
-  @Test("with memory for the older records of one set only, locked sets are decided one after another", arguments: [100, 200, 300, 400] as [UInt64])
+  @Test(
+    "with memory for the older records of one set only, locked sets are decided one after another",
+    arguments: [100, 200, 300, 400] as [UInt64])
   func oneSpareBlock(milliseconds: UInt64) { interrupt(group(spareBlocks: 1), .networkGone, milliseconds) }
 
   private func interrupt(_ group: Group, _ kind: Outage, _ milliseconds: UInt64) {
@@ -202,7 +204,9 @@ struct ChainTests {
     #expect(group.state(3) == before)
   }
 
-  @Test("whoever votes about a decided position is answered with the newest head, but not what was on its way when it was decided")
+  @Test(
+    "whoever votes about a decided position is answered with the newest head, but not what was on its way when it was decided"
+  )
   func lateVoter() throws {
     let group = group()
     group.run(toEndOf: 1003, plus: 5000)
@@ -255,7 +259,9 @@ struct ChainTests {
     rogue.greet()
     let certificate = group.published.certificates["1003-0"]!
     var table = [UInt8](repeating: 0, count: 24)
-    for meter in 0..<3 { for place in 0..<8 { table[8 * meter + place] = UInt8(truncatingIfNeeded: 1003 >> (8 * place)) } }
+    for meter in 0..<3 {
+      for place in 0..<8 { table[8 * meter + place] = UInt8(truncatingIfNeeded: 1003 >> (8 * place)) }
+    }
     func send(_ bytes: [UInt8]) {
       for body in group.chunks(.head, 0, position: 3, bytes) { rogue.send(.chunk, body, toAggregator: 1) }
       group.step()
@@ -353,7 +359,8 @@ private final class HidingPrimary {
       kind: .prepare, in: group.genesis.context, owner: ReplicaIndex(0), position: Position(2), round: round,
       digest: header.digest, signer: ReplicaIndex(2))
     let new = NewRound(
-      prepare: Vote(statement: statement, signature: rogue.seeds.signer().sign(statement)), prepared: Group.noCertificate,
+      prepare: Vote(statement: statement, signature: rogue.seeds.signer().sign(statement)),
+      prepared: Group.noCertificate,
       signers: 0b1011,
       claims: asked.sorted { $0.key < $1.key }.map { _, vote in
         RoundChangeClaim(claim: .none, digest: Digest(), signature: vote.signature)
@@ -395,7 +402,8 @@ private final class HidingPrimary {
     }
     #expect(signatures.count == 3)
     return PreparedCertificate(
-      signers: 0b1011, round: round, digest: header.digest, signatures: Self.honest.map { signatures[$0] ?? Signature() })
+      signers: 0b1011, round: round, digest: header.digest,
+      signatures: Self.honest.map { signatures[$0] ?? Signature() })
   }
 
   /// What is not in a journal is forgotten by all, who then hear each other.
@@ -456,7 +464,8 @@ struct LateLockTests {
   }
 }
 
-@Suite("A lost disk: nothing is signed where something may have been signed (reference/set-chain.md, A disk that is lost)")
+@Suite(
+  "A lost disk: nothing is signed where something may have been signed (reference/set-chain.md, A disk that is lost)")
 struct LostDiskTests {
   @Test("in a set before a certificate of a period from the voting floor on is held, however long that takes")
   func floor() {
@@ -484,7 +493,8 @@ struct LostDiskTests {
     let votes = group.aggregators[1]!.ownVotes
     #expect(Set(votes.map { $0.owner }).count == 4)
     for vote in votes {
-      let before = (1001..<vote.round.period.rawValue).last { group.certified(Int(vote.owner.rawValue), $0) != nil } ?? 0
+      let before =
+        (1001..<vote.round.period.rawValue).last { group.certified(Int(vote.owner.rawValue), $0) != nil } ?? 0
       #expect(before >= floor, "\(vote.owner) \(vote.position) \(vote.round)")
     }
     #expect(group.isSettled(through: 1013))

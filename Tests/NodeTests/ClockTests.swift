@@ -194,7 +194,8 @@ struct ClockTests {
       position: Position(1), recordHash: statement.recordHash)
     receipt.signature = rogue.seeds.signer().sign { out in receipt.encodeSigned(into: &out) }
     rogue.send(
-      .receipt, [UInt8](capacity: Receipt.encodedBytes) { out in receipt.encode(into: &out) }, to: Group.meterName(0, 0))
+      .receipt, [UInt8](capacity: Receipt.encodedBytes) { out in receipt.encode(into: &out) }, to: Group.meterName(0, 0)
+    )
     group.run(milliseconds: 100)
     #expect(meter.node.receiptCount > 0)
     group.stepClocks(milliseconds: -2 * Self.period)
