@@ -410,7 +410,6 @@ extension AggregatorNode {
     let decided = chain.makeKept(certificate, capacity: Certificate.maximumBytes(genesis.context.quorum))
     var isShown = true
     if isNext {
-      try recallRecords(of: header, chain, via: &host)
       let shelf = chain.shelf(of: header)
       if holdsProduct(of: certificate, chain, shelf) { decided.keepProduct(of: chain) }
       isShown = remember(chain, header, shelf, decided.certificate)
@@ -433,17 +432,6 @@ extension AggregatorNode {
     link.sendChunks(.certificate, certificate.owner, certificate.position, bytes.span, to: peer, via: &host)
     guard product.count > 0 else { return }
     link.sendChunks(.product, certificate.owner, certificate.position, product.span, to: peer, via: &host)
-  }
-
-  /// Puts the records of a decided header that was prepared here in an earlier period back from the journal: its product may be kept and its
-  /// value known to be valid, but its meters are owed proofs, without which they would go on from where they are.
-  private mutating func recallRecords(
-    of header: Header, _ chain: SetChain, via host: inout some NodeHost & ~Copyable
-  ) throws(PlatformError) {
-    guard chain.prepareCount > 0 else { return }
-    let shelf = chain.shelf(of: header)
-    if shelf.period == header.period, shelf.missing(of: header.contributors).count == 0, fits(shelf, header) { return }
-    try recall(header.digest, chain, via: &host)
   }
 
   /// Whether the set's product is that of a decided header; it is made when its records are all here.

@@ -56,7 +56,8 @@ public struct MemoryPlan: Sendable {
     let start = members * (chainBytes + Instance.startHeapBytes(quorum) + 4 * 8 + 32 + ciphertextBytes)
     plan.add(
       "open positions: votes, headers, products",
-      start + members * (Instance.maximumHeapBytes(quorum) - Instance.startHeapBytes(quorum) + certificate), start: start,
+      start + members * (Instance.maximumHeapBytes(quorum) - Instance.startHeapBytes(quorum) + certificate),
+      start: start,
       // Votes go when a set is certified; but all of them may be here before the first one is.
       quiet: start + members * (Instance.quietHeapBytes(quorum) - Instance.startHeapBytes(quorum)))
     plan.add(
@@ -65,7 +66,9 @@ public struct MemoryPlan: Sendable {
       members * kept * (MemoryLayout<Header?>.stride + 8 + 32 + 2 * 48 + certificate + ciphertextBytes),
       start: members * (8 * kept + 32))
     plan.add("round changes being received", members * AggregatorNode.maximumRoundBytes(genesis), quiet: 0)
-    plan.add("coverage tables, and manifests of contradictions", 8 * meters + members * 32 * room.meterCount, start: 8 * meters, quiet: 8 * meters)
+    plan.add(
+      "coverage tables, and manifests of contradictions", 8 * meters + members * 32 * room.meterCount,
+      start: 8 * meters, quiet: 8 * meters)
     plan.add(
       "inclusion proofs", InclusionStore.meterBytes * meters + members * certificate * kept,
       start: InclusionStore.quietMeterBytes * meters, quiet: InclusionStore.quietMeterBytes * meters)

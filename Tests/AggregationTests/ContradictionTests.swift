@@ -64,7 +64,8 @@ struct ContradictionTests {
       ("voteContradiction", 0, 5, .unknownKind(5)), ("voteContradiction", 1, 1, .reservedBytesNotZero(offset: 1)),
       ("voteContradiction", 28, 1, .reservedBytesNotZero(offset: 28)),
       // Commits have no claim; a round change's view of 0 has no period either.
-      ("voteContradiction", 32, 1, .outOfRange(offset: 32)), ("roundChangeContradiction", 32, 1, .outOfRange(offset: 32)),
+      ("voteContradiction", 32, 1, .outOfRange(offset: 32)),
+      ("roundChangeContradiction", 32, 1, .outOfRange(offset: 32)),
     ] as [(String, Int, UInt8, WireError)] {
       var damaged = Fixture.vector(name)
       damaged[offset] = value

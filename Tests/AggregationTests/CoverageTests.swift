@@ -24,7 +24,9 @@ struct CoverageTests {
     #expect(encodedBytes == Fixture.vector("coverageTableAfter").count)
   }
 
-  @Test("leave an accused meter out from the next header on, for as many periods as the genesis states, and then count it again")
+  @Test(
+    "leave an accused meter out from the next header on, for as many periods as the genesis states, and then count it again"
+  )
   func exclusion() {
     var coverage = Fixture.coverage()
     func excluded(_ period: UInt64) -> MeterBitmap { coverage.excluded(in: Period(period)) }
@@ -48,7 +50,8 @@ struct CoverageTests {
     #expect(excluded(1103) == Fixture.contributors([0]) && excluded(1104).count == 0)
   }
 
-  @Test("of an exclusion without periods, or to the end of time, are what they say", arguments: [0, 1, .max] as [UInt32])
+  @Test(
+    "of an exclusion without periods, or to the end of time, are what they say", arguments: [0, 1, .max] as [UInt32])
   func bounds(periods: UInt32) {
     var coverage = Fixture.coverage()
     coverage.advance(
@@ -122,10 +125,12 @@ struct CoverageTests {
     #expect(table(coverage) == before)
   }
 
-  @Test("that no header could have led to are refused though they hash to the root", arguments: [
-    // More exclusions than meters; half of one.
-    [(2, 1060), (0, 1060), (1, 1060), (2, 1060)], [],
-  ] as [[(UInt16, UInt64)]])
+  @Test(
+    "that no header could have led to are refused though they hash to the root",
+    arguments: [
+      // More exclusions than meters; half of one.
+      [(2, 1060), (0, 1060), (1, 1060), (2, 1060)], [],
+    ] as [[(UInt16, UInt64)]])
   func impossible(exclusions: [(UInt16, UInt64)]) {
     let whole = bytes { out in
       for _ in 0..<3 { out.write(UInt64(1005)) }
@@ -179,10 +184,13 @@ struct AccusedElsewhereTests {
     #expect(try decoded(encoded(expected)) == expected)
   }
 
-  @Test("have one encoding: rising, without gaps or repetition, and nobody's name is a set's", arguments: [
-    [0, 0x10000, 0, 0], [0x20001, 0, 0x30000, 0], [0x20001, 0x20001, 0, 0], [0x20001, 0x20000, 0, 0],
-    [0x30000, 0x20001, 0, 0], [0xFFFF, 0, 0, 0], [1, 0, 0, 0], [0, 0, 0, 0x10000], [0x10000, 0x10001, 0x10002, 0x10001],
-  ] as [[UInt32]])
+  @Test(
+    "have one encoding: rising, without gaps or repetition, and nobody's name is a set's",
+    arguments: [
+      [0, 0x10000, 0, 0], [0x20001, 0, 0x30000, 0], [0x20001, 0x20001, 0, 0], [0x20001, 0x20000, 0, 0],
+      [0x30000, 0x20001, 0, 0], [0xFFFF, 0, 0, 0], [1, 0, 0, 0], [0, 0, 0, 0x10000],
+      [0x10000, 0x10001, 0x10002, 0x10001],
+    ] as [[UInt32]])
   func refused(names: [UInt32]) {
     #expect(throws: WireError.self) { try decoded(words(names)) }
   }

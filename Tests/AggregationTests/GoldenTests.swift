@@ -185,7 +185,9 @@ struct GoldenTests {
     }
   }
 
-  @Test("a genesis says for how many periods an accused meter is not counted, from 0 to 2³² − 1", arguments: [0, 1, .max] as [UInt32])
+  @Test(
+    "a genesis says for how many periods an accused meter is not counted, from 0 to 2³² − 1",
+    arguments: [0, 1, .max] as [UInt32])
   func exclusionPeriods(periods: UInt32) throws {
     var bytes = Fixture.vector("genesis")
     for place in 0..<4 { bytes[28 + place] = UInt8(truncatingIfNeeded: periods >> UInt32(8 * place)) }

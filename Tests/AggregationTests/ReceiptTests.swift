@@ -37,7 +37,9 @@ struct BrokenPromise: Sendable, CustomTestStringConvertible {
 @Suite("A receipt is a promise for one position and period (reference/set-chain.md, rule 15)")
 struct ReceiptTests {
   // This test kills the mutant receiptConvictsLaterPosition: no path of a node convicts by a receipt yet, so no group would show it.
-  @Test("and convicts only the author of that position's header, if it left out a record that followed", arguments: BrokenPromise.all)
+  @Test(
+    "and convicts only the author of that position's header, if it left out a record that followed",
+    arguments: BrokenPromise.all)
   func convicts(promise: BrokenPromise) {
     let receipt = Fixture.receipt()
     var header = Fixture.header(contributors: Fixture.contributors([0, 2])) { $0.accusedMeters = MeterBitmap() }

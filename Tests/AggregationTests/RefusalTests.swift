@@ -223,7 +223,8 @@ struct HeaderRuleTests {
     var coverage = Fixture.coverage()
     if let through {
       coverage.advance(
-        MeterBitmap(), to: Period(1000), accusing: Fixture.contributors([0]), excludedPeriods: UInt32(through.rawValue - 1000))
+        MeterBitmap(), to: Period(1000), accusing: Fixture.contributors([0]),
+        excludedPeriods: UInt32(through.rawValue - 1000))
     }
     return coverage
   }
@@ -245,7 +246,9 @@ struct HeaderRuleTests {
     #expect(throws: wrong.refusal) { try check(wrong.header(), excluding: isOnExclusion ? Fixture.period : nil) }
   }
 
-  @Test("of a free round are of its period, by its primary; locked ones of any period after the head's, by whoever led then (rule 7)")
+  @Test(
+    "of a free round are of its period, by its primary; locked ones of any period after the head's, by whoever led then (rule 7)"
+  )
   func freeOrLocked() throws {
     let header = Fixture.header()
     // (owner + period + view) mod 4; the author is 2.

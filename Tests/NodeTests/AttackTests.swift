@@ -46,7 +46,8 @@ struct AttackTests {
     let isOpen = [.records, .manifest].contains(object)
     return want(
       Want(
-        object: object, owner: ReplicaIndex(2), position: Position(isOpen ? 2 : 1), period: isOpen ? header.period : Period(0),
+        object: object, owner: ReplicaIndex(2), position: Position(isOpen ? 2 : 1),
+        period: isOpen ? header.period : Period(0),
         digest: isOpen ? header.digest : Digest(), missing: header.contributors.bytes))
   }
 

@@ -44,7 +44,7 @@ final class LyingPrimary {
   }
 
   /// The same of any records of set 0, in a group that certified all meters in 1001.
-  static func header(over records: [[UInt8]], of group: Group, previous: Digest) -> Header {
+  static func header(over records: [[UInt8]], of group: Group, previous: Digest, period: UInt64 = period) -> Header {
     var contributors = MeterBitmap()
     var manifest = Manifest()
     var product = CiphertextProduct(group.key)
@@ -66,9 +66,9 @@ final class LyingPrimary {
     coverage.advance(everyone, to: Period(1001))
     return Header(
       networkIdentifier: group.genesis.networkIdentifier, epoch: group.genesis.epoch, group: group.genesis.group,
-      owner: ReplicaIndex(0), author: ReplicaIndex(2), period: Period(Self.period),
+      owner: ReplicaIndex(0), author: ReplicaIndex(2), period: Period(period),
       keyIdentifier: group.genesis.keyIdentifier, previous: previous,
-      coverageRoot: coverage.root(advancing: contributors, to: Period(Self.period)), manifestRoot: manifest.root(),
+      coverageRoot: coverage.root(advancing: contributors, to: Period(period)), manifestRoot: manifest.root(),
       productHash: RecordStatement.ciphertextHash(productBytes.span), contributors: contributors)
   }
 
@@ -214,7 +214,9 @@ struct BadVoteTests {
     return (group, rogue)
   }
 
-  @Test("a vote by a party that is no member, about a set that does not exist, or about another round or position (issue, Bad input)")
+  @Test(
+    "a vote by a party that is no member, about a set that does not exist, or about another round or position (issue, Bad input)"
+  )
   func notAllowed() {
     let (group, rogue) = prepared()
     let digest = group.aggregators[0]!.node.head(of: ReplicaIndex(0))
@@ -299,7 +301,9 @@ struct BadVoteTests {
     for body in rogue.group.chunks(object, 0, position: position, bytes) { rogue.send(.chunk, body, to: name) }
   }
 
-  @Test("a certificate with q−1 signers, a signer twice, a non-member, another digest, round or position (issue, Bad input)")
+  @Test(
+    "a certificate with q−1 signers, a signer twice, a non-member, another digest, round or position (issue, Bad input)"
+  )
   func certificates() {
     let (group, rogue) = prepared()
     let files = [

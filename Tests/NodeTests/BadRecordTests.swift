@@ -147,7 +147,9 @@ struct BadRecordTests {
     #expect(group.failures == [])
   }
 
-  @Test("while the honest record is taken and receipted for the open position, also when it is sent twice (coverage rule 6)")
+  @Test(
+    "while the honest record is taken and receipted for the open position, also when it is sent twice (coverage rule 6)"
+  )
   func honestRecordIsTaken() throws {
     // The primary waits for another one, and nothing is decided meanwhile.
     let (group, rogue) = prepared(without: 1)

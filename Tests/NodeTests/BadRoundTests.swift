@@ -17,7 +17,9 @@ struct BadRound: Sendable, CustomTestStringConvertible {
   let object: ObjectKind
   let bytes: @Sendable (Group) -> [UInt8]
 
-  init(_ what: String, _ count: Count, _ object: ObjectKind = .roundChange, _ bytes: @escaping @Sendable (Group) -> [UInt8]) {
+  init(
+    _ what: String, _ count: Count, _ object: ObjectKind = .roundChange, _ bytes: @escaping @Sendable (Group) -> [UInt8]
+  ) {
     testDescription = what
     self.count = count
     self.object = object
@@ -35,7 +37,8 @@ struct BadRound: Sendable, CustomTestStringConvertible {
 
   /// Prepares of three members, though no honest one would sign.
   private static func lock(
-    _ group: Group, _ header: Header, position: UInt64 = 2, round: Round = Round(Period(period)), members: [Int] = [0, 1, 2]
+    _ group: Group, _ header: Header, position: UInt64 = 2, round: Round = Round(Period(period)),
+    members: [Int] = [0, 1, 2]
   ) -> PreparedCertificate {
     var signers: UInt64 = 0
     var signatures: [Signature] = []
@@ -85,7 +88,9 @@ struct BadRound: Sendable, CustomTestStringConvertible {
 
   static let all: [BadRound] = [
     BadRound("a round of a period that has not begun", .notOpen) { change($0, to: Round(Period(1010))) },
-    BadRound("the position's first round, which nobody asks for", .wrongRound) { change($0, to: Round(Period(period))) },
+    BadRound("the position's first round, which nobody asks for", .wrongRound) {
+      change($0, to: Round(Period(period)))
+    },
     BadRound("a lock of another position", .justification) { change($0, lock($0, header($0), position: 3)) },
     BadRound("a lock of a later round", .justification) {
       change($0, lock($0, header($0), round: Round(Period(period), View(1))))
@@ -200,9 +205,11 @@ struct BadRoundTests {
     #expect(judge.node.standing(of: ReplicaIndex(0)).awaited != header.digest)
   }
 
-  @Test("two prepares are evidence in one round; of one header in two rounds, or two headers in two, they are none", arguments: [
-    (true, true, 0), (true, false, 0), (false, true, 1), (false, false, 0),
-  ])
+  @Test(
+    "two prepares are evidence in one round; of one header in two rounds, or two headers in two, they are none",
+    arguments: [
+      (true, true, 0), (true, false, 0), (false, true, 1), (false, false, 0),
+    ])
   func evidence(isOneHeader: Bool, isOneRound: Bool, expected: UInt64) {
     let (group, rogue) = prepared()
     let first = group.aggregators[0]!.head(0)

@@ -86,7 +86,9 @@ struct ChainTests {
     arguments: Outage.allCases, [0, 100, 200, 300, 400, 600] as [UInt64])
   func outageWithinPosition(kind: Outage, milliseconds: UInt64) { interrupt(group(), kind, milliseconds) }
 
-  @Test("with memory for the older records of one set only, locked sets are decided one after another", arguments: [100, 200, 300, 400] as [UInt64])
+  @Test(
+    "with memory for the older records of one set only, locked sets are decided one after another",
+    arguments: [100, 200, 300, 400] as [UInt64])
   func oneSpareBlock(milliseconds: UInt64) { interrupt(group(spareBlocks: 1), .networkGone, milliseconds) }
 
   private func interrupt(_ group: Group, _ kind: Outage, _ milliseconds: UInt64) {
@@ -202,7 +204,9 @@ struct ChainTests {
     #expect(group.state(3) == before)
   }
 
-  @Test("whoever votes about a decided position is answered with the newest head, but not what was on its way when it was decided")
+  @Test(
+    "whoever votes about a decided position is answered with the newest head, but not what was on its way when it was decided"
+  )
   func lateVoter() throws {
     let group = group()
     group.run(toEndOf: 1003, plus: 5000)
@@ -255,7 +259,9 @@ struct ChainTests {
     rogue.greet()
     let certificate = group.published.certificates["1003-0"]!
     var table = [UInt8](repeating: 0, count: 24)
-    for meter in 0..<3 { for place in 0..<8 { table[8 * meter + place] = UInt8(truncatingIfNeeded: 1003 >> (8 * place)) } }
+    for meter in 0..<3 {
+      for place in 0..<8 { table[8 * meter + place] = UInt8(truncatingIfNeeded: 1003 >> (8 * place)) }
+    }
     func send(_ bytes: [UInt8]) {
       for body in group.chunks(.head, 0, position: 3, bytes) { rogue.send(.chunk, body, toAggregator: 1) }
       group.step()
@@ -276,103 +282,190 @@ struct ChainTests {
   }
 }
 
-@Suite("A liar that keeps a prepared certificate back and shows it rounds later (reference/set-chain.md, What is kept)")
-struct LateLockTests {
-  @Test(
-    "finds members that can prepare its value again, from their journals: restarted or not, periods later",
-    arguments: [false, true], [0, 4, 8] as [UInt64])
-  func lateLock(restarts: Bool, periods: UInt64) throws {
+/// Three honest members that hear a liar and not each other, in position 2 of set 0; the liar leads that set in 1002 and each fourth period.
+///
+/// So they prepare what it proposes, and it alone knows that a quorum did.
+private final class HidingPrimary {
+  static let honest = [0, 1, 3]
+  let group: Group
+  let rogue: Rogue
+
+  init() {
     var options = GroupOptions()
     options.periodSeconds = 8
-    let group = Group(options)
+    group = Group(options)
     group.run(toEndOf: 1001, plus: 6000)
-    // primary(0, 1002, 0) = 2. Among the honest nobody hears anybody, so none of them is prepared.
-    let rogue = Rogue.aggregator(2, of: group)
+    rogue = Rogue.aggregator(2, of: group)
     rogue.greet()
-    group.setCut(true, among: [0, 1, 3])
+    group.setCut(true, among: Self.honest)
+  }
+
+  /// The records of set 0 through a period, once they are there.
+  private func records(through period: UInt64) -> [[UInt8]] {
+    let low = UInt8(truncatingIfNeeded: period)
     var records: [[UInt8]] = []
     group.run(untilAtMost: 2) {
       rogue.listen()
-      records = rogue.heard.filter { $0.type == .record && $0.body[0] == 0 }.map { $0.body }
-        .reduce(into: []) { if !$0.contains($1) { $0.append($1) } }
+      records = []
+      for heard in rogue.heard where heard.type == .record && heard.body[0] == 0 && heard.body[24] == low {
+        if !records.contains(heard.body) { records.append(heard.body) }
+      }
       return records.count == 3
     }
-    records.sort { $0[2] < $1[2] }
+    return records.sorted { $0[2] < $1[2] }
+  }
+
+  private func sendAll(_ type: PacketType, _ body: [UInt8]) {
+    for member in Self.honest { rogue.send(type, body, toAggregator: member) }
+  }
+  private func sendAll(_ object: ObjectKind, _ bytes: [UInt8]) {
+    for body in group.chunks(object, 0, position: 2, bytes) { sendAll(.chunk, body) }
+  }
+
+  /// Proposes in the position's first round.
+  func proposeFirst() -> Header {
+    let records = records(through: 1002)
     let header = LyingPrimary.header(over: records, of: group, previous: group.aggregators[3]!.head(0))
-    let proposal = group.vote(.prepare, signer: 2, owner: 0, period: 1002, digest: header.digest, header: header)
+    sendAll(
+      .proposal, group.vote(.prepare, signer: 2, owner: 0, period: 1002, digest: header.digest, header: header))
+    give(records)
+    return header
+  }
+
+  /// Proposes anew, in the first round of a later period that it leads, for which it has each member ask.
+  func proposeAgain(in period: UInt64) throws -> Header {
+    group.run(toEndOf: period, plus: 100)
     rogue.heard = []
-    for member in [0, 1, 3] {
-      rogue.send(.proposal, proposal, toAggregator: member)
-      for record in records { rogue.send(.record, record, toAggregator: member) }
-    }
-    // What they lack is asked for.
-    for _ in 0..<5 {
+    let records = records(through: period)
+    let header = LyingPrimary.header(over: records, of: group, previous: group.aggregators[3]!.head(0), period: period)
+    let round = Round(Period(period))
+    sendAll(.roundChange, group.roundChange(signer: 2, owner: 0, position: 2, to: round))
+    for _ in 0..<3 {
       group.step()
-      for member in [0, 1, 3] { for record in records { rogue.send(.record, record, toAggregator: member) } }
+      rogue.listen()
     }
+    var asked: [UInt16: Vote] = [:]
+    for heard in rogue.heard where heard.type == .chunk && heard.body[0] == ObjectKind.roundChange.rawValue {
+      let bytes = Array(heard.body.dropFirst(Chunk.encodedBytes))
+      var reader = WireReader(bytes.span)
+      let change = try RoundChange(decoding: &reader)
+      let statement = change.vote.statement
+      if statement.owner == ReplicaIndex(0), statement.round == round, !change.prepared.exists {
+        asked[statement.signer.rawValue] = change.vote
+      }
+    }
+    #expect(asked.keys.sorted() == [0, 1, 3])
+    let statement = Statement(
+      kind: .prepare, in: group.genesis.context, owner: ReplicaIndex(0), position: Position(2), round: round,
+      digest: header.digest, signer: ReplicaIndex(2))
+    let new = NewRound(
+      prepare: Vote(statement: statement, signature: rogue.seeds.signer().sign(statement)),
+      prepared: Group.noCertificate,
+      signers: 0b1011,
+      claims: asked.sorted { $0.key < $1.key }.map { _, vote in
+        RoundChangeClaim(claim: .none, digest: Digest(), signature: vote.signature)
+      })
+    sendAll(
+      .newRound,
+      [UInt8](capacity: NewRound.maximumBytes(group.genesis.context.quorum) + Header.encodedBytes) { out in
+        new.encode(into: &out)
+        header.encode(into: &out)
+      })
+    give(records)
+    return header
+  }
+
+  private func give(_ records: [[UInt8]]) {
+    for _ in 0..<5 {
+      for record in records { sendAll(.record, record) }
+      group.step()
+    }
+  }
+
+  /// What the honest prepared in a round, as it was told by each.
+  func certificate(of header: Header, in round: Round) throws -> PreparedCertificate {
     rogue.listen()
     var signatures: [Int: Signature] = [:]
     for heard in rogue.heard where heard.type == .vote && heard.body[0] == StatementKind.prepare.rawValue {
       var reader = WireReader(heard.body.span)
-      let start = try reader.readBytes(24)
-      let digest = try reader.read(Digest.self)
-      guard start[2] == 0, digest == header.digest else { continue }
+      _ = try reader.readBytes(24)
+      guard heard.body[2] == 0, try reader.read(Digest.self) == header.digest else { continue }
       let signature = try reader.read(Signature.self)
-      for member in [0, 1, 3] {
+      for member in Self.honest {
         let statement = Statement(
-          kind: .prepare, in: group.genesis.context, owner: ReplicaIndex(0), position: Position(2),
-          round: Round(Period(1002)), digest: digest, signer: ReplicaIndex(UInt16(member)))
+          kind: .prepare, in: group.genesis.context, owner: ReplicaIndex(0), position: Position(2), round: round,
+          digest: header.digest, signer: ReplicaIndex(UInt16(member)))
         let key = group.genesis.aggregators[member].verificationKey
-        if Authenticated(checking: Vote(statement: statement, signature: signature), by: key) != nil {
-          signatures[member] = signature
-        }
+        let vote = Vote(statement: statement, signature: signature)
+        if Authenticated(checking: vote, by: key) != nil { signatures[member] = signature }
       }
     }
     #expect(signatures.count == 3)
-    let certificate = PreparedCertificate(
-      signers: 0b1011, round: Round(Period(1002)), digest: header.digest,
-      signatures: [0, 1, 3].map { signatures[$0] ?? Signature() })
-    for member in [0, 1, 3] {
-      #expect(group.aggregators[member]!.node.standing(of: ReplicaIndex(0)).hasSigned)
-      #expect(group.aggregators[member]!.node.drops(.badSignature) == 0)
+    return PreparedCertificate(
+      signers: 0b1011, round: round, digest: header.digest,
+      signatures: Self.honest.map { signatures[$0] ?? Signature() })
+  }
+
+  /// What is not in a journal is forgotten by all, who then hear each other.
+  func restartAll() {
+    for member in Self.honest { group.restartAggregator(member) }
+    group.setCut(false, among: Self.honest)
+    group.run(untilAtMost: 1) {
+      rogue.listen()
+      return Self.honest.allSatisfy { group.aggregators[$0]!.isConfirmed }
     }
-    // A period that the rogue would lead again. Then everybody forgets what is not in a journal, and hears the others.
-    group.run(toEndOf: 1002 + periods, plus: 1500)
-    if restarts {
-      for member in [0, 1, 3] { group.restartAggregator(member) }
-      group.setCut(false, among: [0, 1, 3])
-      group.run(untilAtMost: 1) {
-        rogue.listen()
-        return [0, 1, 3].allSatisfy { group.aggregators[$0]!.isConfirmed }
-      }
-    }
-    #expect((1002...group.period).allSatisfy { group.certified(0, $0) == nil })
-    let change = group.roundChange(
-      signer: 2, owner: 0, position: 2, to: Round(Period(group.period - 1), View(1)), prepared: certificate)
-    for member in [0, 1, 3] {
-      for body in group.chunks(.roundChange, 0, position: 2, change) { rogue.send(.chunk, body, toAggregator: member) }
-    }
+  }
+
+  func show(_ certificate: PreparedCertificate) {
+    sendAll(
+      .roundChange,
+      group.roundChange(
+        signer: 2, owner: 0, position: 2, to: Round(Period(group.period - 1), View(1)), prepared: certificate))
     group.step()
-    for member in [0, 1, 3] {
-      let refused = group.aggregators[member]!.node.justificationRefusals
-      #expect(refused == 0)
-    }
-    group.setCut(false, among: [0, 1, 3])
-    // The old value is decided, with the header and the records that three journals have.
-    let first = group.period + 1
-    #expect(group.run(untilAtMost: 3) { group.certified(0, 1002) != nil })
-    #expect(group.certified(0, 1002) == header)
-    // In the round in which it was prepared all of it is in memory, or comes back at the start.
-    if periods > 0 { #expect([0, 1, 3].contains { group.aggregators[$0]!.host.rereads > 0 }) }
-    group.run(toEndOf: first + 1, plus: 7000)
-    #expect(group.run(untilAtMost: 6) { group.isSettled(through: first + 1) })
-    #expect(group.brokenChains() == [])
-    #expect(group.reckon() == [])
-    for member in [0, 1, 3] { #expect(group.aggregators[member]!.node.evidenceCount == 0) }
   }
 }
 
-@Suite("A lost disk: nothing is signed where something may have been signed (reference/set-chain.md, A disk that is lost)")
+@Suite("A liar that keeps a prepared certificate back and shows it rounds later (reference/set-chain.md, What is kept)")
+struct LateLockTests {
+  @Test(
+    "finds members that can prepare its value again, restarted or not, though they prepared another one since",
+    arguments: [false, true], [false, true])
+  func lateLock(restarts: Bool, preparedAnother: Bool) throws {
+    let liar = HidingPrimary()
+    let group = liar.group
+    let header = liar.proposeFirst()
+    let certificate = try liar.certificate(of: header, in: Round(Period(1002)))
+    if preparedAnother {
+      let other = try liar.proposeAgain(in: 1006)
+      _ = try liar.certificate(of: other, in: Round(Period(1006)))
+    }
+    // The liar leads 1010 too, so that nobody else proposes before it has spoken.
+    group.run(toEndOf: 1010, plus: 1500)
+    if restarts { liar.restartAll() }
+    #expect((1002...group.period).allSatisfy { group.certified(0, $0) == nil })
+    let before = HidingPrimary.honest.map { group.aggregators[$0]!.host.rereads }
+    liar.show(certificate)
+    group.setCut(false, among: HidingPrimary.honest)
+    let first = group.period + 1
+    #expect(group.run(untilAtMost: 3) { group.certified(0, 1002) != nil })
+    #expect(group.certified(0, 1002) == header)
+    // Whoever was content with another value since has to look at this one anew: header and records are in its journal alone.
+    let rereads = HidingPrimary.honest.map { group.aggregators[$0]!.host.rereads }
+    if preparedAnother { #expect(zip(rereads, before).allSatisfy { $0 > $1 }) }
+    for member in HidingPrimary.honest {
+      let process = group.aggregators[member]!
+      #expect(process.node.justificationRefusals == 0 && process.node.evidenceCount == 0)
+      #expect(process.drops(.badSignature) == 0)
+    }
+    // Its meters learn of it, and go on from there.
+    #expect(group.run(untilAtMost: 6) { group.isSettled(through: first + 1) })
+    #expect(group.brokenChains() == [])
+    #expect(group.reckon() == [])
+  }
+}
+
+@Suite(
+  "A lost disk: nothing is signed where something may have been signed (reference/set-chain.md, A disk that is lost)")
 struct LostDiskTests {
   @Test("in a set before a certificate of a period from the voting floor on is held, however long that takes")
   func floor() {
@@ -400,7 +493,8 @@ struct LostDiskTests {
     let votes = group.aggregators[1]!.ownVotes
     #expect(Set(votes.map { $0.owner }).count == 4)
     for vote in votes {
-      let before = (1001..<vote.round.period.rawValue).last { group.certified(Int(vote.owner.rawValue), $0) != nil } ?? 0
+      let before =
+        (1001..<vote.round.period.rawValue).last { group.certified(Int(vote.owner.rawValue), $0) != nil } ?? 0
       #expect(before >= floor, "\(vote.owner) \(vote.position) \(vote.round)")
     }
     #expect(group.isSettled(through: 1013))

@@ -68,7 +68,9 @@ struct ContradictingMeterTests {
     return bitmap
   }
 
-  @Test("seven of sixteen stop nobody: each period is certified, all seven are accused, left out as long as the genesis says, and counted again")
+  @Test(
+    "seven of sixteen stop nobody: each period is certified, all seven are accused, left out as long as the genesis says, and counted again"
+  )
   func seven() {
     let exclusion: UInt64 = 4
     let group = group(metersPerSet: 16, exclusionPeriods: UInt32(exclusion))
@@ -108,7 +110,8 @@ struct ContradictingMeterTests {
     #expect(group.meters[0][7...].allSatisfy { $0!.node.coveredThrough.rawValue >= 1016 })
   }
 
-  @Test("of a set that certifies nothing are named by another set's header, once, and are left out when their own goes on")
+  @Test(
+    "of a set that certifies nothing are named by another set's header, once, and are left out when their own goes on")
   func elsewhere() {
     let group = group(metersPerSet: 3, exclusionPeriods: 48)
     group.run(toEndOf: 1001, plus: 6000)

@@ -65,7 +65,8 @@ extension Group {
 
   /// The certified header of a set and period; nil while there is none.
   func certified(_ owner: Int, _ period: UInt64) -> Header? {
-    published.certificates["\(period)-\(owner)"].flatMap { try? Certificate(checking: $0.span, against: genesis) }?.header
+    published.certificates["\(period)-\(owner)"].flatMap { try? Certificate(checking: $0.span, against: genesis) }?
+      .header
   }
 
   /// What is wrong with the certificates that were published: each set's are one chain, whose positions count up, each with one header and

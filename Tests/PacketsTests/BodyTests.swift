@@ -127,7 +127,7 @@ struct BodyTests {
     #expect(Body.status.reencoded(nothing) != nil && accepts(zeroing: 136..<152))
   }
 
-  @Test("packet types are 1 to 8, objects 1 to 8, and no version is 0 or above the newest that its sender speaks")
+  @Test("packet types are 1 to 8, objects 1 to 9, and no version is 0 or above the newest that its sender speaks")
   func kinds() {
     for code in UInt8.min...UInt8.max {
       func accepts(_ body: Body, at offset: Int) -> Bool {
@@ -144,8 +144,8 @@ struct BodyTests {
       #expect((Body.packetHeader.reencoded(status) != nil) == (code == 1))
       // A clock's state, and whether an answer is asked for.
       #expect(accepts(.status, at: 160) == (code <= 1) && accepts(.status, at: 161) == (code <= 1))
-      #expect(accepts(.want, at: 0) == (1...8).contains(code))
-      #expect(accepts(.chunk, at: 0) == (1...8).contains(code))
+      #expect(accepts(.want, at: 0) == (1...9).contains(code))
+      #expect(accepts(.chunk, at: 0) == (1...9).contains(code))
     }
   }
 }

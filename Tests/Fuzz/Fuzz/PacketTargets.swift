@@ -11,7 +11,8 @@ func packetTargets() -> [FuzzTarget] {
   let want = Want(
     object: .records, owner: ReplicaIndex(4), meter: MeterIndex(5), position: Position(6), period: Period(7),
     highestSequence: 7, receivedCount: 8, heldMicroseconds: 9)
-  let chunk = Chunk(object: .product, owner: ReplicaIndex(4), index: 1, total: 2, position: Position(6), objectLength: 1034)
+  let chunk = Chunk(
+    object: .product, owner: ReplicaIndex(4), index: 1, total: 2, position: Position(6), objectLength: 1034)
   let proof = InclusionProof(
     owner: ReplicaIndex(4), meter: MeterIndex(5), leafIndex: 2, siblingCount: 1, from: Period(5), through: Period(6),
     ciphertextHash: Digest(), closing: FixedBytes())
