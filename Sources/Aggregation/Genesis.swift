@@ -170,7 +170,8 @@ public final class Genesis: Sendable {
 
   private static func encode(
     _ epoch: Epoch, _ group: GroupIndex, _ periodSeconds: UInt32, _ minimumContributors: UInt16, _ rotates: Bool,
-    _ exclusionPeriods: UInt32, _ firstPeriod: Period, _ slots: [UInt8], _ modulus: [UInt8], _ bookkeeper: PartyKeys, _ aggregators: [PartyKeys],
+    _ exclusionPeriods: UInt32, _ firstPeriod: Period, _ slots: [UInt8], _ modulus: [UInt8], _ bookkeeper: PartyKeys,
+    _ aggregators: [PartyKeys],
     _ meters: [[PartyKeys]], into output: inout OutputSpan<UInt8>
   ) {
     output.writeTag("BUSBARg2")

@@ -38,8 +38,9 @@ extension AggregatorNode {
     case .aggregator(let member): chain(owner).accusedMembers >> UInt64(member.rawValue) & 1 == 1
     case .meter(let meter, let home):
       home == owner
-        ? chain(home).coverage.isExcluded(meter) || proof.period.rawValue + UInt64(genesis.exclusionPeriods)
-          < chain(home).collected.period.rawValue
+        ? chain(home).coverage.isExcluded(meter)
+          || proof.period.rawValue + UInt64(genesis.exclusionPeriods)
+            < chain(home).collected.period.rawValue
         : chain(home).coverage.isExcluded(meter) || namedElsewhere(meter, home)
     }
   }
@@ -60,7 +61,9 @@ extension AggregatorNode {
   /// every aggregator.
   mutating func keep(_ proof: Contradiction) {
     // A meter that was excluded long ago may lie again.
-    if let place = proofs.firstIndex(where: { $0.party == proof.party && isAgreed($0) }), !isAgreed(proof) { drop(place) }
+    if let place = proofs.firstIndex(where: { $0.party == proof.party && isAgreed($0) }), !isAgreed(proof) {
+      drop(place)
+    }
     guard !isProven(proof.party), !isAgreed(proof) else { return }
     let room = Self.maximumProofs - (proof.kind == .record ? GroupLimits.maximumAggregators : 0)
     if proofs.count >= room, let place = proofs.firstIndex(where: { isAgreed($0) }) { drop(place) }
@@ -96,7 +99,8 @@ extension AggregatorNode {
   /// Whether everybody whom a header newly accuses is proven here.
   func holdsProofs(of header: Header, _ chain: SetChain) -> Bool {
     if mutated(.accusationsUnproven) { return true }
-    let new = header.accused.subtracting(Accused(members: chain.accusedMembers, meters: chain.coverage.excluded(in: header.period)))
+    let new = header.accused.subtracting(
+      Accused(members: chain.accusedMembers, meters: chain.coverage.excluded(in: header.period)))
     for member in 0..<genesis.members where new.members >> UInt64(member) & 1 == 1 {
       guard isProven(.aggregator(ReplicaIndex(member))) else { return false }
     }

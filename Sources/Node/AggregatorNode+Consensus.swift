@@ -14,7 +14,9 @@ extension AggregatorNode {
   /// Proposes the records of the round's period once all are in, or a quarter of a period after there were enough; nothing before.
   /// (reference/set-chain.md, rule 13)
   mutating func lead(_ chain: SetChain, via host: inout some NodeHost & ~Copyable) throws(PlatformError) {
-    guard chain.isTimeToPropose(at: ticks, quarterTicks: UInt64(Self.quarterTicks(genesis.periodSeconds))) else { return }
+    guard chain.isTimeToPropose(at: ticks, quarterTicks: UInt64(Self.quarterTicks(genesis.periodSeconds))) else {
+      return
+    }
     let owner = chain.owner
     let accused = accused(of: owner)
     // A meter that is accused here is left out at once, which is this primary's choice. Others that contradicted themselves are in: of them a
@@ -199,7 +201,8 @@ extension AggregatorNode {
     if chain.older.block == nil {
       var spare = recordPool.take()
       if spare == nil {
-        for place in chains.indices.reversed() where place > Int(chain.owner.rawValue) && chains[place].older.block != nil {
+        for place in chains.indices.reversed()
+        where place > Int(chain.owner.rawValue) && chains[place].older.block != nil {
           spare = chains[place].older.takeBlock()
           chains[place].recalledDigest = nil
           break

@@ -240,7 +240,9 @@ extension AggregatorNode {
     _ want: Want, _ chain: SetChain, via host: inout some NodeHost & ~Copyable
   ) throws(PlatformError) {
     guard chain.prepareCount > 0, ticks >= recallAt else { return }
-    if let header = chain.header(want.digest), chain.shelf(through: header.period)?.missing(of: header.contributors).count == 0 {
+    if let header = chain.header(want.digest),
+      chain.shelf(through: header.period)?.missing(of: header.contributors).count == 0
+    {
       return
     }
     // Its own value comes first.

@@ -115,7 +115,8 @@ public struct AggregatorNode: ~Copyable {
       roundAssemblies.append(AssemblyCell(capacity: Self.maximumRoundBytes(genesis)))
       chains.append(
         SetChain(
-          owner: ReplicaIndex(member), in: genesis, index: index, timing: Self.timing(periodSeconds: genesis.periodSeconds), pool: ballots,
+          owner: ReplicaIndex(member), in: genesis, index: index,
+          timing: Self.timing(periodSeconds: genesis.periodSeconds), pool: ballots,
           block: RecordBlock(meterCount: room.meterCount, ciphertextBytes: key.ciphertextBytes)))
     }
   }
@@ -219,7 +220,8 @@ public struct AggregatorNode: ~Copyable {
     guard let record = try? Record(decoding: &reader), reader.remaining == key.ciphertextBytes,
       let ciphertext = try? reader.readBytes(reader.remaining), record.epoch == genesis.epoch,
       record.keyIdentifier == genesis.keyIdentifier, record.owner.rawValue < genesis.members,
-      record.meter.rawValue < genesis.meterCount(of: record.owner), owner == nil || owner == record.owner, record.through <= latest
+      record.meter.rawValue < genesis.meterCount(of: record.owner), owner == nil || owner == record.owner,
+      record.through <= latest
     else { return }
     let chain = chain(record.owner)
     guard record.through > chain.headPeriod, record.through >= chain.collected.period else { return }

@@ -79,8 +79,9 @@ final class SetChain {
   /// Decided positions whose records this member vouched for and has in its journal alone: their meters can be shown nothing yet.
   private(set) var unproven: [UnprovenPosition] = []
 
-  init(owner: ReplicaIndex, in genesis: Genesis, index: ReplicaIndex, timing: Timing, pool: BallotPool, block: RecordBlock)
-  {
+  init(
+    owner: ReplicaIndex, in genesis: Genesis, index: ReplicaIndex, timing: Timing, pool: BallotPool, block: RecordBlock
+  ) {
     self.owner = owner
     self.genesis = genesis
     head = genesis.networkIdentifier
@@ -317,7 +318,9 @@ final class SetChain {
 
   /// Whether a header kept here accused a meter of another set.
   func hasNamed(_ meter: MeterIndex, of home: ReplicaIndex) -> Bool {
-    for place in kept.indices where kept[place].header?.accusedElsewhere.contains(meter, of: home) == true { return true }
+    for place in kept.indices where kept[place].header?.accusedElsewhere.contains(meter, of: home) == true {
+      return true
+    }
     return false
   }
 

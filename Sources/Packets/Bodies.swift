@@ -43,7 +43,8 @@ public struct Want: Equatable, Sendable {
 
   public init(
     object: ObjectKind, owner: ReplicaIndex, meter: MeterIndex = MeterIndex(0), position: Position = Position(0),
-    period: Period = Period(0), digest: Digest = Digest(), missing: FixedBytes<64> = FixedBytes(), highestSequence: UInt64 = 0, receivedCount: UInt64 = 0, heldMicroseconds: UInt32 = 0
+    period: Period = Period(0), digest: Digest = Digest(), missing: FixedBytes<64> = FixedBytes(),
+    highestSequence: UInt64 = 0, receivedCount: UInt64 = 0, heldMicroseconds: UInt32 = 0
   ) {
     self.object = object
     self.owner = owner

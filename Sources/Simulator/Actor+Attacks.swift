@@ -98,7 +98,8 @@ extension Actor {
       let owner = someOwner
       let position = isVote ? openPosition(owner) : Position(.max)
       let kind: StatementKind = world.liarDice.below(2) == 0 ? .prepare : .commit
-      var vote = body(statement(kind, owner, position, Round(Period(isVote ? world.period - 1 : .max), View(.max - 1)), Digest()))
+      var vote = body(
+        statement(kind, owner, position, Round(Period(isVote ? world.period - 1 : .max), View(.max - 1)), Digest()))
       if world.liarDice.below(4) == 0 { for place in 4..<8 { vote[place] = 255 } }
       let want = Want(
         object: .records, owner: owner, meter: MeterIndex(.max), position: position,
@@ -306,7 +307,8 @@ extension Actor {
       let owner = ReplicaIndex(UInt16(place))
       let name = SetPeriod(owner: place, period: period.rawValue)
       // After a skipped period it would have to be asked by q.
-      guard world.openPosition(of: place).first == Round(period), world.genesis.context.primary(owner: owner, Round(period)) == me,
+      guard world.openPosition(of: place).first == Round(period),
+        world.genesis.context.primary(owner: owner, Round(period)) == me,
         let lateness = lateness(owner, period, attack), elapsed >= lateness, !proposed.contains(name),
         let held = records[name], let header = header(owner, period, held, most: .max, isComplete: true)
       else { continue }

@@ -120,7 +120,9 @@ extension Actor {
     let periods = world.schedule.scenario == nil ? world.liarDice.below(4) : 0
     open[owner].showsAt = world.tick + periods * world.ticksPerPeriod + world.liarDice.below(8)
     if let trace = world.trace {
-      trace("\(world.tick) \(party.name): knows that \(GroupWorld.short(prepared.digest)) was prepared for set \(owner) in \(prepared.round)")
+      trace(
+        "\(world.tick) \(party.name): knows that \(GroupWorld.short(prepared.digest)) was prepared for set \(owner) in \(prepared.round)"
+      )
     }
   }
 
@@ -165,7 +167,9 @@ extension Actor {
     open[owner].latest = max(open[owner].latest, statement.round)
     open[owner].asking[statement.round, default: [:]][Int(statement.signer.rawValue)] = OpenPosition.Claim(
       claim: statement.claim, digest: statement.digest, signature: change.vote.signature)
-    guard change.prepared.exists, !open[owner].locks.contains(where: { $0.round == change.prepared.round }) else { return }
+    guard change.prepared.exists, !open[owner].locks.contains(where: { $0.round == change.prepared.round }) else {
+      return
+    }
     open[owner].locks.append(change.prepared)
     open[owner].locks.sort { $0.round < $1.round }
   }
@@ -185,10 +189,12 @@ extension Actor {
           object: object, owner: ReplicaIndex(UInt16(owner)), index: UInt16(index), total: UInt16(total),
           position: open[owner].position, objectLength: UInt32(bytes.count))
         let piece = bytes[start..<min(bytes.count, start + Chunk.maximumPieceBytes)]
-        send(.chunk, [UInt8](capacity: Sealer.maximumBodyBytes) { out in
-          chunk.encode(into: &out)
-          out.write(Array(piece).span)
-        }, to: peer)
+        send(
+          .chunk,
+          [UInt8](capacity: Sealer.maximumBodyBytes) { out in
+            chunk.encode(into: &out)
+            out.write(Array(piece).span)
+          }, to: peer)
       }
     }
   }
@@ -283,7 +289,8 @@ extension Actor {
   func hide() {
     for owner in 0..<world.members {
       refresh(owner)
-      guard world.tick >= open[owner].showsAt, let lock = open[owner].locks.first, open[owner].headers[Array(copying: lock.digest.span)] != nil
+      guard world.tick >= open[owner].showsAt, let lock = open[owner].locks.first,
+        open[owner].headers[Array(copying: lock.digest.span)] != nil
       else { continue }
       let round = laterRound(owner)
       guard round > lock.round, round.period > lock.round.period || world.schedule.scenario == nil,

@@ -116,7 +116,9 @@ final class Actor {
       let known = number(at: 8) + UInt64(1 + world.liarDice.below(100))
       write(world.liarDice.below(8) == 0 ? .max : known, at: 8)
       if world.liarDice.below(2) == 0 { write(known - 1, at: 0) }
-      if body.count > Self.wallOffset { for place in 136..<152 { body[place] = UInt8(truncatingIfNeeded: world.liarDice.bits() | 1) } }
+      if body.count > Self.wallOffset {
+        for place in 136..<152 { body[place] = UInt8(truncatingIfNeeded: world.liarDice.bits() | 1) }
+      }
     }
     if world.liesAboutTime, body.count > Self.wallOffset {
       let period = Int64(world.periodSeconds) * 1_000_000_000

@@ -119,7 +119,8 @@ public struct Siege: Sendable {
     let total =
       rate(.garbage, garbageRate * faults) + rate(.uselessVotes, voteRate * faults)
       + rate(.wantAmplification, (wantRate + lateRate) * faults)
-      + (rate(.bootClaims, statusRate) + rate(.clockLiars, statusRate)) * faults + rate(.tinyChunks, chunkRate * faults) + rate(.oversizeTotals, chunkRate * faults)
+      + (rate(.bootClaims, statusRate) + rate(.clockLiars, statusRate)) * faults + rate(.tinyChunks, chunkRate * faults)
+      + rate(.oversizeTotals, chunkRate * faults)
       + rate(.spoofedSenders, spoofRate) + rate(.replays, replayRate) + rate(.reflection, reflectionRate)
       + rate(.meterGarbage, garbageRate + wantRate * (members - 1)) + rate(.recordFlood, garbageRate * members)
       + rate(.meterWants, meterWantRate + wantRate * (members - 1))

@@ -122,7 +122,9 @@ struct GroupBooks {
 
   /// Certified values whose sum nobody has seen.
   func unpublished(through period: UInt64) -> [SetPeriod] {
-    places.keys.filter { $0.period <= period && sums[$0] == nil }.sorted { ($0.period, $0.owner) < ($1.period, $1.owner) }
+    places.keys.filter { $0.period <= period && sums[$0] == nil }.sorted {
+      ($0.period, $0.owner) < ($1.period, $1.owner)
+    }
   }
 }
 
@@ -267,7 +269,9 @@ extension GroupWorld {
           + "period \(header.period), in \(round)")
     }
     if let earlier = books.places[SetPeriod(owner: place.owner, period: header.period.rawValue)] {
-      fail(.brokenChain, "set \(place.owner) has period \(header.period) in positions \(earlier.position) and \(place.position)")
+      fail(
+        .brokenChain,
+        "set \(place.owner) has period \(header.period) in positions \(earlier.position) and \(place.position)")
     }
     if let before = books.decided[place.previous] {
       if before.digest != Array(copying: header.previous.span) || before.header.period >= header.period {
@@ -342,7 +346,8 @@ extension GroupWorld {
     guard let cell = party.meter else { return [:] }
     var result: [UInt64: UInt64] = [:]
     for record in party.made.suffix(MeterNode.maximumOutstanding) {
-      for member in 0..<members where cell.node.isPromised(for: Period(record.through), by: ReplicaIndex(UInt16(member))) {
+      for member in 0..<members
+      where cell.node.isPromised(for: Period(record.through), by: ReplicaIndex(UInt16(member))) {
         result[record.through, default: 0] |= 1 << UInt64(member)
       }
     }

@@ -60,11 +60,13 @@ extension GroupWorld {
       for slot in 0..<2 where replay.published[slot] != replay.expected[slot] {
         if replay.published[slot] < replay.expected[slot] {
           outcome.lostWattHours += replay.expected[slot] - replay.published[slot]
-          fail(.lostEnergy, "set \(owner): published \(replay.published) Wh, its meters certified \(replay.expected) Wh")
+          fail(
+            .lostEnergy, "set \(owner): published \(replay.published) Wh, its meters certified \(replay.expected) Wh")
         } else {
           outcome.doubledWattHours += replay.published[slot] - replay.expected[slot]
           fail(
-            .doubledEnergy, "set \(owner): published \(replay.published) Wh, its meters certified \(replay.expected) Wh")
+            .doubledEnergy, "set \(owner): published \(replay.published) Wh, its meters certified \(replay.expected) Wh"
+          )
         }
       }
     }

@@ -143,7 +143,8 @@ extension GroupWorld {
     while half.nonzeroBitCount < members / 2 { half |= 1 << UInt64(order.below(members)) }
     switch outage.kind {
     case .alone: for place in 0..<members { blocked[place] = allMembers & ~(1 << UInt64(place)) }
-    case .halves: for place in 0..<members { blocked[place] = half >> UInt64(place) & 1 == 1 ? allMembers & ~half : half }
+    case .halves:
+      for place in 0..<members { blocked[place] = half >> UInt64(place) & 1 == 1 ? allMembers & ~half : half }
     case .everybody: divide(half | outage.pattern & ~allMembers, asymmetric: false, heals: false)
     case .oneWay: divide(half | outage.pattern & ~allMembers, asymmetric: true, heals: false)
     case .off:

@@ -157,7 +157,8 @@ extension GroupWorld {
   private func coveringPeriod(_ party: Party, _ goal: HealingGoal) -> UInt64? {
     guard let meter = party.name.meter else { return nil }
     let owner = Int(meter.owner.rawValue)
-    let least = max(goal.healed, goal.closed[party.place].map { min($0, party.meter?.node.lastClosed.rawValue ?? 0) } ?? 0)
+    let least = max(
+      goal.healed, goal.closed[party.place].map { min($0, party.meter?.node.lastClosed.rawValue ?? 0) } ?? 0)
     var found: UInt64?
     for (_, decided) in books.chain(owner).reversed() {
       guard decided.header.period.rawValue >= least else { break }

@@ -408,7 +408,8 @@ public final class GroupWorld {
   /// Whether a node crashes before its next doing.
   func crashesHere(_ party: Party) -> Bool {
     // Of a long outage the same few things go wrong as in a short one.
-    guard !isHealed, swarm.boundaryCrash > 0, dice.below(outageEnd == nil ? 10000 : 10000 * outageShare) < swarm.boundaryCrash,
+    guard !isHealed, swarm.boundaryCrash > 0,
+      dice.below(outageEnd == nil ? 10000 : 10000 * outageShare) < swarm.boundaryCrash,
       strikes()
     else { return false }
     party.isCrashing = true

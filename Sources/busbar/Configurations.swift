@@ -193,7 +193,8 @@ private func kibibytes(_ bytes: Int) -> Int { (bytes + 1023) / 1024 }
 private func warning(periodSeconds: UInt32, members: UInt16) -> String? {
   guard !AggregatorNode.viewsFit(periodSeconds: periodSeconds, members: members) else { return nil }
   let views = Quorum(members: members).faults + 1
-  return "\(views) views do not fit into three quarters of \(periodSeconds) s: a set whose primaries fail is certified some periods later"
+  return
+    "\(views) views do not fit into three quarters of \(periodSeconds) s: a set whose primaries fail is certified some periods later"
 }
 
 private func warnings(_ configuration: NodeConfiguration, _ genesis: Genesis) -> [String] {

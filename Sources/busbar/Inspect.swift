@@ -145,7 +145,9 @@ func describe(_ certificate: Certificate, isChecked: Bool, json: Bool) {
         + "\"contributors\":\(header.count),\"signers\":\(signers.count),\"accused\":\(header.accused.count)}")
     return
   }
-  printLine("certificate of period \(certificate.period), set \(certificate.owner), position \(certificate.position) of its chain")
+  printLine(
+    "certificate of period \(certificate.period), set \(certificate.owner), position \(certificate.position) of its chain"
+  )
   printLine("network       \(statement.networkIdentifier), epoch \(statement.epoch), group \(statement.group)")
   printLine("signed by     aggregators with index \(signers.joined(separator: ", ")), in round \(statement.round)")
   printLine("contributors  \(header.count) meters, collected by the aggregator with index \(header.author)")

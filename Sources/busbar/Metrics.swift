@@ -267,7 +267,8 @@ extension AggregatorNode: TellingNode {
     metrics.histogram(
       "decision_latency_seconds", "From the end of a period to the decision about a set.", decisionLatency)
     metrics.counters(
-      "positions_decided", "By how this node came to know.", "way", [("decided", decidedPositions), ("adopted", adoptedHeads)])
+      "positions_decided", "By how this node came to know.", "way",
+      [("decided", decidedPositions), ("adopted", adoptedHeads)])
     var skipped: [(String, UInt64)] = []
     for member in 0..<Int(members) { skipped.append(("\(member)", skippedPeriods[member])) }
     metrics.counters(
