@@ -317,7 +317,8 @@ public struct MeterNode: ~Copyable {
   ///    wrong too. It closed period p + 12 while p ran, and signed (from a, through p + 12) over the energy until then.
   /// 2. Its clock is right again. Without this it would close nothing before p + 12 has ended, a year for a wrong year.
   /// 3. If a member gave a receipt, the record may be counted on: a boundary that was receipted is not rewritten, and the meter waits,
-  ///    saying until when (``boundThrough``). Otherwise it forgets that it closed, durably, and never sends the record again
+  ///    saying until when (``boundThrough``). (Receipts are not in the journal: after a restart it does not know of them, and takes
+  ///    back such a record too, which by 4 contradicts nothing.) Otherwise it forgets that it closed, durably, and never sends the record again
   ///    before its period has come: it goes on with (a, p), (p + 1, p + 1) and so on. No energy is lost, for the record's is that
   ///    since a, and so is the next one's.
   /// 4. But no receipt is no proof that nobody holds the record: it left, and a receipt can be lost, or kept back. So two different
@@ -332,8 +333,10 @@ public struct MeterNode: ~Copyable {
   private mutating func takeBack(
     at now: Instant, via host: inout some NodeHost & ~Copyable
   ) throws(PlatformError) {
+    // Without a clock it stays what it was.
+    guard clockVerdict.isTrue else { return }
     boundThrough = nil
-    guard clockVerdict.isTrue, isAhead(lastClosed, at: now) else { return }
+    guard isAhead(lastClosed, at: now) else { return }
     var stays = max(lastEnded(at: now), coveredThrough, forgoneThrough)
     for record in outstanding where record.isReceipted { stays = max(stays, record.through) }
     if stays < lastClosed, clockVerdict == .nearMembers, !mutated(.closingNotTakenBack) {
