@@ -255,7 +255,7 @@ extension AggregatorNode: TellingNode {
       missing.append(("\(owner)", "\(missingMeters(ReplicaIndex(owner)))"))
     }
     metrics.gauges("head_period", "Period of the set's last certified value.", "owner", heads)
-    var positions: [(String, String)] = []
+    var positions: [(value: String, number: String)] = []
     for owner in 0..<members { positions.append(("\(owner)", "\(headPosition(of: ReplicaIndex(owner)))")) }
     metrics.gauges("head_position", "Position of the set's last certified value.", "owner", positions)
     metrics.gauges("meters_missing", "Meters that the set's last certified value went without.", "owner", missing)
@@ -269,7 +269,7 @@ extension AggregatorNode: TellingNode {
     metrics.counters(
       "positions_decided", "By how this node came to know.", "way",
       [("decided", decidedPositions), ("adopted", adoptedHeads)])
-    var skipped: [(String, UInt64)] = []
+    var skipped: [(value: String, count: UInt64)] = []
     for member in 0..<Int(members) { skipped.append(("\(member)", skippedPeriods[member])) }
     metrics.counters(
       "skipped_periods", "Periods that a set's chain went without, by the member that would have led first.", "member",
