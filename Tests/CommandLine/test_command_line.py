@@ -733,7 +733,8 @@ class Bus(CommandLine):
                 process.stdout.close()
 
     def test_meter_nodes_read_through_gateways(self):
-        """Two aggregators of the demo go on, and two of its meters, with empty disks, read houses over TCP."""
+        """Three aggregators of the demo go on, as many as must bear a meter's clock out, and two of its meters, with empty disks,
+        read houses over TCP."""
         scenario = "".join(
             f"[port {kind}]\nkind = {kind}\nlisten = 127.0.0.1:0\n[device {kind}]\nport = {kind}\nkind = house\nseed = {seed}\n"
             for seed, kind in enumerate(["tcp", "rtu-tcp"], 5))
@@ -744,7 +745,7 @@ class Bus(CommandLine):
         try:
             ports = [json.loads(processes[0].stdout.readline())["port"] for _ in range(2)]
             self.assertEqual([port.split(":")[0] for port in ports], ["tcp", "rtu-tcp"])
-            for name in ["aggregator-1", "aggregator-2", "meter-1", "meter-2"]:
+            for name in ["aggregator-1", "aggregator-2", "aggregator-3", "meter-1", "meter-2"]:
                 path = f"{grid}/{name}/node.ini"
                 text = open(path).read().replace(DEMO + "/", grid + "/")
                 if name.startswith("meter"):
