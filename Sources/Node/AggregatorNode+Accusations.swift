@@ -59,12 +59,13 @@ extension AggregatorNode {
 
   /// Keeps a contradiction that holds; the first of a party is enough, and none once it is agreed. Meters leave room for
   /// every aggregator.
-  mutating func keep(_ proof: Contradiction) {
+  /// - Parameter isWanted: it is kept though it is agreed, because a value that waits to be found valid names its party.
+  mutating func keep(_ proof: Contradiction, isWanted: Bool = false) {
     // A meter that was excluded long ago may lie again.
     if let place = proofs.firstIndex(where: { $0.party == proof.party && isAgreed($0) }), !isAgreed(proof) {
       drop(place)
     }
-    guard !isProven(proof.party), !isAgreed(proof) else { return }
+    guard !isProven(proof.party), isWanted || !isAgreed(proof) else { return }
     let room = Self.maximumProofs - (proof.kind == .record ? GroupLimits.maximumAggregators : 0)
     if proofs.count >= room, let place = proofs.firstIndex(where: { isAgreed($0) }) { drop(place) }
     guard proofs.count < room else { return }
@@ -92,7 +93,8 @@ extension AggregatorNode {
 
   mutating func restoreProof(_ reader: inout WireReader) {
     guard let proof = try? Contradiction(decoding: &reader) else { return }
-    keep(proof)
+    // It was kept then, perhaps for a header that this member prepared and others may still ask about.
+    keep(proof, isWanted: true)
     journaledProofs = proofs.count
   }
 
@@ -135,8 +137,18 @@ extension AggregatorNode {
     guard let proof = try? Contradiction(decoding: &reader) else { return link.sealer.count(.malformedBody) }
     guard !isProven(proof.party), link.mayCheckSignatures(2, of: peer) else { return }
     guard proof.holds(in: genesis) else { return link.sealer.countBadSignature(of: peer) }
-    keep(proof)
+    // Story: a header named a meter of another set, and was locked. Whoever had heard meanwhile that the meter was accused there, or
+    // that this was long ago, had no use for what shows it, could never find the header valid, and its set waited for him for ever.
+    keep(proof, isWanted: isAwaited(proof.party))
     try journalProofs(via: &host)
+  }
+
+  /// Whether a value that waits to be found valid names this party.
+  private func isAwaited(_ party: Contradiction.Party) -> Bool {
+    chains.contains { chain in
+      guard let digest = chain.instance.awaitsValidation, let header = chain.header(digest) else { return false }
+      return header.accused.contains(party, in: chain.owner)
+    }
   }
 
   // MARK: What tests and reports look at

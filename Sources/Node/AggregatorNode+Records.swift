@@ -76,7 +76,9 @@ extension AggregatorNode {
       // Its meter holds a proof of what was not heard of here.
       askWidely(chain, via: &host)
     }
-    let isHeld = shelf.held.contains(record.meter)
+    // One that no longer follows, because a shorter record was decided since, makes room for the next: its meter did nothing wrong.
+    let isHeld =
+      shelf.held.contains(record.meter) && (shelf !== chain.collected || chain.follows(shelf, record.meter))
     if isHeld, try isSame(record, ciphertext, shelf, sender) { return (record, shelf) }
     let isNamed = isNamed(record, ciphertext, chain, shelf)
     if shelf === chain.older, !isNamed { throw .conflicting }
