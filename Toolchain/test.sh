@@ -38,7 +38,7 @@ command_line() {
 # group under each attack; beside it on the other core, whole groups of the real nodes.
 simulation() {
   local groups=build/test/groups.txt status=0
-  timeout --kill-after=10 3000 .build/release/busbar-sim groups --schedules 1000 > "$groups" 2>&1 &
+  timeout --kill-after=10 3000 .build/release/busbar-sim groups --schedules 300 > "$groups" 2>&1 &
   local beside=$!
   timeout --kill-after=10 900 .build/release/busbar-sim run --schedules 200000 || status=1
   timeout --kill-after=10 300 .build/release/busbar-sim run --schedules 1000 --real-crypto || status=1
