@@ -141,18 +141,19 @@ extension AggregatorNode {
       ciphertextHash: RecordStatement.ciphertextHash(ciphertext))
   }
 
-  /// Both signatures hold and the records differ: the meter lied, or lost its disk. Only for the same periods it is a lie for certain.
+  /// Both signatures hold and the records differ. Only for the same periods the meter lied, or lost its disk: one whose clock was ahead, and
+  /// of which an earlier record was certified since, says of the period it was ahead in that it begins later.
   private mutating func note(
     _ record: Record, _ ciphertext: Span<UInt8>, _ statement: RecordStatement, beside shelf: RecordShelf
   ) {
+    let earlier = shelf.record(record.meter)
+    guard earlier.from == record.from else { return }
     evidenceCount += 1
     accuse(
       Evidence(
         accused: .meter(record.meter, of: record.owner), kind: .record, owner: record.owner,
         position: chain(record.owner).position, round: Round(record.through), first: shelf.hash(of: record.meter),
         second: statement.recordHash))
-    let earlier = shelf.record(record.meter)
-    guard earlier.from == record.from else { return }
     // The ciphertext's memory belongs to the shelf, which outlives this call.
     let other = unsafe Span(_unsafeElements: shelf.ciphertext(record.meter))
     keep(Contradiction(self.statement(earlier, other), statement))

@@ -220,10 +220,10 @@ public struct AggregatorNode: ~Copyable {
     guard let record = try? Record(decoding: &reader), reader.remaining == key.ciphertextBytes,
       let ciphertext = try? reader.readBytes(reader.remaining), record.epoch == genesis.epoch,
       record.keyIdentifier == genesis.keyIdentifier, record.owner.rawValue < genesis.members,
-      record.meter.rawValue < genesis.meterCount(of: record.owner), owner == nil || owner == record.owner,
-      record.through <= latest
+      record.meter.rawValue < genesis.meterCount(of: record.owner), owner == nil || owner == record.owner
     else { return }
     let chain = chain(record.owner)
+    guard record.through <= latest else { return chain.noteLater(record.through) }
     guard record.through > chain.headPeriod, record.through >= chain.collected.period else { return }
     if record.through > chain.collected.period { chain.collected.begin(record.through) }
     chain.collected.store(record, ciphertext)
@@ -291,6 +291,7 @@ public struct AggregatorNode: ~Copyable {
       }
     }
     follow(chain)
+    if chain.mustRecallRecords() { try recallRecords(chain, via: &host) }
     chain.noteReady(at: ticks)
     if chain.instance.awaitsProposal { try lead(chain, via: &host) }
     if let digest = chain.instance.awaitsValidation, ticks % 2 == 0 { try validate(chain, digest, via: &host) }
@@ -310,6 +311,23 @@ public struct AggregatorNode: ~Copyable {
       var reader = WireReader(entry)
       guard let code = try? reader.read(UInt8.self), let kind = EntryKind(rawValue: code) else { return }
       restoreOpenPosition(kind, &reader, of: owner, through: ended)
+    }
+  }
+
+  /// Puts records of the round's period back that were taken before it ended.
+  ///
+  /// Story: a meter and a member had clocks that were ahead; the member promised to hold a record of a period that was yet to come. Then
+  /// the clocks were right. The meter closed no earlier period and sent nothing twice, and when that period came the member led without
+  /// the record, which its receipt convicts it of.
+  private mutating func recallRecords(
+    _ chain: SetChain, via host: inout some NodeHost & ~Copyable
+  ) throws(PlatformError) {
+    let period = chain.collected.period
+    let owner = chain.owner
+    try host.reread { entry in
+      var reader = WireReader(entry)
+      guard (try? reader.read(UInt8.self)) == EntryKind.record.rawValue, chain.collected.period == period else { return }
+      restoreRecord(&reader, of: owner, through: period)
     }
   }
 

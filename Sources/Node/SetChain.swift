@@ -67,6 +67,9 @@ final class SetChain {
   private(set) var readyAt: UInt64?
   private var followingChanges: UInt64 = .max
   private var following = MeterBitmap()
+  /// The latest period of which the journal has records that were taken before it ended, by a clock that was ahead.
+  private var laterRecords = Period(0)
+  private var recalledPeriod = Period(0)
   /// When somebody was last asked for a later head, in ticks of the node.
   var askedAt: UInt64 = 0
   /// Decided by votes, and its header is not here: the certificate is asked for.
@@ -114,7 +117,17 @@ final class SetChain {
   /// journal has records of periods that have not ended.
   func isAhead(of ended: Period) -> Bool {
     if let toldEnd, toldEnd.rawValue > ended.rawValue + 1 { return true }
-    return collected.period.rawValue > ended.rawValue + 1 && collected.period > instance.round.period
+    return collected.period > ended && collected.period > instance.round.period
+  }
+
+  /// Notes that a record was left in the journal because its period has not ended.
+  func noteLater(_ period: Period) { laterRecords = max(laterRecords, period) }
+
+  /// True, once for a period, when its records may be in the journal: receipts of them are out, which would convict who leaves them out.
+  func mustRecallRecords() -> Bool {
+    guard collected.period <= laterRecords, recalledPeriod != collected.period else { return false }
+    recalledPeriod = collected.period
+    return true
   }
 
   /// Follows the instance to another period: its records stand here, and those of the last one make room. They are in the journal as

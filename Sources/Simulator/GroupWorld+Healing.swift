@@ -41,11 +41,12 @@ extension GroupWorld {
     waitForConfirmation()
     guard outcome.violation == nil else { return }
     let healedAt = tick
-    let goal = goal()
+    var goal = goal()
     if let trace {
       trace("\(tick) healed in period \(goal.healed); to be certified \(goal.first), or \(goal.more) periods more")
     }
     while outcome.violation == nil {
+      noteTakenBack(&goal)
       if tick % 4 == 0, let missed = isMissed(goal) {
         fail(.stuck, missed)
         break
@@ -110,6 +111,13 @@ extension GroupWorld {
     return goal
   }
 
+  /// A meter that takes back what it closed ahead of time is like any other.
+  private func noteTakenBack(_ goal: inout HealingGoal) {
+    for (place, closed) in goal.closed where parties[place].meter?.node.lastClosed.rawValue ?? closed < closed {
+      goal.closed[place] = nil
+    }
+  }
+
   /// No clock is right to the tick.
   private var skewTicks: Int { swarm.clockSkew * ticksPerPeriod / 1000 + 1 }
 
@@ -140,10 +148,7 @@ extension GroupWorld {
   private func last(_ goal: HealingGoal, _ party: Party) -> UInt64 {
     guard let meter = party.name.meter else { return 0 }
     var result = max(goal.healed + 1, goal.first[Int(meter.owner.rawValue)])
-    // Unless it takes that back.
-    if let closed = goal.closed[party.place], party.meter?.node.lastClosed.rawValue ?? 0 >= closed {
-      result = max(result, closed + 1)
-    }
+    if let closed = goal.closed[party.place] { result = max(result, closed + 1) }
     return result + goal.more
   }
 
@@ -233,8 +238,9 @@ extension GroupWorld {
     let healedAt = tick
     waitForConfirmation()
     guard outcome.violation == nil else { return }
-    let goal = goal()
+    var goal = goal()
     while outcome.violation == nil {
+      noteTakenBack(&goal)
       if tick % 4 == 0, let missed = isMissed(goal) { return fail(.stuck, "after idle periods: \(missed)") }
       if tick % 4 == 0, isReached(goal) { break }
       step()
