@@ -326,7 +326,9 @@ public struct AggregatorNode: ~Copyable {
     let owner = chain.owner
     try host.reread { entry in
       var reader = WireReader(entry)
-      guard (try? reader.read(UInt8.self)) == EntryKind.record.rawValue, chain.collected.period == period else { return }
+      guard (try? reader.read(UInt8.self)) == EntryKind.record.rawValue, chain.collected.period == period else {
+        return
+      }
       restoreRecord(&reader, of: owner, through: period)
     }
   }
