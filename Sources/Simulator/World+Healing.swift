@@ -26,10 +26,6 @@ extension World {
     for place in processes.indices {
       if !processes[place].isUp && !processes[place].isLeft { restart(processes[place]) }
     }
-    // In a group that goes on somebody would speak of a later position; here those that have nothing to say ask.
-    for process in honest where process.isUp && process.decidedValue < 0 && !process.observed.hasRecords {
-      askAll(process)
-    }
     // Those left as they are stay cut off.
     for process in processes where process.isLeft {
       for place in blocked.indices { blocked[place] |= 1 << UInt64(process.place) }
@@ -54,6 +50,14 @@ extension World {
 
   /// Groups whose clocks are three eighths of a period apart to each side decide within so many periods more.
   private static let luckyPeriods = 6
+
+  /// Now and then sees to a member that could propose nothing. Records reach it late; and in a group that goes on somebody would speak to
+  /// it of a later position, or a meter send what follows from a later head, so it asks.
+  func lookAfter(_ process: Process) {
+    guard now & 7 == 0, !process.observed.hasRecords else { return }
+    process.observed.hasRecords = hasRecords(process, process.observedRound)
+    if now & 31 == 0 { askAll(process) }
+  }
 
   /// All clocks within an eighth of a period, which f + 1 views fit into. The true time has come to where the furthest honest member
   /// is. Returns the tick at which that period truly ended.

@@ -35,8 +35,6 @@ extension World {
     guard ended > process.endedPeriods else { return }
     process.endedPeriods = ended
     tellPeriod(process)
-    // In a group that goes on somebody speaks of a later position, or a meter sends what follows from it.
-    if isHealed, process.isUp, process.decidedValue < 0, !process.observed.hasRecords { askAll(process) }
   }
 
   func tellPeriod(_ process: Process) {

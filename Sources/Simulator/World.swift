@@ -318,9 +318,7 @@ public final class World {
       if now >= process.nextEnd { endPeriods(process) }
       // Whoever decided waits for nothing.
       guard process.isUp, process.decidedValue < 0 else { continue }
-      if isHealed, now & 7 == 0, !process.observed.hasRecords {
-        process.observed.hasRecords = hasRecords(process, process.observedRound)
-      }
+      if isHealed { lookAfter(process) }
       tick(process)
       if process.mayAwait { serve(process) }
     }
