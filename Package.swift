@@ -131,7 +131,10 @@ let package = Package(
       swiftSettings: hostOnly),
     .executableTarget(
       name: "busbar-sim",
-      dependencies: ["CLinux", "LinuxPlatform", "MutantConsensus", "MutantSimulator", "Packets", "Simulator"],
+      dependencies: [
+        "Aggregation", "CLinux", "Consensus", "Cryptography", "HAL", "LinuxPlatform", "MutantConsensus",
+        "MutantSimulator", "Node", "Packets", "Paillier", "SimulatedPlatform", "Simulator", "Units", "Wire",
+      ],
       swiftSettings: strict),
     tests("WireTests", ["Units", "Wire"]),
     tests("BigIntegerTests", ["BigInteger", "Wire"]),

@@ -63,6 +63,19 @@ int busbar_sync(int fd) { return RESULT(fsync(fd)); }
 int busbar_truncate(int fd, int64_t length) { return RESULT(ftruncate(fd, (off_t)length)); }
 int64_t busbar_seek(int fd, int64_t offset) { return RESULT((int64_t)lseek(fd, (off_t)offset, SEEK_SET)); }
 int64_t busbar_seek_end(int fd) { return RESULT((int64_t)lseek(fd, 0, SEEK_END)); }
+int64_t busbar_read_at(int fd, void *bytes, size_t count, int64_t offset) {
+  return RESULT((int64_t)pread(fd, bytes, count, (off_t)offset));
+}
+int64_t busbar_size(int fd) {
+  struct stat s;
+  return fstat(fd, &s) < 0 ? -errno : (int64_t)s.st_size;
+}
+int busbar_is_at(int fd, const char *path) {
+  struct stat open, named;
+  if (fstat(fd, &open) < 0) return -errno;
+  if (stat(path, &named) < 0) return errno == ENOENT ? 0 : -errno;
+  return open.st_dev == named.st_dev && open.st_ino == named.st_ino;
+}
 int busbar_lock(int fd) { return RESULT(flock(fd, LOCK_EX | LOCK_NB)); }
 int busbar_rename(const char *from, const char *to) { return RESULT(rename(from, to)); }
 int busbar_unlink(const char *path) { return RESULT(unlink(path)); }

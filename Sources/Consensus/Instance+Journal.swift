@@ -62,6 +62,27 @@ extension Instance {
     isRestored = true
   }
 
+  /// A digest over what a restart puts back. Two journals after which it is the same say the same of this position.
+  package var restorable: Digest {
+    Blake2b.digest(domain: "BUSBARir") { hash in
+      hash.update(position.rawValue)
+      hash.update(round.period.rawValue)
+      hash.update(round.view.rawValue)
+      hash.update(UInt16(isChangingRound ? 1 : 0))
+      for vote in [ownPrepare, ownCommit, ownRoundChange?.vote, accepted, newRound?.prepare] {
+        hash.update(UInt16(vote == nil ? 0 : 1))
+        guard let vote else { continue }
+        let bytes = FixedBytes<192> { out in vote.encode(into: &out) }
+        hash.update(bytes)
+      }
+      hash.update(UInt64(lock.exists ? lock.signers : 0))
+      guard lock.exists else { return }
+      hash.update(lock.round.period.rawValue)
+      hash.update(lock.round.view.rawValue)
+      hash.update(lock.digest)
+    }
+  }
+
   private mutating func restoreRound(_ vote: Vote) {
     if vote.statement.round > round { enter(vote.statement.round) }
   }

@@ -46,6 +46,9 @@ public enum Mutant: UInt8, CaseIterable, Sendable {
   case firstRoundFromDecidingRound, takesPartWithoutPrevious, freePeriodUnchecked, lockedPeriodRequired
   case earlierPreparesDropped, headPersistedApart, validityAskedOfClock, receiptConvictsLaterPosition
   case oneClaimOfLaterRun, clockUnguarded, closingNotTakenBack, closingSignedTwice, twoPrimariesOnly
+  // Of snapshots of journals.
+  case compactionWithoutSync, snapshotWithoutLock, snapshotWithoutOwnVotes, snapshotWithoutCoverage
+  case snapshotWithoutProofs, snapshotWithoutInclusions, snapshotWithoutOutstanding, sendsBeforeSync
   // Of budgets; groups under attack show them.
   case ingressUnbounded, repetitionsUnbounded, receiptsUnbounded, strangersUnbounded, signaturesUnbounded
 }

@@ -46,6 +46,8 @@ public enum DriverError: Error, Equatable, Sendable, CustomStringConvertible {
       case .invalid: "invalid"
       case .other: "other"
       case .outdated: "outdated"
+      case .newer: "newer"
+      case .foreign: "foreign"
       }
     case .modbus(let error): error.name
     case .sunSpec(.notSunSpec): "notSunSpec"

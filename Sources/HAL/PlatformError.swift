@@ -20,6 +20,10 @@ public struct PlatformError: Error, Equatable, Sendable, CustomStringConvertible
     case other
     /// A file of ours that an older version wrote; nothing in it is read.
     case outdated
+    /// A file of ours that a newer version wrote.
+    case newer
+    /// A file of ours that belongs to another node or network.
+    case foreign
   }
 
   public let kind: Kind
@@ -45,6 +49,8 @@ public struct PlatformError: Error, Equatable, Sendable, CustomStringConvertible
       case .invalid: "invalid request"
       case .other: "failed"
       case .outdated: "written in an older version of the format"
+      case .newer: "written in a newer version of the format"
+      case .foreign: "of another node"
       }
     return code == 0 ? name : "\(name) (\(code))"
   }

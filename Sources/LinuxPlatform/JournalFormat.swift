@@ -4,115 +4,127 @@ import Wire
 
 /// The bytes of a journal file, apart from any file. (docs/PROTOCOL.md, Journal)
 enum JournalFormat {
-  static let tag: StaticString = "BUSBARj2"
-  /// Of version 1, whose votes and certificates are about periods decided once.
-  static let olderTag: StaticString = "BUSBARjn"
-  static let fileHeadBytes = 8
-  /// length u32 | zero 4 | chain 16
+  static let tag: StaticString = "BUSBARj3"
+  static let headBytes = 64
+  /// Of the head, what its check is over.
+  private static let checkedBytes = 48
+  /// length u32 | kind u8 | zero 3 | chain 16
   static let frameHeadBytes = 24
+  static let maximumEntryBytes = 65536
+  static let maximumFrameBytes = frameHeadBytes + maximumEntryBytes
 
-  /// The chain value of an entry: 16 bytes of a digest over the one before, and the entry.
-  static func link(_ chain: FixedBytes<16>, _ entry: Span<UInt8>) -> FixedBytes<16> {
-    let digest = entry.withUnsafeBufferPointer { entry in
-      Blake2b.digest(domain: "BUSBARjl") { hash in
+  enum FrameKind: UInt8 {
+    case entry = 0
+    /// Ends the snapshot that the file begins with. Its payload is the number of entries before it.
+    case snapshotEnd = 1
+  }
+  static let markBytes = 8
+
+  /// The chain value of a frame: 16 bytes of a digest over the one before, and the payload.
+  static func link(_ chain: FixedBytes<16>, _ kind: FrameKind, _ payload: Span<UInt8>) -> FixedBytes<16> {
+    let digest = payload.withUnsafeBufferPointer { payload in
+      Blake2b.digest(domain: kind == .entry ? "BUSBARjl" : "BUSBARjs") { hash in
         hash.update(chain)
-        hash.update(unsafe Span(_unsafeElements: entry))
+        hash.update(unsafe Span(_unsafeElements: payload))
       }
     }
     return FixedBytes(InlineArray { digest.storage[$0] })
   }
 
-  /// Where the frame at `position` would end, by its own length; nil when no frame can stand there.
-  static func frameEnd(_ bytes: Span<UInt8>, _ position: Int) -> Int? {
-    var reader = WireReader(bytes.extracting(position..<bytes.count))
-    guard let length = try? reader.read(UInt32.self), length > 0, length <= UInt32(FileJournal.maximumEntryBytes),
-      (try? reader.readZeros(4)) != nil, reader.remaining >= 16 + Int(length)
-    else { return nil }
-    return position + frameHeadBytes + Int(length)
+  static func writeFrame(
+    _ kind: FrameKind, _ payload: Span<UInt8>, chain: FixedBytes<16>, into output: inout OutputSpan<UInt8>
+  ) {
+    output.write(UInt32(payload.count))
+    output.write(kind.rawValue)
+    output.writeZeros(3)
+    output.write(chain)
+    output.write(payload)
   }
 
-  /// The chain value written in the frame at `position`, of which at least the head is there.
-  static func chain(_ bytes: Span<UInt8>, _ position: Int) -> FixedBytes<16> {
-    FixedBytes(InlineArray { bytes[position + 8 + $0] })
-  }
+  // MARK: Head
 
-  static func entry(_ position: Int, _ end: Int) -> Range<Int> { (position + frameHeadBytes)..<end }
-
-  /// True when a whole frame stands at `position` and follows on `chain`.
-  static func follows(_ bytes: Span<UInt8>, _ position: Int, _ chain: FixedBytes<16>) -> Bool {
-    guard let end = frameEnd(bytes, position) else { return false }
-    return link(chain, bytes.extracting(entry(position, end))) == Self.chain(bytes, position)
-  }
-}
-
-/// What a journal file held when it was opened.
-struct JournalContents {
-  private let bytes: [UInt8]
-  /// How much of the file is good; the rest is a torn tail. 0 when even the tag is not whole.
-  let goodBytes: Int
-  /// The chain value to append on.
-  let chain: FixedBytes<16>
-
-  var isEmpty: Bool { goodBytes <= JournalFormat.fileHeadBytes }
-
-  /// - Throws: `.outdated` when the tag is version 1's, `.corrupted` when it is another one, or when a whole entry stands behind damage.
-  init(_ bytes: [UInt8]) throws(PlatformError) {
-    var position = 0
-    var chain = FixedBytes<16>()
-    let span = bytes.span
-    let tag = JournalFormat.tag
-    if span.count >= JournalFormat.fileHeadBytes {
-      var isOlder = true
-      for index in 0..<JournalFormat.fileHeadBytes where span[index] != JournalFormat.olderTag.utf8Start[index] {
-        isOlder = false
-      }
-      if isOlder { throw PlatformError(.outdated) }
+  /// The head of a file; its last 16 bytes are what the first frame follows on.
+  static func head(of identity: JournalIdentity, beginsWithSnapshot: Bool) -> FixedBytes<64> {
+    let checked = FixedBytes<48> { out in
+      out.writeTag(tag)
+      out.write(identity.networkIdentifier)
+      out.write(identity.node)
+      out.write(UInt8(beginsWithSnapshot ? 1 : 0))
+      out.writeZeros(3)
     }
-    for index in 0..<min(span.count, JournalFormat.fileHeadBytes) where span[index] != tag.utf8Start[index] {
+    return FixedBytes { out in
+      out.write(checked)
+      out.write(check(of: checked.span))
+    }
+  }
+
+  private static func check(of head: Span<UInt8>) -> FixedBytes<16> { link(FixedBytes(), .entry, head) }
+
+  static func firstChain(_ head: FixedBytes<64>) -> FixedBytes<16> {
+    FixedBytes(InlineArray { head.storage[checkedBytes + $0] })
+  }
+
+  /// Whose file it is, and whether it begins with a snapshot.
+  /// - Parameter bytes: at least the head.
+  /// - Throws: `.outdated` and `.newer` by the tag's version, `.corrupted` when it is no head.
+  static func readHead(
+    _ bytes: Span<UInt8>
+  ) throws(PlatformError) -> (identity: JournalIdentity, beginsWithSnapshot: Bool) {
+    try checkTag(bytes)
+    var reader = WireReader(bytes.extracting(tag.utf8CodeUnitCount..<headBytes))
+    guard let network = try? reader.read(Digest.self), let node = try? reader.read(UInt32.self),
+      let flag = try? reader.read(UInt8.self), flag <= 1, (try? reader.readZeros(3)) != nil,
+      let written = try? reader.read(FixedBytes<16>.self),
+      written == check(of: bytes.extracting(0..<checkedBytes))
+    else { throw PlatformError(.corrupted) }
+    return (JournalIdentity(networkIdentifier: network, node: node), flag == 1)
+  }
+
+  /// - Parameter bytes: at least as many as the tag has, or all there are.
+  static func checkTag(_ bytes: Span<UInt8>) throws(PlatformError) {
+    let last = tag.utf8CodeUnitCount - 1
+    for index in 0..<min(bytes.count, last) where bytes[index] != tag.utf8Start[index] {
       throw PlatformError(.corrupted)
     }
-    if span.count >= JournalFormat.fileHeadBytes {
-      position = JournalFormat.fileHeadBytes
-      while JournalFormat.follows(span, position, chain), let end = JournalFormat.frameEnd(span, position) {
-        chain = JournalFormat.chain(span, position)
-        position = end
-      }
-      if Self.hasEntryBehindDamage(span, position, chain) { throw PlatformError(.corrupted) }
+    guard bytes.count > last, bytes[last] != tag.utf8Start[last] else { return }
+    // Of version 1 periods were decided once; version 2 said nothing of whose it is, and had no snapshots.
+    switch bytes[last] {
+    case UInt8(ascii: "n"), UInt8(ascii: "2"): throw PlatformError(.outdated)
+    case UInt8(ascii: "4")...UInt8(ascii: "9"): throw PlatformError(.newer)
+    default: throw PlatformError(.corrupted)
     }
-    self.bytes = bytes
-    self.goodBytes = position
-    self.chain = chain
   }
 
-  /// Nothing whole can stand behind a tail that a crash tore off. So damage with a whole entry behind it hit what had
-  /// been synced: an honest answer is that the log is broken, not a shorter log.
-  ///
-  /// An entry behind the damage is known by the chain value it follows on. That is the one written in the damaged
-  /// frame, unless the damage is there; then the one that frame ought to have; or else that of the frame before it.
-  private static func hasEntryBehindDamage(
-    _ bytes: Span<UInt8>, _ position: Int, _ chain: FixedBytes<16>
-  ) -> Bool {
-    guard position + JournalFormat.frameHeadBytes <= bytes.count else { return false }
-    if let end = JournalFormat.frameEnd(bytes, position) {
-      let computed = JournalFormat.link(chain, bytes.extracting(JournalFormat.entry(position, end)))
-      if JournalFormat.follows(bytes, end, computed) { return true }
-    }
-    let written = JournalFormat.chain(bytes, position)
-    for start in (position + 1)..<bytes.count {
-      guard let end = JournalFormat.frameEnd(bytes, start) else { continue }
-      if JournalFormat.follows(bytes, start, written) { return true }
-      if JournalFormat.follows(bytes, end, JournalFormat.chain(bytes, start)) { return true }
-    }
-    return false
+  // MARK: Frames
+
+  /// A frame as its head tells of it.
+  struct Frame {
+    let kind: FrameKind
+    let payloadBytes: Int
+    let chain: FixedBytes<16>
+    var bytes: Int { frameHeadBytes + payloadBytes }
   }
 
-  /// Visits every good entry in order.
-  func visit(_ visit: (Span<UInt8>) -> Void) {
-    var position = JournalFormat.fileHeadBytes
-    let span = bytes.span
-    while position < goodBytes, let end = JournalFormat.frameEnd(span, position) {
-      visit(span.extracting(JournalFormat.entry(position, end)))
-      position = end
-    }
+  /// The frame that these bytes begin with, by its own length; nil when no frame can stand there.
+  static func frame(_ bytes: Span<UInt8>) -> Frame? {
+    var reader = WireReader(bytes)
+    guard let length = try? reader.read(UInt32.self), length > 0, length <= UInt32(maximumEntryBytes),
+      let code = try? reader.read(UInt8.self), let kind = FrameKind(rawValue: code),
+      kind == .entry || length == UInt32(markBytes),
+      (try? reader.readZeros(3)) != nil, let chain = try? reader.read(FixedBytes<16>.self),
+      reader.remaining >= Int(length)
+    else { return nil }
+    return Frame(kind: kind, payloadBytes: Int(length), chain: chain)
+  }
+
+  /// The frame that these bytes begin with, if it follows on `chain`.
+  static func frame(_ bytes: Span<UInt8>, following chain: FixedBytes<16>) -> Frame? {
+    guard let frame = frame(bytes), link(chain, frame.kind, payload(frame, bytes)) == frame.chain else { return nil }
+    return frame
+  }
+
+  @_lifetime(copy bytes)
+  static func payload(_ frame: Frame, _ bytes: Span<UInt8>) -> Span<UInt8> {
+    bytes.extracting(frameHeadBytes..<frame.bytes)
   }
 }

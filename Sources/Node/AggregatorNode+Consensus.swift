@@ -460,7 +460,7 @@ extension AggregatorNode {
     try host.sync()
   }
 
-  private static func writeHead(_ decided: KeptPosition, _ chain: SetChain?, into out: inout OutputSpan<UInt8>) {
+  static func writeHead(_ decided: KeptPosition, _ chain: SetChain?, into out: inout OutputSpan<UInt8>) {
     let certificate = decided.certificate
     let product = decided.product
     out.write(EntryKind.head.rawValue)

@@ -312,7 +312,7 @@ extension AggregatorNode {
     link.send(.proof, answer, to: peer, via: &host)
   }
 
-  private static func write(
+  static func write(
     _ inclusions: InclusionStore, _ meter: MeterIndex, with manifest: inout ProofManifest,
     into answer: inout ByteBuffer
   ) {

@@ -73,6 +73,10 @@ public struct AggregatorNode: ~Copyable {
   /// Of each set, the meters that were given a receipt since the last tick, or for whose record there was no room: each costs
   /// a signature.
   var receipted: [MeterBitmap]
+  /// Snapshots that were written in this run.
+  public internal(set) var snapshots: UInt64 = 0
+  /// The certificate that a restored entry was last about.
+  var lastRestored: RestoredCertificate?
   /// Before this tick no journal is read again for others.
   var recallAt: UInt64 = 0
 
@@ -184,8 +188,31 @@ public struct AggregatorNode: ~Copyable {
     case .votingFloor:
       guard let floor = try? reader.read(UInt64.self) else { return }
       votingFloor = max(votingFloor, Period(floor))
-    case .boot, .decided, .baseline, .closed, .certified, .recovered, .takenBack: return
+    case .decided: restoreDecided(&reader)
+    case .shown: restoreShown(&reader)
+    case .absent: restoreAbsent(&reader)
+    case .boot, .baseline, .closed, .certified, .recovered, .takenBack, .meterStanding: return
     }
+  }
+
+  /// What a restart puts back, for comparison.
+  package var restorable: Restorable {
+    var digests: [Digest] = []
+    var atLeast: [UInt64] = [UInt64(proofs.count)]
+    for chain in chains {
+      digests.append(chain.restorable)
+      for meter in 0..<genesis.meterCount(of: chain.owner) {
+        atLeast.append(chain.inclusions.newest(MeterIndex(meter))?.period.rawValue ?? 0)
+      }
+      atLeast.append(chain.keptProducts)
+    }
+    let digest = Blake2b.digest(domain: "BUSBARir") { hash in
+      hash.update(votingFloor.rawValue)
+      hash.update(UInt16(mayVote ? 1 : 0))
+      for digest in digests { hash.update(digest) }
+      for peer in link.sealer.peers.indices { hash.update(link.sealer.minimumBootCounter(of: peer)) }
+    }
+    return Restorable(digest: digest, atLeast: atLeast)
   }
 
   /// What was signed and held in positions that are still open.
@@ -257,6 +284,8 @@ public struct AggregatorNode: ~Copyable {
   public mutating func tick(at now: Instant, via host: inout some NodeHost & ~Copyable) throws(PlatformError) {
     ticks += 1
     instant = now
+    lastRestored = nil
+    try compactIfDue(via: &host)
     for place in receipted.indices { receipted[place] = MeterBitmap() }
     poll(at: now, via: &host)
     link.renewPacketKeyIfDue(signer: signer, via: &host)

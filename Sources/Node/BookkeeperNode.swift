@@ -88,9 +88,32 @@ public struct BookkeeperNode: ~Copyable {
     entries.append(entry)
   }
 
+  /// What is still needed of the journal: certificates with their products, as far as they are kept.
+  package mutating func writeSnapshot(via host: inout some NodeHost & ~Copyable) throws(PlatformError) {
+    try host.beginSnapshot()
+    try link.writeSnapshot(via: &host)
+    for entry in entries where !entry.product.isEmpty {
+      let bytes = Self.decidedEntry(entry)
+      try host.appendToSnapshot(bytes.span)
+    }
+    try host.commitSnapshot()
+  }
+
+  private static func decidedEntry(_ entry: BookEntry) -> [UInt8] {
+    let certificate = entry.certificateBytes
+    let product = entry.product
+    return [UInt8](capacity: 3 + certificate.count + product.count) { out in
+      out.write(EntryKind.decided.rawValue)
+      out.write(UInt16(certificate.count))
+      out.write(certificate.span)
+      out.write(product.span)
+    }
+  }
+
   public mutating func tick(at now: Instant, via host: inout some NodeHost & ~Copyable) throws(PlatformError) {
     ticks += 1
     link.advance(to: now)
+    if host.isSnapshotDue { try writeSnapshot(via: &host) }
     link.renewPacketKeyIfDue(signer: signer, via: &host)
     clockVerdict = link.clocks.verdict(at: now, newest: newestCertified)
     if ticks % 5 == 1 {
@@ -182,15 +205,8 @@ public struct BookkeeperNode: ~Copyable {
         return link.sealer.count(.malformedBody)
       }
       entries[index].product = Array(copying: cell.assembly.span)
-      let certificate = entries[index].certificateBytes
-      let product = entries[index].product
       // Durable before it is decrypted: a crash in between loses nothing.
-      let journal = [UInt8](capacity: 3 + certificate.count + product.count) { out in
-        out.write(EntryKind.decided.rawValue)
-        out.write(UInt16(certificate.count))
-        out.write(certificate.span)
-        out.write(product.span)
-      }
+      let journal = Self.decidedEntry(entries[index])
       try host.append(journal.span)
       try host.sync()
       try publish(index, via: &host)

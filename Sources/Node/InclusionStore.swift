@@ -7,6 +7,11 @@ import Wire
 /// The manifest of some set's newest certificate, made again: meters of one set ask about the same time.
 struct ProofManifest: ~Copyable {
   var manifest = Manifest()
+
+  mutating func forget() {
+    owner = nil
+    manifest.removeAll()
+  }
   private var owner: ReplicaIndex?
   private var period = Period(0)
 
@@ -119,10 +124,16 @@ final class InclusionStore {
     precondition(standings[place] != .none)
     let isNewest = standings[place] == .newest
     let path = isNewest ? path(of: meter, with: &scratch) : absences[place].path
-    let entry = entries[place]
+    write(meter, path, through: isNewest ? latest : absences[place].period, into: &output)
+  }
+
+  private func write(
+    _ meter: MeterIndex, _ path: Path, through: Period, into output: inout OutputSpan<UInt8>
+  ) {
+    let entry = entries[Int(meter.rawValue)]
     InclusionProof(
       owner: owner, meter: meter, leafIndex: path.leafIndex, siblingCount: path.siblingCount, from: entry.from,
-      through: isNewest ? latest : absences[place].period, ciphertextHash: entry.ciphertextHash, closing: entry.closing
+      through: through, ciphertextHash: entry.ciphertextHash, closing: entry.closing
     ).encode(into: &output)
     for sibling in 0..<Int(path.siblingCount) { output.write(path.siblings[sibling]) }
   }
@@ -175,6 +186,102 @@ final class InclusionStore {
     standings[place] = .earlier
   }
 
+  // MARK: Snapshots
+
+  /// What the newest certificate's entry has of each contributor: from u64 | ciphertextHash 32 | closing 72.
+  static let shownBytes = 112
+
+  var hasNewest: Bool { latest.rawValue > 0 }
+
+  /// The newest certificate, and what its contributors are shown beside it.
+  func writeNewest(into output: inout OutputSpan<UInt8>) {
+    output.write(UInt16(newestCertificate.count))
+    output.write(newestCertificate.span)
+    for place in 0..<meterCount where contributors.contains(MeterIndex(UInt16(place))) {
+      output.write(entries[place].from.rawValue)
+      output.write(entries[place].ciphertextHash)
+      output.write(entries[place].closing)
+    }
+  }
+
+  /// Puts the newest certificate's records back. Changes nothing when they are not those under its root.
+  /// - Parameter certificate: whose signatures hold.
+  func restoreNewest(
+    _ header: Header, _ certificate: [UInt8], _ reader: inout WireReader, with scratch: inout ProofManifest
+  ) {
+    guard header.period > latest, header.contributors.isWithin(meterCount: UInt16(meterCount)),
+      reader.remaining == Self.shownBytes * Int(header.count)
+    else { return }
+    var restored: [(meter: MeterIndex, entry: Entry)] = []
+    scratch.forget()
+    for place in 0..<UInt16(meterCount) where header.contributors.contains(MeterIndex(place)) {
+      guard let from = try? reader.read(UInt64.self), let hash = try? reader.read(Digest.self),
+        let closing = try? reader.read(FixedBytes<72>.self)
+      else { return }
+      let entry = Entry(from: Period(from), ciphertextHash: hash, closing: closing)
+      restored.append((meter: MeterIndex(place), entry: entry))
+      scratch.manifest.append(MeterIndex(place), recordHash(MeterIndex(place), entry, through: header.period))
+    }
+    let holds = scratch.manifest.count > 0 && scratch.manifest.root() == header.manifestRoot
+    scratch.forget()
+    guard holds else { return }
+    newestCertificate = certificate
+    contributors = header.contributors
+    latest = header.period
+    for (meter, entry) in restored {
+      (entries + Int(meter.rawValue)).initialize(to: entry)
+      standings[Int(meter.rawValue)] = .newest
+    }
+  }
+
+  /// The first period behind this one of whose certificate some meter is shown its place, while there are newer ones.
+  func absencePeriod(after period: Period) -> Period? {
+    var first: Period?
+    for place in absences.indices where standings[place] == .earlier && absences[place].period > period {
+      if first == nil || absences[place].period < first! { first = absences[place].period }
+    }
+    return first
+  }
+
+  func isAbsent(_ meter: MeterIndex, since period: Period) -> Bool {
+    let place = Int(meter.rawValue)
+    return standings[place] == .earlier && absences[place].period == period
+  }
+
+  /// The certificate an absent meter is shown, and its proof as it travels.
+  /// - Precondition: ``isAbsent(_:since:)``
+  func writeAbsent(_ meter: MeterIndex, into output: inout OutputSpan<UInt8>) {
+    let absence = absences[Int(meter.rawValue)]
+    output.write(UInt16(absence.certificate.count))
+    output.write(absence.certificate.span)
+    write(meter, absence.path, through: absence.period, into: &output)
+  }
+
+  /// Puts an absent meter's proof back. Changes nothing when it does not lead to the certificate's root.
+  func restoreAbsent(_ header: Header, _ certificate: [UInt8], _ reader: inout WireReader) {
+    guard let proof = try? InclusionProof(decoding: &reader), proof.owner == owner, proof.through == header.period,
+      proof.through < latest, Int(proof.meter.rawValue) < meterCount,
+      Int(proof.siblingCount) <= Manifest.maximumSiblings, reader.remaining == 32 * Int(proof.siblingCount)
+    else { return }
+    var path = Path()
+    path.leafIndex = proof.leafIndex
+    path.siblingCount = proof.siblingCount
+    for place in 0..<Int(proof.siblingCount) {
+      guard let sibling = try? reader.read(Digest.self) else { return }
+      path.siblings[place] = sibling
+    }
+    let entry = Entry(from: proof.from, ciphertextHash: proof.ciphertextHash, closing: proof.closing)
+    let hash = recordHash(proof.meter, entry, through: proof.through)
+    let siblings = path.siblings
+    guard
+      Manifest.verify(
+        proof.meter, hash, index: Int(proof.leafIndex), count: Int(header.count),
+        siblings: siblings.span.extracting(0..<Int(proof.siblingCount)), root: header.manifestRoot)
+    else { return }
+    (entries + Int(proof.meter.rawValue)).initialize(to: entry)
+    leave(proof.meter, Absence(period: proof.through, path: path, certificate: certificate))
+  }
+
   /// A contributor's way to the root of the newest certificate's manifest, which is made again if it was not the last.
   private func path(of meter: MeterIndex, with scratch: inout ProofManifest) -> Path {
     let isMade = scratch.isMade(for: owner, latest)
@@ -188,9 +295,12 @@ final class InclusionStore {
 
   /// Of the record in the newest certificate, as its meter had it. What an entry lacks was compared with the genesis when the record came.
   private func recordHash(_ place: Int) -> Digest {
-    let entry = entries[place]
+    recordHash(MeterIndex(UInt16(place)), entries[place], through: latest)
+  }
+
+  private func recordHash(_ meter: MeterIndex, _ entry: Entry, through: Period) -> Digest {
     let record = Record(
-      owner: owner, meter: MeterIndex(UInt16(place)), epoch: genesis.epoch, from: entry.from, through: latest,
+      owner: owner, meter: meter, epoch: genesis.epoch, from: entry.from, through: through,
       keyIdentifier: genesis.keyIdentifier, closing: entry.closing, signature: Signature())
     return RecordStatement(
       networkIdentifier: genesis.networkIdentifier, group: genesis.group, record: record,

@@ -40,8 +40,12 @@ public struct MemoryPlan: Sendable {
     add("packet being made, sealed and opened", 2 * Sealer.maximumBodyBytes + Sealer.maximumDatagramBytes)
   }
 
-  /// - Parameter machineBytes: of the platform's own queues.
-  public static func aggregator(_ genesis: Genesis, ciphertextBytes: Int, machineBytes: Int) -> MemoryPlan {
+  /// - Parameters:
+  ///   - machineBytes: of the platform's own queues.
+  ///   - journalBytes: of the platform's journal while it is read.
+  public static func aggregator(
+    _ genesis: Genesis, ciphertextBytes: Int, machineBytes: Int, journalBytes: Int = 0
+  ) -> MemoryPlan {
     var plan = MemoryPlan()
     let members = Int(genesis.members)
     let quorum = genesis.context.quorum
@@ -89,6 +93,8 @@ public struct MemoryPlan: Sendable {
     // The bookkeeper is one of the peers, and the node itself is not.
     plan.addLink(peers: members, quiet: meters, members: genesis.members)
     plan.add("datagrams in system calls", machineBytes)
+    plan.addJournal(
+      journalBytes + 3 + certificate + InclusionStore.shownBytes * GroupLimits.maximumMetersPerSet)
     return plan
   }
 
@@ -98,7 +104,9 @@ public struct MemoryPlan: Sendable {
       + MemoryLayout<Fetch>.stride + 512
   }
 
-  public static func bookkeeper(_ genesis: Genesis, ciphertextBytes: Int, machineBytes: Int) -> MemoryPlan {
+  public static func bookkeeper(
+    _ genesis: Genesis, ciphertextBytes: Int, machineBytes: Int, journalBytes: Int = 0
+  ) -> MemoryPlan {
     var plan = MemoryPlan()
     let certificate = Certificate.maximumBytes(genesis.context.quorum)
     plan.add(
@@ -110,10 +118,13 @@ public struct MemoryPlan: Sendable {
     plan.add("genesis", genesisBytes(genesis))
     plan.addLink(peers: Int(genesis.members), members: 0)
     plan.add("datagrams in system calls", machineBytes)
+    plan.addJournal(journalBytes)
     return plan
   }
 
-  public static func meter(_ genesis: Genesis, ciphertextBytes: Int, machineBytes: Int) -> MemoryPlan {
+  public static func meter(
+    _ genesis: Genesis, ciphertextBytes: Int, machineBytes: Int, journalBytes: Int = 0
+  ) -> MemoryPlan {
     var plan = MemoryPlan()
     plan.add("table of powers for encryption", Encryptor.tableBytes(modulusBytes: ciphertextBytes / 2))
     plan.add("workspaces of an encryption", 32 * ciphertextBytes)
@@ -124,7 +135,13 @@ public struct MemoryPlan: Sendable {
     plan.add("genesis", genesisBytes(genesis))
     plan.addLink(peers: Int(genesis.members), members: 0)
     plan.add("datagrams in system calls", machineBytes)
+    plan.addJournal(journalBytes)
     return plan
+  }
+
+  /// What a snapshot, a start or a look into the journal takes for a moment.
+  private mutating func addJournal(_ bytes: Int) {
+    add("journal: a piece that is read, an entry that is written", bytes, start: 0, quiet: 0)
   }
 
   private static func genesisBytes(_ genesis: Genesis) -> Int {

@@ -76,7 +76,7 @@ public struct MeterNode: ~Copyable {
   public private(set) var coveredThrough: Period
   public private(set) var lastClosed: Period
   /// What was closed ahead of time and taken back, in the order in which it was closed.
-  private var takenBack: [OutstandingRecord] = []
+  private(set) var takenBack: [OutstandingRecord] = []
   /// What it signed and neither waits nor was taken back.
   private var lost = LostRecords()
   /// Nothing is said any more of periods up to this one: what was said of them is forgotten.
@@ -148,13 +148,13 @@ public struct MeterNode: ~Copyable {
     guard let code = try? reader.read(UInt8.self), let kind = EntryKind(rawValue: code) else { return }
     switch kind {
     case .baseline:
-      guard let period = try? reader.read(UInt64.self), let registers = try? readRegisters(&reader) else { return }
+      guard let period = try? reader.read(UInt64.self), let registers = try? Self.readRegisters(&reader) else { return }
       activation = registers
       certifiedRegisters = registers
       latest = registers
       lastClosed = Period(period)
     case .closed:
-      guard let read = try? readRegisters(&reader), let closing = try? readRegisters(&reader) else { return }
+      guard let read = try? Self.readRegisters(&reader), let closing = try? Self.readRegisters(&reader) else { return }
       let start = reader.offset
       guard let record = try? Record(decoding: &reader), let ciphertext = try? reader.readBytes(reader.remaining) else {
         return
@@ -169,7 +169,7 @@ public struct MeterNode: ~Copyable {
       guard let hash = try? reader.read(Digest.self) else { return }
       settle(hash)
     case .recovered:
-      guard let period = try? reader.read(UInt64.self), let registers = try? readRegisters(&reader) else { return }
+      guard let period = try? reader.read(UInt64.self), let registers = try? Self.readRegisters(&reader) else { return }
       recover(Period(period), registers)
     case .peerBoot: link.restorePeerBoot(&reader)
     case .votingFloor:
@@ -181,11 +181,48 @@ public struct MeterNode: ~Copyable {
     case .takenBack:
       guard let period = try? reader.read(UInt64.self) else { return }
       takeBack(beyond: Period(period))
-    case .boot, .vote, .record, .decided, .proposal, .head, .contradiction: return
+    case .meterStanding:
+      guard let state = try? MeterStanding(decoding: &reader) else { return }
+      restore(state)
+    case .boot, .vote, .record, .decided, .proposal, .head, .contradiction, .shown, .absent: return
     }
   }
 
-  private func readRegisters(_ reader: inout WireReader) throws(WireError) -> EnergyRegisters {
+  /// Where this meter stands, beside the records it keeps.
+  var state: MeterStanding {
+    var state = MeterStanding()
+    state.coveredThrough = coveredThrough
+    state.lastClosed = lastClosed
+    state.forgoneThrough = forgoneThrough
+    state.lost = lost
+    if isDoubtful { state.flags.insert(.isDoubtful) }
+    if let certifiedRegisters {
+      state.certified = certifiedRegisters
+      state.flags.insert(.hasCertified)
+    }
+    if let activation {
+      state.activation = activation
+      state.flags.insert(.hasActivation)
+    }
+    if let latest {
+      state.latest = latest
+      state.flags.insert(.hasLatest)
+    }
+    return state
+  }
+
+  private mutating func restore(_ state: MeterStanding) {
+    coveredThrough = state.coveredThrough
+    lastClosed = state.lastClosed
+    forgoneThrough = state.forgoneThrough
+    lost = state.lost
+    isDoubtful = state.flags.contains(.isDoubtful)
+    certifiedRegisters = state.flags.contains(.hasCertified) ? state.certified : nil
+    activation = state.flags.contains(.hasActivation) ? state.activation : nil
+    latest = state.flags.contains(.hasLatest) ? state.latest : nil
+  }
+
+  static func readRegisters(_ reader: inout WireReader) throws(WireError) -> EnergyRegisters {
     let imported = Int64(bitPattern: try reader.read(UInt64.self))
     let exported = Int64(bitPattern: try reader.read(UInt64.self))
     return EnergyRegisters(
@@ -299,14 +336,18 @@ public struct MeterNode: ~Copyable {
     _ registers: EnergyRegisters, _ closing: EnergyRegisters, _ bytes: [UInt8],
     via host: inout some NodeHost & ~Copyable
   ) throws(PlatformError) {
-    let entry = [UInt8](capacity: 33 + bytes.count) { out in
+    let entry = Self.closedEntry(registers, closing, bytes)
+    try host.append(entry.span)
+    try host.sync()
+  }
+
+  static func closedEntry(_ registers: EnergyRegisters, _ closing: EnergyRegisters, _ bytes: [UInt8]) -> [UInt8] {
+    [UInt8](capacity: 33 + bytes.count) { out in
       out.write(EntryKind.closed.rawValue)
       Self.write(registers, into: &out)
       Self.write(closing, into: &out)
       out.write(bytes.span)
     }
-    try host.append(entry.span)
-    try host.sync()
   }
 
   // MARK: Closed ahead of time
@@ -401,7 +442,7 @@ public struct MeterNode: ~Copyable {
     return (wattHours, MilliwattHours(base.value + wattHours * 1000))
   }
 
-  private static func write(_ registers: EnergyRegisters, into output: inout OutputSpan<UInt8>) {
+  static func write(_ registers: EnergyRegisters, into output: inout OutputSpan<UInt8>) {
     output.write(UInt64(bitPattern: registers.activeEnergyImport.value))
     output.write(UInt64(bitPattern: registers.activeEnergyExport.value))
   }
@@ -412,6 +453,7 @@ public struct MeterNode: ~Copyable {
   public mutating func tick(at now: Instant, via host: inout some NodeHost & ~Copyable) throws(PlatformError) {
     ticks += 1
     link.advance(to: now)
+    try compactIfDue(via: &host)
     link.renewPacketKeyIfDue(signer: signer, via: &host)
     clockVerdict = verdict(at: now)
     if ticks % 5 == 1 { link.greet(isClockBorneOut: clockVerdict == .nearMembers, via: &host) }
@@ -578,7 +620,7 @@ public struct MeterNode: ~Copyable {
       // q members checked our signature under it, so we made it, on a disk we no longer have. (coverage rule 5)
       guard let opened = closingKey.open(proof.closing, as: FixedBytes<32>.self) else { return }
       var registerReader = WireReader(opened.span)
-      guard let registers = try? readRegisters(&registerReader) else { return }
+      guard let registers = try? Self.readRegisters(&registerReader) else { return }
       let entry = [UInt8](capacity: 25) { out in
         out.write(EntryKind.recovered.rawValue)
         out.write(proof.through.rawValue)

@@ -10,14 +10,25 @@ public protocol NodeHost: ~Copyable {
   /// Sends one datagram; losing it is normal.
   mutating func send(_ datagram: Span<UInt8>, to endpoint: Endpoint)
 
-  /// Appends to the node's journal. What was appended is durable once ``sync()`` returned; a failure of either is final
-  /// and the node stops. (rule 43)
+  /// Appends to the node's journal. A failure of this or of ``sync()`` is final and the node stops. (rule 43)
   mutating func append(_ entry: Span<UInt8>) throws(PlatformError)
+
+  /// Whatever is sent or published from now on leaves only once everything appended so far is durable. A host may put the disk's work
+  /// off, and with it what is sent, to the end of what came together: so entries of one batch of datagrams take one sync.
   mutating func sync() throws(PlatformError)
 
   /// Visits every entry of the node's journal, in order, those appended in this run too.
   /// Cost: the journal is read; it is for what is needed once in a great while.
   mutating func reread(_ visit: (Span<UInt8>) -> Void) throws(PlatformError)
+
+  /// The journal has grown so much that it is worth to write down what is still needed of it.
+  var isSnapshotDue: Bool { get }
+  /// A snapshot of the journal, as in ``Journal``: it is begun, entries are put into it, and it takes the journal's place when it
+  /// is whole. Nothing is appended meanwhile.
+  mutating func beginSnapshot() throws(PlatformError)
+  mutating func appendToSnapshot(_ entry: Span<UInt8>) throws(PlatformError)
+  mutating func copyIntoSnapshot(where isNeeded: (Span<UInt8>) -> Bool) throws(PlatformError)
+  mutating func commitSnapshot() throws(PlatformError)
 
   /// Hands out a finished file, replacing an older one of the same name whole or not at all.
   mutating func publish(_ kind: Publication, period: Period, owner: ReplicaIndex, _ bytes: Span<UInt8>)
@@ -30,6 +41,12 @@ public protocol NodeHost: ~Copyable {
 }
 
 extension NodeHost where Self: ~Copyable {
+  // Of hosts whose journal nobody reads.
+  public var isSnapshotDue: Bool { false }
+  public mutating func beginSnapshot() throws(PlatformError) {}
+  public mutating func appendToSnapshot(_ entry: Span<UInt8>) throws(PlatformError) {}
+  public mutating func copyIntoSnapshot(where isNeeded: (Span<UInt8>) -> Bool) throws(PlatformError) {}
+  public mutating func commitSnapshot() throws(PlatformError) {}
   public mutating func packetKeyMade(_ seed: borrowing SecretBytes, number: UInt32, bootCounter: UInt64) {}
 }
 

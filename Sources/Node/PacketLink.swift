@@ -233,13 +233,29 @@ struct PacketLink: ~Copyable {
     guard known.identifier < UInt32(GroupLimits.maximumAggregators),
       known.bootCounter > sealer.minimumBootCounter(of: peer)
     else { return }
-    let entry = FixedBytes<13> { out in
-      out.write(EntryKind.peerBoot.rawValue)
-      out.write(known.identifier)
-      out.write(known.bootCounter)
-    }
+    let entry = Self.peerBootEntry(known.identifier, known.bootCounter)
     try host.append(entry.span)
     sealer.setMinimumBoot(known.bootCounter, of: peer)
+  }
+
+  /// This run, and what is known of aggregators' boots, as a snapshot needs them.
+  mutating func writeSnapshot(via host: inout some NodeHost & ~Copyable) throws(PlatformError) {
+    let boot = BootCounter.entry(sealer.bootCounter)
+    try host.appendToSnapshot(boot.span)
+    for peer in sealer.peers.indices {
+      let known = sealer.minimumBootCounter(of: peer)
+      guard known > 0 else { continue }
+      let entry = Self.peerBootEntry(sealer.peers[peer].identifier, known)
+      try host.appendToSnapshot(entry.span)
+    }
+  }
+
+  private static func peerBootEntry(_ identifier: UInt32, _ boot: UInt64) -> FixedBytes<13> {
+    FixedBytes<13> { out in
+      out.write(EntryKind.peerBoot.rawValue)
+      out.write(identifier)
+      out.write(boot)
+    }
   }
 
   /// Tells a peer that still seals for an earlier run or packet key, speaks another version, or that we know no run of, about
@@ -406,9 +422,13 @@ public enum EntryKind: UInt8, Sendable {
   case votingFloor = 12
   case contradiction = 13
   case takenBack = 14
+  // Of snapshots alone.
+  case shown = 15
+  case absent = 16
+  case meterStanding = 17
 }
 
-/// The boot counter this run must use. ``begin(_:of:in:restoring:)`` writes it down before the first send.
+/// The boot counter this run must use. ``begin(_:of:in:)`` writes it down before the first send.
 ///
 /// Above the highest in the journal; and not below the Unix time in seconds when the clock can be believed, so that a
 /// node whose journal is lost or old does not use a counter, and with it a nonce, twice.
@@ -430,18 +450,15 @@ public struct BootCounter: Sendable {
     return max(last + 1, now.wall.nanoseconds / 1_000_000_000)
   }
 
-  /// Begins a run in its journal, durable when it returns. Of a meter whose journal was torn it notes that too, there and behind
-  /// `entries`, which are to be restored.
+  /// Begins a run in its journal, durable when it returns. Of a meter whose journal was torn it notes that too.
   public static func begin(
-    _ counter: UInt64, of node: NodeIdentifier, in journal: inout some Journal & ~Copyable,
-    restoring entries: inout [[UInt8]]
+    _ counter: UInt64, of node: NodeIdentifier, in journal: inout some Journal & ~Copyable
   ) throws(PlatformError) {
     let boot = entry(counter)
     try journal.append(boot.span)
     if node.meter != nil, journal.wasTorn {
       let torn = MeterNode.tornEntry
       try journal.append(torn.span)
-      entries.append(torn)
     }
     try journal.sync()
   }

@@ -108,6 +108,40 @@ final class SetChain {
 
   func coverageRoot(after header: Header) -> Digest { genesis.coverageRoot(coverage, after: header) }
 
+  /// Positions in memory of which the product is there too.
+  var keptProducts: UInt64 { UInt64(kept.count { !$0.product.isEmpty }) }
+
+  /// A digest over what a restart puts back of it.
+  var restorable: Digest {
+    var records: [Digest] = []
+    for shelf in [collected, older] {
+      for meter in 0..<genesis.meterCount(of: owner) where shelf.journaled.contains(MeterIndex(meter)) {
+        records.append(shelf.hash(of: MeterIndex(meter)))
+      }
+    }
+    let table = [UInt8](capacity: CoverageTable.maximumBytes) { out in coverage.encode(into: &out) }
+    var position = Position(0)
+    var decided: [Digest] = []
+    while let kept = keptAfter(position) {
+      position = kept.position
+      let certificate = kept.certificate
+      decided.append(Blake2b.digest(domain: "BUSBARir") { hash in hash.update(certificate.span) })
+    }
+    return Blake2b.digest(domain: "BUSBARir") { hash in
+      hash.update(head)
+      hash.update(headPosition.rawValue)
+      hash.update(headPeriod.rawValue)
+      hash.update(accusedMembers)
+      hash.update(table.span)
+      hash.update(UInt16(prepareCount > 0 ? 1 : 0))
+      hash.update(instance.restorable)
+      hash.update(collected.period.rawValue)
+      if let ownProposal { hash.update(ownProposal.digest) }
+      for digest in records { hash.update(digest) }
+      for digest in decided { hash.update(digest) }
+    }
+  }
+
   // MARK: Time
 
   /// True when the instance must be told that `period` has ended.
@@ -313,6 +347,25 @@ final class SetChain {
     decided.certificate.replace(capacity: capacity) { out in certificate.encode(into: &out) }
     decided.product.removeAll(keepingCapacity: true)
     return decided
+  }
+
+  /// The oldest position in memory behind this one.
+  func keptAfter(_ position: Position) -> KeptPosition? {
+    var oldest: KeptPosition?
+    for place in kept.indices where kept[place].position > position {
+      if oldest == nil || kept[place].position < oldest!.position { oldest = kept[place] }
+    }
+    return oldest
+  }
+
+  /// Puts back a position before the head, in order. It moves nothing.
+  func restoreKept(_ certificate: Certificate, _ product: Span<UInt8>) {
+    guard certificate.position > headPosition, keptAfter(Position(certificate.position.rawValue - 1)) == nil else {
+      return
+    }
+    let decided = makeKept(certificate, capacity: Certificate.maximumBytes(genesis.context.quorum))
+    decided.keepProduct(product)
+    newestKept = kept.firstIndex { $0 === decided }!
   }
 
   /// Notes that the records of a decided position were not at hand.

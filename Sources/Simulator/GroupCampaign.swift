@@ -20,6 +20,8 @@ public struct GroupCampaign {
   public private(set) var longestOutage = 0
   public private(set) var disksLost = 0
   public private(set) var rereads = 0
+  public private(set) var syncs = 0
+  public private(set) var snapshots = 0
   public private(set) var idlePeriods = 0
   public private(set) var idleMessages = 0
   public private(set) var accused = 0
@@ -80,6 +82,8 @@ public struct GroupCampaign {
     longestOutage = max(longestOutage, outcome.outagePeriods)
     disksLost += outcome.disksLost
     rereads += outcome.rereads
+    syncs += outcome.syncs
+    snapshots += outcome.snapshots
     idlePeriods += outcome.idlePeriods
     idleMessages += outcome.idleMessages
     accused += outcome.accused

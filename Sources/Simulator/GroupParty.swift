@@ -142,6 +142,11 @@ final class Party {
   /// Appended and not yet synced: nobody heard of them.
   var pendingRecords: [MadeRecord] = []
   var pendingHashes: [[UInt8]] = []
+  /// What it sends leaves once its disk has what was appended before.
+  var mustSync = false
+  var held: [HeldDatagram] = []
+  /// Its disk was damaged by more than a power cut.
+  var isDiskHurt = false
   var promises: [Promise] = []
   /// Of this run: whose receipts it has, by the periods of its records.
   var receipted: [UInt64: UInt64] = [:]
@@ -169,7 +174,17 @@ final class Party {
     pendingHeads.removeAll()
     pendingRecords.removeAll()
     pendingHashes.removeAll()
+    mustSync = false
+    held.removeAll()
   }
+}
+
+/// A datagram that waits for its sender's disk.
+struct HeldDatagram {
+  let endpoint: Endpoint
+  let bytes: [UInt8]
+  /// As in ``Flight/position``.
+  let position: UInt64
 }
 
 /// The machine under a simulated node. It may crash before each of the node's doings.
@@ -178,6 +193,8 @@ struct GroupHost: ~Copyable, NodeHost {
   let party: Party
   var journal: MemoryJournal
   var random: SeededGenerator
+  /// What the journal had when a snapshot was begun.
+  private var before: [[UInt8]] = []
 
   init(world: GroupWorld, party: Party, journal: consuming MemoryJournal, random: SeededGenerator) {
     self.world = world
@@ -187,8 +204,14 @@ struct GroupHost: ~Copyable, NodeHost {
   }
 
   mutating func send(_ datagram: Span<UInt8>, to endpoint: Endpoint) {
-    guard !party.isCrashing, !world.crashesHere(party) else { return }
-    world.transmit(datagram, from: party, to: endpoint)
+    guard !party.isCrashing else { return }
+    let position = world.openPosition(at: party, for: endpoint)
+    if party.mustSync, !mutated(.sendsBeforeSync) {
+      party.held.append(HeldDatagram(endpoint: endpoint, bytes: Array(copying: datagram), position: position))
+      return
+    }
+    guard !world.crashesHere(party) else { return }
+    world.transmit(datagram, from: party, to: endpoint, position: position)
   }
 
   mutating func append(_ entry: Span<UInt8>) throws(PlatformError) {
@@ -198,9 +221,72 @@ struct GroupHost: ~Copyable, NodeHost {
   }
 
   mutating func sync() throws(PlatformError) {
+    guard !party.isCrashing else { throw PlatformError(.other) }
+    party.mustSync = true
+  }
+
+  /// One sync for all that came together; then what waited for it leaves.
+  mutating func commit() throws(PlatformError) {
+    guard party.mustSync else { return }
     guard !party.isCrashing, !world.crashesHere(party) else { throw PlatformError(.other) }
     try journal.sync()
+    world.outcome.syncs += 1
+    try release()
+  }
+
+  private mutating func release() throws(PlatformError) {
+    party.mustSync = false
     world.noteSync(by: party)
+    let held = party.held
+    party.held.removeAll()
+    for datagram in held {
+      guard !world.crashesHere(party) else { throw PlatformError(.other) }
+      let bytes = datagram.bytes
+      world.transmit(bytes.span, from: party, to: datagram.endpoint, position: datagram.position)
+    }
+  }
+
+  // MARK: Snapshots
+
+  var isSnapshotDue: Bool {
+    guard let least = world.compactionBytes else { return false }
+    return CompactionLimits(leastBytes: least).isDue(
+      appended: journal.appendedBytes, snapshot: journal.snapshotBytes)
+  }
+
+  mutating func beginSnapshot() throws(PlatformError) {
+    try commit()
+    guard !party.isCrashing, !world.crashesHere(party) else { throw PlatformError(.other) }
+    before.removeAll()
+    try journal.reread { entry in before.append(Array(copying: entry)) }
+    party.disk.forgetsSnapshotSyncs = mutated(.compactionWithoutSync)
+    try journal.beginSnapshot()
+  }
+
+  mutating func appendToSnapshot(_ entry: Span<UInt8>) throws(PlatformError) {
+    guard !party.isCrashing, !world.crashesHere(party) else { throw PlatformError(.other) }
+    try journal.appendToSnapshot(entry)
+  }
+
+  mutating func copyIntoSnapshot(where isNeeded: (Span<UInt8>) -> Bool) throws(PlatformError) {
+    guard !party.isCrashing, !world.crashesHere(party) else { throw PlatformError(.other) }
+    try journal.copyIntoSnapshot(where: isNeeded)
+  }
+
+  /// It may crash between any two of the disk's doings: the last write, the sync, the rename, the folder's sync.
+  mutating func commitSnapshot() throws(PlatformError) {
+    guard !party.isCrashing else { throw PlatformError(.other) }
+    if world.crashesInSnapshot(party) {
+      party.disk.stepsLeft = world.dice.below(4)
+      try? journal.commitSnapshot()
+      throw PlatformError(.other)
+    }
+    try journal.commitSnapshot()
+    world.outcome.snapshots += 1
+    var after: [[UInt8]] = []
+    try journal.reread { entry in after.append(Array(copying: entry)) }
+    world.checkSnapshot(of: party, before: before, after: after)
+    try release()
   }
 
   mutating func reread(_ visit: (Span<UInt8>) -> Void) throws(PlatformError) {
@@ -212,6 +298,7 @@ struct GroupHost: ~Copyable, NodeHost {
   mutating func publish(
     _ kind: Publication, period: Period, owner: ReplicaIndex, _ bytes: Span<UInt8>
   ) throws(PlatformError) {
+    try commit()
     guard !party.isCrashing, !world.crashesHere(party) else { throw PlatformError(.other) }
     world.notePublication(kind, period: period, owner: owner, bytes, by: party)
   }

@@ -6,6 +6,10 @@ public enum GroupViolation: String, CaseIterable, Sendable {
   case disagreement, invalidCertificate, brokenChain, conflictingVote, conflictingRecord, sentBeforeDurable
   case preparedInvalid, accusationDropped, lostEnergy, doubledEnergy, wrongSum, publishedTwice, wronglyConvicted
   case nodeStopped
+  /// A node that starts from a snapshot is not what it would be from all of its journal.
+  case snapshotDiffers
+  /// A power cut left a journal that does not open.
+  case journalLost
   /// A member signed about a position without the certificate of the one before on its disk.
   case tookPartTooEarly
   case votedInRoundItLeft
@@ -92,6 +96,9 @@ public struct GroupOutcome: Sendable {
   /// Parties that sets' headers accuse, over all sets.
   public var accused = 0
   public var disksLost = 0
+  /// Syncs of journals, and snapshots of them.
+  public var syncs = 0
+  public var snapshots = 0
   /// How often a node read its journal again.
   public var rereads = 0
   public var lostWattHours: Int64 = 0

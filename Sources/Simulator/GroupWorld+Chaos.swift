@@ -71,7 +71,10 @@ extension GroupWorld {
       case 0: party.disk = MemoryDisk()
       // The card as it was before a later run.
       case 1: if let image = party.image, party.imagedAt < party.starts { party.disk = image.image() }
-      default: if party.disk.byteCount > 0 { party.disk.damage(at: Int(position % UInt64(party.disk.byteCount))) }
+      default:
+        guard party.disk.byteCount > 0 else { break }
+        party.disk.damage(at: Int(position % UInt64(party.disk.byteCount)))
+        party.isDiskHurt = true
       }
       if let trace { trace("\(tick) \(party.name): disk \(["lost", "set back", "damaged"][kind])") }
     }

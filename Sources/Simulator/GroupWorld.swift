@@ -341,18 +341,23 @@ public final class GroupWorld {
     party.starts += 1
     var entries: [[UInt8]] = []
     do throws(PlatformError) {
-      var opened = try MemoryJournal(party.disk)
-      try opened.replay { entry in entries.append(Array(copying: entry)) }
+      var opened = try MemoryJournal(
+        party.disk,
+        as: JournalIdentity(networkIdentifier: genesis.networkIdentifier, node: party.name.rawValue))
+      party.isDiskHurt = false
       var boot = BootCounter()
-      for entry in entries { boot.visit(entry.span) }
+      try opened.replay { entry in boot.visit(entry) }
       guard let counter = boot.next(at: now(party)) else {
         // An empty disk and a clock that cannot be believed: it waits.
         party.restartAt = tick + 10
         return
       }
-      try BootCounter.begin(counter, of: party.name, in: &opened, restoring: &entries)
+      try BootCounter.begin(counter, of: party.name, in: &opened)
+      try opened.reread { entry in entries.append(Array(copying: entry)) }
       run(party, entries, opened, counter, boot.last)
     } catch {
+      if !party.isDiskHurt { fail(.journalLost, "\(party.name): \(error)") }
+      party.isDiskHurt = false
       // A damaged journal does not open, and its owner gives the node an empty one.
       if let trace { trace("\(tick) \(party.name): \(error); the disk is replaced") }
       party.disk = MemoryDisk()
@@ -396,7 +401,11 @@ public final class GroupWorld {
     if let trace { trace("\(tick) \(party.name): stops for \(ticks) ticks") }
     party.stop()
     let unsynced = party.disk.unsyncedCount
-    party.disk.crash(keeping: dice.below(unsynced + 1), tearingNext: dice.below(2) == 0)
+    let keeping = dice.below(unsynced + 1)
+    let tears = dice.below(2) == 0
+    party.disk.crash(
+      keeping: keeping, tearingNext: tears,
+      undoingRename: party.disk.hasUnsyncedRename && dice.below(2) == 0)
     party.restartAt = tick + ticks
     // Somebody copies the card while the node is off. (A copy of a running node's card cannot be told from a crash.)
     if swarm.restore > 0, !isHealed, dice.below(2) == 0 {
@@ -416,6 +425,45 @@ public final class GroupWorld {
     return true
   }
 
+  /// The same of a snapshot that is about to take the journal's place. Seldom enough that others are written.
+  func crashesInSnapshot(_ party: Party) -> Bool {
+    guard !isHealed, swarm.boundaryCrash > 0, dice.below(8) == 0, strikes() else { return false }
+    party.isCrashing = true
+    return true
+  }
+
+  /// Three of four schedules write snapshots, of journals that are small to large for a group of this size.
+  var compactionBytes: UInt64? { schedule.seed / 4 % 4 == 3 ? nil : 2048 << (2 * (schedule.seed / 4 % 4)) }
+
+  /// Starts the party's node twice: a snapshot must say what all of the journal said.
+  func checkSnapshot(of party: Party, before: [[UInt8]], after: [[UInt8]]) {
+    guard party.isHonest, let whole = restored(party, before), let short = restored(party, after) else { return }
+    if let trace { trace("\(tick) \(party.name): snapshot, \(before.count) entries to \(after.count)") }
+    if !short.isNoLess(than: whole) {
+      fail(.snapshotDiffers, "\(party.name), \(before.count) entries to \(after.count)")
+    }
+  }
+
+  private func restored(_ party: Party, _ entries: [[UInt8]]) -> Restorable? {
+    var boot = BootCounter()
+    for entry in entries { boot.visit(entry.span) }
+    let sealer = sealer(party, boot: boot.last + 1, previousBoot: boot.last)
+    if let index = party.name.aggregatorIndex {
+      var node = AggregatorNode(
+        genesis: genesis, key: key, index: index, signer: party.secrets.signer(), sealer: sealer,
+        spareBlocks: spareBlocks)
+      for entry in entries { node.restore(entry.span) }
+      return node.restorable
+    }
+    guard let meter = party.name.meter else { return nil }
+    var random = SeededGenerator(seed: 1)
+    var node = MeterNode(
+      genesis: genesis, encryptor: Encryptor(key, using: &random), owner: meter.owner, index: meter.index,
+      signer: party.secrets.signer(), closingKey: party.secrets.closingKey(), sealer: sealer)
+    for entry in entries { node.restore(entry.span) }
+    return node.restorable
+  }
+
   /// What a house's registers stand at: a function of time alone, so that a restarted meter reads the same house. No
   /// two houses' sums are alike.
   func registers(_ place: Int) -> EnergyRegisters {
@@ -428,12 +476,12 @@ public final class GroupWorld {
 
   // MARK: Network
 
-  func transmit(_ datagram: Span<UInt8>, from sender: Party, to endpoint: Endpoint) {
+  /// - Parameter position: the one that was open when the datagram was made, if it is for a meter; see ``Flight/position``.
+  func transmit(_ datagram: Span<UInt8>, from sender: Party, to endpoint: Endpoint, position: UInt64 = 0) {
     let identifier = Self.identifier(endpoint)
     if isMuted, sender.name.aggregatorIndex != nil, NodeIdentifier(identifier).aggregatorIndex != nil { return }
     siege?.observe(self, datagram, from: sender, to: endpoint)
     if let idleFrom, tick >= idleFrom { noteIdle(datagram, from: sender, to: NodeIdentifier(identifier)) }
-    let position = openPosition(at: sender, for: NodeIdentifier(identifier))
     guard let receivers = places[identifier] else { return }
     for place in receivers {
       let receiver = parties[place]
@@ -460,9 +508,25 @@ public final class GroupWorld {
   }
 
   /// From an aggregator to a meter: the position of the meter's set that is open at the sender.
-  private func openPosition(at sender: Party, for receiver: NodeIdentifier) -> UInt64 {
-    guard sender.name.aggregatorIndex != nil, let meter = receiver.meter else { return 0 }
-    return (sender.heads[Int(meter.owner.rawValue)] ?? 0) + 1
+  func openPosition(at sender: Party, for endpoint: Endpoint) -> UInt64 {
+    guard sender.name.aggregatorIndex != nil, let meter = NodeIdentifier(Self.identifier(endpoint)).meter else {
+      return 0
+    }
+    let owner = Int(meter.owner.rawValue)
+    var newest = sender.heads[owner] ?? 0
+    for head in sender.pendingHeads where head.owner == owner { newest = max(newest, head.position) }
+    return newest + 1
+  }
+
+  /// What a node's doings wait for is done, when all that came together was looked at.
+  private func commit(_ party: Party) throws(PlatformError) {
+    if let cell = party.aggregator {
+      try cell.host.commit()
+    } else if let cell = party.meter {
+      try cell.host.commit()
+    } else if let cell = party.bookkeeper {
+      try cell.host.commit()
+    }
   }
 
   /// A datagram of an attacker's, from wherever it says.
@@ -504,6 +568,7 @@ public final class GroupWorld {
           }
         }
       }
+      for party in parties where party.mustSync { attempt(party) { () throws(PlatformError) in try commit(party) } }
       if part == 0 {
         for party in parties where party.isUp && tick >= party.pausedUntil { turn(party) }
       } else {
@@ -523,6 +588,7 @@ public final class GroupWorld {
       if let due = cell.node.nextPoll(after: now.monotonic), due <= now.monotonic {
         cell.node.poll(at: now, via: &cell.host)
       }
+      try commit(party)
     }
   }
 
@@ -565,6 +631,7 @@ public final class GroupWorld {
           try cell.node.close(period, self.registers(self.home(party)), via: &cell.host)
         }
         try cell.node.tick(at: self.now(party), via: &cell.host)
+        try self.commit(party)
         self.checkReceipts(of: party)
       } else if let cell = party.bookkeeper {
         try cell.node.tick(at: self.now(party), via: &cell.host)
@@ -573,6 +640,7 @@ public final class GroupWorld {
       } else if let meter = party.faultyMeter {
         meter.act()
       }
+      try self.commit(party)
     }
   }
 

@@ -108,6 +108,10 @@
       case .twoPrimariesOnly: "R14"
       case .oneClaimOfLaterRun: "D, runs"
       case .clockUnguarded, .closingNotTakenBack, .closingSignedTwice: "R16"
+      case .compactionWithoutSync, .snapshotWithoutLock, .snapshotWithoutOwnVotes, .snapshotWithoutCoverage,
+        .snapshotWithoutProofs, .snapshotWithoutInclusions, .snapshotWithoutOutstanding:
+        "K, snapshots"
+      case .sendsBeforeSync: "39"
       case .ingressUnbounded, .repetitionsUnbounded, .receiptsUnbounded, .strangersUnbounded, .signaturesUnbounded:
         "S10"
       default: ""

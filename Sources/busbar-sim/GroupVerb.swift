@@ -50,7 +50,7 @@ private func report(_ campaign: GroupCampaign, _ seconds: Double) {
     \(campaign.decidedLater) of them after a round change, \(campaign.decidedInLaterPeriod) in a later period; \
     \(campaign.accused) accusations agreed
     \(campaign.periods) periods, \(campaign.outagePeriods) of them in outages, the longest of \(campaign.longestOutage); \
-    \(campaign.disksLost) disks lost in turn, journals read again \(campaign.rereads) times; \
+    \(campaign.disksLost) disks lost in turn, journals read again \(campaign.rereads) times, \(campaign.syncs) syncs and \(campaign.snapshots) snapshots of them; \
     \(campaign.idleMessages) messages in \(campaign.idlePeriods) idle periods
     \(campaign.packets) datagrams, \(campaign.faults) faults; \
     all energy certified at most \(Double(campaign.longestHealingTenths) / 10) periods after healing

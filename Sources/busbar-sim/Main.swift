@@ -16,6 +16,8 @@ struct BusbarSim {
            busbar-sim mutants [--only NAME] [--core] [--limit N] [--group-limit N] [--json]
            busbar-sim twins [--rounds R] [--pacemaker] [--json]
            busbar-sim crashes [--members N] [--json]
+           busbar-sim year [--members N] [--meters K] [--periods P] [--bits B] [--period-seconds S] [--data FOLDER] [--sync]
+                          [--json]
     exit codes: 0 clean, 1 a violation was found, a bound was missed or a mutant lives, 2 usage
     """
 
@@ -39,6 +41,7 @@ struct BusbarSim {
     case "attacks": try attacksVerb(words)
     case "replay-group": try replayGroupVerb(words)
     case "crashes": try crashesVerb(words)
+    case "year": try yearVerb(words)
     default: throw Arguments.Failure(message: "\n\(usage)")
     }
   }

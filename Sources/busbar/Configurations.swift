@@ -172,9 +172,15 @@ private func memoryPlan(_ node: LoadedNode, _ genesis: Genesis) throws(Failure) 
   let machine = 2 * DatagramBatch.memoryBytes(datagramBytes: Sealer.maximumDatagramBytes)
   let plan =
     switch node.configuration.role {
-    case .aggregator: MemoryPlan.aggregator(genesis, ciphertextBytes: ciphertext, machineBytes: machine)
-    case .bookkeeper: MemoryPlan.bookkeeper(genesis, ciphertextBytes: ciphertext, machineBytes: machine)
-    case .meter: MemoryPlan.meter(genesis, ciphertextBytes: ciphertext, machineBytes: machine)
+    case .aggregator:
+      MemoryPlan.aggregator(
+        genesis, ciphertextBytes: ciphertext, machineBytes: machine, journalBytes: FileJournal.memoryBytes)
+    case .bookkeeper:
+      MemoryPlan.bookkeeper(
+        genesis, ciphertextBytes: ciphertext, machineBytes: machine, journalBytes: FileJournal.memoryBytes)
+    case .meter:
+      MemoryPlan.meter(
+        genesis, ciphertextBytes: ciphertext, machineBytes: machine, journalBytes: FileJournal.memoryBytes)
     }
   guard let board = node.board, plan.bytes + programBytes > Int(board.memoryBudgetMiB) << 20 else { return plan }
   let largest = plan.stores.max { $0.bytes < $1.bytes }

@@ -27,14 +27,14 @@ private enum FileKind: String, CaseIterable {
     }
   }
 
-  /// Tags of version 1, of which nothing is read any more.
-  private static let olderTags = ["BUSBARgn", "BUSBARce", "BUSBARjn"]
+  /// Tags of earlier versions, of which nothing is read any more.
+  private static let olderTags = ["BUSBARgn", "BUSBARce"] + JournalReader.olderTags
 
   /// - Throws: for a file that carries none of our tags and is not called something.ini.
   init(of path: String) throws(Failure) {
     let head = Array(try readFile(path, limit: JournalReader.maximumFileBytes).prefix(8))
     for tag in Self.olderTags where head == Array(tag.utf8) && !Self.allCases.contains(where: { $0.tag == tag }) {
-      throw Failure("\(path): \(WireError.olderVersion(1))")
+      throw Failure("\(path): \(WireError.olderVersion(tag == "BUSBARj2" ? 2 : 1))")
     }
     for kind in Self.allCases where kind != .configuration && head == Array(kind.tag.utf8) {
       self = kind

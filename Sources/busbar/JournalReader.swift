@@ -11,45 +11,75 @@ import Wire
 ///
 /// Written apart from `FileJournal` on purpose: it is the second reader of the format.
 struct JournalReader {
-  static let tag = "BUSBARj2"
-  static let olderTag = "BUSBARjn"
+  static let tag = "BUSBARj3"
+  static let olderTags = ["BUSBARjn", "BUSBARj2"]
   static let maximumFileBytes = 1 << 30
+  private static let headBytes = 64
   private static let frameHeadBytes = 24
 
+  /// Whose it is; nil when the head is damaged, and nothing else is read then.
+  private(set) var identity: JournalIdentity?
   /// What stands in the file, entry by entry; the chain holds up to here.
   private(set) var entries: [Range<Int>] = []
+  /// How many of them are of the snapshot that the file begins with; nil without one.
+  private(set) var snapshotEntries: Int?
   /// Bytes behind the last good entry: a crash's torn tail, or damage.
   let restBytes: Int
 
   init(_ bytes: [UInt8]) {
-    var position = Self.tag.utf8.count
-    var chain = FixedBytes<16>()
-    while position + Self.frameHeadBytes <= bytes.count {
-      var reader = WireReader(bytes.span.extracting(position..<bytes.count))
-      guard let length = try? reader.read(UInt32.self), length > 0, (try? reader.readZeros(4)) != nil,
-        let written = try? reader.read(FixedBytes<16>.self), Int(length) <= reader.remaining
-      else { break }
-      let start = position + Self.frameHeadBytes
-      let digest = Blake2b.digest(domain: "BUSBARjl") { hash in
-        hash.update(chain)
-        hash.update(bytes.span.extracting(start..<(start + Int(length))))
+    var position = 0
+    if let (identity, chain) = Self.head(bytes) {
+      self.identity = identity
+      position = Self.headBytes
+      var chain = chain
+      while position + Self.frameHeadBytes <= bytes.count {
+        var reader = WireReader(bytes.span.extracting(position..<bytes.count))
+        guard let length = try? reader.read(UInt32.self), length > 0, let kind = try? reader.read(UInt8.self),
+          kind <= 1,
+          (try? reader.readZeros(3)) != nil, let written = try? reader.read(FixedBytes<16>.self),
+          Int(length) <= reader.remaining
+        else { break }
+        let start = position + Self.frameHeadBytes
+        chain = Self.link(
+          chain, kind == 0 ? "BUSBARjl" : "BUSBARjs", bytes.span.extracting(start..<(start + Int(length))))
+        guard chain == written else { break }
+        position = start + Int(length)
+        if kind == 0 { entries.append(start..<position) } else { snapshotEntries = entries.count }
       }
-      chain = FixedBytes(copying: digest.span.extracting(0..<16))
-      guard chain == written else { break }
-      position = start + Int(length)
-      entries.append(start..<position)
     }
     restBytes = bytes.count - min(position, bytes.count)
+  }
+
+  private static func link(_ chain: FixedBytes<16>, _ domain: StaticString, _ payload: Span<UInt8>) -> FixedBytes<16> {
+    let digest = payload.withUnsafeBufferPointer { payload in
+      Blake2b.digest(domain: domain) { hash in
+        hash.update(chain)
+        hash.update(unsafe Span(_unsafeElements: payload))
+      }
+    }
+    return FixedBytes(copying: digest.span.extracting(0..<16))
+  }
+
+  private static func head(_ bytes: [UInt8]) -> (identity: JournalIdentity, chain: FixedBytes<16>)? {
+    var reader = WireReader(bytes.span)
+    guard (try? reader.readBytes(8)) != nil, let network = try? reader.read(Digest.self),
+      let node = try? reader.read(UInt32.self), (try? reader.read(UInt8.self)) != nil,
+      (try? reader.readZeros(3)) != nil, let written = try? reader.read(FixedBytes<16>.self),
+      link(FixedBytes(), "BUSBARjl", bytes.span.extracting(0..<48)) == written
+    else { return nil }
+    return (JournalIdentity(networkIdentifier: network, node: node), written)
   }
 }
 
 func describeJournal(_ path: String, _ json: Bool) throws(Failure) {
   let bytes = try readFile(path, limit: JournalReader.maximumFileBytes)
-  if bytes.starts(with: Array(JournalReader.olderTag.utf8)) {
+  for tag in JournalReader.olderTags where bytes.starts(with: Array(tag.utf8)) {
     throw Failure("\(path): \(PlatformError(.outdated))")
   }
   guard bytes.starts(with: Array(JournalReader.tag.utf8)) else { throw Failure("\(path): not a journal") }
   let journal = JournalReader(bytes)
+  let owner = journal.identity.map(describe)
+  let snapshot = journal.snapshotEntries
   for (number, range) in journal.entries.enumerated() {
     let text = EntryText(bytes.span.extracting(range))
     printLine(
@@ -59,9 +89,11 @@ func describeJournal(_ path: String, _ json: Bool) throws(Failure) {
   }
   printLine(
     json
-      ? "{\"kind\":\"journal\",\"entries\":\(journal.entries.count),\"bytes\":\(bytes.count),"
-        + "\"restBytes\":\(journal.restBytes)}"
-      : "journal of \(journal.entries.count) entries, \(bytes.count) bytes; the chain holds"
+      ? "{\"kind\":\"journal\",\"owner\":\(owner.map { "\"\($0)\"" } ?? "null"),\"entries\":\(journal.entries.count),"
+        + "\"snapshotEntries\":\(snapshot.map { "\($0)" } ?? "null"),\"bytes\":\(bytes.count),\"restBytes\":\(journal.restBytes)}"
+      : "journal of \(journal.entries.count) entries, \(bytes.count) bytes"
+        + (owner.map { ", of \($0)" } ?? "") + (snapshot.map { "; it begins with a snapshot of \($0) entries" } ?? "")
+        + "; the chain holds"
         + (journal.restBytes == 0 ? "" : " up to the last \(journal.restBytes) bytes: torn off by a crash, or damaged"))
 }
 
@@ -88,8 +120,14 @@ private struct EntryText {
     case .record:
       kind = "record"
       if let record = try? Record(decoding: &reader) { add(record) }
-    case .decided, .head:
-      kind = known == .decided ? "decided" : "head"
+    case .decided, .head, .shown, .absent:
+      kind =
+        switch known {
+        case .decided: "decided"
+        case .head: "head"
+        case .shown: "shown"
+        default: "absent"
+        }
       guard (try? reader.read(UInt16.self)) != nil, (try? reader.readTag("BUSBARc2")) != nil,
         let quorum = try? QuorumCertificate(decoding: &reader), let header = try? Header(decoding: &reader)
       else { return }
@@ -113,6 +151,12 @@ private struct EntryText {
     case .votingFloor, .takenBack:
       kind = known == .votingFloor ? "votingFloor" : "takenBack"
       if let period = try? reader.read(UInt64.self) { add("period", "\(period)") }
+    case .meterStanding:
+      kind = "meterStanding"
+      if let state = try? MeterStanding(decoding: &reader) {
+        add("coveredThrough", "\(state.coveredThrough)")
+        add("lastClosed", "\(state.lastClosed)")
+      }
     case .contradiction:
       kind = "contradiction"
       guard let proof = try? Contradiction(decoding: &reader) else { return }

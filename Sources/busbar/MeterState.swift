@@ -69,9 +69,21 @@ struct MeterState {
       else { return }
       certified = registers
       coveredThrough = period
-    case .boot, .vote, .record, .decided, .proposal, .head, .peerBoot, .votingFloor, .contradiction, .takenBack:
+    case .meterStanding:
+      // What was before a snapshot is known as it was then.
+      guard let state = try? MeterStanding(decoding: &reader), state.lastClosed.rawValue <= lastPeriod else { return }
+      activation = state.flags.contains(.hasActivation) ? Self.numbers(state.activation) : []
+      certified = Self.numbers(state.certified)
+      latest = Self.numbers(state.latest)
+      coveredThrough = state.coveredThrough.rawValue
+    case .boot, .vote, .record, .decided, .proposal, .head, .peerBoot, .votingFloor, .contradiction, .takenBack, .shown,
+      .absent:
       return
     }
+  }
+
+  private static func numbers(_ registers: EnergyRegisters) -> [Int64] {
+    [registers.activeEnergyImport.value, registers.activeEnergyExport.value]
   }
 
   private static func registers(_ reader: inout WireReader) -> [Int64]? {

@@ -30,23 +30,78 @@ struct LinuxHost: ~Copyable, NodeHost {
     }
   }
 
+  /// What waits to be sent was sent behind entries that are not durable yet.
+  private(set) var mustSync = false
+  /// Of a sync that became due where none could be thrown; nothing is sent any more.
+  private var failure: PlatformError?
+  private(set) var syncCount: UInt64 = 0
+  private var compaction = CompactionLimits()
+
+  init(
+    socket: consuming UDPSocket, outgoing: consuming DatagramBatch, journal: consuming FileJournal,
+    published: String?, packetKeyLog: String?
+  ) {
+    self.socket = socket
+    self.outgoing = outgoing
+    self.journal = journal
+    self.published = published
+    self.packetKeyLog = packetKeyLog
+  }
+
   mutating func send(_ datagram: Span<UInt8>, to endpoint: Endpoint) {
-    if outgoing.isFull { flush() }
+    if outgoing.isFull {
+      do throws(PlatformError) { try commit() } catch { failure = error }
+      flush()
+    }
+    guard failure == nil else { return }
     outgoing.append(to: endpoint) { out in out.write(datagram) }
   }
-  /// Sends what waits; a socket that fails altogether fails again when it is read, which stops the node.
-  mutating func flush() { try? outgoing.flush(by: socket) }
+  /// Sends what waits and may leave; a socket that fails altogether fails again when it is read, which stops the node.
+  mutating func flush() {
+    guard failure == nil, !mustSync else { return }
+    try? outgoing.flush(by: socket)
+  }
   mutating func append(_ entry: Span<UInt8>) throws(PlatformError) { try journal.append(entry) }
   mutating func sync() throws(PlatformError) {
+    if let failure { throw failure }
     // What was sent before does not wait for the disk.
     flush()
+    mustSync = true
+  }
+  /// Makes durable what must be, and sends what waited for it. Called when all that came together was looked at.
+  mutating func commit() throws(PlatformError) {
+    if let failure { throw failure }
+    guard mustSync else { return }
     try journal.sync()
+    noteSync()
+  }
+  private mutating func noteSync() {
+    syncCount += 1
+    mustSync = false
+    flush()
   }
   mutating func reread(_ visit: (Span<UInt8>) -> Void) throws(PlatformError) { try journal.reread(visit) }
+
+  var isSnapshotDue: Bool {
+    compaction.isDue(appended: journal.appendedBytes, snapshot: journal.snapshotBytes)
+  }
+  mutating func beginSnapshot() throws(PlatformError) {
+    try commit()
+    try journal.beginSnapshot()
+  }
+  mutating func appendToSnapshot(_ entry: Span<UInt8>) throws(PlatformError) { try journal.appendToSnapshot(entry) }
+  mutating func copyIntoSnapshot(where isNeeded: (Span<UInt8>) -> Bool) throws(PlatformError) {
+    try journal.copyIntoSnapshot(where: isNeeded)
+  }
+  mutating func commitSnapshot() throws(PlatformError) {
+    try journal.commitSnapshot()
+    noteSync()
+  }
   mutating func publish(
     _ kind: Publication, period: Period, owner: ReplicaIndex, _ bytes: Span<UInt8>
   ) throws(PlatformError) {
     guard let published else { return }
+    try commit()
     let suffix = kind == .certificate ? "certificate" : "sum"
     try Files.replace("\(published)/\(period)-\(owner).\(suffix)", with: bytes)
   }
@@ -69,6 +124,32 @@ func loadPublicKey(_ genesis: Genesis) throws(Failure) -> PublicKey {
   }
 }
 
+/// - Throws: with a configuration's exit code, when the folder is another node's or another version's.
+private func openJournal(_ configuration: NodeConfiguration, _ genesis: Genesis) throws(Failure) -> FileJournal {
+  let path = configuration.data + "/journal"
+  let own = JournalIdentity(
+    networkIdentifier: genesis.networkIdentifier, node: identifier(configuration).rawValue)
+  do throws(PlatformError) { return try FileJournal(path, as: own) } catch {
+    switch error.kind {
+    case .foreign:
+      let other = try? FileJournal.identity(of: path)
+      throw Failure(
+        "\(path): the journal of \(other.map(describe) ?? "another node"), not of \(describe(own))",
+        exitCode: Failure.configurationCode)
+    case .outdated, .newer: throw Failure("\(path): \(error)", exitCode: Failure.configurationCode)
+    default: throw Failure(path, error)
+    }
+  }
+}
+
+func describe(_ owner: JournalIdentity) -> String {
+  let node = NodeIdentifier(owner.node)
+  let network = "network \(owner.networkIdentifier)"
+  if let index = node.aggregatorIndex { return "aggregator-\(index.rawValue + 1) in \(network)" }
+  if let meter = node.meter { return "meter \(meter.index) of set \(meter.owner) in \(network)" }
+  return node.isBookkeeper ? "bookkeeper-1 in \(network)" : "node \(owner.node) in \(network)"
+}
+
 /// Runs one node until SIGTERM.
 func run(_ node: LoadedNode) throws(Failure) {
   ThisProcess.catchTermination()
@@ -81,16 +162,14 @@ func run(_ node: LoadedNode) throws(Failure) {
   _ = consume checked
   let publicKey = try loadPublicKey(genesis)
   let identity = try Identity(path: configuration.key)
+  var journal = try openJournal(configuration, genesis)
   do throws(PlatformError) {
-    var journal = try FileJournal(configuration.data + "/journal")
-    var entries: [[UInt8]] = []
-    try journal.replay { entry in entries.append(Array(copying: entry)) }
     var boot = BootCounter()
-    for entry in entries { boot.visit(entry.span) }
+    try journal.replay { entry in boot.visit(entry) }
     // Durable before the first send: no nonce is ever used twice. (DESIGN §5)
     let clock = LinuxClock(trustingWallClock: configuration.trustsClock)
     guard let counter = bootCounter(boot, clock) else { return }
-    try BootCounter.begin(counter, of: identifier(configuration), in: &journal, restoring: &entries)
+    try BootCounter.begin(counter, of: identifier(configuration), in: &journal)
     var host = LinuxHost(
       socket: try UDPSocket(bindingTo: configuration.listen),
       outgoing: try DatagramBatch(datagramBytes: Sealer.maximumDatagramBytes), journal: journal,
@@ -114,7 +193,7 @@ func run(_ node: LoadedNode) throws(Failure) {
       var node = AggregatorNode(
         genesis: (consume genesis).withoutAgreementKeys(), key: publicKey, index: ReplicaIndex(configuration.index),
         signer: signer, sealer: sealer, pacing: pacing(configuration))
-      for entry in entries { node.restore(entry.span) }
+      try host.reread { entry in node.restore(entry) }
       try loop(&host, clock, told) { (datagram, endpoint, now, host) throws(PlatformError) in
         try node.receive(datagram, from: endpoint, at: now, via: &host)
       } poll: { (now, host) in
@@ -132,7 +211,7 @@ func run(_ node: LoadedNode) throws(Failure) {
         throw PlatformError(.corrupted)
       }
       var node = BookkeeperNode(genesis: genesis, key: key, signer: signer, sealer: sealer)
-      for entry in entries { node.restore(entry.span) }
+      try host.reread { entry in node.restore(entry) }
       try loop(&host, clock, told) { (datagram, endpoint, now, host) throws(PlatformError) in
         try node.receive(datagram, from: endpoint, at: now, via: &host)
       } tick: { (now, host) throws(PlatformError) in
@@ -147,7 +226,7 @@ func run(_ node: LoadedNode) throws(Failure) {
         owner: ReplicaIndex(configuration.owner),
         index: MeterIndex(configuration.index), signer: signer,
         closingKey: SelfSealingKey(SecretBytes(copying: identity.closingSeed.span)), sealer: sealer)
-      for entry in entries { node.restore(entry.span) }
+      try host.reread { entry in node.restore(entry) }
       var reader = try EnergyReader(configuration, clock, resumingFrom: node.latest)
       var state = ""
       var readAt: MonotonicTime?
@@ -327,10 +406,12 @@ private func loop(
       for place in 0..<incoming.count {
         try receive(incoming.datagram(place), incoming.source(place), moment, &host)
       }
+      try host.commit()
       guard incoming.count == DatagramBatch.slots else { break }
     }
     if clock.monotonic() >= nextTick {
       try tick(now(clock), &host)
+      try host.commit()
       nextTick = clock.monotonic().adding(milliseconds: 100)
       if nextTick >= nextFile {
         nextFile = clock.monotonic().adding(milliseconds: StatusPlace.fileMilliseconds)

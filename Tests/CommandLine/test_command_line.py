@@ -345,6 +345,19 @@ class Configurations(CommandLine):
             with self.subTest(message):
                 self.refused(key, message, replace=replace)
 
+    def test_another_nodes_folder_is_refused_with_both_names(self):
+        network = json.loads(self.succeeds("inspect", f"{DEMO}/genesis.bin", "--json"))["network"]
+        for other, words in [("aggregator-1", "aggregator-1"), ("meter-1", "meter 0 of set 0")]:
+            data = self.path("data")
+            os.makedirs(data, exist_ok=True)
+            shutil.copy(f"{DEMO}/{other}/journal", f"{data}/journal")
+            before = open(f"{data}/journal", "rb").read()
+            path = self.node("aggregator-2", [(f"data = {DEMO}/aggregator-2\n", f"data = {data}\n")])
+            self.assertEqual(
+                self.fails(78, "run", "--config", path),
+                f"{data}/journal: the journal of {words} in network {network}, not of aggregator-2 in network {network}")
+            self.assertEqual(open(f"{data}/journal", "rb").read(), before)
+
     def test_a_file_that_is_no_configuration(self):
         path = self.write("x.ini", "[colour]\nred = 1\n")
         self.assertEqual(self.fails(78, "check-config", path),
@@ -482,6 +495,20 @@ class Inspect(CommandLine):
             self.assertNotIn("unknown", {line["is"] for line in lines[:-1]})
             self.assertEqual(len(self.succeeds("inspect", "journal", path).splitlines()), len(lines))
 
+    def test_a_journal_tells_whose_it_is(self):
+        genesis = json.loads(self.succeeds("inspect", f"{DEMO}/genesis.bin", "--json"))
+        line = json.loads(self.succeeds("inspect", f"{DEMO}/aggregator-2/journal", "--json").splitlines()[-1])
+        self.assertEqual(line["owner"], f"aggregator-2 in network {genesis['network']}")
+        self.assertIsNone(line["snapshotEntries"])
+
+    def test_a_journal_of_an_earlier_version_is_refused_by_name(self):
+        for tag, version in [(b"BUSBARjn", 1), (b"BUSBARj2", 2)]:
+            path = self.path("journal")
+            with open(path, "wb") as file:
+                file.write(tag + bytes(40))
+            self.assertIn(f"written in version {version} of this format", self.fails(1, "inspect", path))
+            self.assertIn("an older version", self.fails(1, "inspect", "journal", path))
+
     def test_a_households_registers_are_not_shown(self):
         with open(f"{DEMO}/meter-1/state") as file:
             # Small ones, such as the 0 of a house at night, are also numbers of entries.
@@ -500,7 +527,7 @@ class Inspect(CommandLine):
         text = self.succeeds("inspect", path)
         self.assertIn(f"journal of {whole - 1} entries", text)
         self.assertIn("torn off by a crash, or damaged", text)
-        flip(path, 8 + 24)
+        flip(path, 64 + 24)
         self.assertEqual(json.loads(self.succeeds("inspect", path, "--json").splitlines()[-1])["entries"], 0)
 
     def test_a_certificate_and_a_sum_are_checked_when_asked(self):

@@ -72,8 +72,38 @@ struct TestHost: ~Copyable, NodeHost {
   let previousBoot: UInt64
   /// How often the journal was read again.
   private(set) var rereads = 0
+  /// What is sent waits for the disk.
+  private var mustSync = false
+  private var held: [(bytes: [UInt8], endpoint: Endpoint)] = []
+  /// How often the node asked for a sync, and how often the disk did one.
+  private(set) var syncRequests = 0
+  private(set) var syncs = 0
+  /// Bytes of a segment from which on a snapshot is written; nil for never.
+  let compactionBytes: UInt64?
+  /// What the journal had before and after each snapshot.
+  private(set) var snapshots: [(before: [[UInt8]], after: [[UInt8]])] = []
+
+  init(
+    socket: consuming SimulatedSocket, journal: consuming MemoryJournal, random: SeededGenerator,
+    published: Published, wires: Wires, fuse: Fuse, entries: [[UInt8]], boot: UInt64, previousBoot: UInt64,
+    compactionBytes: UInt64?
+  ) {
+    self.socket = socket
+    self.journal = journal
+    self.random = random
+    self.published = published
+    self.wires = wires
+    self.fuse = fuse
+    self.entries = entries
+    self.boot = boot
+    self.previousBoot = previousBoot
+    self.compactionBytes = compactionBytes
+  }
 
   mutating func send(_ datagram: Span<UInt8>, to endpoint: Endpoint) {
+    if mustSync { held.append((bytes: Array(copying: datagram), endpoint: endpoint)) } else { post(datagram, endpoint) }
+  }
+  private mutating func post(_ datagram: Span<UInt8>, _ endpoint: Endpoint) {
     if fuse.burn(), wires.carries(datagram) { try? socket.send(datagram, to: endpoint) }
   }
   mutating func append(_ entry: Span<UInt8>) throws(PlatformError) {
@@ -81,9 +111,54 @@ struct TestHost: ~Copyable, NodeHost {
     try journal.append(entry)
   }
   mutating func sync() throws(PlatformError) {
+    syncRequests += 1
+    mustSync = true
+  }
+  /// One sync for all that came together; then what waited for it leaves.
+  mutating func commit() throws(PlatformError) {
+    guard mustSync else { return }
     guard fuse.burn() else { throw PlatformError(.other) }
     try journal.sync()
+    release()
   }
+  private mutating func release() {
+    syncs += 1
+    mustSync = false
+    for (bytes, endpoint) in held { post(bytes.span, endpoint) }
+    held = []
+  }
+
+  var isSnapshotDue: Bool {
+    guard let compactionBytes else { return false }
+    return CompactionLimits(leastBytes: compactionBytes).isDue(
+      appended: journal.appendedBytes, snapshot: journal.snapshotBytes)
+  }
+  mutating func beginSnapshot() throws(PlatformError) {
+    try commit()
+    guard fuse.burn() else { throw PlatformError(.other) }
+    snapshots.append((before: try all(), after: []))
+    try journal.beginSnapshot()
+  }
+  mutating func appendToSnapshot(_ entry: Span<UInt8>) throws(PlatformError) {
+    guard fuse.burn() else { throw PlatformError(.other) }
+    try journal.appendToSnapshot(entry)
+  }
+  mutating func copyIntoSnapshot(where isNeeded: (Span<UInt8>) -> Bool) throws(PlatformError) {
+    guard fuse.burn() else { throw PlatformError(.other) }
+    try journal.copyIntoSnapshot(where: isNeeded)
+  }
+  mutating func commitSnapshot() throws(PlatformError) {
+    guard fuse.burn() else { throw PlatformError(.other) }
+    try journal.commitSnapshot()
+    snapshots[snapshots.count - 1].after = try all()
+    release()
+  }
+  private mutating func all() throws(PlatformError) -> [[UInt8]] {
+    var entries: [[UInt8]] = []
+    try journal.reread { entry in entries.append(Array(copying: entry)) }
+    return entries
+  }
+
   mutating func reread(_ visit: (Span<UInt8>) -> Void) throws(PlatformError) {
     rereads += 1
     try journal.reread(visit)
@@ -91,6 +166,7 @@ struct TestHost: ~Copyable, NodeHost {
   mutating func publish(
     _ kind: Publication, period: Period, owner: ReplicaIndex, _ bytes: Span<UInt8>
   ) throws(PlatformError) {
+    try commit()
     guard fuse.burn() else { throw PlatformError(.other) }
     let name = "\(period)-\(owner)"
     let file = Array(copying: bytes)
@@ -215,6 +291,8 @@ struct GroupOptions {
   var seed: UInt64 = 1
   var faults = NetworkFaults()
   var packetKeyMilliseconds = Sealer.defaultPacketKeyMilliseconds
+  /// Bytes of a journal's segment from which on a snapshot is written; nil for never.
+  var compactionBytes: UInt64?
   /// Of meters, if it is not the same.
   var meterKeyMilliseconds: UInt64?
 }
@@ -296,17 +374,19 @@ final class Group {
     disks[identifier.rawValue] = disk
     let fuse = Fuse()
     fuses[identifier.rawValue] = fuse
-    var journal = try! MemoryJournal(disk)
+    var journal = try! MemoryJournal(
+      disk, as: JournalIdentity(networkIdentifier: genesis.networkIdentifier, node: identifier.rawValue))
     var entries: [[UInt8]] = []
-    try! journal.replay { entry in entries.append(Array(copying: entry)) }
     var boot = BootCounter()
-    for entry in entries { boot.visit(entry.span) }
+    try! journal.replay { entry in boot.visit(entry) }
     let counter = boot.next(at: now)!
-    try! BootCounter.begin(counter, of: identifier, in: &journal, restoring: &entries)
+    try! BootCounter.begin(counter, of: identifier, in: &journal)
+    try! journal.reread { entry in entries.append(Array(copying: entry)) }
     return TestHost(
       socket: network.attach(Self.endpoint(identifier)), journal: journal,
       random: SeededGenerator(seed: options.seed &* 31 &+ UInt64(identifier.rawValue) &+ counter &* 1_000_003),
-      published: published, wires: wires, fuse: fuse, entries: entries, boot: counter, previousBoot: boot.last)
+      published: published, wires: wires, fuse: fuse, entries: entries, boot: counter, previousBoot: boot.last,
+      compactionBytes: options.compactionBytes)
   }
 
   /// Another one for each process.
@@ -444,13 +524,17 @@ final class Group {
         guard let process = self.aggregators[index] else { return }
         let now = self.now(Self.aggregatorName(index))
         try self.deliver(process, at: now)
+        try process.host.commit()
         try process.node.tick(at: now, via: &process.host)
+        try process.host.commit()
       }
     }
     run(.bookkeeper) { () throws(PlatformError) in
       guard let process = self.bookkeeper else { return }
       try self.deliver(process, at: self.now(.bookkeeper))
+      try process.host.commit()
       try process.node.tick(at: self.now(.bookkeeper), via: &process.host)
+      try process.host.commit()
     }
     for owner in meters.indices {
       for index in meters[owner].indices {
@@ -458,12 +542,14 @@ final class Group {
           guard let process = self.meters[owner][index] else { return }
           let now = self.now(Self.meterName(owner, index))
           try self.deliver(process, at: now)
+          try process.host.commit()
           if let period = process.node.needsClosing(at: now) {
             let registers = self.registers(owner, index)
             self.answers[owner][index].append(registers)
             try process.node.close(period, registers, via: &process.host)
           }
           try process.node.tick(at: now, via: &process.host)
+          try process.host.commit()
         }
       }
     }

@@ -278,8 +278,26 @@ def packets(out):
     out("fullPacketDigest", blake2b(full, digest_size=32).digest())
 
 
+def journal(out):
+    """Of node 7 of a network whose identifier counts up: one entry, in a journal and in a snapshot."""
+    network, entry = bytes(range(32)), bytes([0xAA, 0xBB])
+    for name, flag in ("journal", 0), ("snapshot", 1):
+        head = struct.pack("<8s32sIB3x", b"BUSBARj3", network, 7, flag)
+        chain = H(b"BUSBARjl", bytes(16), head)[:16]
+        file = head + chain
+        chain = H(b"BUSBARjl", chain, entry)[:16]
+        file += struct.pack("<IB3x", len(entry), 0) + chain + entry
+        if flag:
+            mark = struct.pack("<Q", 1)
+            file += struct.pack("<IB3x", len(mark), 1) + H(b"BUSBARjs", chain, mark)[:16] + mark
+        out(name, file)
+    spans = struct.pack("<3Q", 3, 4, 6) + bytes(72)
+    out("meterStanding", struct.pack("<BQQQqqqqqq", 7, 7, 9, 2, 5, -6, 1, 2, 8, 0) + spans)
+
+
 if __name__ == "__main__":
     out = lambda name, value: print(name, value.hex())
     consensus(out)
     aggregation(out)
     packets(out)
+    journal(out)

@@ -27,6 +27,9 @@ int busbar_sync(int fd);
 int busbar_truncate(int fd, int64_t length);
 int64_t busbar_seek(int fd, int64_t offset);
 int64_t busbar_seek_end(int fd);
+int64_t busbar_read_at(int fd, void *bytes, size_t count, int64_t offset); // leaves the place to write at where it is
+int64_t busbar_size(int fd);
+int busbar_is_at(int fd, const char *path); // 1 when the path still names this file, 0 when another one or none, or -errno
 int busbar_lock(int fd);
 int busbar_rename(const char *from, const char *to);
 int busbar_unlink(const char *path);

@@ -1,0 +1,245 @@
+import Aggregation
+import Consensus
+import Cryptography
+import HAL
+import Packets
+import Units
+import Wire
+
+/// What a node is after a restart, so that two journals can be compared.
+package struct Restorable: Equatable, Sendable {
+  /// Over what must be the same.
+  package let digest: Digest
+  /// What may be more after a snapshot, which is of what the node knows: what its meters can be shown may have been found out since, and
+  /// contradictions are written down late.
+  package let atLeast: [UInt64]
+
+  package func isNoLess(than other: Restorable) -> Bool {
+    digest == other.digest && atLeast.count == other.atLeast.count
+      && !atLeast.indices.contains { atLeast[$0] < other.atLeast[$0] }
+  }
+}
+
+// What an aggregator still needs of its journal, written down so that the rest can go. A node that is restored from it is what it would be
+// from all of the journal: ``restorable`` says so to tests. (docs/CONSENSUS.md, Kept on disk)
+extension AggregatorNode {
+  /// Writes a snapshot when one is due.
+  mutating func compactIfDue(via host: inout some NodeHost & ~Copyable) throws(PlatformError) {
+    // What is not proven yet is found in the journal by the votes before its head; it is proven in a second or two, or never.
+    guard host.isSnapshotDue, chains.allSatisfy({ $0.unproven.isEmpty }) else { return }
+    try writeSnapshot(via: &host)
+  }
+
+  package mutating func writeSnapshot(via host: inout some NodeHost & ~Copyable) throws(PlatformError) {
+    let needs = try findNeeds(via: &host)
+    var entry = ByteBuffer(capacity: snapshotEntryBytes, isTouched: false)
+    try host.beginSnapshot()
+    try link.writeSnapshot(via: &host)
+    if votingFloor.rawValue > 0 {
+      let floor = FixedBytes<9> { out in
+        out.write(EntryKind.votingFloor.rawValue)
+        out.write(votingFloor.rawValue)
+      }
+      try host.appendToSnapshot(floor.span)
+    }
+    for place in chains.indices {
+      try writeDecided(chains[place], with: &entry, via: &host)
+      try writeInclusions(chains[place], with: &entry, via: &host)
+    }
+    // Behind the heads, which say who is accused already.
+    for proof in proofs where !mutated(.snapshotWithoutProofs) {
+      entry.replace { out in
+        out.write(EntryKind.contradiction.rawValue)
+        proof.encode(into: &out)
+      }
+      try host.appendToSnapshot(entry.span)
+    }
+    journaledProofs = proofs.count
+    try copyOpenPositions(needs, via: &host)
+    try host.commitSnapshot()
+    snapshots += 1
+  }
+
+  /// The longest entry of a snapshot: beside what is written period after period, the newest certificate with its records' places.
+  private var snapshotEntryBytes: Int {
+    max(
+      entry.capacity,
+      3 + Certificate.maximumBytes(genesis.context.quorum)
+        + max(InclusionStore.shownBytes * GroupLimits.maximumMetersPerSet, InclusionStore.proofBytes),
+      1 + Contradiction.maximumBytes)
+  }
+
+  // MARK: What was decided
+
+  /// Of a set: what others may still ask for, oldest first, and the head with the table after it.
+  private func writeDecided(
+    _ chain: SetChain, with entry: inout ByteBuffer, via host: inout some NodeHost & ~Copyable
+  ) throws(PlatformError) {
+    guard let newest = chain.decided(Position(0)) else { return }
+    var position = Position(0)
+    while let kept = chain.keptAfter(position), kept !== newest {
+      position = kept.position
+      entry.replace { out in Self.writeDecided(kept, into: &out) }
+      try host.appendToSnapshot(entry.span)
+    }
+    let withoutTable = mutated(.snapshotWithoutCoverage)
+    entry.replace { out in Self.writeHead(newest, withoutTable ? nil : chain, into: &out) }
+    try host.appendToSnapshot(entry.span)
+  }
+
+  private static func writeDecided(_ kept: KeptPosition, into out: inout OutputSpan<UInt8>) {
+    let certificate = kept.certificate
+    let product = kept.product
+    out.write(EntryKind.decided.rawValue)
+    out.write(UInt16(certificate.count))
+    out.write(certificate.span)
+    out.write(product.span)
+  }
+
+  /// A position before the head, which is not moved by it.
+  mutating func restoreDecided(_ reader: inout WireReader) {
+    guard let length = try? reader.read(UInt16.self), let bytes = try? reader.readBytes(Int(length)),
+      let certificate = try? Certificate(checking: bytes, against: genesis),
+      let product = try? reader.readBytes(reader.remaining)
+    else { return }
+    chain(certificate.owner).restoreKept(certificate, product)
+  }
+
+  // MARK: What meters are shown
+
+  private func writeInclusions(
+    _ chain: SetChain, with entry: inout ByteBuffer, via host: inout some NodeHost & ~Copyable
+  ) throws(PlatformError) {
+    let inclusions = chain.inclusions
+    if mutated(.snapshotWithoutInclusions) { return }
+    if inclusions.hasNewest {
+      entry.replace { out in
+        out.write(EntryKind.shown.rawValue)
+        inclusions.writeNewest(into: &out)
+      }
+      try host.appendToSnapshot(entry.span)
+    }
+    // Those of one certificate together: it is checked once.
+    var period = Period(0)
+    while let next = inclusions.absencePeriod(after: period) {
+      period = next
+      for meter in 0..<genesis.meterCount(of: chain.owner) where inclusions.isAbsent(MeterIndex(meter), since: period) {
+        entry.replace { out in
+          out.write(EntryKind.absent.rawValue)
+          inclusions.writeAbsent(MeterIndex(meter), into: &out)
+        }
+        try host.appendToSnapshot(entry.span)
+      }
+    }
+  }
+
+  mutating func restoreShown(_ reader: inout WireReader) {
+    guard let certificate = restoredCertificate(&reader) else { return }
+    let chain = chain(certificate.header.owner)
+    chain.inclusions.restoreNewest(certificate.header, certificate.bytes, &reader, with: &proofManifest)
+  }
+
+  mutating func restoreAbsent(_ reader: inout WireReader) {
+    guard let certificate = restoredCertificate(&reader) else { return }
+    let chain = chain(certificate.header.owner)
+    chain.inclusions.restoreAbsent(certificate.header, certificate.bytes, &reader)
+  }
+
+  /// The certificate that an entry begins with, checked if it is not the last one that was.
+  private mutating func restoredCertificate(_ reader: inout WireReader) -> RestoredCertificate? {
+    guard let length = try? reader.read(UInt16.self), let bytes = try? reader.readBytes(Int(length)) else { return nil }
+    if let known = lastRestored, known.isSame(bytes) { return known }
+    guard let certificate = try? Certificate(checking: bytes, against: genesis) else { return nil }
+    lastRestored = RestoredCertificate(header: certificate.header, bytes: Array(copying: bytes))
+    return lastRestored
+  }
+
+  // MARK: Open positions
+
+  /// What of a set's own votes is needed, beside every prepare and commit.
+  struct OpenNeeds {
+    /// The highest round that this node signed something in.
+    var round: Round?
+    /// Which round change claims the highest lock, counted from the journal's begin, and that claim.
+    var claimed: (place: UInt64, claim: LockClaim)?
+  }
+
+  /// Round changes of rounds that were left show nothing but locks, and in an outage there is one in each period.
+  private mutating func findNeeds(
+    via host: inout some NodeHost & ~Copyable
+  ) throws(PlatformError) -> [OpenNeeds] {
+    var needs = Array(repeating: OpenNeeds(), count: chains.count)
+    var place: UInt64 = 0
+    try host.reread { entry in
+      place += 1
+      guard let statement = openVote(entry) else { return }
+      let owner = Int(statement.owner.rawValue)
+      if needs[owner].round.map({ $0 < statement.round }) ?? true { needs[owner].round = statement.round }
+      guard statement.kind == .roundChange, statement.claim != .none else { return }
+      if needs[owner].claimed.map({ $0.claim < statement.claim }) ?? true {
+        needs[owner].claimed = (place: place, claim: statement.claim)
+      }
+    }
+    return needs
+  }
+
+  /// What an own vote in an open position says; nil of any other entry.
+  private func openVote(_ entry: Span<UInt8>) -> Statement? {
+    var reader = WireReader(entry)
+    guard (try? reader.read(UInt8.self)) == EntryKind.vote.rawValue, let vote = try? Vote(decoding: &reader),
+      vote.statement.owner.rawValue < genesis.members,
+      vote.statement.position == chain(vote.statement.owner).position
+    else { return nil }
+    return vote.statement
+  }
+
+  /// Own votes, and headers and records of everything prepared, as the journal has them and in its order: what is not in memory is there
+  /// alone. (reference/set-chain.md, What is kept)
+  private mutating func copyOpenPositions(
+    _ needs: [OpenNeeds], via host: inout some NodeHost & ~Copyable
+  ) throws(PlatformError) {
+    var place: UInt64 = 0
+    try host.copyIntoSnapshot { entry in
+      place += 1
+      return isNeeded(entry, at: place, needs)
+    }
+  }
+
+  private func isNeeded(_ entry: Span<UInt8>, at place: UInt64, _ needs: [OpenNeeds]) -> Bool {
+    var reader = WireReader(entry)
+    guard let code = try? reader.read(UInt8.self), let kind = EntryKind(rawValue: code) else { return false }
+    switch kind {
+    case .vote:
+      guard !mutated(.snapshotWithoutOwnVotes) else { return false }
+      // One that cannot be read says that this node signs nothing any more.
+      guard let vote = try? Vote(decoding: &reader), vote.statement.owner.rawValue < genesis.members else {
+        return true
+      }
+      guard let statement = openVote(entry) else { return false }
+      if statement.kind != .roundChange { return statement.kind == .prepare || !mutated(.snapshotWithoutLock) }
+      let needs = needs[Int(statement.owner.rawValue)]
+      return statement.round == needs.round || place == needs.claimed?.place && !mutated(.snapshotWithoutLock)
+    case .proposal:
+      guard let header = try? Header(decoding: &reader), header.owner.rawValue < genesis.members else { return false }
+      return header.previous == chain(header.owner).head
+    case .record:
+      guard let record = try? Record(decoding: &reader), record.owner.rawValue < genesis.members else { return false }
+      return record.through > chain(record.owner).headPeriod
+    case .boot, .decided, .baseline, .closed, .certified, .recovered, .head, .peerBoot, .votingFloor, .contradiction,
+      .takenBack, .shown, .absent, .meterStanding:
+      return false
+    }
+  }
+}
+
+/// A certificate of the journal, and its bytes.
+struct RestoredCertificate {
+  let header: Header
+  let bytes: [UInt8]
+
+  func isSame(_ other: Span<UInt8>) -> Bool {
+    guard other.count == bytes.count else { return false }
+    for place in bytes.indices where bytes[place] != other[place] { return false }
+    return true
+  }
+}
