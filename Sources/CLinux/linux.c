@@ -48,7 +48,7 @@ int busbar_create(const char *path, int mode) {
   return RESULT(open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode));
 }
 int busbar_create_new(const char *path, int mode) {
-  int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode & 0600);
+  int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode & 0600);
   if (fd < 0 || fchmod(fd, (mode_t)mode) == 0) return fd < 0 ? -errno : fd;
   int error = errno;
   close(fd);

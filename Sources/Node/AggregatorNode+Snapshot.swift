@@ -7,16 +7,20 @@ import Units
 import Wire
 
 /// What a node is after a restart, so that two journals can be compared.
-package struct Restorable: Equatable, Sendable {
+public struct Restorable: Equatable, Sendable {
   /// Over what must be the same.
-  package let digest: Digest
-  /// What may be more after a snapshot, which is of what the node knows: what its meters can be shown may have been found out since, and
-  /// contradictions are written down late.
-  package let atLeast: [UInt64]
+  public let digest: Digest
+  /// What meters can be shown, products, contradictions. It is found out and forgotten while a node runs, so a snapshot has what the node
+  /// has, and not what all of the journal would say.
+  public let atLeast: [UInt64]
 
-  package func isNoLess(than other: Restorable) -> Bool {
-    digest == other.digest && atLeast.count == other.atLeast.count
-      && !atLeast.indices.contains { atLeast[$0] < other.atLeast[$0] }
+  /// Whether a node that starts from a snapshot is what it was when it wrote it.
+  /// - Parameters:
+  ///   - running: the node that wrote it.
+  ///   - whole: one that starts from all of the journal.
+  public func isNoLess(than running: Restorable, restarted whole: Restorable) -> Bool {
+    digest == whole.digest && atLeast.count == running.atLeast.count
+      && !atLeast.indices.contains { atLeast[$0] < running.atLeast[$0] }
   }
 }
 
@@ -56,6 +60,7 @@ extension AggregatorNode {
     }
     journaledProofs = proofs.count
     try copyOpenPositions(needs, via: &host)
+    host.compareSnapshot { restorable }
     try host.commitSnapshot()
     snapshots += 1
   }

@@ -8,7 +8,7 @@ import Wire
 
 /// Where a meter stands, apart from the records it keeps: the last entry of its snapshot. (docs/PROTOCOL.md, MeterStanding)
 package struct MeterStanding: Equatable, Sendable {
-  package static let encodedBytes = 170
+  package static let encodedBytes = 169
 
   package struct Flags: OptionSet, Sendable {
     package let rawValue: UInt8
@@ -90,6 +90,7 @@ extension MeterNode {
       state.encode(into: &out)
     }
     try host.appendToSnapshot(entry.span)
+    host.compareSnapshot { restorable }
     try host.commitSnapshot()
   }
 

@@ -29,6 +29,8 @@ public protocol NodeHost: ~Copyable {
   mutating func appendToSnapshot(_ entry: Span<UInt8>) throws(PlatformError)
   mutating func copyIntoSnapshot(where isNeeded: (Span<UInt8>) -> Bool) throws(PlatformError)
   mutating func commitSnapshot() throws(PlatformError)
+  /// A snapshot is about to be committed of a node that is what it would be after a restart. For hosts that compare.
+  mutating func compareSnapshot(with node: () -> Restorable)
 
   /// Hands out a finished file, replacing an older one of the same name whole or not at all.
   mutating func publish(_ kind: Publication, period: Period, owner: ReplicaIndex, _ bytes: Span<UInt8>)
@@ -47,6 +49,7 @@ extension NodeHost where Self: ~Copyable {
   public mutating func appendToSnapshot(_ entry: Span<UInt8>) throws(PlatformError) {}
   public mutating func copyIntoSnapshot(where isNeeded: (Span<UInt8>) -> Bool) throws(PlatformError) {}
   public mutating func commitSnapshot() throws(PlatformError) {}
+  public mutating func compareSnapshot(with node: () -> Restorable) {}
   public mutating func packetKeyMade(_ seed: borrowing SecretBytes, number: UInt32, bootCounter: UInt64) {}
 }
 

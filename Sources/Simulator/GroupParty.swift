@@ -195,6 +195,8 @@ struct GroupHost: ~Copyable, NodeHost {
   var random: SeededGenerator
   /// What the journal had when a snapshot was begun.
   private var before: [[UInt8]] = []
+  /// The node that wrote it.
+  private var running: Restorable?
 
   init(world: GroupWorld, party: Party, journal: consuming MemoryJournal, random: SeededGenerator) {
     self.world = world
@@ -273,6 +275,8 @@ struct GroupHost: ~Copyable, NodeHost {
     try journal.copyIntoSnapshot(where: isNeeded)
   }
 
+  mutating func compareSnapshot(with node: () -> Restorable) { running = node() }
+
   /// It may crash between any two of the disk's doings: the last write, the sync, the rename, the folder's sync.
   mutating func commitSnapshot() throws(PlatformError) {
     guard !party.isCrashing else { throw PlatformError(.other) }
@@ -285,7 +289,7 @@ struct GroupHost: ~Copyable, NodeHost {
     world.outcome.snapshots += 1
     var after: [[UInt8]] = []
     try journal.reread { entry in after.append(Array(copying: entry)) }
-    world.checkSnapshot(of: party, before: before, after: after)
+    if let running { world.checkSnapshot(of: party, running, before: before, after: after) }
     try release()
   }
 

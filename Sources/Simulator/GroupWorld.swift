@@ -436,10 +436,10 @@ public final class GroupWorld {
   var compactionBytes: UInt64? { schedule.seed / 4 % 4 == 3 ? nil : 2048 << (2 * (schedule.seed / 4 % 4)) }
 
   /// Starts the party's node twice: a snapshot must say what all of the journal said.
-  func checkSnapshot(of party: Party, before: [[UInt8]], after: [[UInt8]]) {
+  func checkSnapshot(of party: Party, _ running: Restorable, before: [[UInt8]], after: [[UInt8]]) {
     guard party.isHonest, let whole = restored(party, before), let short = restored(party, after) else { return }
     if let trace { trace("\(tick) \(party.name): snapshot, \(before.count) entries to \(after.count)") }
-    if !short.isNoLess(than: whole) {
+    if !short.isNoLess(than: running, restarted: whole) {
       fail(.snapshotDiffers, "\(party.name), \(before.count) entries to \(after.count)")
     }
   }

@@ -81,7 +81,9 @@ struct TestHost: ~Copyable, NodeHost {
   /// Bytes of a segment from which on a snapshot is written; nil for never.
   let compactionBytes: UInt64?
   /// What the journal had before and after each snapshot.
-  private(set) var snapshots: [(before: [[UInt8]], after: [[UInt8]])] = []
+  private(set) var snapshots: [(before: [[UInt8]], after: [[UInt8]], running: Restorable)] = []
+  private var running: Restorable?
+  private var before: [[UInt8]] = []
 
   init(
     socket: consuming SimulatedSocket, journal: consuming MemoryJournal, random: SeededGenerator,
@@ -136,7 +138,7 @@ struct TestHost: ~Copyable, NodeHost {
   mutating func beginSnapshot() throws(PlatformError) {
     try commit()
     guard fuse.burn() else { throw PlatformError(.other) }
-    snapshots.append((before: try all(), after: []))
+    before = try all()
     try journal.beginSnapshot()
   }
   mutating func appendToSnapshot(_ entry: Span<UInt8>) throws(PlatformError) {
@@ -150,9 +152,10 @@ struct TestHost: ~Copyable, NodeHost {
   mutating func commitSnapshot() throws(PlatformError) {
     guard fuse.burn() else { throw PlatformError(.other) }
     try journal.commitSnapshot()
-    snapshots[snapshots.count - 1].after = try all()
+    snapshots.append((before: before, after: try all(), running: running!))
     release()
   }
+  mutating func compareSnapshot(with node: () -> Restorable) { running = node() }
   private mutating func all() throws(PlatformError) -> [[UInt8]] {
     var entries: [[UInt8]] = []
     try journal.reread { entry in entries.append(Array(copying: entry)) }

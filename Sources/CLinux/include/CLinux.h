@@ -17,7 +17,7 @@ void busbar_sleep_until(uint64_t boot_nanoseconds);
 int busbar_open_read(const char *path);
 int busbar_open_append(const char *path);   // read and write, created 0600
 int busbar_create(const char *path, int mode); // new or truncated
-int busbar_create_new(const char *path, int mode); // -EEXIST when it is there; exactly this mode, whatever the umask
+int busbar_create_new(const char *path, int mode); // read and write; -EEXIST when it is there; exactly this mode, whatever the umask
 int busbar_exists(const char *path);        // 1 or 0
 int busbar_close(int fd);
 int64_t busbar_read(int fd, void *bytes, size_t count);
