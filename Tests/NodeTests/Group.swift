@@ -152,7 +152,7 @@ struct TestHost: ~Copyable, NodeHost {
   mutating func commitSnapshot() throws(PlatformError) {
     guard fuse.burn() else { throw PlatformError(.other) }
     try journal.commitSnapshot()
-    snapshots.append((before: before, after: try all(), running: running!))
+    if let running { snapshots.append((before: before, after: try all(), running: running)) }
     release()
   }
   mutating func compareSnapshot(with node: () -> Restorable) { running = node() }
