@@ -497,6 +497,8 @@ public struct AggregatorNode: ~Copyable {
   public func head(of owner: ReplicaIndex) -> Digest { chain(owner).head }
   /// Position of the set's last decided header; 0 before the first.
   public func headPosition(of owner: ReplicaIndex) -> Position { chain(owner).headPosition }
+  /// The round in which what follows the set's last decided header may be proposed without justification.
+  public func firstRound(of owner: ReplicaIndex) -> Round { chain(owner).instance.firstRound }
   public func coverageRoot(of owner: ReplicaIndex) -> Digest { chain(owner).coverage.root }
   public func coveredThrough(_ meter: MeterIndex, of owner: ReplicaIndex) -> Period {
     chain(owner).coverage.coveredThrough(meter)

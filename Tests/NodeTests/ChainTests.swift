@@ -447,8 +447,16 @@ struct LateLockTests {
     liar.show(certificate)
     group.setCut(false, among: HidingPrimary.honest)
     let first = group.period + 1
-    #expect(group.run(untilAtMost: 3) { group.certified(0, 1002) != nil })
-    #expect(group.certified(0, 1002) == header)
+    // What follows begins at the period after the header's, not after that of the round in which it is decided. (rule 2)
+    var firstRounds: Set<Round> = []
+    let isCertified = group.run(untilAtMost: 3) {
+      for member in HidingPrimary.honest where group.aggregators[member]!.headPosition(0) == 2 {
+        firstRounds.insert(group.aggregators[member]!.firstRound(0))
+      }
+      return group.certified(0, 1002) != nil
+    }
+    #expect(isCertified && group.certified(0, 1002) == header)
+    #expect(firstRounds == [Round(Period(1003))])
     // Whoever was content with another value since has to look at this one anew: header and records are in its journal alone.
     let rereads = HidingPrimary.honest.map { group.aggregators[$0]!.host.rereads }
     if preparedAnother { #expect(zip(rereads, before).allSatisfy { $0 > $1 }) }

@@ -160,6 +160,7 @@ final class AggregatorProcess {
   }
   func head(_ owner: Int) -> Digest { node.head(of: ReplicaIndex(UInt16(owner))) }
   func headPosition(_ owner: Int) -> UInt64 { node.headPosition(of: ReplicaIndex(UInt16(owner))).rawValue }
+  func firstRound(_ owner: Int) -> Round { node.firstRound(of: ReplicaIndex(UInt16(owner))) }
   func headPeriod(_ owner: Int) -> UInt64 { node.headPeriod(ReplicaIndex(UInt16(owner))).rawValue }
 
   /// The journal's entries of one kind, without its byte.
