@@ -22,11 +22,11 @@ func module(_ name: String, _ dependencies: [Target.Dependency], linking: [Strin
 
 // What only a workstation runs; never part of a board's build. The copies stand under the names of what they are copies
 // of, so that their sources say the same imports.
-let mutants: [SwiftSetting] =
-  strict + [
-    .define("BUSBAR_MUTANTS"),
-    .unsafeFlags(["Consensus", "Aggregation", "Node"].flatMap { ["-module-alias", "\($0)=Mutant\($0)"] }),
-  ]
+let planting: [SwiftSetting] = [
+  .define("BUSBAR_MUTANTS"),
+  .unsafeFlags(["Consensus", "Aggregation", "Node"].flatMap { ["-module-alias", "\($0)=Mutant\($0)"] }),
+]
+let mutants: [SwiftSetting] = strict + planting
 
 func mutantCopy(of name: String, _ dependencies: [Target.Dependency], _ more: [SwiftSetting] = []) -> Target {
   .target(name: "Mutant" + name, dependencies: dependencies, swiftSettings: mutants + more)
@@ -154,6 +154,14 @@ let package = Package(
         "Aggregation", "CHeapCount", "Consensus", "Cryptography", "HAL", "Node", "Packets", "Paillier",
         "SimulatedPlatform", "Units", "Wire",
       ]),
+    // What is arranged there, over the copies: each planted fault must be seen.
+    .testTarget(
+      name: "MutantNodeTests",
+      dependencies: [
+        "MutantAggregation", "MutantConsensus", "MutantNode", "Cryptography", "HAL", "Packets", "Paillier",
+        "SimulatedPlatform", "Units", "Wire",
+      ],
+      swiftSettings: [.enableExperimentalFeature("Lifetimes")] + planting),
     tests("CryptographyTests", ["Cryptography", "Units", "Wire"]),
   ]
 )

@@ -48,6 +48,10 @@ public enum Mutant: UInt8, CaseIterable, Sendable {
   case oneClaimOfLaterRun, clockUnguarded, closingNotTakenBack, closingSignedTwice, twoPrimariesOnly
   // Of budgets; groups under attack show them.
   case ingressUnbounded, repetitionsUnbounded, receiptsUnbounded, strangersUnbounded, signaturesUnbounded
+  // Of Node, where what shows them is arranged: `Tests/NodeTests/PlantedFaults.swift`, which `Tests/MutantNodeTests` runs with each.
+  case votesSentBeforeSync, confirmedByTooFew, peerBootsNotJournaled, peerBootsForgotten, votesBeyondNowCounted
+  case recordsOfNextPeriodTaken, boundUnchecked, meterFloorNotPersisted, olderProofTaken, piecesOfAnybodyTaken
+  case olderRecordNotSent, liesHashedAgain
 }
 
 #if BUSBAR_MUTANTS
@@ -57,7 +61,9 @@ public enum Mutant: UInt8, CaseIterable, Sendable {
 
     public var isOfGroups: Bool { rawValue >= Mutant.fromUnchecked.rawValue }
     /// Shown by groups under attack.
-    public var isOfSieges: Bool { rawValue >= Mutant.ingressUnbounded.rawValue }
+    public var isOfSieges: Bool { rawValue >= Mutant.ingressUnbounded.rawValue && !isOfNodeTests }
+    /// Shown by arranged groups in unit tests, and by no schedule that is drawn.
+    public var isOfNodeTests: Bool { rawValue >= Mutant.votesSentBeforeSync.rawValue }
 
     /// Who leads these rounds, where an enumeration chooses that; in all others leadership rotates as always.
     nonisolated(unsafe) public static var leaders: [(round: Round, member: UInt16)] = []

@@ -9,7 +9,7 @@ func mutantsVerb(_ words: ArraySlice<String>) throws(Arguments.Failure) -> Int32
   var kills: [MutantKill] = []
   var groups: [Hunted] = []
   var hunt = MutantHunt()
-  for mutant in Mutant.allCases where mutant != .none {
+  for mutant in Mutant.allCases where mutant != .none && !mutant.isOfNodeTests {
     if let only = arguments.values["only"], only != "\(mutant)" { continue }
     if mutant.isOfGroups {
       if arguments.flags.contains("core") { continue }
