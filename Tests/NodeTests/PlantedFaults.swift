@@ -11,7 +11,7 @@ import Wire
 
 /// Arranged groups, each of which shows that one rule of Node is kept: what is wrong comes back, and nothing is.
 ///
-/// `NodeTests` runs them on the nodes that ship and wants nothing back. `MutantNodeTests` has the same sources over nodes with violations in
+/// `NodeTests` runs them on the nodes that ship and wants nothing back. `PlantedTests` has the same sources over nodes with violations in
 /// them; it plants each fault in turn and wants something back.
 struct PlantedFault: Sendable, CustomStringConvertible {
   let mutant: Mutant

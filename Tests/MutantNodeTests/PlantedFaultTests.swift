@@ -1,1 +1,0 @@
-../NodeTests/PlantedFaultTests.swift
