@@ -245,6 +245,32 @@ struct ChainTests {
     #expect(!rogue.heard.contains { $0.type == .chunk && $0.body[0] == ObjectKind.head.rawValue && $0.body[2] == 2 })
   }
 
+  @Test("a table may come from any member that is asked: one whose tables are lies delays nobody, and is counted")
+  func tableOfAnyMember() {
+    let group = group()
+    group.run(toEndOf: 1003, plus: 5000)
+    let rogue = Rogue.aggregator(3, of: group)
+    rogue.greet()
+    group.killAggregator(1)
+    group.disks[Group.aggregatorName(1).rawValue] = nil
+    group.startAggregator(1)
+    rogue.greet(Group.aggregatorName(1))
+    // Others answer one step after the liar.
+    var lies = 0
+    group.run(untilAtMost: 1) {
+      rogue.listen()
+      for owner in 0..<4 where group.aggregators[1]!.headPosition(owner) == 0 {
+        let bytes = group.published.certificates["1003-\(owner)"]! + [UInt8](repeating: 1, count: 24)
+        for body in group.chunks(.head, owner, position: 3, bytes) { rogue.send(.chunk, body, toAggregator: 1) }
+        lies += 1
+      }
+      return (0..<4).allSatisfy { group.aggregators[1]!.headPosition($0) == 3 }
+    }
+    #expect((0..<4).allSatisfy { group.aggregators[1]!.headPosition($0) == 3 })
+    #expect(group.agrees)
+    #expect(lies > 0 && group.aggregators[1]!.drops(.badSignature) > 0)
+  }
+
   @Test("a head whose table is not its header's, or of a position before, changes nothing")
   func wrongHead() {
     let group = group()
