@@ -50,6 +50,15 @@ extension AggregatorNode {
       try writeDecided(chains[place], with: &entry, via: &host)
       try writeInclusions(chains[place], with: &entry, via: &host)
     }
+    for named in namedElsewhere {
+      let entry = FixedBytes<13> { out in
+        out.write(EntryKind.named.rawValue)
+        out.write(named.meter.rawValue)
+        out.write(named.home.rawValue)
+        out.write(named.period.rawValue)
+      }
+      try host.appendToSnapshot(entry.span)
+    }
     // Behind the heads, which say who is accused already.
     for proof in proofs where !mutated(.snapshotWithoutProofs) {
       entry.replace { out in
@@ -108,6 +117,14 @@ extension AggregatorNode {
       let product = try? reader.readBytes(reader.remaining)
     else { return }
     chain(certificate.owner).restoreKept(certificate, product)
+  }
+
+  mutating func restoreNamed(_ reader: inout WireReader) {
+    guard let meter = try? reader.read(UInt16.self), let home = try? reader.read(UInt16.self),
+      let period = try? reader.read(UInt64.self), reader.remaining == 0, home < genesis.members,
+      meter < genesis.meterCount(of: ReplicaIndex(home))
+    else { return }
+    note(MeterIndex(meter), of: ReplicaIndex(home), accusedElsewhereIn: Period(period))
   }
 
   // MARK: What meters are shown
@@ -231,7 +248,7 @@ extension AggregatorNode {
       guard let record = try? Record(decoding: &reader), record.owner.rawValue < genesis.members else { return false }
       return record.through > chain(record.owner).headPeriod
     case .boot, .decided, .baseline, .closed, .certified, .recovered, .head, .peerBoot, .votingFloor, .contradiction,
-      .takenBack, .shown, .absent, .meterStanding:
+      .takenBack, .shown, .absent, .meterStanding, .named:
       return false
     }
   }

@@ -227,7 +227,9 @@ public struct BookkeeperNode: ~Copyable {
       root.replace { root in proven = (try? key.prove(product.span, sum: &sum, root: &root)) != nil }
     }
     // A sum beyond its contributors' bound would be nonsense in public: it stays here, and its certificate with it.
-    guard proven, (try? key.publicKey.unpack(sum: sum.span, contributors: Int(header.count))) != nil else {
+    guard proven,
+      (try? key.publicKey.unpack(sum: sum.span, contributors: Int(header.count))) != nil || mutated(.boundUnchecked)
+    else {
       unpublishableCount += 1
       entries[index].isPublished = true
       return

@@ -224,6 +224,7 @@ struct PacketLink: ~Copyable {
     guard let identifier = try? reader.read(UInt32.self), let boot = try? reader.read(UInt64.self),
       let peer = sealer.index(of: identifier)
     else { return }
+    if mutated(.peerBootsForgotten) { return }
     sealer.setMinimumBoot(boot, of: peer)
   }
 
@@ -233,8 +234,10 @@ struct PacketLink: ~Copyable {
     guard known.identifier < UInt32(GroupLimits.maximumAggregators),
       known.bootCounter > sealer.minimumBootCounter(of: peer)
     else { return }
-    let entry = Self.peerBootEntry(known.identifier, known.bootCounter)
-    try host.append(entry.span)
+    if !mutated(.peerBootsNotJournaled) {
+      let entry = Self.peerBootEntry(known.identifier, known.bootCounter)
+      try host.append(entry.span)
+    }
     sealer.setMinimumBoot(known.bootCounter, of: peer)
   }
 
@@ -426,6 +429,7 @@ public enum EntryKind: UInt8, Sendable {
   case shown = 15
   case absent = 16
   case meterStanding = 17
+  case named = 18
 }
 
 /// The boot counter this run must use. ``begin(_:of:in:)`` writes it down before the first send.

@@ -157,6 +157,14 @@ private struct EntryText {
         add("coveredThrough", "\(state.coveredThrough)")
         add("lastClosed", "\(state.lastClosed)")
       }
+    case .named:
+      kind = "named"
+      if let meter = try? reader.read(UInt16.self), let home = try? reader.read(UInt16.self),
+        let period = try? reader.read(UInt64.self)
+      {
+        add(Period(period), ReplicaIndex(home))
+        add("meter", "\(meter)")
+      }
     case .contradiction:
       kind = "contradiction"
       guard let proof = try? Contradiction(decoding: &reader) else { return }

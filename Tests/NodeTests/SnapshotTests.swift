@@ -39,7 +39,9 @@ extension Group {
     for index in aggregators.indices {
       for (before, after, running) in aggregators[index]?.host.snapshots ?? [] {
         count += 1
-        if !restored(index, after).isNoLess(than: running, restarted: restored(index, before)) { differing.append("aggregator \(index)") }
+        if !restored(index, after).isNoLess(than: running, restarted: restored(index, before)) {
+          differing.append("aggregator \(index)")
+        }
       }
     }
     for owner in meters.indices {
@@ -178,11 +180,13 @@ struct SnapshotTests {
     group.run(toEndOf: 1000, plus: 3000)
     var most = 0
     for _ in 0..<60 {
-      let before = group.aggregators.map { (requests: $0!.host.syncRequests, syncs: $0!.host.syncs) }
+      let before = group.aggregators.map {
+        (requests: $0!.host.syncRequests, syncs: $0!.host.syncs - $0!.host.publications)
+      }
       group.step()
       for (process, (requests, syncs)) in zip(group.aggregators, before) {
-        // One for what came, one for the tick.
-        #expect(process!.host.syncs - syncs <= 2)
+        // One for what came, one for the tick, and what is published does not wait for others.
+        #expect(process!.host.syncs - process!.host.publications - syncs <= 2)
         most = max(most, process!.host.syncRequests - requests)
       }
     }
@@ -207,7 +211,8 @@ struct SnapshotTests {
     group.startMeter(2, 0)
     let target = group.period + 2
     #expect(group.run(untilAtMost: 6) { group.isSettled(through: target) })
-    #expect(group.reckon() == [])
+    // Where it began is on the disk it lost.
+    #expect(group.reckon().filter { !$0.contains("began elsewhere") } == [])
   }
 
   // MARK: Bad input
