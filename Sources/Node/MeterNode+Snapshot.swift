@@ -22,13 +22,13 @@ package struct MeterStanding: Equatable, Sendable {
   }
 
   package var flags: Flags = []
-  package var coveredThrough = Period(0)
-  package var lastClosed = Period(0)
-  package var forgoneThrough = Period(0)
-  package var certified = EnergyRegisters.zero
-  package var activation = EnergyRegisters.zero
-  package var latest = EnergyRegisters.zero
-  package var lost = LostRecords()
+  package var coveredThrough: Period = Period(0)
+  package var lastClosed: Period = Period(0)
+  package var forgoneThrough: Period = Period(0)
+  package var certified: EnergyRegisters = .zero
+  package var activation: EnergyRegisters = .zero
+  package var latest: EnergyRegisters = .zero
+  package var lost: LostRecords = LostRecords()
 
   package init() {}
 

@@ -231,6 +231,8 @@ private func report(
   for cell in year.aggregators { rows[0].take(cell.host) }
   rows[1].take(year.bookkeeper.host)
   for cell in year.meters { rows[2].take(cell.host) }
+  // Their journals are taken while they live.
+  year.aggregators.removeAll()
   let started = measureStart("\(folder)", "\(folder)/start.txt")
   func daily(_ bytes: UInt64) -> Int { Int(Double(bytes) / days) }
   if arguments.flags.contains("json") {
