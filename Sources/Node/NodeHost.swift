@@ -22,6 +22,8 @@ public protocol NodeHost: ~Copyable {
   /// Hands out a finished file, replacing an older one of the same name whole or not at all.
   mutating func publish(_ kind: Publication, period: Period, owner: ReplicaIndex, _ bytes: Span<UInt8>)
     throws(PlatformError)
+  /// What was handed out under this name, by an earlier run too; nil for nothing.
+  mutating func published(_ kind: Publication, period: Period, owner: ReplicaIndex) throws(PlatformError) -> [UInt8]?
 
   var random: Random { get set }
 
@@ -31,12 +33,18 @@ public protocol NodeHost: ~Copyable {
 
 extension NodeHost where Self: ~Copyable {
   public mutating func packetKeyMade(_ seed: borrowing SecretBytes, number: UInt32, bootCounter: UInt64) {}
+  /// Of hosts whose nodes publish nothing that they look at again.
+  public mutating func published(
+    _ kind: Publication, period: Period, owner: ReplicaIndex
+  ) throws(PlatformError) -> [UInt8]? { nil }
 }
 
 /// What leaves a node for people and other programs to read.
 public enum Publication: UInt8, Sendable {
   case certificate = 1
   case sum = 2
+  /// The certificate of a total that cannot be read: its product opens to nothing, or to more than its contributors can hold.
+  case unreadable = 3
 }
 
 /// The moment a role is stepped at.

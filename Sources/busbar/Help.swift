@@ -137,7 +137,7 @@ struct Verb {
       ],
       examples: [
         "busbar inspect grid/genesis.bin",
-        "busbar inspect grid/published/448809176-0.certificate --genesis grid/genesis.bin",
+        "busbar inspect grid/published/2021-02-19/896540-0.certificate --genesis grid/genesis.bin",
         "busbar inspect grid/meter-1/journal --json",
       ],
       exitCodes: [
@@ -154,18 +154,25 @@ struct Verb {
         Option(name: "genesis", value: "FILE", text: "for certificate and sum: the group's genesis"),
         Option(name: "certificate", value: "FILE", text: "for certificate and sum"),
         Option(name: "sum", value: "FILE", text: "for sum"),
+        Option(name: "from", value: "PERIOD", text: "for a folder that begins later: leave earlier periods aside"),
         .json,
       ],
       notes: [
-        "FOLDER holds genesis.bin and published/. Every certificate must carry a quorum's signatures, every sum must\n"
-          + "open to the very product that was certified, names must say what is in the files, and neither may be\n"
-          + "there without the other. --json counts {\"certificates\":N,\"decryptions\":N} or says {\"error\":...}."
+        "FOLDER holds genesis.bin and published/, which has a folder for each day. Every certificate must carry a\n"
+          + "quorum's signatures, every sum must open to the very product that was certified, names must say what is in\n"
+          + "the files, and neither may be there without the other. Each set's chain is walked: every value names the one\n"
+          + "before it, the first one the genesis. From where to where it is whole is printed, and each gap is named. A\n"
+          + "total that cannot be read stands in the chain as PERIOD-OWNER.unreadable, and is counted apart. --json prints\n"
+          + "{\"certificates\":N,\"decryptions\":N,\"unreadable\":N,\"gaps\":N,\"whole\":[...]} and says {\"error\":...} behind it."
       ],
       examples: [
         "busbar verify grid",
+        "busbar verify grid --from 896540",
         "busbar verify sum --genesis grid/genesis.bin --certificate C.certificate --sum C.sum",
       ],
-      exitCodes: ["0  everything holds", "1  something does not; the reason names the file", "2  usage"])
+      exitCodes: [
+        "0  everything holds", "1  something does not, or a chain has a gap; the reason names it", "2  usage",
+      ])
   }
 
   // MARK: As text

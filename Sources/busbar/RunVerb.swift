@@ -18,7 +18,7 @@ struct LinuxHost: ~Copyable, NodeHost {
   var outgoing: DatagramBatch
   var journal: FileJournal
   var random = SecureRandom()
-  let published: String?
+  let published: PublishedFolder?
   /// Where packet keys are written, for whoever reads captured traffic; nil, as a rule, writes none.
   let packetKeyLog: String?
 
@@ -47,9 +47,16 @@ struct LinuxHost: ~Copyable, NodeHost {
     _ kind: Publication, period: Period, owner: ReplicaIndex, _ bytes: Span<UInt8>
   ) throws(PlatformError) {
     guard let published else { return }
-    let suffix = kind == .certificate ? "certificate" : "sum"
-    try Files.replace("\(published)/\(period)-\(owner).\(suffix)", with: bytes)
+    try published.makeDay(of: period)
+    try Files.replace(published.file(kind, period, owner), with: bytes)
   }
+  mutating func published(_ kind: Publication, period: Period, owner: ReplicaIndex) throws(PlatformError) -> [UInt8]? {
+    guard let published else { return nil }
+    let path = published.file(kind, period, owner)
+    return Files.exists(path) ? try Files.read(path, limit: Self.maximumPublishedBytes) : nil
+  }
+  /// No file that is published is longer.
+  private static let maximumPublishedBytes = 1 << 16
 }
 
 func loadGenesis(_ path: String) throws(Failure) -> Genesis {
@@ -94,7 +101,7 @@ func run(_ node: LoadedNode) throws(Failure) {
     var host = LinuxHost(
       socket: try UDPSocket(bindingTo: configuration.listen),
       outgoing: try DatagramBatch(datagramBytes: Sealer.maximumDatagramBytes), journal: journal,
-      published: configuration.published, packetKeyLog: configuration.packetKeyLog)
+      published: configuration.published.map { PublishedFolder($0, genesis) }, packetKeyLog: configuration.packetKeyLog)
     let signer = SigningKey(seed: identity.signingSeed)
     let packetKey = SecretBytes(random: &host.random)
     host.packetKeyMade(packetKey, number: 1, bootCounter: counter)

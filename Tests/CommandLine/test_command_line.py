@@ -6,6 +6,7 @@ usage: test_command_line.py BUSBAR [FOLDER]
 FOLDER is what a finished `busbar demo` left; it is copied, never changed. Without it a demo of one period is run first.
 Standard library only. The last line is "N passed, N failed"; exits 0 only if none failed.
 """
+import datetime
 import json
 import os
 import re
@@ -510,7 +511,7 @@ class Inspect(CommandLine):
         self.assertFalse(json.loads(self.succeeds("inspect", certificate, "--json"))["checked"])
         shown = json.loads(self.succeeds("inspect", certificate, "--genesis", genesis, "--json"))
         self.assertTrue(shown["checked"])
-        self.assertEqual(f"{shown['period']}-{shown['owner']}", stem)
+        self.assertEqual(f"{shown['period']}-{shown['owner']}", stem.split("/")[1])
         shown = json.loads(self.succeeds("inspect", total, "--genesis", genesis, "--certificate", certificate, "--json"))
         self.assertTrue(shown["checked"])
         verified = json.loads(self.succeeds(
@@ -535,7 +536,13 @@ class Inspect(CommandLine):
 
 
 def published(folder):
-    return sorted(name[:-12] for name in os.listdir(folder + "/published") if name.endswith(".certificate"))
+    """DAY/PERIOD-OWNER of each certificate, in order."""
+    return sorted(f"{day}/{name[:-12]}" for day in os.listdir(folder + "/published")
+                  for name in os.listdir(f"{folder}/published/{day}") if name.endswith(".certificate"))
+
+
+def day_of(period, seconds):
+    return str(datetime.date(1970, 1, 1) + datetime.timedelta(days=period * seconds // 86_400))
 
 
 class Verify(CommandLine):
@@ -554,9 +561,76 @@ class Verify(CommandLine):
     def test_a_folder_that_holds(self):
         counts = json.loads(self.succeeds("verify", DEMO, "--json"))
         self.copy()
-        self.assertEqual(counts, {"certificates": len(published(DEMO)), "decryptions": len(self.stems)})
-        self.assertEqual(self.succeeds("verify", self.folder),
-                         f"{counts['certificates']} certificates and {counts['decryptions']} decryptions hold\n")
+        whole = counts.pop("whole")
+        self.assertEqual(counts, {"certificates": len(published(DEMO)), "decryptions": len(self.stems), "unreadable": 0,
+                                  "gaps": 0})
+        text = f"{counts['certificates']} certificates and {counts['decryptions']} decryptions hold\n"
+        self.assertEqual([one["owner"] for one in whole], list(range(len(whole))))
+        for one in whole:
+            periods = sorted(int(s.split("/")[1].split("-")[0]) for s in self.stems if s.endswith(f"-{one['owner']}"))
+            self.assertEqual((one["firstPosition"], one["lastPosition"]), (1, len(periods)))
+            self.assertEqual((one["firstPeriod"], one["lastPeriod"]), (periods[0], periods[-1]))
+            text += (f"set {one['owner']}: whole from position 1, period {periods[0]}, to position {len(periods)}, "
+                     f"period {periods[-1]}\n")
+        self.assertEqual(self.succeeds("verify", self.folder), text)
+
+    def test_files_are_in_the_folder_of_their_periods_day(self):
+        self.copy()
+        seconds = json.loads(self.succeeds("inspect", f"{DEMO}/genesis.bin", "--json"))["periodSeconds"]
+        for stem in self.stems:
+            day, name = stem.split("/")
+            self.assertEqual(day, day_of(int(name.split("-")[0]), seconds))
+        os.rename(self.path(f"published/{day}"), self.path("published/1999-12-31"))
+        self.assertIn("its period does not begin on the day of its folder", self.reason())
+        os.rename(self.path("published/1999-12-31"), self.path("published/someday"))
+        self.assertEqual(self.reason(), f"busbar: {self.folder}/published/someday: not a folder YYYY-MM-DD")
+
+    def gap(self, *options):
+        """What a folder with a gap is told; stdout has what is whole."""
+        result = busbar("verify", self.folder, *options)
+        self.assertEqual(result.returncode, 1, result)
+        told = busbar("verify", self.folder, *options, "--json")
+        self.assertEqual(told.returncode, 1)
+        lines = [json.loads(line) for line in told.stdout.splitlines()]
+        self.assertEqual(f"busbar: {lines[1]['error']}\n", result.stderr)
+        return result.stderr, lines[0]
+
+    def test_each_gap_is_named(self):
+        """A certificate and its sum are gone from the middle of a chain, or from its beginning; or all of a set but the last."""
+        self.copy()
+        chain = [s for s in self.stems if s.endswith("-0")]
+        self.assertGreaterEqual(len(chain), 2)
+        def remove(stem):
+            for suffix in ["certificate", "sum"]:
+                os.remove(self.path(f"published/{stem}.{suffix}"))
+        period = [int(stem.split("/")[1].split("-")[0]) for stem in chain]
+        remove(chain[0])
+        text, told = self.gap()
+        self.assertIn(f"set 0: a gap before position 2, period {period[1]}; the chain begins with 1", text)
+        self.assertEqual(told["gaps"], 1)
+        self.assertEqual(json.loads(self.succeeds("verify", self.folder, "--from", str(period[1]), "--json"))["gaps"], 0)
+        # A folder that begins later may do so; it is the operator who says that.
+        self.assertIn("--from is not a period", self.fails(2, "verify", self.folder, "--from", "x"))
+        if len(chain) > 2:
+            shutil.rmtree(self.path("published"))
+            shutil.copytree(DEMO + "/published", self.path("published"))
+            remove(chain[1])
+            text, told = self.gap()
+            self.assertIn(f"set 0: a gap between position 1, period {period[0]}, and position 3, period {period[2]}", text)
+            self.assertEqual([(one["firstPosition"], one["lastPosition"]) for one in told["whole"] if one["owner"] == 0],
+                             [(1, 1), (3, len(chain))])
+
+    def test_what_cannot_be_read_is_walked_over_and_counted_apart(self):
+        certificate, total = self.copy()
+        os.rename(certificate, certificate.replace(".certificate", ".unreadable"))
+        os.remove(total)
+        told = json.loads(self.succeeds("verify", self.folder, "--json"))
+        self.assertEqual((told["unreadable"], told["gaps"], told["decryptions"]), (1, 0, len(self.stems) - 1))
+        self.assertIn("cannot be read; its energy is open", self.succeeds("verify", self.folder))
+        # It is there twice.
+        shutil.copy(certificate.replace(".certificate", ".unreadable"), certificate)
+        shutil.copy(f"{DEMO}/published/{self.stems[0]}.sum", total)
+        self.assertIn("follow on the same header", self.reason())
 
     def test_a_byte_of_a_certificate(self):
         certificate, _ = self.copy()
@@ -589,7 +663,7 @@ class Verify(CommandLine):
             self.assertIn(f"{path}: malformed: ", self.reason())
             os.truncate(path, 0)
             self.assertIn(f"{path}: malformed: ", self.reason())
-            shutil.copy(f"{DEMO}/published/{os.path.basename(path)}", path)
+            shutil.copy(path.replace(self.folder, DEMO), path)
 
     def test_swapped_sums(self):
         _, total = self.copy()
@@ -601,16 +675,17 @@ class Verify(CommandLine):
 
     def test_names_that_are_not_what_is_inside(self):
         certificate, total = self.copy()
-        period, owner = self.stems[0].split("-")
+        day, name = self.stems[0].split("/")
+        period, owner = name.split("-")
         for stem in [f"{int(period) + 100}-{owner}", f"{period}-63", f"0{period}-{owner}", "decision"]:
-            moved = self.path(f"published/{stem}")
+            moved = self.path(f"published/{day}/{stem}")
             os.rename(certificate, moved + ".certificate")
             os.rename(total, moved + ".sum")
             self.assertEqual(self.reason(), f"busbar: {moved}.certificate: it is the certificate of period {period}, "
                              f"set {owner}, not what its name says")
             os.rename(moved + ".certificate", certificate)
             os.rename(moved + ".sum", total)
-        shutil.copy(certificate, self.path(f"published/{period}-9.certificate"))
+        shutil.copy(certificate, self.path(f"published/{day}/{period}-9.certificate"))
         self.assertIn("not what its name says", self.reason())
 
     def test_one_without_the_other(self):
@@ -623,10 +698,16 @@ class Verify(CommandLine):
 
     def test_other_files(self):
         self.copy()
-        self.write("published/1-0.sum.new", "what a crash left")
+        day = self.stems[0].split("/")[0]
+        self.write(f"published/{day}/1-0.sum.new", "what a crash left")
         self.succeeds("verify", self.folder)
-        letter = self.write("published/letter", "hello")
-        self.assertEqual(self.reason(), f"busbar: {letter}: neither PERIOD-OWNER.certificate nor PERIOD-OWNER.sum")
+        letter = self.write(f"published/{day}/letter", "hello")
+        self.assertEqual(self.reason(), f"busbar: {letter}: neither PERIOD-OWNER.certificate nor PERIOD-OWNER.sum nor "
+                         "PERIOD-OWNER.unreadable")
+        os.remove(letter)
+        # Where all files were in one folder before.
+        flat = self.write("published/1-0.certificate", "hello")
+        self.assertEqual(self.reason(), f"busbar: {flat}: not a folder YYYY-MM-DD")
 
     def test_another_groups_genesis_and_an_empty_folder(self):
         self.copy()

@@ -8,6 +8,7 @@ from chunks are compared with what the group published.
 
 usage: protocol_peer.py BUSBAR          prints "N passed, N failed" last
 """
+import datetime
 import hashlib
 import json
 import os
@@ -96,6 +97,10 @@ class Genesis:
         r.end()
         f = (self.members - 1) // 3
         self.quorum = -(-(self.members + f + 1) // 2)
+
+    def day(self, period):
+        """The UTC day in which a period begins: the folder that its published files are in."""
+        return str(datetime.date(1970, 1, 1) + datetime.timedelta(days=period * self.seconds // 86_400))
 
     def party(self, node):
         if node < 64:
@@ -728,14 +733,16 @@ def examine(busbar, grid, names, genesis, relays, results):
 
 def agree(grid, genesis, d, results):
     """What was put together from chunks is what was published, and what was published is what the document says."""
-    files = sorted(os.listdir(f"{grid}/published"))
+    files = sorted(f"{day}/{name}" for day in os.listdir(f"{grid}/published") for name in os.listdir(f"{grid}/published/{day}"))
     results.check("something was published", len(files) >= 8, files)
     certificates = {(owner, position): data for kind, owner, position, data in d.complete if kind == 1}
     products = {(owner, position): data for kind, owner, position, data in d.complete if kind == 2}
     compared = 0
     for name in files:
         stem, suffix = name.split(".")
-        period, owner = (int(part) for part in stem.split("-"))
+        day, last = stem.split("/")
+        period, owner = (int(part) for part in last.split("-"))
+        results.check(f"{name} is in the folder of its day", day == genesis.day(period))
         data = open(f"{grid}/published/{name}", "rb").read()
         try:
             header = d.certificate(data if suffix == "certificate" else
