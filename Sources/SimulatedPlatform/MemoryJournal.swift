@@ -17,6 +17,8 @@ public final class MemoryDisk {
   /// How many entries a crash leaves alone.
   var syncedCount = 0
   var isOpen = false
+  /// What else the card holds.
+  public var cells = CellDisk()
   /// Set by a test: the next append or sync fails with it.
   public var nextFailure: PlatformError?
 
@@ -27,6 +29,7 @@ public final class MemoryDisk {
     let copy = MemoryDisk()
     copy.stored = Array(stored[..<syncedCount])
     copy.syncedCount = syncedCount
+    copy.cells = cells.image()
     return copy
   }
 
@@ -38,10 +41,11 @@ public final class MemoryDisk {
   public var unsyncedCount: Int { stored.count - syncedCount }
 
   /// The power fails: of the entries appended since the last sync, the first `keeping` stay. With `tearingNext`, a
-  /// part of the one after them stays too.
+  /// part of the one after them stays too. Cells that were not synced are gone, but for those of `keepingCells`.
   /// - Precondition: 0 <= keeping <= unsyncedCount
-  public func crash(keeping: Int, tearingNext: Bool = false) {
+  public func crash(keeping: Int, tearingNext: Bool = false, keepingCells pattern: UInt64 = 0) {
     precondition(keeping >= 0 && keeping <= unsyncedCount)
+    cells.crash(keeping: pattern)
     let tears = tearingNext && keeping < unsyncedCount
     stored.removeLast(unsyncedCount - keeping - (tears ? 1 : 0))
     if tears { stored[stored.count - 1].isWhole = false }
