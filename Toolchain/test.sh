@@ -22,7 +22,7 @@ demonstration() {
   rm -rf build/demo-test build/demo-test.new
   timeout --kill-after=10 600 Toolchain/demo.sh "" --data build/demo-test --periods 2
 }
-# Seven groups side by side for a minute, in periods of 4 s; `make test-outages` has the long outages.
+# Nine groups side by side for a minute, in periods of 4 s; `make test-outages` has the long outages.
 outages() {
   timeout --kill-after=30 240 .build-peers/venv/bin/python -B Tests/Outages/outages.py .build/release/busbar --short
 }

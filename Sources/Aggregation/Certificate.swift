@@ -48,6 +48,15 @@ public struct Certificate: Sendable {
     return statement.position
   }
 
+  /// Digest of the header that an encoded certificate was decided for; nil for bytes that are none.
+  public static func headerDigest(in encoded: Span<UInt8>) -> Digest? {
+    var reader = WireReader(encoded)
+    guard (try? reader.readTag("BUSBARc2")) != nil, let statement = try? Statement(decoding: &reader) else {
+      return nil
+    }
+    return statement.digest
+  }
+
   public static func maximumBytes(_ quorum: Quorum) -> Int {
     8 + QuorumCertificate.encodedBytes(quorum: quorum) + Header.encodedBytes
   }

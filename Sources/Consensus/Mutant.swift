@@ -43,6 +43,8 @@ public enum Mutant: UInt8, CaseIterable, Sendable {
   case decisionsNotPersisted, decisionsNotServed, votesBeforeConfirmed, votesBelowFloor
   case otherRecordNeverTaken, staleRecordsKept
   case earlierPreparesDropped
+  case acknowledgedBeforeDurable, forgottenBeforeAcknowledged, servedFromMemoryOnly, publishedTwiceAfterRestart
+  case nothingHandedOn
   // Of budgets; groups under attack show them.
   case ingressUnbounded, repetitionsUnbounded, receiptsUnbounded, strangersUnbounded, signaturesUnbounded
   // Of Node; unit tests show them (Toolchain/unit-mutants.sh), as no schedule draws them often.

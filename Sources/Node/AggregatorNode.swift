@@ -33,6 +33,7 @@ public struct AggregatorNode: ~Copyable {
   public internal(set) var recordRefusals = InlineArray<11, UInt64>(repeating: 0)
   public internal(set) var headerRefusals = InlineArray<14, UInt64>(repeating: 0)
   public internal(set) var voteRefusals = InlineArray<12, UInt64>(repeating: 0)
+  public internal(set) var acknowledgementRefusals = InlineArray<5, UInt64>(repeating: 0)
   /// Round changes and new rounds whose signatures or certificates do not hold.
   public internal(set) var justificationRefusals: UInt64 = 0
   /// False once an own vote could not be read back: this node might contradict it, and signs nothing.
@@ -84,7 +85,7 @@ public struct AggregatorNode: ~Copyable {
   ) {
     let room = Self.recordRoom(genesis, ciphertextBytes: key.ciphertextBytes)
     precondition(RecordRefusal.allCases.count == 11 && HeaderRefusal.allCases.count == 14)
-    precondition(Refusal.allCases.count == 12)
+    precondition(Refusal.allCases.count == 12 && AcknowledgementRefusal.allCases.count == 5)
     recordPool = RecordPool(
       capacity: spareBlocks ?? room.spare, meterCount: room.meterCount, ciphertextBytes: key.ciphertextBytes)
     ciphertextHashes = Array(repeating: Digest(), count: room.meterCount)
@@ -184,7 +185,13 @@ public struct AggregatorNode: ~Copyable {
     case .votingFloor:
       guard let floor = try? reader.read(UInt64.self) else { return }
       votingFloor = max(votingFloor, Period(floor))
-    case .boot, .decided, .baseline, .closed, .certified, .recovered, .takenBack: return
+    case .acknowledged:
+      guard let told = try? AcknowledgedPosition(decoding: &reader), told.owner.rawValue < genesis.members else {
+        return
+      }
+      chain(told.owner).acknowledge(told)
+    case .inclusion: restoreInclusion(&reader)
+    case .boot, .baseline, .closed, .certified, .recovered, .takenBack, .published, .unreadable: return
     }
   }
 
@@ -272,6 +279,7 @@ public struct AggregatorNode: ~Copyable {
       try proveLate(late, via: &host)
     }
     for member in 0..<genesis.members { try drive(chains[Int(member)], current, via: &host) }
+    if isConfirmed { for chain in chains { try pull(chain, via: &host) } }
   }
 
   private mutating func drive(
@@ -359,8 +367,12 @@ public struct AggregatorNode: ~Copyable {
       return try link.acceptForgotten(signer: signer, via: &host)
     }
     isConfirmed = link.runs.isConfirmed
-    // Whatever was decided while this node was off.
-    if isConfirmed { for chain in chains { askEveryoneForHead(chain, via: &host) } }
+    guard isConfirmed else { return }
+    // Whatever was decided while this node was off; and whatever its disk should have.
+    for chain in chains {
+      askEveryoneForHead(chain, via: &host)
+      chain.pull.begin(at: chain.headPosition, tick: ticks + 2 * UInt64(Self.ticksPerSecond))
+    }
   }
 
   /// Period of the newest certified value of any set; the one before the first when there is none.
@@ -492,6 +504,9 @@ public struct AggregatorNode: ~Copyable {
   public var signatureChecks: UInt64 { link.sealer.signatureChecks }
   public func refusals(_ refusal: RecordRefusal) -> UInt64 { recordRefusals[Int(refusal.rawValue)] }
   public func refusals(_ refusal: HeaderRefusal) -> UInt64 { headerRefusals[Int(refusal.rawValue)] }
+  public func refusals(_ refusal: AcknowledgementRefusal) -> UInt64 {
+    acknowledgementRefusals[Int(refusal.rawValue)]
+  }
   public func refusals(_ refusal: Refusal) -> UInt64 { voteRefusals[Int(refusal.rawValue)] }
   /// Digest of the set's last decided header.
   public func head(of owner: ReplicaIndex) -> Digest { chain(owner).head }

@@ -167,6 +167,20 @@ final class InclusionStore {
     standings[place] = .newest
   }
 
+  /// Takes over what another member has of a meter that was away, unless a newer one is here.
+  /// - Precondition: the proof holds under the certificate, whose period is the proof's.
+  func take(_ proof: InclusionProof, _ siblings: [Digest], _ certificate: [UInt8]) {
+    let place = Int(proof.meter.rawValue)
+    guard newest(proof.meter)?.period ?? Period(0) < proof.through else { return }
+    (entries + place).initialize(
+      to: Entry(from: proof.from, ciphertextHash: proof.ciphertextHash, closing: proof.closing))
+    var path = Path()
+    path.leafIndex = proof.leafIndex
+    path.siblingCount = proof.siblingCount
+    for place in siblings.indices { path.siblings[place] = siblings[place] }
+    leave(proof.meter, Absence(period: proof.through, path: path, certificate: certificate))
+  }
+
   /// From now on this meter's proof is of an earlier certificate than the newest.
   private func leave(_ meter: MeterIndex, _ absence: Absence) {
     let place = Int(meter.rawValue)

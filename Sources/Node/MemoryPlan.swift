@@ -95,15 +95,15 @@ public struct MemoryPlan: Sendable {
   /// A set's chain with what is kept beside it; most of it the instance and its headers.
   private static var chainBytes: Int {
     MemoryLayout<Instance>.stride + 5 * MemoryLayout<Header?>.stride + 8 * MemoryLayout<MeterBitmap>.stride
-      + MemoryLayout<Fetch>.stride + 512
+      + MemoryLayout<Fetch>.stride + MemoryLayout<Pull>.stride + MemoryLayout<AcknowledgedPosition?>.stride + 512
   }
 
   public static func bookkeeper(_ genesis: Genesis, ciphertextBytes: Int, machineBytes: Int) -> MemoryPlan {
     var plan = MemoryPlan()
     let certificate = Certificate.maximumBytes(genesis.context.quorum)
     plan.add(
-      "certificates and products of \(BookkeeperNode.positionsKept) positions",
-      Int(BookkeeperNode.positionsKept) * Int(genesis.members) * (2 * certificate + ciphertextBytes + 512))
+      "certificates and products of \(BookChain.positionsAhead) positions",
+      Int(BookChain.positionsAhead) * Int(genesis.members) * (2 * certificate + ciphertextBytes + 512))
     plan.add("certificates and products being received", Int(genesis.members) * (certificate + ciphertextBytes))
     // The primes' powers, their inverses and what a decryption works in; see paillier.md §3.
     plan.add("Paillier key and its workspaces", 64 * ciphertextBytes)

@@ -181,7 +181,9 @@ public struct MeterNode: ~Copyable {
     case .takenBack:
       guard let period = try? reader.read(UInt64.self) else { return }
       takeBack(beyond: Period(period))
-    case .boot, .vote, .record, .decided, .proposal, .head, .contradiction: return
+    case .boot, .vote, .record, .proposal, .head, .contradiction, .published, .unreadable, .acknowledged,
+      .inclusion:
+      return
     }
   }
 
@@ -526,7 +528,7 @@ public struct MeterNode: ~Copyable {
       certificate = checked
       if mutated(.anyCertificateSettles), let newest = outstanding.last { settle(newest.recordHash) }
     case .proof: try receiveProof(&reader, via: &host)
-    case .status, .record, .proposal, .vote, .want: link.sealer.count(.notAllowed)
+    case .status, .record, .proposal, .vote, .want, .acknowledgement: link.sealer.count(.notAllowed)
     }
   }
 

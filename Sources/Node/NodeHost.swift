@@ -25,6 +25,14 @@ public protocol NodeHost: ~Copyable {
   /// What was handed out under this name, by an earlier run too; nil for nothing.
   mutating func published(_ kind: Publication, period: Period, owner: ReplicaIndex) throws(PlatformError) -> [UInt8]?
 
+  /// What is kept beside the journal until it was published, found by its place: see ``CellStore``. Cells of ``AggregatorNode`` are of
+  /// ``AggregatorNode/cellBytes(_:ciphertextBytes:)``.
+  mutating func writeCell(_ bytes: Span<UInt8>, to place: CellPlace) throws(PlatformError)
+  mutating func readCell(_ place: CellPlace) throws(PlatformError) -> [UInt8]?
+  mutating func freeCell(_ place: CellPlace) throws(PlatformError)
+  /// Cells written before are durable when it returns.
+  mutating func syncCells() throws(PlatformError)
+
   var random: Random { get set }
 
   /// A packet key was made of this seed, under which what is sealed for this node can be opened. Nothing has to be done.
@@ -33,6 +41,11 @@ public protocol NodeHost: ~Copyable {
 
 extension NodeHost where Self: ~Copyable {
   public mutating func packetKeyMade(_ seed: borrowing SecretBytes, number: UInt32, bootCounter: UInt64) {}
+  /// Of hosts whose nodes keep nothing beside their journals: meters, bookkeepers, benches.
+  public mutating func writeCell(_ bytes: Span<UInt8>, to place: CellPlace) throws(PlatformError) {}
+  public mutating func readCell(_ place: CellPlace) throws(PlatformError) -> [UInt8]? { nil }
+  public mutating func freeCell(_ place: CellPlace) throws(PlatformError) {}
+  public mutating func syncCells() throws(PlatformError) {}
   /// Of hosts whose nodes publish nothing that they look at again.
   public mutating func published(
     _ kind: Publication, period: Period, owner: ReplicaIndex

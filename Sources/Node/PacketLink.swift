@@ -395,7 +395,7 @@ public enum EntryKind: UInt8, Sendable {
   case boot = 1
   case vote = 2
   case record = 3
-  case decided = 4
+  // 4 was of a bookkeeper that kept what it was about to publish.
   case baseline = 5
   case closed = 6
   case certified = 7
@@ -406,6 +406,13 @@ public enum EntryKind: UInt8, Sendable {
   case votingFloor = 12
   case contradiction = 13
   case takenBack = 14
+  /// Of a bookkeeper: a position it published; one whose total cannot be read, with all that is known of it.
+  case published = 20
+  case unreadable = 21
+  /// Of an aggregator: up to where a set's chain is published.
+  case acknowledged = 22
+  /// Of an aggregator: a meter's newest certificate and proof, from another member.
+  case inclusion = 23
 }
 
 /// The boot counter this run must use. ``begin(_:of:in:restoring:)`` writes it down before the first send.

@@ -53,6 +53,8 @@ final class SetChain {
   var product: [UInt8] = []
   private(set) var productDigest: Digest?
   var fetch = Fetch()
+  /// Of the set's past, what is fetched from others.
+  var pull = Pull()
   /// Own prepares of this position, whose headers and records the journal has.
   private(set) var prepareCount = 0
   /// What this member last proposed here: a record that came later gets no promise.
@@ -77,6 +79,8 @@ final class SetChain {
 
   // MARK: What was decided
 
+  /// Up to where the bookkeeper has published the chain, by its word; nil before the first.
+  private(set) var acknowledged: AcknowledgedPosition?
   private var kept: [KeptPosition] = []
   private var newestKept = 0
   /// Decided positions whose records this member vouched for and has in its journal alone: their meters can be shown nothing yet.
@@ -301,6 +305,25 @@ final class SetChain {
     readyAt = nil
     followingChanges = .max
     lacksHeader = false
+  }
+
+  /// What makes room in memory for the next decided position; nil while there is room.
+  var leaving: KeptPosition? {
+    guard kept.count == Self.positionsKept else { return nil }
+    return kept[(newestKept + 1) % kept.count]
+  }
+
+  /// Whether certificate and product of a decided position may still be asked for: it is not published, or its total could not be read.
+  func mustKeep(_ position: Position) -> Bool {
+    guard position.rawValue > 0 else { return false }
+    guard let acknowledged, position <= acknowledged.position else { return true }
+    return acknowledged.isOpen(position) ?? false
+  }
+
+  /// Takes over how far the chain is published, durable or from the journal.
+  func acknowledge(_ told: AcknowledgedPosition) {
+    guard told.position > acknowledged?.position ?? Position(0) else { return }
+    acknowledged = told
   }
 
   /// Memory for what is about to be decided: that of the oldest position kept.

@@ -17,10 +17,12 @@ public enum GroupViolation: String, CaseIterable, Sendable {
   case meterStarved
   // Liveness
   case stuck
+  /// A certified position whose sum never came out, everybody being there.
+  case neverPublished
   /// Members of a healthy group talked about periods without records.
   case notSilent
 
-  public var isSafety: Bool { self != .stuck && self != .notSilent }
+  public var isSafety: Bool { self != .stuck && self != .notSilent && self != .neverPublished }
 }
 
 /// What is arranged instead of drawn.
@@ -36,6 +38,12 @@ public enum GroupScenario: String, CaseIterable, Sendable {
   case lostDisks = "lost-disks"
   /// Nobody is faulty, and for some periods no meter has anything to say.
   case idle
+  /// The bookkeeper stops in the middle of publishing and is away for longer than positions are in memory; aggregators are killed beside
+  /// it, one after the other; then it comes back, and is killed again.
+  case absentBookkeeper = "absent-bookkeeper"
+  /// Every member's disk is replaced, one after another, each caught up before the next, while the bookkeeper is off and a meter of each
+  /// set is away that has not heard that its last record was certified.
+  case replacedBoards = "replaced-boards"
 }
 
 /// One run of a group, named by everything it depends on.
@@ -49,6 +57,8 @@ public struct GroupSchedule: Sendable {
   /// Faults left out, by number.
   public var withoutFaults: Set<Int> = []
   public var scenario: GroupScenario?
+  /// Where the bookkeeper is absent: for so many periods.
+  public var absencePeriods = 12
   /// It is attacked instead, for some periods.
   public var siege: Siege?
 
@@ -66,6 +76,7 @@ public struct GroupSchedule: Sendable {
     ]
     if let siege { result += ["--attack", siege.attack.rawValue, "--periods", "\(siege.periods)"] }
     if let scenario { result += ["--scenario", scenario.rawValue] }
+    if scenario == .absentBookkeeper { result += ["--absence", "\(absencePeriods)"] }
     if faultLimit != .max { result += ["--fault-limit", "\(faultLimit)"] }
     if !withoutFaults.isEmpty {
       result += ["--without", withoutFaults.sorted().map(String.init).joined(separator: ",")]
@@ -94,6 +105,8 @@ public struct GroupOutcome: Sendable {
   public var disksLost = 0
   /// How often a node read its journal again.
   public var rereads = 0
+  /// Positions that left aggregators' memories before they were published.
+  public var cellsWritten = 0
   public var lostWattHours: Int64 = 0
   public var doubledWattHours: Int64 = 0
   /// From healing until every honest meter's energy up to then was certified, in tenths of a period.

@@ -144,6 +144,11 @@ struct GroupSwarm {
     case .idle:
       chaosTicks = ticksPerPeriod * 3
       endsIdle = true
+    case .absentBookkeeper:
+      // Some periods before, some behind.
+      chaosTicks = ticksPerPeriod * (schedule.absencePeriods + 7)
+    case .replacedBoards:
+      chaosTicks = ticksPerPeriod * (6 + 5 * schedule.members)
     }
   }
 

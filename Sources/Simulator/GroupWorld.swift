@@ -63,6 +63,10 @@ public final class GroupWorld {
   var outageEnd: Int?
   /// In a scenario: members that have lost their disks.
   var lostInTurn = 0
+  /// In a scenario: the bookkeeper has stopped and is not to come back yet.
+  var isBookkeeperAway = false
+  /// In a scenario: before this tick no disk is replaced.
+  var replaceAt = 0
   var round = 0
   var isHealed = false
   /// Aggregators do not hear each other.
@@ -179,6 +183,8 @@ public final class GroupWorld {
     idleFrom = nil
     outageEnd = nil
     lostInTurn = 0
+    isBookkeeperAway = false
+    replaceAt = 0
     // What runs refers back to this world.
     for party in parties {
       party.stop()
@@ -396,7 +402,10 @@ public final class GroupWorld {
     if let trace { trace("\(tick) \(party.name): stops for \(ticks) ticks") }
     party.stop()
     let unsynced = party.disk.unsyncedCount
-    party.disk.crash(keeping: dice.below(unsynced + 1), tearingNext: dice.below(2) == 0)
+    // Which cells stay is no chance of its own, so that schedules stay what they were.
+    party.disk.crash(
+      keeping: dice.below(unsynced + 1), tearingNext: dice.below(2) == 0,
+      keepingCells: UInt64(tick) &* 0x9E37_79B9_7F4A_7C15)
     party.restartAt = tick + ticks
     // Somebody copies the card while the node is off. (A copy of a running node's card cannot be told from a crash.)
     if swarm.restore > 0, !isHealed, dice.below(2) == 0 {

@@ -51,7 +51,7 @@
       let profile: Profile? = isLarge || isSmall ? .guided : mutant == .neverCatchesUp ? .liveness : nil
       var campaign = GroupCampaign(
         members: isLarge ? 6...7 : isSmall ? 4...4 : 4...5, metersPerSet: 3, profile: profile)
-      if let scenario = GroupScenario.allCases.first(where: { $0.mutant == mutant }) {
+      if let scenario = GroupScenario.allCases.first(where: { $0.mutants.contains(mutant) }) {
         kill.schedules = 1
         guard let violation = campaign.run(scenario, 4).violation else { return kill }
         kill.violation = violation.rawValue
@@ -71,13 +71,15 @@
 
   extension GroupScenario {
     /// What it shows that dice do not reach.
-    var mutant: Mutant? {
+    var mutants: [Mutant] {
       switch self {
-      case .ignoredMeter: nil
-      case .lateDecision: .staleRecordsKept
-      case .lateLock: .earlierPreparesDropped
-      case .lostDisks: .votesBelowFloor
-      case .idle: nil
+      case .ignoredMeter, .idle: []
+      case .lateDecision: [.staleRecordsKept]
+      case .lateLock: [.earlierPreparesDropped]
+      case .lostDisks: [.votesBelowFloor]
+      case .replacedBoards: [.nothingHandedOn]
+      case .absentBookkeeper:
+        [.acknowledgedBeforeDurable, .forgottenBeforeAcknowledged, .servedFromMemoryOnly, .publishedTwiceAfterRestart]
       }
     }
   }
@@ -100,6 +102,9 @@
       case .accusedForgotten, .accusationsUnproven: "49"
       case .votesBeforeConfirmed: "41, 44"
       case .votesBelowFloor: "R, lost disk"
+      case .acknowledgedBeforeDurable, .forgottenBeforeAcknowledged, .servedFromMemoryOnly, .publishedTwiceAfterRestart:
+        "C7"
+      case .nothingHandedOn: "C8"
       case .firstRoundFromDecidingRound: "R2"
       case .takesPartWithoutPrevious, .headPersistedApart: "R1"
       case .freePeriodUnchecked, .lockedPeriodRequired, .validityAskedOfClock: "R7"

@@ -82,7 +82,9 @@ extension Arguments {
 func replayGroupVerb(_ words: ArraySlice<String>) throws(Arguments.Failure) -> Int32 {
   let arguments = try Arguments(
     words,
-    values: ["seed", "members", "replicas", "meters", "profile", "fault-limit", "without", "mutant", "scenario"],
+    values: [
+      "seed", "members", "replicas", "meters", "profile", "fault-limit", "without", "mutant", "scenario", "absence",
+    ],
     flags: ["trace"])
   if let name = arguments.values["mutant"] { return try replayGroupMutant(name, arguments) }
   let (seed, members) = try arguments.seedAndMembers()
@@ -93,6 +95,7 @@ func replayGroupVerb(_ words: ArraySlice<String>) throws(Arguments.Failure) -> I
       seed: seed, members: members, metersPerSet: meters, profile: try arguments.profile() ?? .guided)
   }
   schedule.scenario = try arguments.scenario()
+  schedule.absencePeriods = try arguments.integer("absence", default: schedule.absencePeriods)
   schedule.faultLimit = try arguments.integer("fault-limit", default: .max)
   schedule.withoutFaults = try arguments.without()
   let world = GroupWorld(members: schedule.members, metersPerSet: schedule.metersPerSet)

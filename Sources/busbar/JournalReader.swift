@@ -4,6 +4,7 @@ import Cryptography
 import HAL
 import LinuxPlatform
 import Node
+import Packets
 import Units
 import Wire
 
@@ -55,7 +56,7 @@ func describeJournal(_ path: String, _ json: Bool) throws(Failure) {
     printLine(
       json
         ? "{\"entry\":\(number),\"is\":\"\(text.kind)\"\(text.members),\"bytes\":\(range.count)}"
-        : "\(aligned("\(number)", 6))  \(padded(text.kind, 10))\(text.line)")
+        : "\(aligned("\(number)", 6))  \(padded(text.kind, 13))\(text.line)")
   }
   printLine(
     json
@@ -88,13 +89,32 @@ private struct EntryText {
     case .record:
       kind = "record"
       if let record = try? Record(decoding: &reader) { add(record) }
-    case .decided, .head:
-      kind = known == .decided ? "decided" : "head"
+    case .head:
+      kind = "head"
       guard (try? reader.read(UInt16.self)) != nil, (try? reader.readTag("BUSBARc2")) != nil,
         let quorum = try? QuorumCertificate(decoding: &reader), let header = try? Header(decoding: &reader)
       else { return }
       add(header.period, header.owner)
       add("position", "\(quorum.statement.position)")
+    case .published, .unreadable:
+      kind = known == .published ? "published" : "unreadable"
+      guard let period = try? reader.read(UInt64.self), let told = try? AcknowledgedPosition(decoding: &reader) else {
+        return
+      }
+      add(Period(period), told.owner)
+      add("position", "\(told.position)")
+    case .acknowledged:
+      kind = "acknowledged"
+      guard let told = try? AcknowledgedPosition(decoding: &reader) else { return }
+      add("owner", "\(told.owner)")
+      add("position", "\(told.position)")
+    case .inclusion:
+      kind = "inclusion"
+      guard let length = try? reader.read(UInt16.self), (try? reader.readBytes(Int(length))) != nil,
+        let proof = try? InclusionProof(decoding: &reader)
+      else { return }
+      add(proof.through, proof.owner)
+      add("meter", "\(proof.meter)")
     case .baseline, .recovered:
       kind = known == .baseline ? "baseline" : "recovered"
       if let period = try? reader.read(UInt64.self) { add("period", "\(period)") }

@@ -258,6 +258,11 @@ extension AggregatorNode: TellingNode {
     var positions: [(value: String, number: String)] = []
     for owner in 0..<members { positions.append(("\(owner)", "\(headPosition(of: ReplicaIndex(owner)))")) }
     metrics.gauges("head_position", "Position of the set's last certified value.", "owner", positions)
+    var unpublished: [(value: String, number: String)] = []
+    for owner in 0..<members { unpublished.append(("\(owner)", "\(unacknowledgedCount(ReplicaIndex(owner)))")) }
+    metrics.gauges(
+      "unacknowledged_positions", "Certified positions of the set that are kept until they are published.", "owner",
+      unpublished)
     metrics.gauges("meters_missing", "Meters that the set's last certified value went without.", "owner", missing)
     metrics.gauge("confirmed", "Whether enough others know of this run.", isConfirmed ? "1" : "0")
     metrics.gauge("may_vote", "Whether every own vote could be read back.", mayVote ? "1" : "0")
@@ -280,6 +285,9 @@ extension AggregatorNode: TellingNode {
     var votes: UInt64 = 0
     for place in 0..<12 { votes += voteRefusals[place] }
     metrics.counter("votes_refused", "Votes that the protocol refuses or already counted.", votes)
+    metrics.counter(
+      "acknowledgements_refused", "What the bookkeeper said is published and does not fit.",
+      sum(5) { acknowledgementRefusals[$0] })
     metrics.counter("justifications_refused", "Round changes and new rounds that do not hold.", justificationRefusals)
     metrics.counter("evidence", "Contradictions that somebody signed.", evidenceCount)
     let link = linkStatistics
@@ -316,7 +324,12 @@ extension BookkeeperNode: TellingNode {
   static var role: String { "bookkeeper" }
   func tell(_ metrics: Metrics) {
     metrics.counter("sums_published", "Sums decrypted, proven and published.", publishedCount)
-    metrics.counter("sums_unpublishable", "Sums beyond what their contributors may hold.", unpublishableCount)
+    metrics.counter("sums_unreadable", "Totals that cannot be read, kept with what a later one needs.", unreadableCount)
+    if let newestUnreadable {
+      metrics.gauge("sums_unreadable_set", "Set of the newest of them.", "\(newestUnreadable.owner)")
+      metrics.gauge("sums_unreadable_period", "Its period.", "\(newestUnreadable.period)")
+      metrics.gauge("sums_unreadable_position", "Its position in the set's chain.", "\(newestUnreadable.position)")
+    }
     metrics.gauge("sums_waiting", "Certified values whose sum is not published yet.", "\(unpublishedCount)")
   }
 }

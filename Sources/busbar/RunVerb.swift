@@ -17,6 +17,7 @@ struct LinuxHost: ~Copyable, NodeHost {
   var socket: UDPSocket
   var outgoing: DatagramBatch
   var journal: FileJournal
+  var cells: FileCells
   var random = SecureRandom()
   let published: PublishedFolder?
   /// Where packet keys are written, for whoever reads captured traffic; nil, as a rule, writes none.
@@ -42,6 +43,12 @@ struct LinuxHost: ~Copyable, NodeHost {
     flush()
     try journal.sync()
   }
+  mutating func writeCell(_ bytes: Span<UInt8>, to place: CellPlace) throws(PlatformError) {
+    try cells.write(bytes, to: place)
+  }
+  mutating func readCell(_ place: CellPlace) throws(PlatformError) -> [UInt8]? { try cells.read(place) }
+  mutating func freeCell(_ place: CellPlace) throws(PlatformError) { try cells.free(place) }
+  mutating func syncCells() throws(PlatformError) { try cells.sync() }
   mutating func reread(_ visit: (Span<UInt8>) -> Void) throws(PlatformError) { try journal.reread(visit) }
   mutating func publish(
     _ kind: Publication, period: Period, owner: ReplicaIndex, _ bytes: Span<UInt8>
@@ -101,6 +108,9 @@ func run(_ node: LoadedNode) throws(Failure) {
     var host = LinuxHost(
       socket: try UDPSocket(bindingTo: configuration.listen),
       outgoing: try DatagramBatch(datagramBytes: Sealer.maximumDatagramBytes), journal: journal,
+      cells: FileCells(
+        configuration.data + "/unpublished",
+        cellBytes: AggregatorNode.cellBytes(genesis, ciphertextBytes: publicKey.ciphertextBytes)),
       published: configuration.published.map { PublishedFolder($0, genesis) }, packetKeyLog: configuration.packetKeyLog)
     let signer = SigningKey(seed: identity.signingSeed)
     let packetKey = SecretBytes(random: &host.random)
@@ -140,11 +150,17 @@ func run(_ node: LoadedNode) throws(Failure) {
       }
       var node = BookkeeperNode(genesis: genesis, key: key, signer: signer, sealer: sealer)
       for entry in entries { node.restore(entry.span) }
+      var unreadable = node.newestUnreadable
       try loop(&host, clock, told) { (datagram, endpoint, now, host) throws(PlatformError) in
         try node.receive(datagram, from: endpoint, at: now, via: &host)
       } tick: { (now, host) throws(PlatformError) in
         try node.tick(at: now, via: &host)
         watch.tell(node.clockVerdict, at: now.monotonic)
+        guard let newest = node.newestUnreadable, newest != unreadable else { return }
+        unreadable = newest
+        printDiagnostic(
+          "\(name): the total of set \(newest.owner), position \(newest.position), period \(newest.period), cannot be read; "
+            + "it is kept, and \(node.unreadableCount) are open")
       } tell: { (now, machine, metrics) in
         metrics.add(node, name: name, startedAt: startedAt, now: now, machine: machine)
       }

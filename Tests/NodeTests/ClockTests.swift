@@ -129,6 +129,7 @@ struct ClockTests {
     #expect(group.run(untilAtMost: 2) { group.isSettled(through: next) })
     // When the time comes nothing is left of it.
     #expect(group.run(untilAtMost: 14) { group.isSettled(through: 1017) })
+    group.finishPublishing()
     for period in next...1017 { #expect(group.publishedCount(period) == 4) }
     #expect(group.reckon() == [])
     for process in group.aggregators {

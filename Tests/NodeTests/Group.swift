@@ -32,6 +32,11 @@ final class Fuse {
 /// What left the group for the world.
 final class Published {
   var certificates: [String: [UInt8]] = [:]
+  /// Of those, what the bookkeeper wrote.
+  var own: [String: [UInt8]] = [:]
+  var unreadable: [String: [UInt8]] = [:]
+  /// Files the bookkeeper wrote, by name with suffix: how often.
+  var written: [String: Int] = [:]
   var sums: [String: [UInt8]] = [:]
   /// Files that were published twice with other bytes.
   var changed: [String] = []
@@ -62,8 +67,10 @@ final class Wires {
 struct TestHost: ~Copyable, NodeHost {
   var socket: SimulatedSocket
   var journal: MemoryJournal
+  var cells: MemoryCells
   var random: SeededGenerator
   let published: Published
+  let isBookkeeper: Bool
   let wires: Wires
   let fuse: Fuse
   /// What the journal held at the start, and this run's boot counter.
@@ -84,6 +91,19 @@ struct TestHost: ~Copyable, NodeHost {
     guard fuse.burn() else { throw PlatformError(.other) }
     try journal.sync()
   }
+  mutating func writeCell(_ bytes: Span<UInt8>, to place: CellPlace) throws(PlatformError) {
+    guard fuse.burn() else { throw PlatformError(.other) }
+    try cells.write(bytes, to: place)
+  }
+  mutating func readCell(_ place: CellPlace) throws(PlatformError) -> [UInt8]? { try cells.read(place) }
+  mutating func freeCell(_ place: CellPlace) throws(PlatformError) {
+    guard fuse.burn() else { throw PlatformError(.other) }
+    try cells.free(place)
+  }
+  mutating func syncCells() throws(PlatformError) {
+    guard fuse.burn() else { throw PlatformError(.other) }
+    try cells.sync()
+  }
   mutating func reread(_ visit: (Span<UInt8>) -> Void) throws(PlatformError) {
     rereads += 1
     try journal.reread(visit)
@@ -94,11 +114,23 @@ struct TestHost: ~Copyable, NodeHost {
     guard fuse.burn() else { throw PlatformError(.other) }
     let name = "\(period)-\(owner)"
     let file = Array(copying: bytes)
+    if isBookkeeper { published.written["\(name) \(kind)", default: 0] += 1 }
     switch kind {
-    case .certificate: published.certificates[name] = file
+    case .unreadable: published.unreadable[name] = file
+    case .certificate:
+      published.certificates[name] = file
+      if isBookkeeper { published.own[name] = file }
     case .sum:
       if let earlier = published.sums[name], earlier != file { published.changed.append(name) }
       published.sums[name] = file
+    }
+  }
+  mutating func published(_ kind: Publication, period: Period, owner: ReplicaIndex) throws(PlatformError) -> [UInt8]? {
+    let name = "\(period)-\(owner)"
+    return switch kind {
+    case .certificate: published.own[name]
+    case .sum: published.sums[name]
+    case .unreadable: published.unreadable[name]
     }
   }
 }
@@ -305,8 +337,11 @@ final class Group {
     try! BootCounter.begin(counter, of: identifier, in: &journal, restoring: &entries)
     return TestHost(
       socket: network.attach(Self.endpoint(identifier)), journal: journal,
+      cells: MemoryCells(
+        disk.cells, cellBytes: AggregatorNode.cellBytes(genesis, ciphertextBytes: key.ciphertextBytes)),
       random: SeededGenerator(seed: options.seed &* 31 &+ UInt64(identifier.rawValue) &+ counter &* 1_000_003),
-      published: published, wires: wires, fuse: fuse, entries: entries, boot: counter, previousBoot: boot.last)
+      published: published, isBookkeeper: identifier.isBookkeeper, wires: wires, fuse: fuse, entries: entries,
+      boot: counter, previousBoot: boot.last)
   }
 
   /// Another one for each process.

@@ -87,6 +87,7 @@ struct GroupTests {
     #expect(group.run(untilAtMost: 3) { group.meters[2][1]!.node.certifiedRegisters == settled })
     #expect(group.run(untilAtMost: 4) { group.isSettled(through: group.period - 1) })
     var wrong: [String] = []
+    group.finishPublishing()
     let totals = group.publishedSums(reporting: &wrong)
     #expect(wrong == [])
     let certified = group.meters[2].indices.map { index in

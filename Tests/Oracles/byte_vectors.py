@@ -261,6 +261,8 @@ def packets(out):
     out("packetHeader", packet_header(WANT, want, 1, 2, 9, 3))
     out("want", want)
     out("chunk", struct.pack("<BxHHHQI4x", 2, 4, 1, 2, 6, 1034))
+    out("acknowledgement", struct.pack("<QH6x", 3, 2))
+    out("acknowledgedPosition", struct.pack("<H6xQ32sQ", 4, 6, pattern(0xA0, 32), 0b101001))
     out("proof", struct.pack("<HHHHQQ32s72s", 4, 5, 2, 1, 5, 6, pattern(0x80, 32), pattern(1, 72)))
     out("status", status_body(2, 9, 1, 1_700_000_000_123_456_789, 1, 1))
     out("sharedSecret", agreement(0x41).exchange(agreement(0x42).public_key()))

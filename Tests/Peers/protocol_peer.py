@@ -29,8 +29,8 @@ from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 AGGREGATORS, METERS, PERIOD, KEY_SECONDS = 4, 5, 4, 3
-STATUS, RECORD, RECEIPT, PROPOSAL, VOTE, WANT, CHUNK, PROOF = range(1, 9)
-NAMES = ["", "STATUS", "RECORD", "RECEIPT", "PROPOSAL", "VOTE", "WANT", "CHUNK", "PROOF"]
+STATUS, RECORD, RECEIPT, PROPOSAL, VOTE, WANT, CHUNK, PROOF, ACKNOWLEDGEMENT = range(1, 10)
+NAMES = ["", "STATUS", "RECORD", "RECEIPT", "PROPOSAL", "VOTE", "WANT", "CHUNK", "PROOF", "ACKNOWLEDGEMENT"]
 LOSS = 0.05
 
 
@@ -317,6 +317,22 @@ class Decoder:
         self.following_header(r, v["digest"])
         r.end()
         self.count("new rounds")
+
+    def acknowledgement(self, r, data, sender, receiver):
+        epoch, count, last = r.number(8), r.number(2), -1
+        r.zeros(6)
+        assert epoch == self.g.epoch and 1 <= count <= 20
+        assert 0x100 in (sender, receiver), "between the bookkeeper and an aggregator"
+        for _ in range(count):
+            owner = r.number(2)
+            r.zeros(6)
+            position, digest, open_ = r.number(8), r.take(32), r.number(8)
+            assert last < owner < self.g.members and position >= 1 and open_ >> position == 0
+            # Of a header that went by, it is that header's.
+            header = self.headers.get(digest)
+            assert header is None or header["owner"] == owner
+            last = owner
+        r.end()
 
     def want(self, r, data, sender, receiver):
         kind = r.number(1)
@@ -711,7 +727,7 @@ def examine(busbar, grid, names, genesis, relays, results):
     results.check("packets were sealed under later keys than the first", capture.highest_key >= 3, capture.highest_key)
     for name, key in d.keys.items():
         results.check("the key that was told is the logged one's", public(logged[name], X25519PrivateKey) == key)
-    for kind in range(STATUS, PROOF + 1):
+    for kind in range(STATUS, ACKNOWLEDGEMENT + 1):
         results.check(f"{NAMES[kind]} was seen", d.seen.get(NAMES[kind], 0) > 0)
     for what in ["certificates", "products", "proofs that hold", "receipts of records seen"]:
         results.check(f"{what} were seen", d.seen.get(what, 0) > 0, d.seen)
