@@ -409,6 +409,7 @@ extension AggregatorNode {
   ) throws(PlatformError) {
     let header = certificate.header
     guard chain.takeCoverage(after: certificate, table: table?.span) else { return }
+    note(accusedElsewhere: header)
     let isNext = table == nil
     // Before the head is written that takes its place in memory, so that a journal that has the one also has the other.
     try store(chain.leaving, of: chain, via: &host)
@@ -538,7 +539,7 @@ extension AggregatorNode {
         unsafe Span(_unsafeElements: shelf.ciphertext(MeterIndex(meter))))
       ciphertextHashes[Int(meter)] = ciphertextHash
       if fits { continue }
-      manifest.append(MeterIndex(meter), shelf.hash(of: MeterIndex(meter), ciphertextHash: ciphertextHash))
+      manifest.append(MeterIndex(meter), shelf.hash(of: MeterIndex(meter)))
     }
     guard fits || manifest.count > 0 && manifest.root() == header.manifestRoot else { return false }
     let isNewest = chain.inclusions.begin(header.contributors, header.period, certificate, with: &proofManifest)
