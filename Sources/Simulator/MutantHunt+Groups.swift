@@ -101,7 +101,7 @@
       case .fetchedRecordsNotPersisted, .decisionsNotPersisted, .headerNotPersisted: "39"
       case .accusedForgotten, .accusationsUnproven: "49"
       case .votesBeforeConfirmed: "41, 44"
-      case .votesBelowFloor: "R, lost disk"
+      case .votesBelowFloor, .promisesBelowFloor: "R, lost disk"
       case .acknowledgedBeforeDurable, .forgottenBeforeAcknowledged, .servedFromMemoryOnly, .publishedTwiceAfterRestart:
         "C7"
       case .nothingHandedOn: "C8"
