@@ -225,6 +225,7 @@ private func benchCryptography(bits: Int, budgetNanoseconds: UInt64, json: Bool)
   try watch.measure("aggregate") { () throws(PaillierError) in product.multiply(by: ciphertext.span) }
   try watch.measure("validate") { () throws(PaillierError) in try publicKey.validate(ciphertext.span) }
   try benchDecryption(key, ciphertext, watch)
+  try benchModulus(key, watch)
   let alphaKey = try AlphaPrivateKey(generatingBits: bits, layout: layout, using: &random)
   let alpha = FastEncryptor(alphaKey.publicKey, using: &random)
   let alphaCiphertext = try written(publicKey.ciphertextBytes) { (out) throws(PaillierError) in
@@ -301,6 +302,18 @@ private func benchDecryption(
   try watch.measure("verify-proof") { () throws(PaillierError) in
     try publicKey.verify(ciphertext: ciphertext.span, sum: out.span, root: root.span)
   }
+}
+
+/// Once in a key's life, and once at each node's first start with a genesis.
+private func benchModulus(_ key: borrowing PrivateKey, _ watch: Stopwatch) throws(PaillierError) {
+  var proof = try key.proveModulus()
+  try watch.measure("prove-modulus") { () throws(PaillierError) in proof = try key.proveModulus() }
+  var holds = true
+  let publicKey = key.publicKey
+  try watch.measure("verify-modulus") { () throws(PaillierError) in
+    do throws(ModulusRefusal) { try proof.check(of: publicKey) } catch { holds = false }
+  }
+  precondition(holds, "our own proof holds")
 }
 
 /// Ed25519 of a message as long as a record's statement, for comparison.
