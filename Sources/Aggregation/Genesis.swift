@@ -39,6 +39,8 @@ public final class Genesis: Sendable {
   public let slots: [UInt8]
   /// n, big-endian.
   public let modulus: [UInt8]
+  /// That gcd(n, φ(n)) = 1, which nobody has looked at before ``checkModulus(of:)``. Empty in a genesis ``withoutAgreementKeys()``.
+  public let modulusProof: ModulusProof
   public let bookkeeper: PartyKeys
   public let aggregators: [PartyKeys]
   public let aggregatorKeys: [VerificationKey]
@@ -52,14 +54,17 @@ public final class Genesis: Sendable {
   /// A day of half hours.
   public static let standardExclusionPeriods: UInt32 = 48
 
-  public static let maximumBytes = 4096 + GroupLimits.maximumAggregators * (66 + 64 * GroupLimits.maximumMetersPerSet)
+  public static let maximumBytes =
+    4096 + (1 + ModulusProof.challengeCount) * PublicKey.maximumBits / 8
+    + GroupLimits.maximumAggregators * (66 + 64 * GroupLimits.maximumMetersPerSet)
 
   public init(
     epoch: Epoch, group: GroupIndex, periodSeconds: UInt32, minimumContributors: UInt16, rotates: Bool,
     exclusionPeriods: UInt32 = Genesis.standardExclusionPeriods, firstPeriod: Period, slots: [UInt8], modulus: [UInt8],
-    bookkeeper: PartyKeys, aggregators: [PartyKeys], meters: [[PartyKeys]]
+    modulusProof: ModulusProof, bookkeeper: PartyKeys, aggregators: [PartyKeys], meters: [[PartyKeys]]
   ) {
     precondition(aggregators.count == meters.count)
+    precondition(modulusProof.roots.count == ModulusProof.encodedBytes(modulusBytes: modulus.count))
     self.epoch = epoch
     self.group = group
     self.periodSeconds = periodSeconds
@@ -69,6 +74,7 @@ public final class Genesis: Sendable {
     self.firstPeriod = firstPeriod
     self.slots = slots
     self.modulus = modulus
+    self.modulusProof = modulusProof
     self.bookkeeper = bookkeeper
     self.aggregators = aggregators
     aggregatorKeys = aggregators.map { $0.verificationKey }
@@ -81,7 +87,7 @@ public final class Genesis: Sendable {
     buffer.replace { out in
       Self.encode(
         epoch, group, periodSeconds, minimumContributors, rotates, exclusionPeriods, firstPeriod, slots, modulus,
-        bookkeeper, aggregators, meters, into: &out)
+        modulusProof, bookkeeper, aggregators, meters, into: &out)
     }
     networkIdentifier = Blake2b.digest(domain: "BUSBARgn", buffer.span)
   }
@@ -96,6 +102,7 @@ public final class Genesis: Sendable {
     firstPeriod = whole.firstPeriod
     slots = whole.slots
     modulus = whole.modulus
+    modulusProof = ModulusProof(roots: [])
     bookkeeper = whole.bookkeeper
     aggregators = whole.aggregators
     aggregatorKeys = whole.aggregatorKeys
@@ -140,6 +147,13 @@ public final class Genesis: Sendable {
       leaders: rotates && !mutated(.ownerAlwaysLeads) ? .rotating : .fixed)
   }
 
+  /// Refuses a modulus under which a sum is not bound by its ciphertext, or that everybody can factor. Cost: seconds on a small board.
+  /// - Precondition: `key` is that of this genesis, which is not one ``withoutAgreementKeys()``.
+  public func checkModulus(of key: PublicKey) throws(ModulusRefusal) {
+    precondition(key.keyIdentifier == keyIdentifier)
+    if !mutated(.proofUnchecked) { try modulusProof.check(of: key) }
+  }
+
   /// Every meter's coverage begins at the period before the first.
   public func coverage(of owner: ReplicaIndex) -> CoverageTable {
     CoverageTable(
@@ -157,7 +171,8 @@ public final class Genesis: Sendable {
   }
 
   private static func encodedBytes(_ slots: [UInt8], _ modulus: [UInt8], members: Int, meters: Int) -> Int {
-    40 + 4 + slots.count + modulus.count + 64 + members * 66 + 64 * meters
+    40 + 4 + slots.count + modulus.count + ModulusProof.encodedBytes(modulusBytes: modulus.count) + 64 + members * 66
+      + 64 * meters
   }
 
   public var encodedBytes: Int { Self.encodedBytes(slots, modulus, members: aggregators.count, meters: meterCount) }
@@ -165,16 +180,16 @@ public final class Genesis: Sendable {
   public func encode(into output: inout OutputSpan<UInt8>) {
     Self.encode(
       epoch, group, periodSeconds, minimumContributors, rotates, exclusionPeriods, firstPeriod, slots, modulus,
-      bookkeeper, aggregators, meters, into: &output)
+      modulusProof, bookkeeper, aggregators, meters, into: &output)
   }
 
   private static func encode(
     _ epoch: Epoch, _ group: GroupIndex, _ periodSeconds: UInt32, _ minimumContributors: UInt16, _ rotates: Bool,
-    _ exclusionPeriods: UInt32, _ firstPeriod: Period, _ slots: [UInt8], _ modulus: [UInt8], _ bookkeeper: PartyKeys,
-    _ aggregators: [PartyKeys],
+    _ exclusionPeriods: UInt32, _ firstPeriod: Period, _ slots: [UInt8], _ modulus: [UInt8],
+    _ modulusProof: ModulusProof, _ bookkeeper: PartyKeys, _ aggregators: [PartyKeys],
     _ meters: [[PartyKeys]], into output: inout OutputSpan<UInt8>
   ) {
-    output.writeTag("BUSBARg2")
+    output.writeTag("BUSBARg3")
     output.write(epoch.rawValue)
     output.write(group.rawValue)
     output.write(UInt16(aggregators.count))
@@ -188,6 +203,8 @@ public final class Genesis: Sendable {
     output.write(UInt16(slots.count))
     output.write(slots.span)
     output.write(modulus.span)
+    let roots = modulusProof.roots
+    output.write(roots.span)
     bookkeeper.encode(into: &output)
     for index in aggregators.indices {
       aggregators[index].encode(into: &output)
@@ -198,7 +215,7 @@ public final class Genesis: Sendable {
 
   public init(decoding bytes: Span<UInt8>) throws(WireError) {
     var reader = WireReader(bytes)
-    try reader.readTag("BUSBARg2", inVersion1: "BUSBARgn")
+    try reader.readTag("BUSBARg3", inVersion1: "BUSBARgn", inVersion2: "BUSBARg2")
     epoch = Epoch(try reader.read(UInt64.self))
     group = GroupIndex(try reader.read(UInt16.self))
     let members = Int(try reader.read(UInt16.self))
@@ -228,6 +245,8 @@ public final class Genesis: Sendable {
     var modulus: [UInt8] = []
     for _ in 0..<modulusBytes { modulus.append(try reader.read(UInt8.self)) }
     guard modulusBytes > 0, modulus[0] != 0 else { throw .outOfRange(offset: 40) }
+    let roots = try reader.readBytes(ModulusProof.encodedBytes(modulusBytes: modulusBytes))
+    let modulusProof = ModulusProof(roots: Array(copying: roots))
     bookkeeper = try PartyKeys(decoding: &reader)
     var aggregators: [PartyKeys] = []
     var counts: [Int] = []
@@ -256,6 +275,7 @@ public final class Genesis: Sendable {
     try reader.expectEnd()
     self.slots = slots
     self.modulus = modulus
+    self.modulusProof = modulusProof
     self.aggregators = aggregators
     self.verificationKeys = verificationKeys
     self.agreementKeys = agreementKeys

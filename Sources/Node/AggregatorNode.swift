@@ -184,7 +184,7 @@ public struct AggregatorNode: ~Copyable {
     case .votingFloor:
       guard let floor = try? reader.read(UInt64.self) else { return }
       votingFloor = max(votingFloor, Period(floor))
-    case .boot, .decided, .baseline, .closed, .certified, .recovered, .takenBack: return
+    case .boot, .decided, .baseline, .closed, .certified, .recovered, .takenBack, .modulusProven: return
     }
   }
 

@@ -181,7 +181,7 @@ public struct MeterNode: ~Copyable {
     case .takenBack:
       guard let period = try? reader.read(UInt64.self) else { return }
       takeBack(beyond: Period(period))
-    case .boot, .vote, .record, .decided, .proposal, .head, .contradiction: return
+    case .boot, .vote, .record, .decided, .proposal, .head, .contradiction, .modulusProven: return
     }
   }
 

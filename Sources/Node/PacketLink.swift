@@ -406,6 +406,7 @@ public enum EntryKind: UInt8, Sendable {
   case votingFloor = 12
   case contradiction = 13
   case takenBack = 14
+  case modulusProven = 15
 }
 
 /// The boot counter this run must use. ``begin(_:of:in:restoring:)`` writes it down before the first send.

@@ -15,6 +15,8 @@ public enum GroupViolation: String, CaseIterable, Sendable {
   case wronglySettled
   /// Liars kept a meter out for longer than it takes an honest member to lead.
   case meterStarved
+  /// A node began to run with a modulus whose proof does not hold.
+  case unprovenModulus
   // Liveness
   case stuck
   /// Members of a healthy group talked about periods without records.
@@ -36,6 +38,8 @@ public enum GroupScenario: String, CaseIterable, Sendable {
   case lostDisks = "lost-disks"
   /// Nobody is faulty, and for some periods no meter has anything to say.
   case idle
+  /// One root of the genesis' proof of its modulus is wrong.
+  case unprovenModulus = "unproven-modulus"
 }
 
 /// One run of a group, named by everything it depends on.

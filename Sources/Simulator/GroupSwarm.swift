@@ -144,6 +144,7 @@ struct GroupSwarm {
     case .idle:
       chaosTicks = ticksPerPeriod * 3
       endsIdle = true
+    case .unprovenModulus: chaosTicks = ticksPerPeriod
     }
   }
 

@@ -173,7 +173,7 @@ extension GroupWorld {
     case .lateDecision: arrangeLateDecision()
     case .lateLock: arrangeLateLock()
     case .lostDisks: arrangeLostDisks()
-    case .ignoredMeter, .idle, nil: return
+    case .ignoredMeter, .idle, .unprovenModulus, nil: return
     }
   }
 

@@ -39,6 +39,12 @@ public final class GroupWorld {
     } catch { preconditionFailure("the key was encoded by us") }
   }
 
+  private static let modulusProof: ModulusProof = {
+    do throws(PaillierError) { return try privateKey().proveModulus() } catch {
+      preconditionFailure("a good key is proven")
+    }
+  }()
+
   let members: Int
   let metersPerSet: Int
   private(set) var periodSeconds: UInt64
@@ -101,12 +107,13 @@ public final class GroupWorld {
     swarm = GroupSwarm(schedule, &first)
     dice = first
     liarDice = first
-    genesis = Self.makeGenesis(publicKeys, key, members, metersPerSet, swarm)
+    genesis = Self.makeGenesis(publicKeys, key, members, metersPerSet, swarm, Self.modulusProof)
     books = GroupBooks(members: members)
   }
 
   private static func makeGenesis(
-    _ keys: [PartyKeys], _ key: PublicKey, _ members: Int, _ metersPerSet: Int, _ swarm: GroupSwarm
+    _ keys: [PartyKeys], _ key: PublicKey, _ members: Int, _ metersPerSet: Int, _ swarm: GroupSwarm,
+    _ proof: ModulusProof
   ) -> Genesis {
     let modulus = [UInt8](capacity: key.modulusBytes) { out in key.writeModulus(into: &out) }
     return Genesis(
@@ -114,7 +121,7 @@ public final class GroupWorld {
       minimumContributors: minimumContributors, rotates: true, exclusionPeriods: swarm.exclusionPeriods,
       firstPeriod: Period(swarm.firstPeriod),
       slots: [SlotQuantity.activeEnergyImport.rawValue, SlotQuantity.activeEnergyExport.rawValue], modulus: modulus,
-      bookkeeper: keys[members], aggregators: Array(keys[0..<members]),
+      modulusProof: proof, bookkeeper: keys[members], aggregators: Array(keys[0..<members]),
       meters: (0..<members).map { owner in
         Array(keys[(members + 1 + owner * metersPerSet)..<(members + 1 + (owner + 1) * metersPerSet)])
       })
@@ -167,10 +174,16 @@ public final class GroupWorld {
     isHealed = false
     isMuted = false
     periodSeconds = swarm.periodSeconds
+    var proof = Self.modulusProof
+    if schedule.scenario == .unprovenModulus {
+      var roots = proof.roots
+      roots[roots.count - 1] ^= 1
+      proof = ModulusProof(roots: roots)
+    }
     if genesis.firstPeriod.rawValue != swarm.firstPeriod || UInt64(genesis.periodSeconds) != periodSeconds
-      || genesis.exclusionPeriods != swarm.exclusionPeriods
+      || genesis.exclusionPeriods != swarm.exclusionPeriods || genesis.modulusProof != proof
     {
-      genesis = Self.makeGenesis(publicKeys, key, members, metersPerSet, swarm)
+      genesis = Self.makeGenesis(publicKeys, key, members, metersPerSet, swarm, proof)
     }
     // A little before the first period.
     startMilliseconds = (swarm.firstPeriod * periodSeconds - 1) * 1000
@@ -344,7 +357,15 @@ public final class GroupWorld {
       var opened = try MemoryJournal(party.disk)
       try opened.replay { entry in entries.append(Array(copying: entry)) }
       var boot = BootCounter()
-      for entry in entries { boot.visit(entry.span) }
+      var verdict = ModulusVerdict(about: genesis)
+      for entry in entries {
+        boot.visit(entry.span)
+        verdict.visit(entry.span)
+      }
+      guard try verdict.prove(genesis, key, in: &opened) == nil else {
+        party.isLeft = true
+        return
+      }
       guard let counter = boot.next(at: now(party)) else {
         // An empty disk and a clock that cannot be believed: it waits.
         party.restartAt = tick + 10
@@ -600,6 +621,7 @@ public final class GroupWorld {
       let last = period - 1
       siege.conclude(self, periods: swarm.firstPeriod..<last)
     }
+    if schedule.scenario == .unprovenModulus { return concludeUnproven() }
     if outcome.violation == nil { heal() }
     if outcome.violation == nil, swarm.endsIdle { idle() }
     if outcome.violation == nil { conclude() }
@@ -609,6 +631,14 @@ public final class GroupWorld {
     outcome.outagePeriods = swarm.outage?.periods ?? 0
     if let siege { outcome.siege = siege.outcome }
     if outcome.violation != nil, let trace { for party in parties { trace(state(party)) } }
+    return outcome
+  }
+
+  /// Nobody runs with a modulus that is not proven.
+  private func concludeUnproven() -> GroupOutcome {
+    for party in parties where party.isUp { fail(.unprovenModulus, "\(party.name) runs") }
+    outcome.faultNumber = faultNumber
+    outcome.periods = tick / ticksPerPeriod
     return outcome
   }
 }

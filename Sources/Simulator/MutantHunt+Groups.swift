@@ -78,6 +78,7 @@
       case .lateLock: .earlierPreparesDropped
       case .lostDisks: .votesBelowFloor
       case .idle: nil
+      case .unprovenModulus: .proofUnchecked
       }
     }
   }
@@ -107,6 +108,7 @@
       case .receiptConvictsLaterPosition: "R15"
       case .twoPrimariesOnly: "R14"
       case .oneClaimOfLaterRun: "D, runs"
+      case .proofUnchecked: "D, modulus"
       case .clockUnguarded, .closingNotTakenBack, .closingSignedTwice: "R16"
       case .ingressUnbounded, .repetitionsUnbounded, .receiptsUnbounded, .strangersUnbounded, .signaturesUnbounded:
         "S10"

@@ -1,22 +1,23 @@
 import Aggregation
 import Consensus
 import Cryptography
+import Paillier
 import Units
 import Wire
 
 // The golden digests are of the bytes in Tests/Oracles/byte_vectors.txt, which a separate implementation made;
 // domain "BUSBARts" where a whole message is digested.
 
-private let goldenNetwork = "ec6256a2086be950a75ed46934002a16e38803ef011f89796fd1f4caacaae27d"
+private let goldenNetwork = "cbf70852cfb2836ca20940eb124313eee43c75d2d1141773b0380263b579f47a"
 private let goldenKeyIdentifier = "4372a0546168a8afb005b0662bc4e12c"
-private let goldenRecord = "4d3140dffc00cc69ab87e169aa6762588b3fc66f1efff9496990dea06c710828"
-private let goldenRecordHash = "0558533b7a7416667644f195b7d670b7a332dafbb42b3619504a00c565b0a228"
-private let goldenReceipt = "624de2e2f54c86b18d3217969800b5780340ccad9c913bb666830165abc0b3bc"
+private let goldenRecord = "d9d80d18646960ce61db93a19118ebb5e82581dcf6b598c059f09f4fa35a6d72"
+private let goldenRecordHash = "d64460ed9cc0d7fca6cb103039f9651ba749026d41a11d71482cc731454a5f8a"
+private let goldenReceipt = "78af26ba2024efb75ad0a9d04e1bdf371918fcdd5f0468ffb121fc824a321770"
 private let goldenCoverageRoot = "6031e43004dc6bbc70dbbbcc8538b4961dfb5187ef60faeda9834fb948dad2d3"
 private let goldenCoverageRootAfter = "fcceba85ecc87f861cee49551d7652bb7c043bbcf3a12db18b1ec597d95faf6f"
-private let goldenHeaderDigest = "2f260c0c8e7617697d9722ae5b7678372d7c03eb848f4e7b6011d2006472ad20"
-private let goldenCertificate = "837dae798dcc2ff35fffdeb6f28bb5e6eff00cd0fa65cd09c5a9531a2fae212f"
-private let goldenSum = "0deded87195d16820ea55dfde00b37ccc359cb246cd3fb4170e7cf24469d1ff1"
+private let goldenHeaderDigest = "03b05ae5410c9a958207cfed21eba230d2cd8d1a0636e0fa7e44e1b8549fa58f"
+private let goldenCertificate = "fc162078548d802d9a13e98e3e0204f7bf3b19d21f4352af5699058624ad1d17"
+private let goldenSum = "38881613b86cd4e6a69f78a699a9810948e76948194f37879e9fc62145b53eff"
 
 private let vectorPeriod = Period(1006)
 private let vectorPosition = Position(5)
@@ -54,6 +55,7 @@ private func vectorGenesis() -> Genesis {
   return Genesis(
     epoch: Epoch(2), group: GroupIndex(3), periodSeconds: 900, minimumContributors: 2, rotates: true,
     firstPeriod: Period(1001), slots: [1, 2], modulus: pattern(0xC1, 32, step: 7),
+    modulusProof: ModulusProof(roots: pattern(0x17, 256, step: 3)),
     bookkeeper: vectorParty(0x20, 0x21), aggregators: aggregators, meters: meters)
 }
 

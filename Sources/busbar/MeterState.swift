@@ -69,7 +69,8 @@ struct MeterState {
       else { return }
       certified = registers
       coveredThrough = period
-    case .boot, .vote, .record, .decided, .proposal, .head, .peerBoot, .votingFloor, .contradiction, .takenBack:
+    case .boot, .vote, .record, .decided, .proposal, .head, .peerBoot, .votingFloor, .contradiction, .takenBack,
+      .modulusProven:
       return
     }
   }

@@ -183,6 +183,9 @@ struct NodeBench {
       rotates: true, firstPeriod: Self.firstPeriod,
       slots: [SlotQuantity.activeEnergyImport.rawValue, SlotQuantity.activeEnergyExport.rawValue],
       modulus: [UInt8](capacity: publicKey.modulusBytes) { out in publicKey.writeModulus(into: &out) },
+      // Nobody looks at it here.
+      modulusProof: ModulusProof(
+        roots: Array(repeating: 0, count: ModulusProof.encodedBytes(modulusBytes: publicKey.modulusBytes))),
       bookkeeper: RoundBenchParty.party(Directory.kind, Directory.bookkeeper),
       aggregators: (0..<Self.members).map { RoundBenchParty.party(Directory.kind, $0) },
       meters: (0..<Self.members).map { owner in

@@ -56,7 +56,7 @@ struct Provisioning: ~Copyable {
 
   private mutating func makeKeys() throws(Failure) -> Genesis {
     let bookkeeper = try makeIdentity("bookkeeper-1")
-    let modulus = try makePaillierKey("\(workFolder)/bookkeeper-1/paillier.key")
+    let proven = try makePaillierKey("\(workFolder)/bookkeeper-1/paillier.key", bits: topology.modulusBits, &random)
     var aggregators: [PartyKeys] = []
     for index in 1...Int(topology.aggregators) { aggregators.append(try makeIdentity("aggregator-\(index)")) }
     var meters: [[PartyKeys]] = []
@@ -70,22 +70,9 @@ struct Provisioning: ~Copyable {
       epoch: Epoch(1), group: GroupIndex(0), periodSeconds: topology.periodSeconds,
       minimumContributors: topology.minimumContributors, rotates: topology.rotates,
       exclusionPeriods: topology.exclusionPeriods, firstPeriod: Period(now + 2),
-      slots: [SlotQuantity.activeEnergyImport.rawValue, SlotQuantity.activeEnergyExport.rawValue], modulus: modulus,
-      bookkeeper: bookkeeper, aggregators: aggregators, meters: meters)
-  }
-
-  /// - Returns: n.
-  private mutating func makePaillierKey(_ path: String) throws(Failure) -> [UInt8] {
-    let layout = SlotLayout([.activeEnergyImport, .activeEnergyExport])
-    var file: [UInt8] = []
-    var modulus: [UInt8] = []
-    do throws(PaillierError) {
-      let key = try PrivateKey(generatingBits: topology.modulusBits, layout: layout, using: &random)
-      file = [UInt8](capacity: key.encodedBytes) { out in key.encode(into: &out) }
-      modulus = [UInt8](capacity: key.publicKey.modulusBytes) { out in key.publicKey.writeModulus(into: &out) }
-    } catch { throw Failure("\(path): \(error)") }
-    try writeFile(path, file, mode: 0o600)
-    return modulus
+      slots: [SlotQuantity.activeEnergyImport.rawValue, SlotQuantity.activeEnergyExport.rawValue],
+      modulus: proven.modulus, modulusProof: proven.proof, bookkeeper: bookkeeper, aggregators: aggregators,
+      meters: meters)
   }
 
   private mutating func makeIdentity(_ name: String) throws(Failure) -> PartyKeys {

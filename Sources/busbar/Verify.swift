@@ -8,6 +8,13 @@ import Paillier
 import Units
 import Wire
 
+/// A genesis under whose modulus the equation of a sum holds for one sum alone.
+private func loadProvenGenesis(_ path: String) throws(Failure) -> Genesis {
+  let genesis = try loadGenesis(path)
+  try proveModulus(genesis, try loadPublicKey(genesis), of: path)
+  return genesis
+}
+
 /// A verified decision of one set in one period.
 struct VerifiedDecision {
   let period: UInt64
@@ -101,7 +108,7 @@ func verifyDecision(
 /// - Throws: when one does not hold, is there without the other, or has a name that is not its own; and when two
 ///   values of a set follow on the same one.
 func verifyFolder(_ folder: String, allowingUnpublishedSums: Bool = false) throws(Failure) -> [VerifiedDecision] {
-  let genesis = try loadGenesis("\(folder)/genesis.bin")
+  let genesis = try loadProvenGenesis("\(folder)/genesis.bin")
   let published = "\(folder)/published"
   let names: [String]
   do throws(PlatformError) { names = try Files.names(in: published) } catch { throw Failure(published, error) }
@@ -137,13 +144,16 @@ func verifyFolder(_ folder: String, allowingUnpublishedSums: Bool = false) throw
 
 func verify(_ arguments: Arguments) throws(Failure) {
   let word = arguments.words[0]
+  if word == "modulus" {
+    return try verifyModulus(try arguments.required("modulus"), json: arguments.wantsJSON)
+  }
   guard word == "certificate" || word == "sum" else {
-    for option in ["genesis", "certificate", "sum"] where arguments.has(option) {
+    for option in ["genesis", "certificate", "sum", "modulus"] where arguments.has(option) {
       throw Failure("--\(option) does not go with a folder", exitCode: Failure.usageCode)
     }
     return try verifyWhole(word, json: arguments.wantsJSON)
   }
-  let genesis = try loadGenesis(try arguments.required("genesis"))
+  let genesis = try loadProvenGenesis(try arguments.required("genesis"))
   let certificatePath = try arguments.required("certificate")
   let sumPath = word == "sum" ? try arguments.required("sum") : nil
   let certificate = try verifyCertificate(certificatePath, genesis)
@@ -153,6 +163,22 @@ func verify(_ arguments: Arguments) throws(Failure) {
     arguments.wantsJSON
       ? "{\"sumWattHours\":\(wattHoursAsJSON(values, genesis))}"
       : "the sum holds: \(wattHours(values, genesis))")
+}
+
+private func verifyModulus(_ path: String, json: Bool) throws(Failure) {
+  let bytes = try readFile(path, limit: 64 << 10)
+  let proven: ProvenModulus
+  do throws(WireError) { proven = try ProvenModulus(decoding: bytes.span) } catch { throw Failure("\(path): \(error)") }
+  let modulus = proven.modulus
+  let key: PublicKey
+  do throws(PaillierError) { key = try PublicKey(n: modulus.span, layout: SlotLayout([.activeEnergyImport])) } catch {
+    throw Failure("\(path): \(error)")
+  }
+  do throws(ModulusRefusal) { try proven.proof.check(of: key) } catch { throw Failure("\(path): \(error)") }
+  printLine(
+    json
+      ? "{\"modulusBits\":\(modulus.count * 8),\"proof\":true}"
+      : "the modulus has \(modulus.count * 8) bits, and its proof holds")
 }
 
 private func verifyWhole(_ folder: String, json: Bool) throws(Failure) {

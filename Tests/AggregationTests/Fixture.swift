@@ -2,6 +2,7 @@ import Aggregation
 import Consensus
 import Cryptography
 import Foundation
+import Paillier
 import Units
 import Wire
 
@@ -62,7 +63,7 @@ enum Fixture {
     Genesis(
       epoch: Epoch(epoch), group: GroupIndex(3), periodSeconds: 900, minimumContributors: minimumContributors,
       rotates: true, exclusionPeriods: 48, firstPeriod: Period(1001), slots: [1, 2],
-      modulus: pattern(0xC1, 32, step: 7),
+      modulus: pattern(0xC1, 32, step: 7), modulusProof: ModulusProof(roots: pattern(0x17, 256, step: 3)),
       bookkeeper: party(0x20, 0x21), aggregators: (0..<4).map { party(UInt8(0x40 + $0), UInt8(0x50 + $0)) },
       meters: setSizes.indices.map { set in
         (0..<setSizes[set]).map { party(UInt8(0x80 + 8 * set + $0), UInt8(0xC0 + 8 * set + $0)) }

@@ -220,12 +220,39 @@ class Keys(CommandLine):
         self.fails(1, "keygen", "--out", self.path("link"))
         self.assertFalse(os.path.exists(self.path("elsewhere")))
 
+    def test_a_paillier_key_has_a_proven_modulus_beside_it(self):
+        key = self.path("p.key")
+        told = json.loads(self.succeeds("keygen", "--paillier", "--out", key, "--bits", "2048", "--json"))
+        self.assertEqual(told, {"key": key, "modulus": key + ".modulus", "modulusBits": 2048})
+        self.assertEqual(os.stat(key).st_mode & 0o777, 0o600)
+        self.assertEqual(json.loads(self.succeeds("verify", "modulus", "--modulus", key + ".modulus", "--json")),
+                         {"modulusBits": 2048, "proof": True})
+        self.succeeds("inspect", "paillier-key", key)
+        self.assertEqual(self.fails(1, "keygen", "--paillier", "--out", key), f"busbar: {key} exists; a key is never overwritten")
+        shutil.copy(key + ".modulus", self.path("other"))
+        flip(self.path("other"), 10 + 256 * 8 + 100)
+        self.assertEqual(self.fails(1, "verify", "modulus", "--modulus", self.path("other"), "--json"),
+                         f"busbar: {self.path('other')}: root 7 of the modulus' proof is no n-th root of its challenge")
+        flip(self.path("other"), 0)
+        self.assertIn("wrong tag", self.fails(1, "verify", "modulus", "--modulus", self.path("other")))
+        for words in [["--bits", "2048"], ["--paillier", "--bits", "1024"], ["--paillier", "--bits", "2049"]]:
+            self.fails(2, "keygen", "--out", self.path("none"), *words)
+        self.assertIn("--modulus is required", self.fails(2, "verify", "modulus"))
+        self.assertIn("--modulus does not go with a folder", self.fails(2, "verify", DEMO, "--modulus", "x"))
+
     def test_two_keys_differ(self):
         first = self.succeeds("keygen", "--out", self.path("a"))
         self.assertNotEqual(first, self.succeeds("keygen", "--out", self.path("b")))
 
     def test_keygen_where_there_is_no_folder(self):
         self.assertIn("cannot be made", self.fails(1, "keygen", "--out", self.path("none/key")))
+
+    def test_a_journal_remembers_that_the_modulus_was_looked_at(self):
+        for node in ["aggregator-1", "bookkeeper-1", "meter-1"]:
+            entries = [json.loads(line) for line in self.succeeds("inspect", f"{DEMO}/{node}/journal", "--json").splitlines()]
+            network = json.loads(self.succeeds("inspect", f"{DEMO}/genesis.bin", "--json"))["network"]
+            proven = [entry for entry in entries if entry.get("is") == "modulusProven"]
+            self.assertEqual([entry["network"] for entry in proven], [network], node)
 
     def test_secrets_are_not_shown(self):
         for name in ["meter-1/identity.key", "bookkeeper-1/paillier.key"]:
@@ -374,6 +401,25 @@ class Configurations(CommandLine):
                 file.write(bad)
             self.refused("genesis", f"genesis: {self.path(name)}: {reason}",
                          replace=[(f"genesis = {DEMO}/genesis.bin", f"genesis = {self.path(name)}")])
+
+    def test_a_genesis_whose_modulus_is_not_proven(self):
+        genesis = self.path("genesis.bin")
+        reason = "root 3 of the modulus' proof is no n-th root of its challenge"
+        shutil.copy(f"{DEMO}/genesis.bin", genesis)
+        with open(genesis, "rb") as file:
+            length = int.from_bytes(file.read()[40:42], "little")
+        flip(genesis, 46 + length * 5 - 1)
+        # A journal remembers another genesis' verdict.
+        data = self.path("data")
+        shutil.copytree(f"{DEMO}/meter-1", data)
+        self.refused("genesis", f"genesis: {genesis}: {reason}", replace=[
+            (f"genesis = {DEMO}/genesis.bin", f"genesis = {genesis}"), (f"data = {DEMO}/meter-1", f"data = {data}")])
+        self.assertEqual(self.fails(1, "verify", self.folder), f"busbar: {genesis}: {reason}")
+        with open(genesis, "r+b") as file:
+            file.write(b"BUSBARg2")
+        self.refused("genesis", f"genesis: {genesis}: written in version 2 of this format, which is not read any more",
+                     replace=[(f"genesis = {DEMO}/genesis.bin", f"genesis = {genesis}")])
+        self.assertIn("written in version 2", self.fails(1, "inspect", genesis))
 
     def test_a_key_that_others_may_read(self):
         key = self.path("identity.key")

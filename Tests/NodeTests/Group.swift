@@ -234,6 +234,8 @@ final class Group {
     return [UInt8](capacity: key.encodedBytes) { out in key.encode(into: &out) }
   }()
 
+  static let modulusProof = try! PrivateKey(decoding: keyFile.span, allowingSmallForTests: true).proveModulus()
+
   let options: GroupOptions
   let genesis: Genesis
   let key: PublicKey
@@ -262,6 +264,7 @@ final class Group {
     var generator = SeededGenerator(seed: options.seed)
     let key = try! PrivateKey(decoding: Self.keyFile.span, allowingSmallForTests: true)
     let modulus = [UInt8](capacity: key.publicKey.modulusBytes) { out in key.publicKey.writeModulus(into: &out) }
+    let modulusProof = Self.modulusProof
     self.key = key.publicKey
     aggregatorSeeds = (0..<Self.members).map { _ in PartySeeds(&generator) }
     meterSeeds = (0..<Self.members).map { _ in (0..<options.metersPerSet).map { _ in PartySeeds(&generator) } }
@@ -271,7 +274,8 @@ final class Group {
       minimumContributors: options.minimumContributors, rotates: true, exclusionPeriods: options.exclusionPeriods,
       firstPeriod: Period(1001),
       slots: [SlotQuantity.activeEnergyImport.rawValue, SlotQuantity.activeEnergyExport.rawValue], modulus: modulus,
-      bookkeeper: bookkeeperSeeds.publicKeys(), aggregators: aggregatorSeeds.map { $0.publicKeys() },
+      modulusProof: modulusProof, bookkeeper: bookkeeperSeeds.publicKeys(),
+      aggregators: aggregatorSeeds.map { $0.publicKeys() },
       meters: meterSeeds.map { set in set.map { $0.publicKeys() } })
     // A little before the first period.
     clock = SimulatedClock(wall: WallTime(nanoseconds: (1001 * options.periodSeconds - 1) * 1_000_000_000))

@@ -38,6 +38,7 @@ SETS = [3, 2, 0, 5]
 EPOCH, GROUP, OWNER, AUTHOR, PERIOD, POSITION = 2, 3, 0, 2, 1006, 5
 FIRST_PERIOD, EXCLUSION_PERIODS = 1001, 48
 MODULUS = pattern(0xC1, 32, 7)
+ROOTS = pattern(0x17, 8 * 32, 3)
 SLOTS = bytes([1, 2])
 BOOKKEEPER = 0x20
 
@@ -47,9 +48,9 @@ def party(sign, agree):
 
 
 def genesis():
-    head = struct.pack("<8sQHHIHBxIQHH", b"BUSBARg2", EPOCH, GROUP, len(SETS), 900, 2, 1, EXCLUSION_PERIODS, FIRST_PERIOD,
+    head = struct.pack("<8sQHHIHBxIQHH", b"BUSBARg3", EPOCH, GROUP, len(SETS), 900, 2, 1, EXCLUSION_PERIODS, FIRST_PERIOD,
                        len(MODULUS), len(SLOTS))
-    body = head + SLOTS + MODULUS + party(BOOKKEEPER, 0x21)
+    body = head + SLOTS + MODULUS + ROOTS + party(BOOKKEEPER, 0x21)
     for index, count in enumerate(SETS):
         body += party(0x40 + index, 0x50 + index) + struct.pack("<H", count)
     for owner, count in enumerate(SETS):

@@ -73,7 +73,7 @@ class Party:
 class Genesis:
     def __init__(self, data):
         r = Reader(data)
-        assert r.take(8) == b"BUSBARg2"
+        assert r.take(8) == b"BUSBARg3"
         self.network = H(b"BUSBARgn", data)
         self.epoch, self.group, self.members = r.number(8), r.number(2), r.number(2)
         self.seconds, self.minimum, self.rotation = r.number(4), r.number(2), r.number(1)
@@ -83,6 +83,7 @@ class Genesis:
         length, slots = r.number(2), r.number(2)
         self.slots = r.take(slots)
         modulus = r.take(length)
+        self.roots = [int.from_bytes(r.take(length), "big") for _ in range(8)]
         self.n = int.from_bytes(modulus, "big")
         self.length = length
         self.key = H(b"BUSBARky", modulus, struct.pack("<H", slots), self.slots)[:16]

@@ -118,7 +118,8 @@ private func fuzzGenesis(_ input: [UInt8]) {
     epoch: genesis.epoch, group: genesis.group, periodSeconds: genesis.periodSeconds,
     minimumContributors: genesis.minimumContributors, rotates: genesis.rotates,
     exclusionPeriods: genesis.exclusionPeriods, firstPeriod: genesis.firstPeriod,
-    slots: genesis.slots, modulus: genesis.modulus, bookkeeper: genesis.bookkeeper, aggregators: genesis.aggregators,
+    slots: genesis.slots, modulus: genesis.modulus, modulusProof: genesis.modulusProof, bookkeeper: genesis.bookkeeper,
+    aggregators: genesis.aggregators,
     meters: genesis.meters)
   require(again.networkIdentifier == genesis.networkIdentifier, "a genesis has two names")
   for owner in 0..<genesis.members { _ = genesis.coverage(of: ReplicaIndex(owner)).root }
