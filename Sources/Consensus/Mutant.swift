@@ -46,7 +46,7 @@ public enum Mutant: UInt8, CaseIterable, Sendable {
   case firstRoundFromDecidingRound, takesPartWithoutPrevious, freePeriodUnchecked, lockedPeriodRequired
   case earlierPreparesDropped, headPersistedApart, validityAskedOfClock, receiptConvictsLaterPosition
   case oneClaimOfLaterRun, clockUnguarded, closingNotTakenBack, closingSignedTwice, twoPrimariesOnly
-  case proofUnchecked
+  case proofUnchecked, loneFeederCounted, maximumUnchecked
   // Of budgets; groups under attack show them.
   case ingressUnbounded, repetitionsUnbounded, receiptsUnbounded, strangersUnbounded, signaturesUnbounded
 }

@@ -31,7 +31,7 @@ public struct AggregatorNode: ~Copyable {
   let memberKeys: MemberKeys
   var ticks: UInt64 = 0
   public internal(set) var recordRefusals = InlineArray<11, UInt64>(repeating: 0)
-  public internal(set) var headerRefusals = InlineArray<14, UInt64>(repeating: 0)
+  public internal(set) var headerRefusals = InlineArray<15, UInt64>(repeating: 0)
   public internal(set) var voteRefusals = InlineArray<12, UInt64>(repeating: 0)
   /// Round changes and new rounds whose signatures or certificates do not hold.
   public internal(set) var justificationRefusals: UInt64 = 0
@@ -83,7 +83,7 @@ public struct AggregatorNode: ~Copyable {
     spareBlocks: Int? = nil, pacing: PacingLimits = PacingLimits()
   ) {
     let room = Self.recordRoom(genesis, ciphertextBytes: key.ciphertextBytes)
-    precondition(RecordRefusal.allCases.count == 11 && HeaderRefusal.allCases.count == 14)
+    precondition(RecordRefusal.allCases.count == 11 && HeaderRefusal.allCases.count == 15)
     precondition(Refusal.allCases.count == 12)
     recordPool = RecordPool(
       capacity: spareBlocks ?? room.spare, meterCount: room.meterCount, ciphertextBytes: key.ciphertextBytes)
@@ -501,6 +501,12 @@ public struct AggregatorNode: ~Copyable {
   public func coveredThrough(_ meter: MeterIndex, of owner: ReplicaIndex) -> Period {
     chain(owner).coverage.coveredThrough(meter)
   }
+  /// Whether a slot of a set waits, because too few of its feeders have a record to be counted: how many have, and since which period.
+  public func waiting(_ slot: Int, of owner: ReplicaIndex) -> (feeders: UInt16, since: Period)? {
+    guard let waiting = chain(owner).waiting(slot) else { return nil }
+    return (waiting.feeders, waiting.since)
+  }
+  public var slots: [UInt8] { genesis.slots }
   /// Meters whose records of this period are held.
   public func held(_ owner: ReplicaIndex, _ period: Period) -> MeterBitmap {
     chain(owner).shelf(through: period)?.held ?? MeterBitmap()

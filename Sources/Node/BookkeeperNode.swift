@@ -31,11 +31,13 @@ public struct BookkeeperNode: ~Copyable {
   /// Certificates and products, by the member they come from: a liar's pieces do not disturb another's.
   var assemblies: [AssemblyCell] = []
   var productAssemblies: [AssemblyCell] = []
+  /// By every header whose sum was opened.
+  private var coverage: KnownCoverage
   var ticks: UInt64 = 0
   /// What this node thinks of its clock, as of the last tick.
   public private(set) var clockVerdict = ClockVerdict.notSynchronised
   public private(set) var publishedCount: UInt64 = 0
-  /// Sums that could not be published: a slot is beyond what its contributors may hold.
+  /// Sums that could not be published: a slot is beyond what its contributors can have used.
   public private(set) var unpublishableCount: UInt64 = 0
 
   public init(
@@ -45,6 +47,7 @@ public struct BookkeeperNode: ~Copyable {
       assemblies.append(AssemblyCell(capacity: Certificate.maximumBytes(genesis.context.quorum)))
       productAssemblies.append(AssemblyCell(capacity: key.publicKey.ciphertextBytes))
     }
+    coverage = KnownCoverage(genesis)
     self.genesis = genesis
     self.key = key
     self.signer = signer
@@ -211,7 +214,9 @@ public struct BookkeeperNode: ~Copyable {
       root.replace { root in proven = (try? key.prove(product.span, sum: &sum, root: &root)) != nil }
     }
     // A sum beyond its contributors' bound would be nonsense in public: it stays here, and its certificate with it.
-    guard proven, (try? key.publicKey.unpack(sum: sum.span, contributors: Int(header.count))) != nil else {
+    let isPlausible = proven && isPlausible(sum.span, header, at: certificate.position)
+    coverage.note(header, at: certificate.position)
+    guard isPlausible else {
       unpublishableCount += 1
       entries[index].isPublished = true
       return
@@ -225,6 +230,15 @@ public struct BookkeeperNode: ~Copyable {
     try host.publish(.sum, period: certificate.period, owner: certificate.owner, file.span)
     entries[index].isPublished = true
     publishedCount += 1
+  }
+
+  /// Whether each slot holds what its contributors can have used, and no less than nothing.
+  private func isPlausible(_ sum: Span<UInt8>, _ header: Header, at position: Position) -> Bool {
+    guard let values = try? key.publicKey.unpack(sum: sum, contributors: Int(header.count)) else { return false }
+    if mutated(.maximumUnchecked) { return true }
+    for slot in values.indices
+    where values[slot] < 0 || values[slot] > coverage.bound(slot, of: header, at: position).value { return false }
+    return true
   }
 
   public func drops(_ reason: DropReason) -> UInt64 { link.sealer.drops[Int(reason.rawValue)] }

@@ -85,7 +85,7 @@ public struct MemoryPlan: Sendable {
     plan.add(
       "manifests, of a proposal and of a proof",
       2 * Manifest.memoryBytes + room.meterCount * MemoryLayout<Digest>.stride)
-    plan.add("genesis", genesisBytes(genesis) - 32 * meters - proofBytes(genesis))
+    plan.add("genesis", genesisBytes(genesis) - 36 * meters - proofBytes(genesis))
     // The bookkeeper is one of the peers, and the node itself is not.
     plan.addLink(peers: members, quiet: meters, members: genesis.members)
     plan.add("datagrams in system calls", machineBytes)
@@ -135,7 +135,8 @@ public struct MemoryPlan: Sendable {
   private static func genesisBytes(_ genesis: Genesis) -> Int {
     // Two arrays for each set, with what an array costs beside its elements.
     (genesis.meterCount + Int(genesis.members) + 1) * MemoryLayout<PartyKeys>.stride + genesis.modulus.count
-      + proofBytes(genesis)
+      + proofBytes(genesis) + 4 * genesis.meterCount
+      + genesis.slots.count * Int(genesis.members) * MemoryLayout<MeterBitmap>.stride
       + Int(genesis.members) * 2 * (8 + 40)
   }
 }

@@ -166,13 +166,36 @@ final class SetChain {
     return result
   }
 
+  /// Those of them that a header may count. (DESIGN §2.2)
+  var countableRecords: MeterBitmap { genesis.countable(followingRecords, of: owner) }
+
+  /// A slot of which too few feeders have a record to be counted, so that the newest headers go without any.
+  struct WaitingSlot {
+    /// Meters with a record that carries on, which is held here.
+    let feeders: UInt16
+    /// The first period of which nobody's record of the slot is certified.
+    let since: Period
+  }
+
+  /// Every header that counts a feeder counts enough of them, so a slot is certified as far as that feeder is covered which is farthest.
+  /// Cost: the set's meters are looked at.
+  func waiting(_ slot: Int) -> WaitingSlot? {
+    let feeders = genesis.feeders(ofSlot: slot, in: owner)
+    var fedThrough = Period(genesis.firstPeriod.rawValue - 1)
+    for meter in 0..<genesis.meterCount(of: owner) where feeders.contains(MeterIndex(meter)) {
+      fedThrough = max(fedThrough, coverage.coveredThrough(MeterIndex(meter)))
+    }
+    guard feeders.count > 0, headPeriod > fedThrough else { return nil }
+    return WaitingSlot(feeders: followingRecords.intersection(feeders).count, since: fedThrough.next)
+  }
+
   func follows(_ shelf: RecordShelf, _ meter: MeterIndex) -> Bool {
     shelf.from(meter) == coverage.coveredThrough(meter).next || mutated(.staleRecordsKept) || mutated(.fromUnchecked)
   }
 
   /// Whether there are records for a proposal of the round's period. (rule 12)
   var hasRecords: Bool {
-    collected.period == instance.round.period && followingRecords.count >= genesis.minimumContributors
+    collected.period == instance.round.period && countableRecords.count >= genesis.minimumContributors
   }
 
   /// Whether a primary waits for nothing more: all records are in, or a quarter of a period has passed since there were enough. Not since

@@ -40,6 +40,10 @@ public enum GroupScenario: String, CaseIterable, Sendable {
   case idle
   /// One root of the genesis' proof of its modulus is wrong.
   case unprovenModulus = "unproven-modulus"
+  /// A meter says that it used more than its connection can carry.
+  case absurdMeter = "absurd-meter"
+  /// Three of six meters of each set measure exports, and one of them is away for some periods.
+  case loneFeeder = "lone-feeder"
 }
 
 /// One run of a group, named by everything it depends on.
@@ -56,7 +60,7 @@ public struct GroupSchedule: Sendable {
   /// It is attacked instead, for some periods.
   public var siege: Siege?
 
-  public init(seed: UInt64, members: Int, metersPerSet: Int = 3, profile: Profile) {
+  public init(seed: UInt64, members: Int, metersPerSet: Int = 4, profile: Profile) {
     self.seed = seed
     self.members = members
     self.metersPerSet = metersPerSet

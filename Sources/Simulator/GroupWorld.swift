@@ -21,7 +21,7 @@ public final class GroupWorld {
   /// Longest delay of a datagram in rounds, and so the length of the calendar.
   static let horizon = 512
   static let inboxLimit = 512
-  static let minimumContributors: UInt16 = 2
+  static let minimumContributors: UInt16 = 3
 
   /// 512 bits: small keys exist in tests and simulations only. Made once.
   private static let keyFile: [UInt8] = {
@@ -124,7 +124,13 @@ public final class GroupWorld {
       modulusProof: proof, bookkeeper: keys[members], aggregators: Array(keys[0..<members]),
       meters: (0..<members).map { owner in
         Array(keys[(members + 1 + owner * metersPerSet)..<(members + 1 + (owner + 1) * metersPerSet)])
-      })
+      },
+      registrations: Array(
+        repeating: (0..<metersPerSet).map { index in
+          MeterRegistration(
+            slots: index < swarm.exporters ?? metersPerSet ? 3 : 1,
+            maximumPowerWatts: GroupLimits.maximumPowerWatts.upperBound)
+        }, count: members))
   }
 
   static func endpoint(_ identifier: NodeIdentifier) -> Endpoint {
@@ -182,6 +188,7 @@ public final class GroupWorld {
     }
     if genesis.firstPeriod.rawValue != swarm.firstPeriod || UInt64(genesis.periodSeconds) != periodSeconds
       || genesis.exclusionPeriods != swarm.exclusionPeriods || genesis.modulusProof != proof
+      || Int(genesis.feeders(ofSlot: 1, in: ReplicaIndex(0)).count) != swarm.exporters ?? metersPerSet
     {
       genesis = Self.makeGenesis(publicKeys, key, members, metersPerSet, swarm, proof)
     }
@@ -226,7 +233,12 @@ public final class GroupWorld {
     let attack = siege?.attack ?? .none
     var count = swarm.contradictingMeters
     if attack.hasFaultyMeters || attack == .missingMeters { count = 1 }
-    if attack == .contradictingMeters { count = metersPerSet / 2 }
+    if attack == .contradictingMeters { count = min(metersPerSet / 2, metersPerSet - Int(Self.minimumContributors)) }
+    if schedule.scenario == .absurdMeter {
+      let party = parties[members + 1]
+      party.isHonest = false
+      party.faultyMeter = FaultyMeter(self, party)
+    }
     guard count > 0 else { return }
     for owner in 0..<members {
       for number in 0..<count {
@@ -622,10 +634,13 @@ public final class GroupWorld {
       siege.conclude(self, periods: swarm.firstPeriod..<last)
     }
     if schedule.scenario == .unprovenModulus { return concludeUnproven() }
+    if schedule.scenario == .absurdMeter, outcome.violation == nil { concludeAbsurd() }
+    if schedule.scenario == .absurdMeter { return outcome }
     if outcome.violation == nil { heal() }
     if outcome.violation == nil, swarm.endsIdle { idle() }
     if outcome.violation == nil { conclude() }
     if outcome.violation == nil, schedule.scenario == .ignoredMeter { concludeIgnored() }
+    if outcome.violation == nil, schedule.scenario == .loneFeeder { concludeLone() }
     outcome.faultNumber = faultNumber
     outcome.periods = tick / ticksPerPeriod
     outcome.outagePeriods = swarm.outage?.periods ?? 0
@@ -640,5 +655,28 @@ public final class GroupWorld {
     outcome.faultNumber = faultNumber
     outcome.periods = tick / ticksPerPeriod
     return outcome
+  }
+
+  /// What no house can have used was certified, and nobody reads it.
+  private func concludeAbsurd() {
+    let counted = books.chain(0).filter { $0.position.header.contributors.contains(MeterIndex(0)) }
+    for (_, decided) in counted
+    where books.sums[SetPeriod(owner: 0, period: decided.header.period.rawValue)] != nil {
+      return fail(.wrongSum, "period \(decided.header.period) of set 0 is beyond what its meters can have used")
+    }
+    guard !counted.isEmpty, parties[members].bookkeeper?.node.unpublishableCount ?? 0 > 0 else {
+      return fail(.stuck, "nobody counted what is too much")
+    }
+    outcome.faultNumber = faultNumber
+    outcome.periods = tick / ticksPerPeriod
+  }
+
+  /// While one of three that export was away, no header counted the other two.
+  private func concludeLone() {
+    for owner in 0..<members {
+      let feeders = genesis.feeders(ofSlot: 1, in: ReplicaIndex(UInt16(owner)))
+      let without = books.chain(owner).filter { $0.position.header.contributors.isDisjoint(with: feeders) }
+      if without.isEmpty { return fail(.stuck, "set \(owner) never went without its exports") }
+    }
   }
 }

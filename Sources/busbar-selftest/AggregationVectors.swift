@@ -8,16 +8,16 @@ import Wire
 // The golden digests are of the bytes in Tests/Oracles/byte_vectors.txt, which a separate implementation made;
 // domain "BUSBARts" where a whole message is digested.
 
-private let goldenNetwork = "cbf70852cfb2836ca20940eb124313eee43c75d2d1141773b0380263b579f47a"
+private let goldenNetwork = "4101e4dbd884a453967146c0878b70a96f0fb58e03df4ae92e9a0190798d2be3"
 private let goldenKeyIdentifier = "4372a0546168a8afb005b0662bc4e12c"
-private let goldenRecord = "d9d80d18646960ce61db93a19118ebb5e82581dcf6b598c059f09f4fa35a6d72"
-private let goldenRecordHash = "d64460ed9cc0d7fca6cb103039f9651ba749026d41a11d71482cc731454a5f8a"
-private let goldenReceipt = "78af26ba2024efb75ad0a9d04e1bdf371918fcdd5f0468ffb121fc824a321770"
-private let goldenCoverageRoot = "6031e43004dc6bbc70dbbbcc8538b4961dfb5187ef60faeda9834fb948dad2d3"
-private let goldenCoverageRootAfter = "fcceba85ecc87f861cee49551d7652bb7c043bbcf3a12db18b1ec597d95faf6f"
-private let goldenHeaderDigest = "03b05ae5410c9a958207cfed21eba230d2cd8d1a0636e0fa7e44e1b8549fa58f"
-private let goldenCertificate = "fc162078548d802d9a13e98e3e0204f7bf3b19d21f4352af5699058624ad1d17"
-private let goldenSum = "38881613b86cd4e6a69f78a699a9810948e76948194f37879e9fc62145b53eff"
+private let goldenRecord = "b56417c805a51a391aed3d922905718fc3c796dfc4a08fcc8f52ed1665cf2b12"
+private let goldenRecordHash = "6592b8f05d50e57063e653217c3adc11cfe5c0218623ac974973152781ecd710"
+private let goldenReceipt = "ba330dcce1be586f52151ac1f4c951e29bd105c9a2d7dc7455b1c6a0728e55bf"
+private let goldenCoverageRoot = "8358a57f84ae7a02ed920569a09885b56aa7908cd5e0b227450bb213a92d94e6"
+private let goldenCoverageRootAfter = "7ec74b994af622e4cc72bfac0f82606b522fad8f3d0e01525df037a527494c76"
+private let goldenHeaderDigest = "106e6dd2ef02e8b643e28cdfb74545cf535183dd7582fa499652ee038b0c91b0"
+private let goldenCertificate = "229983aa9ce5a046bc68a1d117981414a3e94c9f21fac91468492ea211072507"
+private let goldenSum = "9e568299b23f009b3d80dadc97a804e6aebd576835599bd8035513a0eeb17a4b"
 
 private let vectorPeriod = Period(1006)
 private let vectorPosition = Position(5)
@@ -41,22 +41,30 @@ private func vectorParty(_ signing: UInt8, _ agreement: UInt8) -> PartyKeys {
 }
 
 private func vectorGenesis() -> Genesis {
-  let sizes: [UInt8] = [3, 2, 0, 5]
+  let sizes: [UInt8] = [5, 3, 0, 5]
   var aggregators: [PartyKeys] = []
   var meters: [[PartyKeys]] = []
+  var registrations: [[MeterRegistration]] = []
   for index: UInt8 in 0..<4 {
     aggregators.append(vectorParty(0x40 + index, 0x50 + index))
     var set: [PartyKeys] = []
+    var registered: [MeterRegistration] = []
     for meter in 0..<sizes[Int(index)] {
       set.append(vectorParty(0x80 + 8 * index + meter, 0xC0 + 8 * index + meter))
+      let hasExport = !(index == 0 && meter == 2 || index == 3 && meter == 3)
+      registered.append(
+        MeterRegistration(
+          slots: hasExport ? 3 : 1, maximumPowerWatts: 69_000 + 1000 * UInt32(index) + UInt32(meter)))
     }
     meters.append(set)
+    registrations.append(registered)
   }
   return Genesis(
-    epoch: Epoch(2), group: GroupIndex(3), periodSeconds: 900, minimumContributors: 2, rotates: true,
+    epoch: Epoch(2), group: GroupIndex(3), periodSeconds: 900, minimumContributors: 3, rotates: true,
     firstPeriod: Period(1001), slots: [1, 2], modulus: pattern(0xC1, 32, step: 7),
     modulusProof: ModulusProof(roots: pattern(0x17, 256, step: 3)),
-    bookkeeper: vectorParty(0x20, 0x21), aggregators: aggregators, meters: meters)
+    bookkeeper: vectorParty(0x20, 0x21), aggregators: aggregators, meters: meters,
+    registrations: registrations)
 }
 
 private func digest(_ capacity: Int, _ fill: (inout OutputSpan<UInt8>) -> Void) -> String {
@@ -69,7 +77,8 @@ func checkAggregation(_ report: inout Report) {
   let genesis = vectorGenesis()
   report.check(genesis.networkIdentifier.description == goldenNetwork, "aggregation: genesis bytes")
   report.check(genesis.keyIdentifier.description == goldenKeyIdentifier, "aggregation: key identifier")
-  let coverage = CoverageTable(owner: ReplicaIndex(0), activation: [Period(1005), Period(1004), Period(1005)])
+  let coverage = CoverageTable(
+    owner: ReplicaIndex(0), activation: [Period(1005), Period(1004), Period(1005), Period(1005), Period(1005)])
   report.check(coverage.root.description == goldenCoverageRoot, "aggregation: coverage root")
   let recordHash = checkRecord(genesis, coverage, &report)
   let header = vectorHeader(genesis, coverage, recordHash)
@@ -119,9 +128,11 @@ private func vectorHeader(
   var contributors = MeterBitmap()
   contributors.insert(MeterIndex(0))
   contributors.insert(MeterIndex(1))
+  contributors.insert(MeterIndex(3))
   var manifest = Manifest()
   manifest.append(MeterIndex(0), fixed(pattern(0x30, 32)))
   manifest.append(MeterIndex(1), recordHash)
+  manifest.append(MeterIndex(3), fixed(pattern(0x33, 32)))
   let product: [UInt8] = pattern(5, 64, step: 3).reversed()
   var accusedMeters = MeterBitmap()
   accusedMeters.insert(MeterIndex(2))

@@ -18,7 +18,7 @@ extension Verb {
         Option(name: "messages", value: "N", text: "consensus, node: how many, 1000...100000000 (1000000)"),
         Option(name: "aggregators", value: "M", text: "round, fleet: in the group, 4...64 (4)"),
         Option(
-          name: "meters", value: "N", text: "node, round, fleet: of each aggregator's set, 2...512 (4, 100, 500)"),
+          name: "meters", value: "N", text: "node, round, fleet: of each aggregator's set, 3...512 (4, 100, 500)"),
         Option(name: "seconds", value: "N", text: "fleet: of a period, 2...3600 (60)"),
         Option(name: "periods", value: "N", text: "round: 1...80, fleet: 1...1000 (1, 3)"),
         Option(name: "data", value: "FOLDER", text: "fleet: a folder that does not exist yet (fleet-data)"),
@@ -99,14 +99,14 @@ func bench(_ arguments: Arguments) throws(Failure) {
     return try ConsensusBench(messages: UInt64(messages), json: arguments.wantsJSON).run()
   case "node":
     let messages = try arguments.integer("messages", default: 1_000_000, in: 1000...100_000_000)
-    let meters = Int(try arguments.integer("meters", default: 4, in: 2...64))
+    let meters = Int(try arguments.integer("meters", default: 4, in: 3...64))
     return try NodeBench(messages: UInt64(messages), metersPerSet: meters, json: arguments.wantsJSON).run()
   case "round":
     let bits = Int(try arguments.integer("bits", default: 2048, in: 2048...3072))
     guard bits == 2048 || bits == 3072 else { throw Failure("--bits is 2048 or 3072", exitCode: Failure.usageCode) }
     return try RoundBench(
       members: Int(try arguments.integer("aggregators", default: 4, in: 4...64)),
-      metersPerSet: Int(try arguments.integer("meters", default: 100, in: 2...512)), bits: bits,
+      metersPerSet: Int(try arguments.integer("meters", default: 100, in: 3...512)), bits: bits,
       periods: Int(try arguments.integer("periods", default: 1, in: RoundBench.allowedPeriods)),
       json: arguments.wantsJSON
     ).run()

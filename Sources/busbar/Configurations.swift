@@ -296,6 +296,7 @@ private func describe(_ path: String, _ topology: TopologyConfiguration, _ json:
   if let text = warning(periodSeconds: topology.periodSeconds, members: topology.aggregators) {
     printDiagnostic("\(path): warning: \(text)")
   }
+  for text in topology.spareWarnings { printDiagnostic("\(path): warning: \(text)") }
   printLine(
     json
       ? "{\"kind\":\"topology\",\"valid\":true,\"aggregators\":\(topology.aggregators),\"meters\":\(meters),"

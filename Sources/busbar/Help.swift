@@ -166,7 +166,8 @@ struct Verb {
       notes: [
         "FOLDER holds genesis.bin and published/. Every certificate must carry a quorum's signatures, every sum must\n"
           + "open to the very product that was certified, names must say what is in the files, and neither may be\n"
-          + "there without the other. The proof of the genesis' modulus must hold. --json counts {\"certificates\":N,\"decryptions\":N} or says {\"error\":...}."
+          + "there without the other. The proof of the genesis' modulus must hold. --json counts\n"
+          + "{\"certificates\":N,\"decryptions\":N} or says {\"error\":...}."
       ],
       examples: [
         "busbar verify grid",

@@ -60,16 +60,16 @@ private func takeName(_ path: String) throws(Failure) {
   busbar_close(file)
 }
 
-/// Makes a Paillier key for imports and exports, and writes it for its owner alone.
+/// Makes a Paillier key for plaintexts of these quantities, and writes it for its owner alone.
 /// - Returns: what is public of it: n, and the proof that it is a good one.
 func makePaillierKey(
-  _ path: String, bits: Int, _ random: inout SecureRandom
+  _ path: String, _ quantities: [SlotQuantity], bits: Int, _ random: inout SecureRandom
 ) throws(Failure) -> ProvenModulus {
   var file: [UInt8] = []
   let proven: ProvenModulus
   do throws(PaillierError) {
     let key = try PrivateKey(
-      generatingBits: bits, layout: SlotLayout([.activeEnergyImport, .activeEnergyExport]), using: &random)
+      generatingBits: bits, layout: SlotLayout(quantities), using: &random)
     file = [UInt8](capacity: key.encodedBytes) { out in key.encode(into: &out) }
     proven = ProvenModulus(
       modulus: [UInt8](capacity: key.publicKey.modulusBytes) { out in key.publicKey.writeModulus(into: &out) },
@@ -85,7 +85,7 @@ func keygen(paillier path: String, bits: Int, json: Bool) throws(Failure) {
   let publicPath = path + ".modulus"
   guard !Files.exists(publicPath) else { throw Failure("\(publicPath) exists; a key is never overwritten") }
   var random = SecureRandom()
-  let proven = try makePaillierKey(path, bits: bits, &random)
+  let proven = try makePaillierKey(path, [.activeEnergyImport, .activeEnergyExport], bits: bits, &random)
   try writeFile(publicPath, [UInt8](capacity: proven.encodedBytes) { out in proven.encode(into: &out) })
   printLine(
     json

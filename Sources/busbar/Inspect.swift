@@ -91,7 +91,8 @@ private func describe(_ genesis: Genesis, _ json: Bool) {
         + "\"minimumContributors\":\(genesis.minimumContributors),\"exclusionPeriods\":\(genesis.exclusionPeriods),"
         + "\"rotation\":\"\(genesis.rotates ? "period" : "fixed")\",\"modulusBits\":\(genesis.modulus.count * 8),"
         + "\"keyIdentifier\":\"\(genesis.keyIdentifier)\","
-        + "\"slots\":[\(slots.map { "\"\($0)\"" }.joined(separator: ","))]}")
+        + "\"slots\":[\(slots.map { "\"\($0)\"" }.joined(separator: ","))],"
+        + "\"fewestFeeders\":[\(fewestFeeders(genesis).map { "\($0)" }.joined(separator: ","))]}")
     return
   }
   let quorum = genesis.context.quorum
@@ -105,6 +106,19 @@ private func describe(_ genesis: Genesis, _ json: Bool) {
   printLine("key           \(genesis.keyIdentifier), \(genesis.modulus.count * 8) bits")
   printLine("its modulus   carries a proof of \(genesis.modulusProof.roots.count) bytes, which busbar verify checks")
   printLine("slots         \(slots.joined(separator: ", "))")
+  let fewest = fewestFeeders(genesis).map { "\($0)" }
+  printLine("fed by        at least \(fewest.joined(separator: ", ")) meters of each set")
+}
+
+/// Of each slot, the feeders of the set that has fewest, among sets with meters.
+private func fewestFeeders(_ genesis: Genesis) -> [Int] {
+  genesis.slots.indices.map { slot in
+    var fewest = GroupLimits.maximumMetersPerSet
+    for set in 0..<genesis.members where genesis.meterCount(of: ReplicaIndex(set)) > 0 {
+      fewest = min(fewest, Int(genesis.feeders(ofSlot: slot, in: ReplicaIndex(set)).count))
+    }
+    return fewest
+  }
 }
 
 private func decodeCertificate(_ path: String) throws(Failure) -> Certificate {

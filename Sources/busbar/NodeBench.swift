@@ -179,7 +179,7 @@ struct NodeBench {
       ).publicKey
     } catch { throw Failure("bench node: \(error)") }
     let genesis = Genesis(
-      epoch: Epoch(1), group: GroupIndex(0), periodSeconds: UInt32(Self.periodSeconds), minimumContributors: 2,
+      epoch: Epoch(1), group: GroupIndex(0), periodSeconds: UInt32(Self.periodSeconds), minimumContributors: 3,
       rotates: true, firstPeriod: Self.firstPeriod,
       slots: [SlotQuantity.activeEnergyImport.rawValue, SlotQuantity.activeEnergyExport.rawValue],
       modulus: [UInt8](capacity: publicKey.modulusBytes) { out in publicKey.writeModulus(into: &out) },

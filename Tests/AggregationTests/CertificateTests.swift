@@ -96,8 +96,9 @@ struct WrongCertificate: Sendable, CustomTestStringConvertible {
     header("a header of another set", .wrongInstance) { $0.owner = ReplicaIndex(1) },
     header("a header of a later period than the round", .wrongInstance) { $0.period = Period(1007) },
     header("a header under a foreign key", .foreignKey) { $0.keyIdentifier = FixedBytes() },
-    header("a contributor behind the set", .unknownMeter, contributors: Fixture.contributors([0, 1, 3])),
-    header("too few contributors", .tooFewContributors, contributors: Fixture.contributors([2])),
+    header("a contributor behind the set", .unknownMeter, contributors: Fixture.contributors([0, 1, 5])),
+    header("too few contributors", .tooFewContributors, contributors: Fixture.contributors([1, 3])),
+    header("two that have an export", .loneFeeder, contributors: Fixture.contributors([0, 1, 2])),
   ]
 }
 

@@ -155,7 +155,7 @@ class Usage(CommandLine):
 
     def test_too_many_or_too_few_words(self):
         for verb, needs in [("check-config", "FILE"), ("inspect", "[KIND] FILE"),
-                            ("verify", "FOLDER | certificate | sum")]:
+                            ("verify", "FOLDER | certificate | sum | modulus")]:
             self.assertEqual(self.fails(2, verb), f"busbar: {verb} needs {needs}; see busbar {verb} --help")
         for words in [["version", "x"], ["check-config", "a", "x"], ["inspect", "genesis", "a", "x"],
                       ["verify", "a", "x"], ["demo", "x"], ["keygen", "--out", "k", "x"]]:
@@ -288,6 +288,34 @@ class Provision(CommandLine):
         self.assertEqual(self.fails(1, "provision", "--topology", topology, "--out", out),
                          f"busbar: {out} exists; name a fresh folder")
 
+    def test_who_measures_what(self):
+        few = "".join(f"[meter-{number}]\nmeasures = import\n" for number in (6, 7, 9))
+        topology = self.write("few.ini", TOPOLOGY + few)
+        reason = "set 1 has 2 meters that feed activeEnergyExport, below minimumContributors 5"
+        for verb in [["check-config", topology], ["provision", "--topology", topology, "--out", self.path("grid")]]:
+            self.assertIn(reason, self.fails(78, *verb))
+        self.assertFalse(os.path.exists(self.path("grid")))
+        text = TOPOLOGY.replace("metersPerSet = 5", "metersPerSet = 6\nminimumContributors = 3")
+        topology = self.write("some.ini", text + "[meter-2]\nmeasures = import\nratedPowerWatts = 11000\n[meter-3]\nmeasures = import\n")
+        result = busbar("provision", "--topology", topology, "--out", self.path("grid"))
+        self.assertEqual((result.returncode, result.stderr.count("\n")), (0, 1), result.stderr)
+        self.assertIn("slot activeEnergyExport: set 0 has as few as 4 feeders, 1 to spare", result.stderr)
+        shown = json.loads(self.succeeds("inspect", self.path("grid/genesis.bin"), "--json"))
+        self.assertEqual(shown["slots"], ["activeEnergyImport", "activeEnergyExport"])
+        self.assertEqual(shown["fewestFeeders"], [6, 4])
+        for number, watts in [(1, 69000), (2, 11000), (3, 69000)]:
+            with open(self.path(f"grid/meter-{number}/node.ini")) as file:
+                self.assertIn(f"ratedPowerWatts = {watts}\n", file.read())
+        topology = self.write("none.ini", TOPOLOGY.replace("[meter]", "[meter]\nmeasures = import"))
+        self.succeeds("provision", "--topology", topology, "--out", self.path("imports"))
+        shown = json.loads(self.succeeds("inspect", self.path("imports/genesis.bin"), "--json"))
+        self.assertEqual(shown["slots"], ["activeEnergyImport"])
+        self.succeeds("check-config", self.path("imports/bookkeeper-1/node.ini"))
+        for key, message in [("ratedPowerWatts = 0", "ratedPowerWatts is 0, outside 1...100000000"),
+                             ("measures = export", "measures is export: every meter measures import")]:
+            bad = self.write("bad.ini", TOPOLOGY + key + "\n")
+            self.assertEqual(self.fails(78, "check-config", bad), f"{bad}:{len(TOPOLOGY.splitlines()) + 1}: {message}")
+
     def test_what_is_refused_makes_nothing(self):
         topology = self.write("topology.ini", TOPOLOGY)
         long = self.path("x" * 190)
@@ -411,9 +439,9 @@ class Configurations(CommandLine):
         flip(genesis, 46 + length * 5 - 1)
         # A journal remembers another genesis' verdict.
         data = self.path("data")
-        shutil.copytree(f"{DEMO}/meter-1", data)
-        self.refused("genesis", f"genesis: {genesis}: {reason}", replace=[
-            (f"genesis = {DEMO}/genesis.bin", f"genesis = {genesis}"), (f"data = {DEMO}/meter-1", f"data = {data}")])
+        shutil.copytree(f"{DEMO}/bookkeeper-1", data)
+        self.refused("genesis", f"genesis: {genesis}: {reason}", "bookkeeper-1", [
+            (f"genesis = {DEMO}/genesis.bin", f"genesis = {genesis}"), (f"data = {DEMO}/bookkeeper-1", f"data = {data}")])
         self.assertEqual(self.fails(1, "verify", self.folder), f"busbar: {genesis}: {reason}")
         with open(genesis, "r+b") as file:
             file.write(b"BUSBARg2")

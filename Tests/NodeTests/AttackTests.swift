@@ -82,7 +82,7 @@ struct AttackTests {
   func wants(object: ObjectKind) {
     let (group, rogue, header) = Self.halted()
     // What its meters send to the rogue by themselves; one datagram for each.
-    for meter in 0..<3 { group.killMeter(2, meter) }
+    for meter in 0..<4 { group.killMeter(2, meter) }
     let bytes = Self.answered(group, rogue, 400) { (.want, Self.want(object, header)) }
     #expect(bytes.answered > 0)
     // One answer, half of it again, a burst and what was asked.
@@ -293,6 +293,6 @@ struct AttackTests {
     }
     #expect(led.count == 1)
     let header = group.certified(led[0], moved + 2)
-    #expect(header?.contributors.count == 3 && header?.author == ReplicaIndex(3))
+    #expect(header?.contributors.count == 4 && header?.author == ReplicaIndex(3))
   }
 }

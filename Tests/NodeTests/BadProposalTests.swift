@@ -19,8 +19,8 @@ final class LyingPrimary {
   /// By meter.
   var records: [[UInt8]] = []
 
-  init() {
-    group = Group()
+  init(_ options: GroupOptions = GroupOptions()) {
+    group = Group(options)
     group.run(toEndOf: 1001, plus: 3500)
     // primary(0, 1002, 0) = (0 + 1002) mod 4 = 2
     rogue = Rogue.aggregator(2, of: group)
@@ -39,7 +39,7 @@ final class LyingPrimary {
   }
 
   /// The header an honest primary would propose, of the first `count` meters.
-  func header(meters count: Int = 3) -> Header {
+  func header(meters count: Int = 4) -> Header {
     Self.header(over: Array(records[..<count]), of: group, previous: group.aggregators[Self.judge]!.head(0))
   }
 
@@ -106,11 +106,11 @@ struct BadHeader: Sendable, CustomStringConvertible {
     BadHeader("another author", .wrongAuthor) { header, _ in header.author = ReplicaIndex(0) },
     BadHeader("foreign keyId", .foreignKey) { header, _ in header.keyIdentifier = FixedBytes() },
     BadHeader("a contributor that is no meter", .unknownMeter) { header, _ in
-      header.contributors.insert(MeterIndex(3))
+      header.contributors.insert(MeterIndex(4))
       header.count = header.contributors.count
     },
     BadHeader("fewer than minimumContributors", .tooFewContributors) { header, primary in
-      header = primary.header(meters: 1)
+      header = primary.header(meters: 2)
     },
     BadHeader("another previous", .wrongPrevious) { header, primary in
       header.previous = primary.group.genesis.networkIdentifier
@@ -120,7 +120,7 @@ struct BadHeader: Sendable, CustomStringConvertible {
       header.manifestRoot.storage[31] ^= 128
     },
     BadHeader("a product that is not the product", .wrongProduct) { header, primary in
-      header.productHash = primary.header(meters: 2).productHash
+      header.productHash = primary.header(meters: 3).productHash
     },
     BadHeader("an accused member there is none of", .wrongAccused) { header, _ in header.accusedMembers = 16 },
   ]
@@ -153,10 +153,10 @@ struct BadProposalTests {
   @Test("every HeaderRefusal has a proposal here that causes it")
   func complete() {
     // A record turns stale by a decision in between; simulated groups meet that. (mutant staleRecordsKept)
-    // For bad ciphertexts see BadCiphertextTests, for excluded meters ContradictingMeterTests.
+    // For bad ciphertexts see BadCiphertextTests, for excluded meters ContradictingMeterTests, for slots of too few LoneFeederTests.
     #expect(
       Set(BadHeader.all.map { $0.refusal })
-        == Set(HeaderRefusal.allCases).subtracting([.staleRecord, .badCiphertext, .excludedMeter]))
+        == Set(HeaderRefusal.allCases).subtracting([.staleRecord, .badCiphertext, .excludedMeter, .loneFeeder]))
   }
 
   @Test("a second proposal does not replace the first, and both votes are evidence (consensus rules 4, 49)")

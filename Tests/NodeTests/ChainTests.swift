@@ -108,12 +108,12 @@ struct ChainTests {
   func idle() {
     let group = group()
     group.run(toEndOf: 1001, plus: 4000)
-    for owner in 0..<4 { for index in 0..<3 where owner != 0 || index != 0 { group.killMeter(owner, index) } }
+    for owner in 0..<4 { for index in 0..<4 where owner != 0 || index != 0 { group.killMeter(owner, index) } }
     group.run(toEndOf: 1001, plus: 7000)
     group.wires.forgetCounts()
     group.run(toEndOf: 1009, plus: 7000)
     #expect(group.wires.amongMembers.filter { $0.key != .status } == [:])
-    for owner in 0..<4 { for index in 0..<3 where owner != 0 || index != 0 { group.startMeter(owner, index) } }
+    for owner in 0..<4 { for index in 0..<4 where owner != 0 || index != 0 { group.startMeter(owner, index) } }
     // And the first period with records is certified.
     group.run(toEndOf: 1010, plus: 4000)
     #expect(group.publishedCount(1010) == 4)
@@ -258,8 +258,8 @@ struct ChainTests {
     group.setCut(true, among: [0, 1, 2])
     rogue.greet()
     let certificate = group.published.certificates["1003-0"]!
-    var table = [UInt8](repeating: 0, count: 24)
-    for meter in 0..<3 {
+    var table = [UInt8](repeating: 0, count: 32)
+    for meter in 0..<4 {
       for place in 0..<8 { table[8 * meter + place] = UInt8(truncatingIfNeeded: 1003 >> (8 * place)) }
     }
     func send(_ bytes: [UInt8]) {
@@ -267,7 +267,7 @@ struct ChainTests {
       group.step()
     }
     var wrong: [[UInt8]] = []
-    for place in [0, 8, 23] {
+    for place in [0, 8, 31] {
       var other = table
       other[place] ^= 1
       wrong.append(other)
@@ -310,7 +310,7 @@ private final class HidingPrimary {
       for heard in rogue.heard where heard.type == .record && heard.body[0] == 0 && heard.body[24] == low {
         if !records.contains(heard.body) { records.append(heard.body) }
       }
-      return records.count == 3
+      return records.count == 4
     }
     return records.sorted { $0[2] < $1[2] }
   }

@@ -67,7 +67,7 @@ struct ClockTests {
     let rogue = Rogue.aggregator(3, of: group)
     rogue.claimedWall = told
     rogue.greet()
-    for owner in 0..<4 { for index in 0..<3 { rogue.greet(Group.meterName(owner, index)) } }
+    for owner in 0..<4 { for index in 0..<4 { rogue.greet(Group.meterName(owner, index)) } }
     #expect(group.run(untilAtMost: 8) { group.isSettled(through: 1003) })
     for process in group.aggregators where process != nil { #expect(process!.verdict == .nearMembers) }
     let refused = group.aggregators[0]!.node.linkStatistics.clockRefusals[Int(ClockRefusal.implausible.rawValue)]

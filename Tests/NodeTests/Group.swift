@@ -205,13 +205,16 @@ final class BookkeeperProcess {
 
 /// What `make` of a group may be told.
 struct GroupOptions {
-  var metersPerSet = 3
+  var metersPerSet = 4
+  /// Of each set, so many meters measure exports too; nil for all.
+  var exporters: Int?
+  var maximumPowerWatts = GroupLimits.maximumPowerWatts.upperBound
   /// In 4 s not all views fit that may be needed: then the next period's primary has to do it. In 8 s they do.
   var periodSeconds: UInt64 = 4
   var exclusionPeriods = Genesis.standardExclusionPeriods
   /// So many sets can at once hold records of two periods, if not as many as the size of the group asks for.
   var spareBlocks: Int?
-  var minimumContributors: UInt16 = 2
+  var minimumContributors: UInt16 = 3
   var seed: UInt64 = 1
   var faults = NetworkFaults()
   var packetKeyMilliseconds = Sealer.defaultPacketKeyMilliseconds
@@ -276,7 +279,13 @@ final class Group {
       slots: [SlotQuantity.activeEnergyImport.rawValue, SlotQuantity.activeEnergyExport.rawValue], modulus: modulus,
       modulusProof: modulusProof, bookkeeper: bookkeeperSeeds.publicKeys(),
       aggregators: aggregatorSeeds.map { $0.publicKeys() },
-      meters: meterSeeds.map { set in set.map { $0.publicKeys() } })
+      meters: meterSeeds.map { set in set.map { $0.publicKeys() } },
+      registrations: Array(
+        repeating: (0..<options.metersPerSet).map { index in
+          MeterRegistration(
+            slots: index < options.exporters ?? options.metersPerSet ? 3 : 1,
+            maximumPowerWatts: options.maximumPowerWatts)
+        }, count: Self.members))
     // A little before the first period.
     clock = SimulatedClock(wall: WallTime(nanoseconds: (1001 * options.periodSeconds - 1) * 1_000_000_000))
     network = SimulatedNetwork(seed: options.seed &+ 1, faults: options.faults)

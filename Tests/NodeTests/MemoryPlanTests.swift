@@ -36,7 +36,7 @@ struct MemoryPlanTests {
     // One meter's keys stand for all: they take as much.
     let meter = keys(1000)
     let genesis = Genesis(
-      epoch: Epoch(1), group: GroupIndex(0), periodSeconds: 900, minimumContributors: 2, rotates: true,
+      epoch: Epoch(1), group: GroupIndex(0), periodSeconds: 900, minimumContributors: 3, rotates: true,
       firstPeriod: Period(1001),
       slots: [SlotQuantity.activeEnergyImport.rawValue, SlotQuantity.activeEnergyExport.rawValue], modulus: modulus,
       modulusProof: Group.modulusProof, bookkeeper: keys(999), aggregators: (0..<members).map { keys($0) },

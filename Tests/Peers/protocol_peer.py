@@ -93,7 +93,16 @@ class Genesis:
             self.aggregators.append(Party(r))
             self.counts.append(r.number(2))
         for count in self.counts:
-            self.meters.append([Party(r) for _ in range(count)])
+            self.meters.append([])
+            for _ in range(count):
+                self.meters[-1].append(Party(r))
+                self.meters[-1][-1].power = r.number(4)
+        self.feeders = [[r.number(64) for _ in self.counts] for _ in self.slots]
+        assert self.minimum >= 3
+        for slot, sets in zip(self.slots, self.feeders):
+            for bits, count in zip(sets, self.counts):
+                assert bits >> count == 0 and (count == 0 or bits.bit_count() >= self.minimum)
+                assert slot != 1 or bits == (1 << count) - 1, "every meter has an import"
         r.end()
         f = (self.members - 1) // 3
         self.quorum = -(-(self.members + f + 1) // 2)

@@ -108,7 +108,7 @@ private final class Siege {
     else { fatalError("no key") }
     self.key = key.publicKey
     genesis = Genesis(
-      epoch: Epoch(1), group: GroupIndex(0), periodSeconds: 4, minimumContributors: 2, rotates: true,
+      epoch: Epoch(1), group: GroupIndex(0), periodSeconds: 4, minimumContributors: 3, rotates: true,
       firstPeriod: Self.period, slots: [1, 2],
       modulus: [UInt8](capacity: key.publicKey.modulusBytes) { out in key.publicKey.writeModulus(into: &out) },
       modulusProof: ModulusProof(
