@@ -4,7 +4,7 @@ comma := ,
 targets = $(subst $(comma), ,$(TARGETS))
 
 .PHONY: all setup build cross selftest lint peers demo test test-peers mutants simulate model fuzz bench-paillier interop-paillier
-.PHONY: timing-paillier test-hosts test-outages attacks attack count count-check bench-fleet clean distclean
+.PHONY: unit-mutants timing-paillier test-hosts test-outages attacks attack count count-check bench-fleet clean distclean
 all: build
 setup:
 	@Toolchain/setup.sh
@@ -42,6 +42,9 @@ model:
 # Which schedule first shows each planted violation.
 mutants: build
 	@.build/release/busbar-sim mutants
+# Which unit test first shows each of those that no schedule draws often. UNIT_MUTANTS="NAME NAME" names some, of any kind.
+unit-mutants: build
+	@Toolchain/unit-mutants.sh $(UNIT_MUTANTS)
 test:
 	@Toolchain/test.sh
 # A group of nodes that are hosts: each in a network namespace of its own, over IPv4 and over IPv6, in about two minutes. Takes root.

@@ -2,7 +2,8 @@
 import PackageDescription
 
 // The layers are those of docs/ARCHITECTURE.md; Tests/ArchitectureTests reads the import lines against them.
-// The Embedded flags live in the SDKs that Toolchain/ makes, so this manifest has no switch.
+// The Embedded flags live in the SDKs that Toolchain/ makes. The one switch of this manifest, BUSBAR_MUTANT_TESTS, adds the unit
+// tests of three modules once more, against the copies that have violations planted in them (`make unit-mutants`).
 
 let strict: [SwiftSetting] = [
   .enableExperimentalFeature("Lifetimes"),
@@ -22,14 +23,13 @@ func module(_ name: String, _ dependencies: [Target.Dependency], linking: [Strin
 
 // What only a workstation runs; never part of a board's build. The copies stand under the names of what they are copies
 // of, so that their sources say the same imports.
-let mutants: [SwiftSetting] =
-  strict + [
-    .define("BUSBAR_MUTANTS"),
-    .unsafeFlags(["Consensus", "Aggregation", "Node"].flatMap { ["-module-alias", "\($0)=Mutant\($0)"] }),
-  ]
+let mutants: [SwiftSetting] = [
+  .define("BUSBAR_MUTANTS"),
+  .unsafeFlags(["Consensus", "Aggregation", "Node"].flatMap { ["-module-alias", "\($0)=Mutant\($0)"] }),
+]
 
 func mutantCopy(of name: String, _ dependencies: [Target.Dependency], _ more: [SwiftSetting] = []) -> Target {
-  .target(name: "Mutant" + name, dependencies: dependencies, swiftSettings: mutants + more)
+  .target(name: "Mutant" + name, dependencies: dependencies, swiftSettings: strict + mutants + more)
 }
 
 // The simulated world is classes on one thread. Looking at run time whether two accesses to a property overlap took a third
@@ -157,3 +157,20 @@ let package = Package(
     tests("CryptographyTests", ["Cryptography", "Units", "Wire"]),
   ]
 )
+
+if Context.environment["BUSBAR_MUTANT_TESTS"] != nil {
+  for name in ["Consensus", "Aggregation", "Node"] {
+    guard let tested = package.targets.first(where: { $0.name == name + "Tests" }) else { continue }
+    let copies = ["Consensus", "Aggregation", "Node"]
+    let dependencies = tested.dependencies.map { dependency in
+      for copy in copies where "\(dependency)".contains("\"\(copy)\"") {
+        return Target.Dependency(stringLiteral: "Mutant" + copy)
+      }
+      return dependency
+    }
+    package.targets.append(
+      .testTarget(
+        name: "Mutant" + name + "Tests", dependencies: dependencies,
+        swiftSettings: (tested.swiftSettings ?? []) + mutants))
+  }
+}

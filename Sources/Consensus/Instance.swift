@@ -188,6 +188,9 @@ public struct Instance: ~Copyable {
     return lock.exists && canLead ? lock.digest : nil
   }
 
+  /// Both at one look.
+  public var awaited: (validation: Digest?, proposal: Bool) { (awaitsValidation, awaitsProposal) }
+
   var isBound: Bool { hasPrepared || hasCommitted }
   /// What this member is bound to in this round: it signs nothing about another digest. (consensus rule 40)
   var boundTo: Digest? { ownPrepare?.statement.digest ?? ownCommit?.statement.digest }
@@ -206,6 +209,11 @@ public struct Instance: ~Copyable {
     case .tick(let hasRecords): tick(hasRecords, signer, &effects)
     }
   }
+
+  /// ``Input/tick(hasRecords:)`` without the rest of what an input may be: ticks are most of all inputs.
+  public mutating func tick(
+    hasRecords: Bool, signer: borrowing some VoteSigner & ~Copyable, into effects: inout Effects
+  ) { tick(hasRecords, signer, &effects) }
 
   /// q commits over the decided statement; nil before the decision. The same bytes from then on. Allocates.
   public var certificate: QuorumCertificate? {

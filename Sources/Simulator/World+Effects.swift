@@ -112,11 +112,7 @@ extension World {
   func tick(_ process: Process) {
     effects.removeAll()
     outcome.steps += 1
-    if process.observed.hasRecords {
-      process.instance.step(tickWithRecords, signer: signer, into: &effects)
-    } else {
-      process.instance.step(tickWithout, signer: signer, into: &effects)
-    }
+    process.instance.tick(hasRecords: process.observed.hasRecords, signer: signer, into: &effects)
     if effects.count > 0 { settle(process, tellsOf: -1) }
   }
 

@@ -53,8 +53,6 @@ public final class World {
   /// By due tick: receiver << 32 | payload.
   var calendar: [[UInt64]] = Array(repeating: [], count: World.horizon)
   var effects = Effects()
-  let tickWithRecords = Input.tick(hasRecords: true)
-  let tickWithout = Input.tick(hasRecords: false)
   var scratch = ByteBuffer(capacity: 16384)
   /// By position.
   var ledgers: [Ledger] = []
@@ -313,8 +311,9 @@ public final class World {
       }
       calendar[bucket].removeAll(keepingCapacity: true)
     }
-    for place in processes.indices where processes[place].isUp {
+    for place in processes.indices {
       let process = processes[place]
+      guard process.isUp else { continue }
       if now >= process.nextEnd { endPeriods(process) }
       // Whoever decided waits for nothing.
       guard process.isUp, process.decidedValue < 0 else { continue }
@@ -329,12 +328,17 @@ public final class World {
   private func serve(_ process: Process) {
     process.mayAwait = false
     guard process.isUp, process.decidedValue < 0 else { return }
-    if let digest = process.instance.awaitsValidation {
+    let awaited = process.instance.awaited
+    var proposal = awaited.proposal
+    if let digest = awaited.validation {
       process.mayAwait = true
-      if isValid(process, digest) { drive(process, .validated(digest)) }
+      if isValid(process, digest) {
+        drive(process, .validated(digest))
+        guard process.isUp, process.decidedValue < 0 else { return }
+        proposal = process.instance.awaitsProposal
+      }
     }
-    guard process.isUp, process.decidedValue < 0 else { return }
-    if process.instance.awaitsProposal {
+    if proposal {
       process.mayAwait = true
       propose(process)
     }

@@ -8,9 +8,14 @@ func mutantsVerb(_ words: ArraySlice<String>) throws(Arguments.Failure) -> Int32
   let groupLimit = try arguments.integer("group-limit", default: 2000)
   var kills: [MutantKill] = []
   var groups: [Hunted] = []
+  var ofUnitTests = 0
   var hunt = MutantHunt()
   for mutant in Mutant.allCases where mutant != .none {
     if let only = arguments.values["only"], only != "\(mutant)" { continue }
+    if mutant.isOfUnitTests, arguments.values["only"] == nil {
+      ofUnitTests += 1
+      continue
+    }
     if mutant.isOfGroups {
       if arguments.flags.contains("core") { continue }
       let hunted = huntGroups(mutant, upTo: groupLimit)
@@ -32,7 +37,8 @@ func mutantsVerb(_ words: ArraySlice<String>) throws(Arguments.Failure) -> Int32
   } else {
     printLine(
       "\(total) mutants, \(total - survivors) killed, \(survivors) alive; "
-        + "median first kill within \(counts.isEmpty ? 0 : counts[counts.count / 2]) schedules")
+        + "median first kill within \(counts.isEmpty ? 0 : counts[counts.count / 2]) schedules"
+        + (ofUnitTests == 0 ? "" : "; \(ofUnitTests) more are for unit tests (make unit-mutants)"))
   }
   return survivors == 0 && total > 0 ? 0 : 1
 }

@@ -16,7 +16,7 @@ extension Verb {
         Option(name: "milliseconds", value: "N", text: "crypto: for each operation, 10...60000 (1000)"),
         Option(name: "packets", value: "N", text: "packets: how many, 32...100000000 (10000000)"),
         Option(name: "messages", value: "N", text: "consensus, node: how many, 1000...100000000 (1000000)"),
-        Option(name: "aggregators", value: "M", text: "round, fleet: in the group, 4...64 (4)"),
+        Option(name: "aggregators", value: "M", text: "node, round, fleet: in the group, 4...64, node 4...16 (4)"),
         Option(
           name: "meters", value: "N", text: "node, round, fleet: of each aggregator's set, 3...512 (4, 100, 500)"),
         Option(name: "seconds", value: "N", text: "fleet: of a period, 2...3600 (60)"),
@@ -32,7 +32,7 @@ extension Verb {
         "packets: full packets from one socket to another on loopback, with the heap allocations they cost, and the\n"
           + "CPU time of a plain C loop that moves as many unsealed ones.",
         "consensus: votes that four instances of the core send each other, with the heap allocations they cost.",
-        "node: what four real aggregators and their meters send each other, with the heap allocations it costs an\n"
+        "node: what a group's real aggregators and their meters send each other, with the heap allocations it costs an\n"
           + "aggregator's node.",
         "round: CPU time of an aggregator's periods in which every set is certified: every record, proposal and vote\n"
           + "arrives sealed. The baseline is what no program can avoid: libsodium's verification, and GMP's product\n"
@@ -100,7 +100,10 @@ func bench(_ arguments: Arguments) throws(Failure) {
   case "node":
     let messages = try arguments.integer("messages", default: 1_000_000, in: 1000...100_000_000)
     let meters = Int(try arguments.integer("meters", default: 4, in: 3...64))
-    return try NodeBench(messages: UInt64(messages), metersPerSet: meters, json: arguments.wantsJSON).run()
+    return try NodeBench(
+      messages: UInt64(messages), members: Int(try arguments.integer("aggregators", default: 4, in: 4...16)),
+      metersPerSet: meters, json: arguments.wantsJSON
+    ).run()
   case "round":
     let bits = Int(try arguments.integer("bits", default: 2048, in: 2048...3072))
     guard bits == 2048 || bits == 3072 else { throw Failure("--bits is 2048 or 3072", exitCode: Failure.usageCode) }

@@ -9,10 +9,9 @@ import Paillier
 import Units
 import Wire
 
-/// What a message costs an aggregator's node, and what of it is the heap's: four real aggregators with their real meters in one
+/// What a message costs an aggregator's node, and what of it is the heap's: a group's real aggregators with their real meters in one
 /// thread certify one period after the other. Their packets cross memory that was taken at the start; time is simulated.
 struct NodeBench {
-  private static let members = 4
   private static let periodSeconds: UInt64 = 4
   private static let stepMilliseconds: UInt64 = 100
   private static let firstPeriod = Period(1001)
@@ -20,6 +19,7 @@ struct NodeBench {
   private static let warmUpPeriods = 16 as UInt64
 
   let messages: UInt64
+  let members: Int
   let metersPerSet: Int
   let json: Bool
 
@@ -97,28 +97,29 @@ struct NodeBench {
 
   /// Who is who in one group.
   private struct Directory {
+    let members: Int
     let metersPerSet: Int
-    static let bookkeeper = NodeBench.members
+    var bookkeeper: Int { members }
     /// Everybody's seeds differ by place alone.
     static let kind: UInt8 = 1
-    var parties: Int { Self.bookkeeper + 1 + NodeBench.members * metersPerSet }
+    var parties: Int { bookkeeper + 1 + members * metersPerSet }
 
     func name(_ place: Int) -> NodeIdentifier {
-      if place < Self.bookkeeper { return .aggregator(ReplicaIndex(UInt16(place))) }
-      if place == Self.bookkeeper { return .bookkeeper }
-      let meter = place - Self.bookkeeper - 1
+      if place < bookkeeper { return .aggregator(ReplicaIndex(UInt16(place))) }
+      if place == bookkeeper { return .bookkeeper }
+      let meter = place - bookkeeper - 1
       return .meter(MeterIndex(UInt16(meter % metersPerSet)), of: ReplicaIndex(UInt16(meter / metersPerSet)))
     }
-    func place(owner: Int, meter: Int) -> Int { Self.bookkeeper + 1 + owner * metersPerSet + meter }
+    func place(owner: Int, meter: Int) -> Int { bookkeeper + 1 + owner * metersPerSet + meter }
 
     /// Aggregators know everybody, the others know the aggregators.
     func sealer(_ place: Int, _ genesis: Genesis) -> Sealer {
       var peers: [Peer] = []
-      for other in 0..<parties where other != place && (place < Self.bookkeeper || other < Self.bookkeeper) {
+      for other in 0..<parties where other != place && (place < bookkeeper || other < bookkeeper) {
         peers.append(
           Peer(
             identifier: name(other).rawValue, agreementKey: RoundBenchParty.party(Self.kind, other).agreementKey,
-            endpoint: other <= Self.bookkeeper ? RoundBenchParty.endpoint(other) : nil,
+            endpoint: other <= bookkeeper ? RoundBenchParty.endpoint(other) : nil,
             isQuiet: name(other).meter != nil))
       }
       return Sealer(
@@ -169,7 +170,7 @@ struct NodeBench {
   }
 
   func run() throws(Failure) {
-    let directory = Directory(metersPerSet: metersPerSet)
+    let directory = Directory(members: members, metersPerSet: metersPerSet)
     let queues = (0..<directory.parties).map { _ in Queue() }
     let publicKey: PublicKey
     var random = SecureRandom()
@@ -186,21 +187,21 @@ struct NodeBench {
       // Nobody looks at it here.
       modulusProof: ModulusProof(
         roots: Array(repeating: 0, count: ModulusProof.encodedBytes(modulusBytes: publicKey.modulusBytes))),
-      bookkeeper: RoundBenchParty.party(Directory.kind, Directory.bookkeeper),
-      aggregators: (0..<Self.members).map { RoundBenchParty.party(Directory.kind, $0) },
-      meters: (0..<Self.members).map { owner in
+      bookkeeper: RoundBenchParty.party(Directory.kind, directory.bookkeeper),
+      aggregators: (0..<members).map { RoundBenchParty.party(Directory.kind, $0) },
+      meters: (0..<members).map { owner in
         (0..<metersPerSet).map { RoundBenchParty.party(Directory.kind, directory.place(owner: owner, meter: $0)) }
       })
-    let aggregators = (0..<Self.members).map { place in
+    let aggregators = (0..<members).map { place in
       AggregatorProcess(
         AggregatorNode(
           genesis: genesis, key: publicKey, index: ReplicaIndex(UInt16(place)),
           signer: RoundBenchParty.signer(Directory.kind, place),
           sealer: directory.sealer(place, genesis)), Host(place, queues))
     }
-    var bookkeeper = Bookkeeper(directory.sealer(Directory.bookkeeper, genesis))
+    var bookkeeper = Bookkeeper(directory.sealer(directory.bookkeeper, genesis))
     var meters: [MeterProcess] = []
-    for owner in 0..<Self.members {
+    for owner in 0..<members {
       for meter in 0..<metersPerSet {
         let place = directory.place(owner: owner, meter: meter)
         meters.append(
@@ -236,7 +237,7 @@ struct NodeBench {
     for aggregator in aggregators {
       // The first period has no readings to begin from, and the last is under way.
       let certified = aggregator.node.decidedPositions
-      guard certified + 3 * UInt64(Self.members) >= periods * UInt64(Self.members) else {
+      guard certified + 3 * UInt64(members) >= periods * UInt64(members) else {
         throw Failure("bench node: only \(certified) sets were certified in \(periods) periods")
       }
     }
@@ -265,10 +266,11 @@ struct NodeBench {
       tally.allocations += received - allocated
       tally.tickAllocations += (heapAllocationCount() ?? 0) - received
     }
-    while let (datagram, sender) = queues[Directory.bookkeeper].take() {
+    let bookkeeperPlace = members
+    while let (datagram, sender) = queues[bookkeeperPlace].take() {
       let bytes = unsafe Span(_unsafeElements: datagram)
       bookkeeper.receive(bytes, from: RoundBenchParty.endpoint(Int(sender))) { reply in
-        queues[Int(sender)].put(reply, from: UInt16(Directory.bookkeeper))
+        queues[Int(sender)].put(reply, from: UInt16(bookkeeperPlace))
       }
     }
     for process in meters {
@@ -294,14 +296,14 @@ struct NodeBench {
     let each = decimal(tally.nanoseconds / max(1, tally.messages), places: 3)
     if json {
       return printLine(
-        "{\"messages\":\(tally.messages),\"periods\":\(periods),\"metersPerSet\":\(metersPerSet),"
+        "{\"messages\":\(tally.messages),\"periods\":\(periods),\"aggregators\":\(members),\"metersPerSet\":\(metersPerSet),"
           + "\"certified\":\(certified),\"heapAllocations\":\(counts),\"ticks\":\(tally.ticks),"
           + "\"heapAllocationsOfTicks\":\(tickCounts),\"heapAllocationsOfWarmUp\":\(warmUpCounts),\"microseconds\":\(each)}"
       )
     }
     let isCounted = counts != "null"
     printLine(
-      "\(tally.messages) messages to \(Self.members) aggregators in \(periods) periods, \(metersPerSet) meters a set")
+      "\(tally.messages) messages to \(members) aggregators in \(periods) periods, \(metersPerSet) meters a set")
     printLine(
       "heap allocations        "
         + (isCounted

@@ -16,7 +16,7 @@ struct WrongCertificate: Sendable, CustomTestStringConvertible {
     self.error = error
     bytes = {
       let certificate = make()
-      return AggregationTests.bytes { out in certificate.encode(into: &out) }
+      return encoded { out in certificate.encode(into: &out) }
     }
   }
 
