@@ -142,6 +142,11 @@ public struct TopologyMeter: Equatable, Sendable {
   public var measuresExport: Bool
   /// The most that its connection carries.
   public var ratedPowerWatts: UInt32
+
+  public init(measuresExport: Bool, ratedPowerWatts: UInt32) {
+    self.measuresExport = measuresExport
+    self.ratedPowerWatts = ratedPowerWatts
+  }
 }
 
 /// The small file `busbar provision` makes a group from.
@@ -231,13 +236,14 @@ public struct TopologyConfiguration: Sendable {
     let range = Int64(GroupLimits.maximumPowerWatts.lowerBound)...Int64(GroupLimits.maximumPowerWatts.upperBound)
     meter.ratedPowerWatts = UInt32(
       try reader.integer(section, "ratedPowerWatts", in: range, default: Int64(standard.ratedPowerWatts)))
-    if let entry = reader.entry(section, "measures") {
-      switch entry.value {
-      case "import": meter.measuresExport = false
-      case "import, export": meter.measuresExport = true
-      case "export": throw reader.wrong(entry, "measures is export: every meter measures import")
-      default: throw reader.wrong(entry, "measures is \(entry.value), not import or import, export")
+    if let text = try reader.optionalText(section, "measures") {
+      guard text != "export" else {
+        throw reader.wrong(section, "measures", "measures is export: every meter measures import")
       }
+      guard text == "import" || text == "import, export" else {
+        throw reader.wrong(section, "measures", "measures is \(text), not import or import, export")
+      }
+      meter.measuresExport = text == "import, export"
     }
     return meter
   }

@@ -105,6 +105,8 @@ public struct MemoryPlan: Sendable {
       "certificates and products of \(BookkeeperNode.positionsKept) positions",
       Int(BookkeeperNode.positionsKept) * Int(genesis.members) * (2 * certificate + ciphertextBytes + 512))
     plan.add("certificates and products being received", Int(genesis.members) * (certificate + ciphertextBytes))
+    plan.add(
+      "coverage of every set", Int(genesis.members) * (8 + 48) + MemoryLayout<Period>.stride * genesis.meterCount)
     // The primes' powers, their inverses and what a decryption works in; see paillier.md §3.
     plan.add("Paillier key and its workspaces", 64 * ciphertextBytes)
     plan.add("genesis", genesisBytes(genesis))

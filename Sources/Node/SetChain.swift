@@ -30,6 +30,8 @@ final class SetChain {
   /// Period of the last decided header; the one before the first period before that.
   private(set) var headPeriod: Period
   private(set) var coverage: CoverageTable
+  /// Meters whose records of the head's period are here, and which it does not count. Nobody, after a restart.
+  private var leftOut = MeterBitmap()
   /// Bit i: aggregator i, by the head's header.
   private(set) var accusedMembers: UInt64 = 0
   /// When the head was decided or taken over, in ticks of the node.
@@ -171,7 +173,7 @@ final class SetChain {
 
   /// A slot of which too few feeders have a record to be counted, so that the newest headers go without any.
   struct WaitingSlot {
-    /// Meters with a record that carries on, which is held here.
+    /// Meters of whom a record is here: of the period that runs, or of the head's, whichever are more.
     let feeders: UInt16
     /// The first period of which nobody's record of the slot is certified.
     let since: Period
@@ -186,7 +188,8 @@ final class SetChain {
       fedThrough = max(fedThrough, coverage.coveredThrough(MeterIndex(meter)))
     }
     guard feeders.count > 0, headPeriod > fedThrough else { return nil }
-    return WaitingSlot(feeders: followingRecords.intersection(feeders).count, since: fedThrough.next)
+    let count = max(followingRecords.intersection(feeders).count, leftOut.intersection(feeders).count)
+    return WaitingSlot(feeders: count, since: fedThrough.next)
   }
 
   func follows(_ shelf: RecordShelf, _ meter: MeterIndex) -> Bool {
@@ -289,6 +292,8 @@ final class SetChain {
   /// - Precondition: ``takeCoverage(after:table:)`` said yes; `decided` is of this position.
   func advance(to certificate: Certificate, keeping decided: KeptPosition, at ticks: UInt64) {
     let header = certificate.header
+    let shelf = shelf(of: header)
+    leftOut = shelf.period == header.period ? shelf.held.subtracting(header.contributors) : MeterBitmap()
     head = header.digest
     headPosition = certificate.position
     headPeriod = header.period

@@ -204,7 +204,7 @@ struct GoldenTests {
   @Test("a header whose count is not that of its bits is refused")
   func headerCount() {
     var damaged = Fixture.vector("header")
-    damaged[46] = 3
+    damaged[46] = 4
     #expect(throws: WireError.outOfRange(offset: 46)) {
       var reader = WireReader(damaged.span)
       _ = try Header(decoding: &reader)

@@ -21,7 +21,7 @@ struct WrongRecord: Sendable, CustomTestStringConvertible {
   static let all: [WrongRecord] = [
     changed("of another set", .wrongSet) { $0.owner = ReplicaIndex(1) },
     changed("of a set that does not exist", .wrongSet) { $0.owner = ReplicaIndex(4) },
-    changed("of the first meter behind the set", .unknownMeter) { $0.meter = MeterIndex(3) },
+    changed("of the first meter behind the set", .unknownMeter) { $0.meter = MeterIndex(5) },
     changed("of meter 65535", .unknownMeter) { $0.meter = MeterIndex(65535) },
     changed("of the epoch before", .wrongEpoch) { $0.epoch = Epoch(1) },
     changed("of the epoch after", .wrongEpoch) { $0.epoch = Epoch(3) },
