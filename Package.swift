@@ -154,6 +154,14 @@ let package = Package(
         "Aggregation", "CHeapCount", "Consensus", "Cryptography", "HAL", "Node", "Packets", "Paillier",
         "SimulatedPlatform", "Units", "Wire",
       ]),
+    // What is arranged there, over the copies: each planted fault must be seen.
+    .testTarget(
+      name: "PlantedTests",
+      dependencies: [
+        "MutantAggregation", "MutantConsensus", "MutantNode", "Cryptography", "HAL", "Packets", "Paillier",
+        "SimulatedPlatform", "Units", "Wire",
+      ],
+      swiftSettings: [.enableExperimentalFeature("Lifetimes")] + mutants),
     tests("CryptographyTests", ["Cryptography", "Units", "Wire"]),
   ]
 )

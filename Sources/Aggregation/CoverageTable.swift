@@ -106,7 +106,8 @@ public struct CoverageTable: ~Copyable {
     }
   }
 
-  /// Takes a table over when it hashes to `expected`; else changes nothing and returns false.
+  /// Takes a table over when it hashes to `expected` and is one that ``encode(into:)`` writes: who is excluded is a meter of the set, in
+  /// ascending order. Else changes nothing and returns false.
   public mutating func replace(decoding bytes: Span<UInt8>, expecting expected: Digest) -> Bool {
     let excludedBytes = bytes.count - 8 * coveredThrough.count
     guard excludedBytes >= 0, excludedBytes % Self.exclusionBytes == 0,
@@ -117,16 +118,21 @@ public struct CoverageTable: ~Copyable {
       hash.update(bytes)
     }
     guard root == expected else { return false }
-    var reader = WireReader(bytes)
+    var reader = WireReader(bytes.extracting(8 * coveredThrough.count..<bytes.count))
+    var excluded: [Exclusion] = []
+    while reader.remaining > 0 {
+      guard let meter = try? reader.read(UInt16.self), let through = try? reader.read(UInt64.self),
+        meter < meterCount, excluded.last.map({ $0.meter.rawValue < meter }) ?? true
+      else { return false }
+      excluded.append(Exclusion(meter: MeterIndex(meter), through: Period(through)))
+    }
+    reader = WireReader(bytes.extracting(0..<8 * coveredThrough.count))
     for meter in coveredThrough.indices {
-      guard let value = try? reader.read(UInt64.self) else { return false }
+      // As many bytes as there are.
+      guard let value = try? reader.read(UInt64.self) else { preconditionFailure("a table of another length") }
       coveredThrough[meter] = Period(value)
     }
-    exclusions.removeAll()
-    while reader.remaining > 0 {
-      guard let meter = try? reader.read(UInt16.self), let through = try? reader.read(UInt64.self) else { return false }
-      exclusions.append(Exclusion(meter: MeterIndex(meter), through: Period(through)))
-    }
+    exclusions = excluded
     return true
   }
 }

@@ -138,7 +138,10 @@ extension Instance {
         return effects.append(.refused(.duplicate))
       }
       // In two rounds a member may commit two values, if the first was not decided: that is no evidence.
-      guard earlier.round < vote.statement.round else { return effects.append(.refused(.wrongRound)) }
+      // Whoever repeats an older one after the decision lacks the certificate.
+      guard earlier.round < vote.statement.round || decided != nil else {
+        return effects.append(.refused(.wrongRound))
+      }
     }
     // A late commit changes nothing, so that the certificate keeps its bytes. (consensus rule 7)
     guard decided == nil || mutated(.lateCommitChangesCertificate) else { return noteLate(member, &effects) }

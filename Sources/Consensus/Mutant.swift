@@ -51,6 +51,10 @@ public enum Mutant: UInt8, CaseIterable, Sendable {
   case firstRoundFromDecidingRound, takesPartWithoutPrevious, freePeriodUnchecked, lockedPeriodRequired
   case headPersistedApart, validityAskedOfClock, receiptConvictsLaterPosition
   case oneClaimOfLaterRun, clockUnguarded, closingNotTakenBack, closingSignedTwice, twoPrimariesOnly
+  // Each in a group that is arranged for it, too: `Tests/NodeTests/PlantedFaults.swift`, which `Tests/PlantedTests` runs with each.
+  case votesSentBeforeSync, confirmedByTooFew, peerBootsNotJournaled, peerBootsForgotten, votesBeyondNowCounted
+  case recordsOfNextPeriodTaken, boundUnchecked, meterFloorNotPersisted, olderProofTaken, piecesOfAnybodyTaken
+  case olderRecordNotSent, liesHashedAgain
 }
 
 #if BUSBAR_MUTANTS
@@ -72,6 +76,8 @@ public enum Mutant: UInt8, CaseIterable, Sendable {
     public var isOfSieges: Bool { rawValue >= Mutant.ingressUnbounded.rawValue && !isOfUnitTests }
     /// Shown by unit tests.
     public var isOfUnitTests: Bool { rawValue >= Mutant.headerNotPersisted.rawValue }
+    /// Those among them for which a group is arranged.
+    public var isOfArrangedGroups: Bool { rawValue >= Mutant.votesSentBeforeSync.rawValue }
 
     /// Who leads these rounds, where an enumeration chooses that; in all others leadership rotates as always.
     nonisolated(unsafe) public static var leaders: [(round: Round, member: UInt16)] = []

@@ -41,12 +41,29 @@ extension AggregatorNode {
         ? chain(home).coverage.isExcluded(meter)
           || proof.period.rawValue + UInt64(genesis.exclusionPeriods)
             < chain(home).collected.period.rawValue
-        : chain(home).coverage.isExcluded(meter) || namedElsewhere(meter, home)
+        : chain(home).coverage.isExcluded(meter) || isNamedElsewhere(meter, home, proof)
     }
   }
 
-  private func namedElsewhere(_ meter: MeterIndex, _ home: ReplicaIndex) -> Bool {
-    chains.contains { $0.hasNamed(meter, of: home) }
+  /// Whether a decided header of another set accused a meter, of what this proof shows or of something later.
+  private func isNamedElsewhere(_ meter: MeterIndex, _ home: ReplicaIndex, _ proof: Contradiction) -> Bool {
+    namedElsewhere.contains { $0.meter == meter && $0.home == home && $0.period >= proof.period }
+  }
+
+  /// Keeps whom a decided header accuses outside its own set. What is pushed out by newer ones may be accused once more, which does no harm.
+  mutating func note(accusedElsewhere header: Header) {
+    let elsewhere = header.accusedElsewhere
+    for place in 0..<elsewhere.count {
+      let (meter, home) = elsewhere[place]
+      var period = header.period
+      if let known = namedElsewhere.firstIndex(where: { $0.meter == meter && $0.home == home }) {
+        period = max(period, namedElsewhere[known].period)
+        namedElsewhere.remove(at: known)
+      } else if namedElsewhere.count == Self.maximumProofs {
+        namedElsewhere.removeFirst()
+      }
+      namedElsewhere.append(NamedMeter(meter: meter, home: home, period: period))
+    }
   }
 
   /// Whether nobody needs to be shown this any more: every header that may name the party follows on one that does.
@@ -153,6 +170,9 @@ extension AggregatorNode {
 
   // MARK: What tests and reports look at
 
+  /// Meters that decided headers accused outside their own sets, as far as this node keeps them.
+  public var namedElsewhereCount: Int { namedElsewhere.count }
+
   /// Whom the decided headers of a set accuse, as far as this node holds them.
   public func agreedAccused(of owner: ReplicaIndex) -> Accused {
     let chain = chain(owner)
@@ -161,4 +181,12 @@ extension AggregatorNode {
   /// Whom this node can show to have lied.
   public var provenCount: Int { proofs.count }
   public func proof(_ place: Int) -> Contradiction { proofs[place] }
+}
+
+/// A meter that a decided header of another set accused.
+struct NamedMeter {
+  let meter: MeterIndex
+  let home: ReplicaIndex
+  /// Of the latest such header.
+  let period: Period
 }

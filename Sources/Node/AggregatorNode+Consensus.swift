@@ -409,6 +409,7 @@ extension AggregatorNode {
   ) throws(PlatformError) {
     let header = certificate.header
     guard chain.takeCoverage(after: certificate, table: table?.span) else { return }
+    note(accusedElsewhere: header)
     let isNext = table == nil
     let decided = chain.makeKept(certificate, capacity: Certificate.maximumBytes(genesis.context.quorum))
     var isShown = true
@@ -526,7 +527,7 @@ extension AggregatorNode {
         unsafe Span(_unsafeElements: shelf.ciphertext(MeterIndex(meter))))
       ciphertextHashes[Int(meter)] = ciphertextHash
       if fits { continue }
-      manifest.append(MeterIndex(meter), shelf.hash(of: MeterIndex(meter), ciphertextHash: ciphertextHash))
+      manifest.append(MeterIndex(meter), shelf.hash(of: MeterIndex(meter)))
     }
     guard fits || manifest.count > 0 && manifest.root() == header.manifestRoot else { return false }
     let isNewest = chain.inclusions.begin(header.contributors, header.period, certificate, with: &proofManifest)

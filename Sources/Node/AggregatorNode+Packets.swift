@@ -70,6 +70,7 @@ extension AggregatorNode {
   /// A round of a period that has not even begun by the own clock; honest clocks are not so far apart.
   private func isBeyondNow(_ round: Round, _ now: Instant) -> Bool {
     clockVerdict.isTrue && round.period > now.period(ofSeconds: UInt64(genesis.periodSeconds))
+      && !mutated(.votesBeyondNowCounted)
   }
 
   // MARK: Votes

@@ -26,7 +26,8 @@ extension AggregatorNode {
     }
     let (record, shelf) = accepted
     let chain = chain(record.owner)
-    guard sender.meter != nil else { return try noteFetched(chain, shelf, via: &host) }
+    // No receipt for what a header that was prepared before names: it counts by that header alone.
+    guard sender.meter != nil, shelf === chain.collected else { return try noteFetched(chain, shelf, via: &host) }
     // A meter says it again when its receipt was lost, though never so soon.
     let set = Int(record.owner.rawValue)
     if receipted[set].contains(record.meter), shelf.journaled.contains(record.meter), !mutated(.receiptsUnbounded) {
@@ -68,10 +69,11 @@ extension AggregatorNode {
       record.meter.rawValue < genesis.meterCount(of: record.owner)
     else { throw .unknownMeter }
     let chain = chain(record.owner)
-    // What another member holds may be needed for a header of an earlier period.
-    guard let shelf = chain.shelf(through: record.through), sender.meter == nil || shelf === chain.collected else {
-      throw .wrongThrough
+    if mutated(.recordsOfNextPeriodTaken), record.through == chain.collected.period.next {
+      chain.collected.begin(record.through)
     }
+    // What another member holds, or its meter, may be needed for a header of an earlier period.
+    guard let shelf = chain.shelf(through: record.through) else { throw .wrongThrough }
     if let meter = sender.meter, record.from > chain.coverage.coveredThrough(meter.index).next {
       // Its meter holds a proof of what was not heard of here.
       askWidely(chain, via: &host)
@@ -81,7 +83,7 @@ extension AggregatorNode {
       shelf.held.contains(record.meter) && (shelf !== chain.collected || chain.follows(shelf, record.meter))
     if isHeld, try isSame(record, ciphertext, shelf, sender) { return (record, shelf) }
     let isNamed = isNamed(record, ciphertext, chain, shelf)
-    if shelf === chain.older, !isNamed { throw .conflicting }
+    if shelf === chain.older, !isNamed { throw sender.meter == nil ? .conflicting : .wrongThrough }
     if isHeld {
       // A meter's second one counts as a bad signature; of a member it may be what it was asked for, by name.
       if sender.meter == nil, !isNamed {
@@ -101,7 +103,7 @@ extension AggregatorNode {
     do throws(PaillierError) {
       if sender.meter != nil { try key.validate(ciphertext) } else { try key.validateRange(ciphertext) }
     } catch { throw .badCiphertext }
-    shelf.store(record, ciphertext)
+    shelf.store(record, ciphertext, hash: statement.recordHash)
     if sender.meter != nil { shelf.noteCoprime(record.meter) }
     recordsAccepted += 1
     return (record, shelf)

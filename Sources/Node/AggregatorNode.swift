@@ -51,6 +51,8 @@ public struct AggregatorNode: ~Copyable {
   /// What shows the lie of each party that told one, oldest first.
   var proofs: [Contradiction] = []
   var journaledProofs = 0
+  /// Whom decided headers accused outside their own sets, oldest first.
+  var namedElsewhere: [NamedMeter] = []
   public internal(set) var recordsAccepted: UInt64 = 0
   /// Positions decided in this run, as this node came to know it, and those it took over with a later head.
   public internal(set) var decidedPositions: UInt64 = 0
@@ -240,6 +242,7 @@ public struct AggregatorNode: ~Copyable {
     guard certificate.position > chain.headPosition else { return }
     let shelf = chain.shelf(of: certificate.header)
     guard chain.takeCoverage(after: certificate, table: tableLength > 0 ? table : nil) else { return }
+    note(accusedElsewhere: certificate.header)
     let decided = chain.makeKept(certificate, capacity: Int(length))
     decided.keepProduct(product)
     let isShown = remember(chain, certificate.header, shelf, decided.certificate)
@@ -417,7 +420,7 @@ public struct AggregatorNode: ~Copyable {
       try persist(vote, chain, via: &host)
       mustSync = true
     }
-    if mustSync { try host.sync() }
+    if mustSync, !mutated(.votesSentBeforeSync) { try host.sync() }
     for place in 0..<cell.effects.count {
       switch cell.effects[place] {
       case .persist: continue
@@ -434,6 +437,7 @@ public struct AggregatorNode: ~Copyable {
       case .refused(let reason): voteRefusals[Int(reason.rawValue)] += 1
       }
     }
+    if mustSync, mutated(.votesSentBeforeSync) { try host.sync() }
     follow(chain)
   }
 
@@ -497,6 +501,8 @@ public struct AggregatorNode: ~Copyable {
   public func head(of owner: ReplicaIndex) -> Digest { chain(owner).head }
   /// Position of the set's last decided header; 0 before the first.
   public func headPosition(of owner: ReplicaIndex) -> Position { chain(owner).headPosition }
+  /// The round in which what follows the set's last decided header may be proposed without justification.
+  public func firstRound(of owner: ReplicaIndex) -> Round { chain(owner).instance.firstRound }
   public func coverageRoot(of owner: ReplicaIndex) -> Digest { chain(owner).coverage.root }
   public func coveredThrough(_ meter: MeterIndex, of owner: ReplicaIndex) -> Period {
     chain(owner).coverage.coveredThrough(meter)
@@ -507,6 +513,10 @@ public struct AggregatorNode: ~Copyable {
     return (waiting.feeders, waiting.since)
   }
   public var slots: [UInt8] { genesis.slots }
+  /// How often records of a set were hashed for a manifest or a receipt, since the start.
+  public func recordHashings(of owner: ReplicaIndex) -> UInt64 {
+    chain(owner).collected.hashings + chain(owner).older.hashings
+  }
   /// Meters whose records of this period are held.
   public func held(_ owner: ReplicaIndex, _ period: Period) -> MeterBitmap {
     chain(owner).shelf(through: period)?.held ?? MeterBitmap()

@@ -435,6 +435,7 @@ public struct MeterNode: ~Copyable {
     // Also behind one promise: the primary may be the one that did not hear.
     if ticks % (isEager(newest) ? 3 : 10) == 0 { sendNewest(via: &host) }
     sendToOneMore(newest, via: &host)
+    if ticks % Self.viewTicks == 0 { sendOlder(via: &host) }
     // Without a receipt too, though seldom: a record is refused when more is certified than this meter knows of.
     if ticks % (newest.isReceipted ? 5 : 15) == 0 { askForProof(newest.through, via: &host) }
   }
@@ -457,8 +458,10 @@ public struct MeterNode: ~Copyable {
   /// Says nothing about periods that have ended, in later runs neither.
   private mutating func forgoEnded(_ now: Instant, via host: inout some NodeHost & ~Copyable) throws(PlatformError) {
     let ended = lastEnded(at: now)
-    try host.append(Self.floorEntry(ended.next.rawValue).span)
-    try host.sync()
+    if !mutated(.meterFloorNotPersisted) {
+      try host.append(Self.floorEntry(ended.next.rawValue).span)
+      try host.sync()
+    }
     forgoneThrough = max(forgoneThrough, ended)
     lastClosed = max(lastClosed, ended)
     isDoubtful = false
@@ -498,6 +501,23 @@ public struct MeterNode: ~Copyable {
     send(record, toPrimaryOf: View(2 + UInt32(further)), via: &host)
   }
 
+  /// Of the records before the newest that wait too, one goes to one member, in turn.
+  ///
+  /// Story: a meter whose bus was slow sent its record late; one member took it, and proposed it. Members had prepared that header when the
+  /// group lost its quorum for a while. By then the meter had closed the next period and spoke of that alone, so whoever lacked the old
+  /// record could have it from the few that held it, or from nobody. Its position is undecided for as long as nothing newer of this meter
+  /// is proven; a member that does not need it drops it before anything dear.
+  private mutating func sendOlder(via host: inout some NodeHost & ~Copyable) {
+    guard outstanding.count > 1, !mutated(.olderRecordNotSent) else { return }
+    let turn = ticks / Self.viewTicks
+    let members = UInt64(genesis.members)
+    let record = outstanding[Int(turn / members % UInt64(outstanding.count - 1))]
+    // Receipts are of the round's period, and say nothing of a header that was prepared later.
+    let target = ReplicaIndex(UInt16(turn % members))
+    guard let peer = link.peer(.aggregator(target)) else { return }
+    link.send(.record, to: peer, via: &host) { out in out.write(record.bytes.span) }
+  }
+
   /// Asks for the newest certificate with a record of this meter. (coverage rule 4: the highest proof counts)
   private mutating func askForProof(_ period: Period, via host: inout some NodeHost & ~Copyable) {
     // In turn, beginning with the primary: any member that holds the records can answer.
@@ -533,7 +553,7 @@ public struct MeterNode: ~Copyable {
       else { return link.sealer.count(.malformedBody) }
       // One that was checked is not checked again: it comes with every proof.
       guard certificate?.position != chunk.position else { return }
-      guard peer == asked else { return link.sealer.count(.notAllowed) }
+      guard peer == asked || mutated(.piecesOfAnybodyTaken) else { return link.sealer.count(.notAllowed) }
       guard
         let checked = link.certificate(completedBy: chunk, piece, from: peer, in: &assembly, against: genesis)
       else { return }
@@ -566,7 +586,8 @@ public struct MeterNode: ~Copyable {
     var siblings: [Digest] = []
     for _ in 0..<proof.siblingCount { if let sibling = try? reader.read(Digest.self) { siblings.append(sibling) } }
     guard let header = certificate?.header, header.owner == owner, header.period == proof.through,
-      proof.owner == owner, proof.meter == index, proof.through > coveredThrough
+      proof.owner == owner, proof.meter == index,
+      proof.through > coveredThrough || mutated(.olderProofTaken)
     else { return }
     let statement = RecordStatement(
       networkIdentifier: genesis.networkIdentifier, group: genesis.group,

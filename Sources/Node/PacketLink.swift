@@ -224,6 +224,7 @@ struct PacketLink: ~Copyable {
     guard let identifier = try? reader.read(UInt32.self), let boot = try? reader.read(UInt64.self),
       let peer = sealer.index(of: identifier)
     else { return }
+    if mutated(.peerBootsForgotten) { return }
     sealer.setMinimumBoot(boot, of: peer)
   }
 
@@ -238,7 +239,7 @@ struct PacketLink: ~Copyable {
       out.write(known.identifier)
       out.write(known.bootCounter)
     }
-    try host.append(entry.span)
+    if !mutated(.peerBootsNotJournaled) { try host.append(entry.span) }
     sealer.setMinimumBoot(known.bootCounter, of: peer)
   }
 

@@ -5,13 +5,15 @@ import Wire
 
 /// Memory for the records of one set in one period.
 ///
-/// Of each record there is what the set, the period and the genesis do not say; its hash is made again when it is needed. Taken
-/// at start, and not touched before its first use: what is kept for bad days is not resident on good ones.
+/// Of each record there is what the set, the period and the genesis do not say, and room for its hash. Taken at start, and not touched
+/// before its first use: what is kept for bad days is not resident on good ones.
 package final class RecordBlock {
   private struct Head {
     var from: Period
     var closing: FixedBytes<72>
     var signature: Signature
+    /// Whoever holds the block knows whether it was kept.
+    var hash = Digest()
   }
 
   package let ciphertextBytes: Int
@@ -45,6 +47,9 @@ package final class RecordBlock {
     }
     (heads + place).initialize(to: Head(from: record.from, closing: record.closing, signature: record.signature))
   }
+
+  package func keep(_ hash: Digest, of meter: MeterIndex) { heads[Int(meter.rawValue)].hash = hash }
+  package func hash(of meter: MeterIndex) -> Digest { heads[Int(meter.rawValue)].hash }
 
   /// - Precondition: stored since the block was taken, as for all that follow; the slot's bitmap knows.
   package func from(_ meter: MeterIndex) -> Period { heads[Int(meter.rawValue)].from }

@@ -1,4 +1,5 @@
 import Aggregation
+import Consensus
 import Cryptography
 import Units
 import Wire
@@ -16,6 +17,11 @@ final class RecordShelf {
   private(set) var journaled = MeterBitmap()
   /// Records whose ciphertexts are known to be units, alone or in a product. Those of the others are only below n².
   private(set) var coprime = MeterBitmap()
+  /// Records whose hashes are kept. Story: a primary proposed records that all held under a root that was not theirs, and a member hashed
+  /// them all again, every second tick, for as long as the round lasted.
+  private var hashed = MeterBitmap()
+  /// How often a record was hashed here because its hash was not kept.
+  private(set) var hashings: UInt64 = 0
   /// Root of the manifest that records here were last found to hash to, while they are what they were.
   var fittingManifest: Digest?
   /// Where the records are. Invariant: `held` is empty without it.
@@ -37,6 +43,7 @@ final class RecordShelf {
     held = MeterBitmap()
     journaled = MeterBitmap()
     coprime = MeterBitmap()
+    hashed = MeterBitmap()
     fittingManifest = nil
     changes += 1
   }
@@ -55,12 +62,14 @@ final class RecordShelf {
 
   /// Keeps a record, in the place of another one of its meter if there is one.
   /// - Precondition: it is of this set, period and genesis, and there is a block.
-  func store(_ record: Record, _ ciphertext: Span<UInt8>) {
+  /// - Parameter hash: of the record, where it is known.
+  func store(_ record: Record, _ ciphertext: Span<UInt8>, hash: Digest? = nil) {
     precondition(block != nil && record.owner == owner && record.through == period)
     precondition(record.epoch == genesis.epoch && record.keyIdentifier == genesis.keyIdentifier)
     // Another record of a meter that is held already would be another manifest.
     if held.contains(record.meter) { remove(record.meter) }
     block!.store(record, ciphertext)
+    if let hash { keep(hash, of: record.meter) }
     held.insert(record.meter)
     changes += 1
   }
@@ -71,7 +80,13 @@ final class RecordShelf {
     fittingManifest = nil
     journaled.remove(meter)
     coprime.remove(meter)
+    hashed.remove(meter)
     changes += 1
+  }
+
+  private func keep(_ hash: Digest, of meter: MeterIndex) {
+    block!.keep(hash, of: meter)
+    hashed.insert(meter)
   }
 
   func noteJournaled(_ meter: MeterIndex) { journaled.insert(meter) }
@@ -94,18 +109,17 @@ final class RecordShelf {
     return block!.ciphertext(meter)
   }
 
-  /// Cost: a digest of the ciphertext and one of the record.
+  /// Cost: a digest of the ciphertext and one of the record, at most once while it is held.
   func hash(of meter: MeterIndex) -> Digest {
-    // The ciphertext's memory belongs to the block, which outlives this call.
-    hash(of: meter, ciphertextHash: RecordStatement.ciphertextHash(unsafe Span(_unsafeElements: ciphertext(meter))))
-  }
-
-  /// The same, of a record whose ciphertext was hashed already.
-  func hash(of meter: MeterIndex, ciphertextHash: Digest) -> Digest {
-    RecordStatement(
+    if hashed.contains(meter), !mutated(.liesHashedAgain) { return block!.hash(of: meter) }
+    hashings += 1
+    let hash = RecordStatement(
       networkIdentifier: genesis.networkIdentifier, group: genesis.group, record: record(meter),
-      ciphertextHash: ciphertextHash
+      // The ciphertext's memory belongs to the block, which outlives this call.
+      ciphertextHash: RecordStatement.ciphertextHash(unsafe Span(_unsafeElements: ciphertext(meter)))
     ).recordHash
+    keep(hash, of: meter)
+    return hash
   }
 
   /// The whole record as it travels.
@@ -123,6 +137,7 @@ final class RecordShelf {
     swap(&held, &other.held)
     swap(&journaled, &other.journaled)
     swap(&coprime, &other.coprime)
+    swap(&hashed, &other.hashed)
     swap(&fittingManifest, &other.fittingManifest)
     swap(&block, &other.block)
     changes += 1

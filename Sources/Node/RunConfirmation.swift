@@ -136,7 +136,10 @@ public struct RunConfirmation: Sendable {
   }
 
   /// True when enough members know of this run, and no f + 1 of one that this node has forgotten.
-  public var isConfirmed: Bool { forgottenCounter == nil && acknowledgedBy.nonzeroBitCount >= needed }
+  public var isConfirmed: Bool {
+    forgottenCounter == nil
+      && acknowledgedBy.nonzeroBitCount >= (mutated(.confirmedByTooFew) ? max(0, needed - 1) : needed)
+  }
 
   /// How many members claim a run that this node knows nothing of. Up to f of them it ignores.
   public var claimants: Int {

@@ -357,14 +357,6 @@ final class SetChain {
     return nil
   }
 
-  /// Whether a header kept here accused a meter of another set.
-  func hasNamed(_ meter: MeterIndex, of home: ReplicaIndex) -> Bool {
-    for place in kept.indices where kept[place].header?.accusedElsewhere.contains(meter, of: home) == true {
-      return true
-    }
-    return false
-  }
-
   func decided(in period: Period) -> KeptPosition? {
     for place in kept.indices where kept[place].header?.period == period { return kept[place] }
     return nil

@@ -21,6 +21,7 @@ func checkCryptography(_ report: inout Report) {
   var flipped = signature
   flipped.storage[0] ^= 1
   report.check(!key.verificationKey.isValid(flipped, for: message.span), "Ed25519 refuses a flipped bit")
+  report.check(CofactorlessCheck.passes, "Ed25519 is verified without the cofactor")
 
   var alice = fixed32("77076d0a7318a57d3c16c17251b26645df4c2f87ebc0992ab177fba51db92c2a")
   let agreement = AgreementKey(seed: SecretBytes(taking: &alice))

@@ -78,6 +78,11 @@ func proveModulus(_ genesis: Genesis, _ key: PublicKey, of path: String) throws(
 func run(_ node: LoadedNode) throws(Failure) {
   ThisProcess.catchTermination()
   ThisProcess.forbidCoreDumps()
+  // What members' libraries disagree about splits a group.
+  guard CofactorlessCheck.passes else {
+    throw Failure(
+      "libsodium here checks signatures otherwise than 1.0.18, with the cofactor: others would count other votes")
+  }
   let configuration = node.configuration
   let checked = try check(node)
   for warning in checked.warnings { printDiagnostic("\(checked.name): warning: \(warning)") }
@@ -161,7 +166,7 @@ func run(_ node: LoadedNode) throws(Failure) {
         closingKey: SelfSealingKey(SecretBytes(copying: identity.closingSeed.span)), sealer: sealer)
       for entry in entries { node.restore(entry.span) }
       var reader = try EnergyReader(configuration, clock, resumingFrom: node.latest)
-      var state = ""
+      var state = StateFile(configuration.data + "/state", node: name)
       var readAt: MonotonicTime?
       var deviceFailures: UInt64 = 0
       try loop(&host, clock, told) { (datagram, endpoint, now, host) throws(PlatformError) in
@@ -177,12 +182,7 @@ func run(_ node: LoadedNode) throws(Failure) {
         }
         try node.tick(at: now, via: &host)
         watch.tell(node.clockVerdict, at: now.monotonic)
-        let newState = describe(node)
-        if newState != state {
-          state = newState
-          let text = Array(state.utf8)
-          try Files.replace(configuration.data + "/state", with: text.span, mode: 0o600)
-        }
+        state.tell(describe(node))
       } tell: { (now, machine, metrics) in
         metrics.add(node, name: name, startedAt: startedAt, now: now, machine: machine)
         metrics.counter("device_read_failures", "Reads of the meter that failed.", deviceFailures)
@@ -275,6 +275,34 @@ func aggregatorPeers(_ own: Int, _ genesis: Genesis, _ guess: (Int?) -> Endpoint
     }
   }
   return result
+}
+
+/// A meter's registers, for people and the demo to read. It only tells: the journal has what counts, so a file that cannot be written stops
+/// nothing, and is tried again with the next change.
+private struct StateFile {
+  private let path: String
+  private let node: String
+  private var written = ""
+  private var isFailing = false
+
+  init(_ path: String, node: String) {
+    self.path = path
+    self.node = node
+  }
+
+  mutating func tell(_ state: String) {
+    guard state != written else { return }
+    written = state
+    let text = Array(state.utf8)
+    do throws(PlatformError) {
+      try Files.replace(path, with: text.span, mode: 0o600)
+      isFailing = false
+    } catch {
+      // Once, and not with every period.
+      if !isFailing { printDiagnostic("\(node): \(path) cannot be written (\(error)); the node goes on") }
+      isFailing = true
+    }
+  }
 }
 
 /// Where a node's own numbers go: a socket, and a file for Prometheus' node exporter.

@@ -577,6 +577,18 @@ class Inspect(CommandLine):
         flip(path, 8 + 24)
         self.assertEqual(json.loads(self.succeeds("inspect", path, "--json").splitlines()[-1])["entries"], 0)
 
+    def test_a_journal_of_version_1_is_refused_by_name(self):
+        path = self.path("journal")
+        with open(f"{DEMO}/meter-1/journal", "rb") as file:
+            entries = file.read()[8:]
+        with open(path, "wb") as file:
+            file.write(b"BUSBARjn" + entries)
+        line = self.fails(1, "inspect", path)
+        self.assertEqual(line, f"busbar: {path}: written in version 1 of this format, which is not read any more")
+        for form in [[], ["--json"]]:
+            line = self.fails(1, "inspect", "journal", path, *form)
+            self.assertEqual(line, f"busbar: {path}: written in an older version of the format")
+
     def test_a_certificate_and_a_sum_are_checked_when_asked(self):
         genesis = f"{DEMO}/genesis.bin"
         stem = next(s for s in published(DEMO) if os.path.exists(f"{DEMO}/published/{s}.sum"))
@@ -827,6 +839,10 @@ class Bus(CommandLine):
                     text = re.sub(r"^port = .*$", f"port = {port}", text, flags=re.M)
                     for file in ["journal", "state"]:
                         os.remove(f"{grid}/{name}/{file}")
+                    if name == "meter-2":
+                        # Files that only tell of it cannot be written: what is in their way is a folder.
+                        for file in ["state.new", "meter-2.prom.new"]:
+                            os.mkdir(f"{grid}/{name}/{file}")
                 with open(path, "w") as file:
                     file.write(text)
                 if name.startswith("meter"):
@@ -835,6 +851,14 @@ class Bus(CommandLine):
             for number, port in enumerate(ports, 1):
                 state = f"{grid}/meter-{number}/state"
                 deadline = time.monotonic() + 30
+                if number == 2:
+                    while "baseline" not in busbar("inspect", f"{grid}/meter-2/journal").stdout:
+                        self.assertLess(time.monotonic(), deadline)
+                        time.sleep(0.05)
+                    self.assertFalse(os.path.exists(state))
+                    self.assertEqual([process.poll() for process in processes], [None] * len(processes))
+                    for file in ["state.new", "meter-2.prom.new"]:
+                        os.rmdir(f"{grid}/meter-2/{file}")
                 while not os.path.exists(state) and time.monotonic() < deadline:
                     time.sleep(0.05)
                 with open(state) as file:

@@ -319,4 +319,18 @@ struct CertificateInputTests {
     #expect(bench.decisions[0] == digest(1))
     #expect(bench.evidence == 0)
   }
+
+  @Test("so is whoever repeats a commit of an older round than the last one that is known of it (rule 7)")
+  func lateInOlderRound() {
+    let bench = Bench()
+    bench.receive(0, bench.vote(.commit, by: 3, digest(1), round(6, 1)))
+    bench.step(bench.primary, .propose(digest(1)))
+    bench.settle()
+    #expect(bench.decisions[0] == digest(1))
+    bench.late = []
+    let refusals = bench.refusals.count
+    bench.receive(0, bench.vote(.commit, by: 3, digest(1)))
+    #expect(bench.late.map { $0.1 } == [3] && bench.late.allSatisfy { $0.0 == 0 })
+    #expect(bench.refusals.count == refusals && bench.evidence == 0)
+  }
 }

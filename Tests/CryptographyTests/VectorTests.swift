@@ -37,6 +37,16 @@ struct VectorTests {
     }
   }
 
+  @Test("signatures of mixed order are judged without the cofactor, and a library that does otherwise is found")
+  func cofactor() {
+    #expect(CofactorlessCheck.passes)
+    // One that takes both, as with the cofactor; one that refuses keys or points of mixed order; one that has them mixed up.
+    #expect(!CofactorlessCheck.passes { _, _, _ in true })
+    #expect(!CofactorlessCheck.passes { _, _, _ in false })
+    #expect(!CofactorlessCheck.passes { key, signature, message in !key.isValid(signature, for: message) })
+    #expect(CofactorlessCheck.passes { key, signature, message in key.isValid(signature, for: message) })
+  }
+
   @Test("X25519 (RFC 7748, §6.1), and a key of small order is refused")
   func x25519() {
     var a = fixed("77076d0a7318a57d3c16c17251b26645df4c2f87ebc0992ab177fba51db92c2a", FixedBytes<32>.self)

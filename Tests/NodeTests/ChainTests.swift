@@ -245,6 +245,32 @@ struct ChainTests {
     #expect(!rogue.heard.contains { $0.type == .chunk && $0.body[0] == ObjectKind.head.rawValue && $0.body[2] == 2 })
   }
 
+  @Test("a table may come from any member that is asked: one whose tables are lies delays nobody, and is counted")
+  func tableOfAnyMember() {
+    let group = group()
+    group.run(toEndOf: 1003, plus: 5000)
+    let rogue = Rogue.aggregator(3, of: group)
+    rogue.greet()
+    group.killAggregator(1)
+    group.disks[Group.aggregatorName(1).rawValue] = nil
+    group.startAggregator(1)
+    rogue.greet(Group.aggregatorName(1))
+    // Others answer one step after the liar.
+    var lies = 0
+    group.run(untilAtMost: 1) {
+      rogue.listen()
+      for owner in 0..<4 where group.aggregators[1]!.headPosition(owner) == 0 {
+        let bytes = group.published.certificates["1003-\(owner)"]! + [UInt8](repeating: 1, count: 32)
+        for body in group.chunks(.head, owner, position: 3, bytes) { rogue.send(.chunk, body, toAggregator: 1) }
+        lies += 1
+      }
+      return (0..<4).allSatisfy { group.aggregators[1]!.headPosition($0) == 3 }
+    }
+    #expect((0..<4).allSatisfy { group.aggregators[1]!.headPosition($0) == 3 })
+    #expect(group.agrees)
+    #expect(lies > 0 && group.aggregators[1]!.drops(.badSignature) > 0)
+  }
+
   @Test("a head whose table is not its header's, or of a position before, changes nothing")
   func wrongHead() {
     let group = group()
@@ -447,8 +473,16 @@ struct LateLockTests {
     liar.show(certificate)
     group.setCut(false, among: HidingPrimary.honest)
     let first = group.period + 1
-    #expect(group.run(untilAtMost: 3) { group.certified(0, 1002) != nil })
-    #expect(group.certified(0, 1002) == header)
+    // What follows begins at the period after the header's, not after that of the round in which it is decided. (rule 2)
+    var firstRounds: Set<Round> = []
+    let isCertified = group.run(untilAtMost: 3) {
+      for member in HidingPrimary.honest where group.aggregators[member]!.headPosition(0) == 2 {
+        firstRounds.insert(group.aggregators[member]!.firstRound(0))
+      }
+      return group.certified(0, 1002) != nil
+    }
+    #expect(isCertified && group.certified(0, 1002) == header)
+    #expect(firstRounds == [Round(Period(1003))])
     // Whoever was content with another value since has to look at this one anew: header and records are in its journal alone.
     let rereads = HidingPrimary.honest.map { group.aggregators[$0]!.host.rereads }
     if preparedAnother { #expect(zip(rereads, before).allSatisfy { $0 > $1 }) }

@@ -124,10 +124,13 @@ struct ContradictingMeterTests {
       rogue.send(.record, group.record(0, 0, from: 1002, through: 1002, values: values), toAggregator: 2)
       group.step()
     }
-    group.run(toEndOf: 1008, plus: 6000)
-    #expect((1002...1008).allSatisfy { group.certified(0, $0) == nil })
+    // Longer than decided positions are kept: who was named stays named.
+    let last: UInt64 = 1016
+    group.run(toEndOf: last, plus: 6000)
+    #expect((1002...last).allSatisfy { group.certified(0, $0) == nil })
+    #expect(group.aggregators.allSatisfy { $0!.node.namedElsewhereCount == 1 })
     var headers: [Header] = []
-    for owner in 1..<4 { for period: UInt64 in 1002...1008 { headers.append(group.certified(owner, period)!) } }
+    for owner in 1..<4 { for period: UInt64 in 1002...last { headers.append(group.certified(owner, period)!) } }
     let naming = headers.filter { $0.accusedElsewhere.contains(MeterIndex(0), of: ReplicaIndex(0)) }
     // Headers of one period do not know of each other.
     #expect(naming.count >= 1 && naming.count <= 3 && Set(naming.map { $0.period }).count == 1)
@@ -145,7 +148,7 @@ struct ContradictingMeterTests {
       }
       group.step()
     }
-    let own = (1009...group.period).compactMap { group.certified(0, $0) }
+    let own = (last + 1...group.period).compactMap { group.certified(0, $0) }
     #expect(own.count >= 1)
     for header in own {
       #expect(header.accusedMeters == bitmap(0..<1) && header.contributors == bitmap(1..<4))

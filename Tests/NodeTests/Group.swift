@@ -43,6 +43,8 @@ final class Wires {
   private var cuts: Set<[UInt32]> = []
   /// Datagrams from aggregator to aggregator that left, by type.
   private(set) var amongMembers: [PacketType: Int] = [:]
+  /// Told of each datagram that leaves, by its header.
+  var onSend: ((PacketHeader) -> Void)?
 
   func setCut(_ isCut: Bool, between one: NodeIdentifier, and other: NodeIdentifier) {
     let pair = [min(one.rawValue, other.rawValue), max(one.rawValue, other.rawValue)]
@@ -54,6 +56,7 @@ final class Wires {
   func carries(_ datagram: Span<UInt8>) -> Bool {
     var reader = WireReader(datagram)
     guard let header = try? PacketHeader(decoding: &reader) else { return true }
+    onSend?(header)
     if header.sender < 64, header.receiver < 64 { amongMembers[header.type, default: 0] += 1 }
     return cuts.isEmpty || !cuts.contains([min(header.sender, header.receiver), max(header.sender, header.receiver)])
   }
@@ -160,6 +163,7 @@ final class AggregatorProcess {
   }
   func head(_ owner: Int) -> Digest { node.head(of: ReplicaIndex(UInt16(owner))) }
   func headPosition(_ owner: Int) -> UInt64 { node.headPosition(of: ReplicaIndex(UInt16(owner))).rawValue }
+  func firstRound(_ owner: Int) -> Round { node.firstRound(of: ReplicaIndex(UInt16(owner))) }
   func headPeriod(_ owner: Int) -> UInt64 { node.headPeriod(ReplicaIndex(UInt16(owner))).rawValue }
 
   /// The journal's entries of one kind, without its byte.
@@ -185,6 +189,7 @@ final class MeterProcess {
   var host: TestHost
   var verdict: ClockVerdict { node.clockVerdict }
   var isConfirmed: Bool { node.isConfirmed }
+  func drops(_ reason: DropReason) -> UInt64 { node.drops(reason) }
   func isPromised(_ period: UInt64, by aggregator: UInt16) -> Bool {
     node.isPromised(for: Period(period), by: ReplicaIndex(aggregator))
   }

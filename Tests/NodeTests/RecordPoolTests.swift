@@ -60,7 +60,7 @@ struct RecordPoolTests {
     #expect(RecordPool.capacity(members: 50, blockBytes: plenty) == 6)
     #expect(RecordPool.capacity(members: 64, blockBytes: plenty / 80) == 16)
     #expect(RecordPool.capacity(members: 64, blockBytes: 1) == 64)
-    #expect(RecordBlock.bytes(meterCount: 500, ciphertextBytes: 768) == 500 * (768 + 8 + 72 + 64))
+    #expect(RecordBlock.bytes(meterCount: 500, ciphertextBytes: 768) == 500 * (768 + 8 + 72 + 64 + 32))
   }
 
   @Test(

@@ -1,0 +1,1 @@
+../NodeTests/PlantedFaults.swift

@@ -1,0 +1,1 @@
+../NodeTests/Reckoning.swift

@@ -1,0 +1,1 @@
+../NodeTests/Rogue.swift
