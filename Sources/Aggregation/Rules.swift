@@ -101,7 +101,10 @@ extension Genesis {
     guard header.keyIdentifier == keyIdentifier else { throw .foreignKey }
     guard header.contributors.isWithin(meterCount: meterCount(of: owner)) else { throw .unknownMeter }
     guard header.count >= minimumContributors || mutated(.minimumUnchecked) else { throw .tooFewContributors }
-    guard standsTogether(header.contributors, of: owner) || mutated(.loneFeederCounted) else { throw .loneFeeder }
+    // Too few contributors are too few feeders too: who plants the one must plant the other.
+    guard
+      standsTogether(header.contributors, of: owner) || mutated(.loneFeederCounted) || mutated(.minimumUnchecked)
+    else { throw .loneFeeder }
     guard header.previous == head || mutated(.previousUnchecked) else { throw .wrongPrevious }
     guard
       header.coverageRoot == coverageRoot(coverage, after: header) || mutated(.coverageRootUnchecked)

@@ -262,9 +262,10 @@ public struct TopologyConfiguration: Sendable {
     func warn(_ slot: String, _ counts: [Int]) {
       guard let fewest = counts.min(), fewest < Int(minimumContributors) + 2 else { return }
       let sets = counts.indices.filter { counts[$0] < Int(minimumContributors) + 2 }
+      let spare = fewest - Int(minimumContributors)
       warnings.append(
-        "slot \(slot): set \(sets[0])\(sets.count > 1 ? " and \(sets.count - 1) more" : "") has as few as \(fewest) feeders, "
-          + "\(fewest - Int(minimumContributors)) to spare: when \(fewest - Int(minimumContributors) + 1) fail, the energy of the others waits"
+        "slot \(slot): set \(sets[0])\(sets.count > 1 ? " (and \(sets.count - 1) more)" : "") has as few as \(fewest) feeders, "
+          + "\(spare) to spare: when \(spare + 1) of them \(spare == 0 ? "fails" : "fail"), the energy of the others waits"
       )
     }
     warn("activeEnergyImport", Array(repeating: Int(metersPerSet), count: Int(aggregators)))

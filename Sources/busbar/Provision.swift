@@ -158,8 +158,8 @@ struct Provisioning: ~Copyable {
 
 /// Makes a group and says what was made.
 func provision(_ provisioning: consuming Provisioning, _ json: Bool) throws(Failure) {
-  for warning in provisioning.warnings { printDiagnostic("warning: \(warning)") }
   let genesis = try provisioning.make()
+  for warning in provisioning.warnings { printDiagnostic("warning: \(warning)") }
   let nodes = genesis.meterCount + Int(genesis.members) + 1
   printLine(
     json

@@ -361,7 +361,7 @@ class Configurations(CommandLine):
         for name in ["aggregator-1", "bookkeeper-1"]:
             self.assertIn(f"a valid {name.split('-')[0]}: {name} at",
                           self.succeeds("check-config", f"{DEMO}/{name}/node.ini"))
-        self.assertIn("room for records takes 49 KiB",
+        self.assertIn("room for records takes 51 KiB",
                       self.succeeds("check-config", f"{DEMO}/aggregator-1/node.ini"))
 
     def test_every_store_is_named_and_they_add_up(self):
@@ -423,7 +423,7 @@ class Configurations(CommandLine):
     def test_a_genesis_that_does_not_decode(self):
         with open(f"{DEMO}/genesis.bin", "rb") as file:
             content = file.read()
-        for name, bad, reason in [("short", content[:-1], "truncated: needs 32 bytes, has 31"),
+        for name, bad, reason in [("short", content[:-1], "truncated: needs 64 bytes, has 63"),
                                   ("long", content + b"x", "1 bytes left over"), ("other", b"BUSBARce" + content[8:], "wrong tag")]:
             with open(self.path(name), "wb") as file:
                 file.write(bad)
