@@ -306,7 +306,7 @@ class Configurations(CommandLine):
         for name in ["aggregator-1", "bookkeeper-1"]:
             self.assertIn(f"a valid {name.split('-')[0]}: {name} at",
                           self.succeeds("check-config", f"{DEMO}/{name}/node.ini"))
-        self.assertIn("room for records takes 49 KiB",
+        self.assertIn("room for records takes 51 KiB",
                       self.succeeds("check-config", f"{DEMO}/aggregator-1/node.ini"))
 
     def test_every_store_is_named_and_they_add_up(self):
