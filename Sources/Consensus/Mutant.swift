@@ -47,7 +47,7 @@ public enum Mutant: UInt8, CaseIterable, Sendable {
   // Of budgets; groups under attack show them.
   case ingressUnbounded, repetitionsUnbounded, receiptsUnbounded, strangersUnbounded, signaturesUnbounded
   // Of Node; unit tests show them (Toolchain/unit-mutants.sh), as no schedule draws them often.
-  case headerNotPersisted, accusedForgotten, accusationsUnproven
+  case headerNotPersisted, accusedForgotten, accusationsUnproven, promisesBelowFloor
   case firstRoundFromDecidingRound, takesPartWithoutPrevious, freePeriodUnchecked, lockedPeriodRequired
   case headPersistedApart, validityAskedOfClock, receiptConvictsLaterPosition
   case oneClaimOfLaterRun, clockUnguarded, closingNotTakenBack, closingSignedTwice, twoPrimariesOnly

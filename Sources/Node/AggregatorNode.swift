@@ -376,7 +376,17 @@ public struct AggregatorNode: ~Copyable {
   /// Whether anything may be signed about a set.
   func mayVote(in chain: SetChain) -> Bool {
     mayVote && clockVerdict.isTrue && (isConfirmed || mutated(.votesBeforeConfirmed))
-      && (chain.headPeriod >= votingFloor || votingFloor.rawValue == 0 || mutated(.votesBelowFloor))
+      && (isAboveFloor(chain) || mutated(.votesBelowFloor))
+  }
+
+  /// Whether a meter may be promised that its record is counted. Whoever lost its disk may have fixed its proposal for this position
+  /// without that record before. (reference/set-chain.md, A disk that is lost)
+  func mayPromise(in chain: SetChain) -> Bool {
+    isConfirmed && isAboveFloor(chain) || mutated(.promisesBelowFloor)
+  }
+
+  private func isAboveFloor(_ chain: SetChain) -> Bool {
+    votingFloor.rawValue == 0 || chain.headPeriod >= votingFloor
   }
 
   /// The others in turn.

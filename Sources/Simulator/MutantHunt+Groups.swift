@@ -102,7 +102,7 @@
       case .fetchedRecordsNotPersisted, .decisionsNotPersisted, .headerNotPersisted: "39"
       case .accusedForgotten, .accusationsUnproven: "49"
       case .votesBeforeConfirmed: "41, 44"
-      case .votesBelowFloor: "R, lost disk"
+      case .votesBelowFloor, .promisesBelowFloor: "R, lost disk"
       case .firstRoundFromDecidingRound: "R2"
       case .takesPartWithoutPrevious, .headPersistedApart: "R1"
       case .freePeriodUnchecked, .lockedPeriodRequired, .validityAskedOfClock: "R7"

@@ -510,6 +510,9 @@ struct LostDiskTests {
     group.killAggregator(3)
     group.killAggregator(1)
     group.disks[Group.aggregatorName(1).rawValue] = nil
+    let name = Group.aggregatorName(1).rawValue
+    let promised = group.wires.receipts[name] ?? 0
+    #expect(promised > 0)
     group.startAggregator(1)
     group.run(milliseconds: 2000)
     #expect(group.aggregators[1]!.isConfirmed)
@@ -519,6 +522,8 @@ struct LostDiskTests {
     group.run(toEndOf: 1009, plus: 4000)
     #expect(group.agrees)
     #expect(group.aggregators[1]!.ownVotes == [])
+    // A receipt is signed too: it would convict of a proposal that this member has forgotten.
+    #expect(group.wires.receipts[name] == promised)
     #expect((1003...1009).allSatisfy { group.publishedCount($0) == 0 })
     // With a fourth member the others certify without it, and then it takes part.
     group.startAggregator(3)
@@ -526,6 +531,7 @@ struct LostDiskTests {
     for period: UInt64 in 1011...1013 { #expect(group.publishedCount(period) == 4, "\(period)") }
     let votes = group.aggregators[1]!.ownVotes
     #expect(Set(votes.map { $0.owner }).count == 4)
+    #expect(group.wires.receipts[name]! > promised)
     for vote in votes {
       let before =
         (1001..<vote.round.period.rawValue).last { group.certified(Int(vote.owner.rawValue), $0) != nil } ?? 0

@@ -50,6 +50,8 @@ final class Wires {
     let pair = [min(one.rawValue, other.rawValue), max(one.rawValue, other.rawValue)]
     if isCut { cuts.insert(pair) } else { cuts.remove(pair) }
   }
+  /// Receipts that left, by the aggregator that gave them.
+  private(set) var receipts: [UInt32: Int] = [:]
   func forgetCounts() { amongMembers = [:] }
 
   /// False when it gets lost. The header is in the clear. (docs/PROTOCOL.md, PacketHeader)
@@ -57,6 +59,7 @@ final class Wires {
     var reader = WireReader(datagram)
     guard let header = try? PacketHeader(decoding: &reader) else { return true }
     onSend?(header)
+    if header.type == .receipt { receipts[header.sender, default: 0] += 1 }
     if header.sender < 64, header.receiver < 64 { amongMembers[header.type, default: 0] += 1 }
     return cuts.isEmpty || !cuts.contains([min(header.sender, header.receiver), max(header.sender, header.receiver)])
   }
