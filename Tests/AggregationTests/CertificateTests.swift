@@ -9,14 +9,14 @@ import Wire
 struct WrongCertificate: Sendable, CustomTestStringConvertible {
   let testDescription: String
   let error: VerificationError
-  let bytes: @Sendable () -> [UInt8]
+  let encoded: @Sendable () -> [UInt8]
 
   init(_ what: String, _ error: VerificationError, _ make: @escaping @Sendable () -> Certificate) {
     testDescription = what
     self.error = error
-    bytes = {
+    encoded = {
       let certificate = make()
-      return encoded { out in certificate.encode(into: &out) }
+      return bytes { out in certificate.encode(into: &out) }
     }
   }
 
@@ -120,7 +120,7 @@ struct CertificateTests {
   @Test("are refused", arguments: WrongCertificate.all)
   func refused(wrong: WrongCertificate) {
     #expect(throws: wrong.error) {
-      try Certificate(checking: wrong.bytes().span, against: Fixture.genesis)
+      try Certificate(checking: wrong.encoded().span, against: Fixture.genesis)
     }
   }
 

@@ -223,6 +223,3 @@ extension Array where Element == UInt8 {
 func bytes(_ capacity: Int = 8192, _ fill: (inout OutputSpan<UInt8>) -> Void) -> [UInt8] {
   [UInt8](capacity: capacity, writing: fill)
 }
-
-/// The same, where a property is called `bytes`.
-func encoded(_ fill: (inout OutputSpan<UInt8>) -> Void) -> [UInt8] { bytes(8192, fill) }

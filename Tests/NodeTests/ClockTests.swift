@@ -147,8 +147,7 @@ struct ClockTests {
     #expect(group.run(untilAtMost: 1) { group.meters[0][0]!.node.takenBackCount == 1 })
     #expect(group.period == 1002)
     if restarts {
-      group.killMeter(0, 0)
-      group.startMeter(0, 0)
+      group.restartMeter(0, 0)
     }
     group.run(milliseconds: 700)
     #expect(group.meters[0][0]!.node.outstandingRecords == [])
@@ -158,8 +157,7 @@ struct ClockTests {
     #expect(Self.spans(group.meters[0][0]!) == [[1002, 1002], [1002, 1003]])
     #expect(group.meters[0][0]!.node.outstandingRecords[1] == old)
     if restarts {
-      group.killMeter(0, 0)
-      group.startMeter(0, 0)
+      group.restartMeter(0, 0)
       #expect(group.meters[0][0]!.node.outstandingRecords[1] == old)
     }
     for index in 0..<Group.members { group.startAggregator(index) }

@@ -50,8 +50,6 @@ final class Wires {
     let pair = [min(one.rawValue, other.rawValue), max(one.rawValue, other.rawValue)]
     if isCut { cuts.insert(pair) } else { cuts.remove(pair) }
   }
-  /// Receipts that left, by the aggregator that gave them.
-  private(set) var receipts: [UInt32: Int] = [:]
   func forgetCounts() { amongMembers = [:] }
 
   /// False when it gets lost. The header is in the clear. (docs/PROTOCOL.md, PacketHeader)
@@ -59,7 +57,6 @@ final class Wires {
     var reader = WireReader(datagram)
     guard let header = try? PacketHeader(decoding: &reader) else { return true }
     onSend?(header)
-    if header.type == .receipt { receipts[header.sender, default: 0] += 1 }
     if header.sender < 64, header.receiver < 64 { amongMembers[header.type, default: 0] += 1 }
     return cuts.isEmpty || !cuts.contains([min(header.sender, header.receiver), max(header.sender, header.receiver)])
   }
@@ -412,9 +409,19 @@ final class Group {
     killAggregator(index)
     startAggregator(index)
   }
+  /// Its disk is lost, and another one is put in.
+  func wipeAggregator(_ index: Int) {
+    killAggregator(index)
+    disks[Self.aggregatorName(index).rawValue] = nil
+    startAggregator(index)
+  }
   func killMeter(_ owner: Int, _ index: Int) {
     meters[owner][index] = nil
     disks[Self.meterName(owner, index).rawValue]?.crash(keeping: 0)
+  }
+  func restartMeter(_ owner: Int, _ index: Int) {
+    killMeter(owner, index)
+    startMeter(owner, index)
   }
   func killBookkeeper() {
     bookkeeper = nil
