@@ -91,6 +91,9 @@ public struct Certificate: Sendable {
     guard header.keyIdentifier == genesis.keyIdentifier else { throw .header(.foreignKey) }
     guard header.contributors.isWithin(meterCount: genesis.meterCount(of: owner)) else { throw .header(.unknownMeter) }
     guard header.count >= genesis.minimumContributors else { throw .header(.tooFewContributors) }
+    guard genesis.standsTogether(header.contributors, of: owner) || mutated(.loneFeederCounted) else {
+      throw .header(.loneFeeder)
+    }
   }
 }
 

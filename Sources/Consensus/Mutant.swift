@@ -45,6 +45,7 @@ public enum Mutant: UInt8, CaseIterable, Sendable {
   case earlierPreparesDropped
   case acknowledgedBeforeDurable, forgottenBeforeAcknowledged, servedFromMemoryOnly, publishedTwiceAfterRestart
   case nothingHandedOn
+  case proofUnchecked, loneFeederCounted, maximumUnchecked
   // Of budgets; groups under attack show them.
   case ingressUnbounded, repetitionsUnbounded, receiptsUnbounded, strangersUnbounded, signaturesUnbounded
   // Of Node; unit tests show them (Toolchain/unit-mutants.sh), as no schedule draws them often.

@@ -21,8 +21,8 @@ extension AggregatorNode {
     let accused = accused(of: owner)
     // A meter that is accused here is left out at once, which is this primary's choice. Others that contradicted themselves are in: of them a
     // receipt may be out, which would convict.
-    let fair = chain.followingRecords.subtracting(accused.meters)
-    let contributors = fair.count >= genesis.minimumContributors ? fair : chain.followingRecords
+    let fair = genesis.countable(chain.followingRecords.subtracting(accused.meters), of: owner)
+    let contributors = fair.count >= genesis.minimumContributors ? fair : chain.countableRecords
     fillManifest(chain.collected, contributors)
     // What is thrown out may leave too few: the next tick tells.
     guard multiply(chain, chain.collected, contributors) else { return removeNonUnits(chain.collected, contributors) }

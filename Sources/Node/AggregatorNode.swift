@@ -31,7 +31,7 @@ public struct AggregatorNode: ~Copyable {
   let memberKeys: MemberKeys
   var ticks: UInt64 = 0
   public internal(set) var recordRefusals = InlineArray<11, UInt64>(repeating: 0)
-  public internal(set) var headerRefusals = InlineArray<14, UInt64>(repeating: 0)
+  public internal(set) var headerRefusals = InlineArray<15, UInt64>(repeating: 0)
   public internal(set) var voteRefusals = InlineArray<12, UInt64>(repeating: 0)
   public internal(set) var acknowledgementRefusals = InlineArray<5, UInt64>(repeating: 0)
   /// Round changes and new rounds whose signatures or certificates do not hold.
@@ -86,7 +86,7 @@ public struct AggregatorNode: ~Copyable {
     spareBlocks: Int? = nil, pacing: PacingLimits = PacingLimits()
   ) {
     let room = Self.recordRoom(genesis, ciphertextBytes: key.ciphertextBytes)
-    precondition(RecordRefusal.allCases.count == 11 && HeaderRefusal.allCases.count == 14)
+    precondition(RecordRefusal.allCases.count == 11 && HeaderRefusal.allCases.count == 15)
     precondition(Refusal.allCases.count == 12 && AcknowledgementRefusal.allCases.count == 5)
     recordPool = RecordPool(
       capacity: spareBlocks ?? room.spare, meterCount: room.meterCount, ciphertextBytes: key.ciphertextBytes)
@@ -193,7 +193,7 @@ public struct AggregatorNode: ~Copyable {
       }
       chain(told.owner).acknowledge(told)
     case .inclusion: restoreInclusion(&reader)
-    case .boot, .baseline, .closed, .certified, .recovered, .takenBack, .published, .unreadable: return
+    case .boot, .baseline, .closed, .certified, .recovered, .takenBack, .modulusProven, .published, .unreadable: return
     }
   }
 
@@ -532,6 +532,12 @@ public struct AggregatorNode: ~Copyable {
   public func coveredThrough(_ meter: MeterIndex, of owner: ReplicaIndex) -> Period {
     chain(owner).coverage.coveredThrough(meter)
   }
+  /// Whether a slot of a set waits, because too few of its feeders have a record to be counted: how many have, and since which period.
+  public func waiting(_ slot: Int, of owner: ReplicaIndex) -> (feeders: UInt16, since: Period)? {
+    guard let waiting = chain(owner).waiting(slot) else { return nil }
+    return (waiting.feeders, waiting.since)
+  }
+  public var slots: [UInt8] { genesis.slots }
   /// How often records of a set were hashed for a manifest or a receipt, since the start.
   public func recordHashings(of owner: ReplicaIndex) -> UInt64 {
     chain(owner).collected.hashings + chain(owner).older.hashings

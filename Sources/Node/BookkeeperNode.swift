@@ -36,6 +36,8 @@ public struct BookkeeperNode: ~Copyable {
   /// Certificates and products, by the member they come from: a liar's pieces do not disturb another's.
   var assemblies: [AssemblyCell] = []
   var productAssemblies: [AssemblyCell] = []
+  /// By every header whose sum was opened.
+  private var coverage: KnownCoverage
   var ticks: UInt64 = 0
   /// The set after which the next is looked for whose sum can be opened.
   private var lastOpened = 0
@@ -63,6 +65,7 @@ public struct BookkeeperNode: ~Copyable {
       chains.append(BookChain(owner: ReplicaIndex(member), in: genesis))
     }
     toldBoots = Array(repeating: 0, count: Int(genesis.members))
+    coverage = KnownCoverage(genesis)
     self.genesis = genesis
     self.key = key
     self.signer = signer
@@ -86,16 +89,20 @@ public struct BookkeeperNode: ~Copyable {
     case .peerBoot: link.restorePeerBoot(&reader)
     case .published, .unreadable:
       guard !mutated(.publishedTwiceAfterRestart), let period = try? reader.read(UInt64.self),
-        let told = try? AcknowledgedPosition(decoding: &reader), told.owner.rawValue < genesis.members
+        let told = try? AcknowledgedPosition(decoding: &reader), told.owner.rawValue < genesis.members,
+        let contributors = try? reader.read(FixedBytes<64>.self)
       else { return }
-      note(told, Period(period), isReadable: kind == .published)
+      note(told, Period(period), MeterBitmap(contributors), isReadable: kind == .published)
     default: return
     }
   }
 
-  private mutating func note(_ told: AcknowledgedPosition, _ period: Period, isReadable: Bool) {
+  private mutating func note(
+    _ told: AcknowledgedPosition, _ period: Period, _ contributors: MeterBitmap, isReadable: Bool
+  ) {
     // A journal has each once, in whatever order a snapshot put them.
     chain(told.owner).advance(to: told, period)
+    coverage.note(contributors, of: told.owner, through: period, at: told.position)
     guard !isReadable else { return }
     unreadableCount += 1
     newestUnreadable = UnreadableTotal(owner: told.owner, position: told.position, period: period)
@@ -105,7 +112,7 @@ public struct BookkeeperNode: ~Copyable {
   func publishedEntry(_ owner: ReplicaIndex) -> [UInt8]? {
     let chain = chain(owner)
     guard let told = chain.acknowledgement else { return nil }
-    return Self.entry(told, chain.period, .published)
+    return Self.entry(told, chain.period, MeterBitmap(), .published)
   }
 
   // MARK: Time
@@ -264,7 +271,7 @@ public struct BookkeeperNode: ~Copyable {
       let chain = chain(position.owner)
       chain.noteAnswer(of: member)
       guard let known = chain.hear(position, from: member, faults: genesis.context.quorum.faults) else { continue }
-      try persist(known, Period(0), .published, via: &host)
+      try persist(known, Period(0), MeterBitmap(), .published, via: &host)
       try host.sync()
       chain.advance(to: known, Period(0))
       chain.ask(Int(genesis.context.quorum.faults) + 1, at: ticks)
@@ -305,7 +312,8 @@ public struct BookkeeperNode: ~Copyable {
     sum.replace { sum in
       root.replace { root in proven = (try? key.prove(product.span, sum: &sum, root: &root)) != nil }
     }
-    guard proven, isReadable(sum.span, header) else {
+    // What is beyond its contributors' bound would be nonsense in public.
+    guard proven, isPlausible(sum.span, header, at: certificate.position) else {
       try keepCertificate(.unreadable, entry, header, via: &host)
       return try conclude(
         entry, header, of: chain, unreadableSum: proven ? Array(copying: sum.span) : [], via: &host)
@@ -318,11 +326,6 @@ public struct BookkeeperNode: ~Copyable {
     try keepCertificate(.certificate, entry, header, via: &host)
     try host.publish(.sum, period: header.period, owner: header.owner, file.span)
     try conclude(entry, header, of: chain, unreadableSum: nil, via: &host)
-  }
-
-  /// Whether S opens to what the contributors of a header can hold. What does not would be nonsense in public.
-  private func isReadable(_ sum: Span<UInt8>, _ header: Header) -> Bool {
-    (try? key.publicKey.unpack(sum: sum, contributors: Int(header.count))) != nil || mutated(.boundUnchecked)
   }
 
   /// Whether the sum of this very header was handed out before a crash, or before a disk was lost.
@@ -354,24 +357,26 @@ public struct BookkeeperNode: ~Copyable {
   ) throws(PlatformError) {
     let told = chain.acknowledgement(after: header, isReadable: unreadableSum == nil)
     try persist(
-      told, header.period, unreadableSum == nil ? .published : .unreadable, entry, unreadableSum, via: &host)
+      told, header.period, header.contributors, unreadableSum == nil ? .published : .unreadable, entry, unreadableSum,
+      via: &host)
     try host.sync()
-    note(told, header.period, isReadable: unreadableSum == nil)
+    note(told, header.period, header.contributors, isReadable: unreadableSum == nil)
     chain.isUntold = true
   }
 
   private static func entry(
-    _ told: AcknowledgedPosition, _ period: Period, _ kind: EntryKind, _ entry: BookEntry? = nil,
-    _ unreadableSum: [UInt8]? = nil
+    _ told: AcknowledgedPosition, _ period: Period, _ contributors: MeterBitmap, _ kind: EntryKind,
+    _ entry: BookEntry? = nil, _ unreadableSum: [UInt8]? = nil
   ) -> [UInt8] {
     let certificate = unreadableSum == nil ? [] : entry?.certificateBytes ?? []
     let product = unreadableSum == nil ? [] : entry?.product ?? []
     let sum = unreadableSum ?? []
-    let capacity = 13 + AcknowledgedPosition.encodedBytes + certificate.count + product.count + sum.count
+    let capacity = 77 + AcknowledgedPosition.encodedBytes + certificate.count + product.count + sum.count
     return [UInt8](capacity: capacity) { out in
       out.write(kind.rawValue)
       out.write(period.rawValue)
       told.encode(into: &out)
+      out.write(contributors.bytes)
       guard unreadableSum != nil else { return }
       out.write(UInt16(certificate.count))
       out.write(certificate.span)
@@ -382,10 +387,10 @@ public struct BookkeeperNode: ~Copyable {
   }
 
   private func persist(
-    _ told: AcknowledgedPosition, _ period: Period, _ kind: EntryKind, _ entry: BookEntry? = nil,
-    _ unreadableSum: [UInt8]? = nil, via host: inout some NodeHost & ~Copyable
+    _ told: AcknowledgedPosition, _ period: Period, _ contributors: MeterBitmap, _ kind: EntryKind,
+    _ entry: BookEntry? = nil, _ unreadableSum: [UInt8]? = nil, via host: inout some NodeHost & ~Copyable
   ) throws(PlatformError) {
-    let bytes = Self.entry(told, period, kind, entry, unreadableSum)
+    let bytes = Self.entry(told, period, contributors, kind, entry, unreadableSum)
     try host.append(bytes.span)
   }
 
@@ -423,6 +428,16 @@ public struct BookkeeperNode: ~Copyable {
     _ positions: [AcknowledgedPosition], to peer: Int, via host: inout some NodeHost & ~Copyable
   ) {
     link.sendAcknowledgements(positions, epoch: genesis.epoch, to: peer, via: &host)
+  }
+
+  /// Whether each slot holds what its contributors can have used, and no less than nothing.
+  private func isPlausible(_ sum: Span<UInt8>, _ header: Header, at position: Position) -> Bool {
+    if mutated(.boundUnchecked) { return true }
+    guard let values = try? key.publicKey.unpack(sum: sum, contributors: Int(header.count)) else { return false }
+    if mutated(.maximumUnchecked) { return true }
+    for slot in values.indices
+    where values[slot] < 0 || values[slot] > coverage.bound(slot, of: header, at: position).value { return false }
+    return true
   }
 
   public func drops(_ reason: DropReason) -> UInt64 { link.sealer.drops[Int(reason.rawValue)] }

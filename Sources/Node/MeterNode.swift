@@ -181,7 +181,7 @@ public struct MeterNode: ~Copyable {
     case .takenBack:
       guard let period = try? reader.read(UInt64.self) else { return }
       takeBack(beyond: Period(period))
-    case .boot, .vote, .record, .proposal, .head, .contradiction, .published, .unreadable, .acknowledged,
+    case .boot, .vote, .record, .proposal, .head, .contradiction, .modulusProven, .published, .unreadable, .acknowledged,
       .inclusion:
       return
     }
@@ -266,9 +266,12 @@ public struct MeterNode: ~Copyable {
     if try closeAgain(period, registers, via: &host) { return }
     guard maySign(through: period) else { return }
     let (importWattHours, importClosing) = Self.whole(registers.activeEnergyImport, above: base.activeEnergyImport)
-    let (exportWattHours, exportClosing) = Self.whole(registers.activeEnergyExport, above: base.activeEnergyExport)
+    let (exportWattHours, exportClosing) = exported(registers.activeEnergyExport, above: base.activeEnergyExport)
     let closing = EnergyRegisters(activeEnergyImport: importClosing, activeEnergyExport: exportClosing)
-    let values = [importWattHours, exportWattHours]
+    var values: [Int64] = []
+    for slot in genesis.slots {
+      values.append(slot == SlotQuantity.activeEnergyImport.rawValue ? importWattHours : exportWattHours)
+    }
     var failed = false
     let ciphertext = [UInt8](capacity: encryptor.key.ciphertextBytes) { out in
       do throws(PaillierError) { try encryptor.encrypt(values.span, using: &host.random, into: &out) } catch {
@@ -401,6 +404,17 @@ public struct MeterNode: ~Copyable {
   static func whole(_ register: MilliwattHours, above base: MilliwattHours) -> (Int64, MilliwattHours) {
     let wattHours = min(max(0, (register.value - base.value) / 1000), SlotLayout.valueBound - 1)
     return (wattHours, MilliwattHours(base.value + wattHours * 1000))
+  }
+
+  /// What a meter says of its exports. One that is not registered for them says nothing, and owes nothing: its boundary is what it read.
+  private func exported(_ register: MilliwattHours, above base: MilliwattHours) -> (Int64, MilliwattHours) {
+    for slot in genesis.slots.indices
+    where genesis.slots[slot] == SlotQuantity.activeEnergyExport.rawValue
+      && genesis.feeders(ofSlot: slot, in: owner).contains(index)
+    {
+      return Self.whole(register, above: base)
+    }
+    return (0, register)
   }
 
   private static func write(_ registers: EnergyRegisters, into output: inout OutputSpan<UInt8>) {

@@ -407,6 +407,7 @@ public enum EntryKind: UInt8, Sendable {
   case votingFloor = 12
   case contradiction = 13
   case takenBack = 14
+  case modulusProven = 15
   /// Of a bookkeeper: a position it published; one whose total cannot be read, with all that is known of it.
   case published = 20
   case unreadable = 21

@@ -15,6 +15,8 @@ public enum GroupViolation: String, CaseIterable, Sendable {
   case wronglySettled
   /// Liars kept a meter out for longer than it takes an honest member to lead.
   case meterStarved
+  /// A node began to run with a modulus whose proof does not hold.
+  case unprovenModulus
   // Liveness
   case stuck
   /// A certified position whose sum never came out, everybody being there.
@@ -44,6 +46,12 @@ public enum GroupScenario: String, CaseIterable, Sendable {
   /// Every member's disk is replaced, one after another, each caught up before the next, while the bookkeeper is off and a meter of each
   /// set is away that has not heard that its last record was certified.
   case replacedBoards = "replaced-boards"
+  /// One root of the genesis' proof of its modulus is wrong.
+  case unprovenModulus = "unproven-modulus"
+  /// A meter says that it used more than its connection can carry.
+  case absurdMeter = "absurd-meter"
+  /// Three of six meters of each set measure exports, and one of them is away for some periods.
+  case loneFeeder = "lone-feeder"
 }
 
 /// One run of a group, named by everything it depends on.
@@ -62,7 +70,7 @@ public struct GroupSchedule: Sendable {
   /// It is attacked instead, for some periods.
   public var siege: Siege?
 
-  public init(seed: UInt64, members: Int, metersPerSet: Int = 3, profile: Profile) {
+  public init(seed: UInt64, members: Int, metersPerSet: Int = 4, profile: Profile) {
     self.seed = seed
     self.members = members
     self.metersPerSet = metersPerSet

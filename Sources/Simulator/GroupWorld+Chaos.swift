@@ -173,7 +173,8 @@ extension GroupWorld {
     case .lateDecision: arrangeLateDecision()
     case .lateLock: arrangeLateLock()
     case .lostDisks: arrangeLostDisks()
-    case .ignoredMeter, .idle, .absentBookkeeper, .replacedBoards, nil: return
+    case .loneFeeder: arrangeLoneFeeder()
+    case .ignoredMeter, .idle, .absentBookkeeper, .replacedBoards, .unprovenModulus, .absurdMeter, nil: return
     }
   }
 
@@ -196,6 +197,14 @@ extension GroupWorld {
     guard tick == ticks(afterEndOf: 0, ticksPerPeriod / 2) else { return }
     for owner in 0..<members {
       parties[members + 1 + owner * metersPerSet + metersPerSet - 1].pausedUntil = returns + ticksPerPeriod / 2
+    }
+  }
+
+  /// From the second period on the first meter of each set is away for three.
+  private func arrangeLoneFeeder() {
+    guard tick == ticks(afterEndOf: 0, ticksPerPeriod / 2) else { return }
+    for owner in 0..<members {
+      parties[members + 1 + owner * metersPerSet].pausedUntil = ticks(afterEndOf: 3, ticksPerPeriod / 2)
     }
   }
 

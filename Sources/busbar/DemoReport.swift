@@ -2,6 +2,7 @@ import Aggregation
 import Consensus
 import HAL
 import LinuxPlatform
+import Node
 import Units
 import Wire
 

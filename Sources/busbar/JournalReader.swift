@@ -56,7 +56,7 @@ func describeJournal(_ path: String, _ json: Bool) throws(Failure) {
     printLine(
       json
         ? "{\"entry\":\(number),\"is\":\"\(text.kind)\"\(text.members),\"bytes\":\(range.count)}"
-        : "\(aligned("\(number)", 6))  \(padded(text.kind, 13))\(text.line)")
+        : "\(aligned("\(number)", 6))  \(padded(text.kind, 14))\(text.line)")
   }
   printLine(
     json
@@ -141,6 +141,9 @@ private struct EntryText {
       case .aggregator(let member): add("accusedAggregator", "\(member)")
       case .meter(let meter, _): add("accusedMeter", "\(meter)")
       }
+    case .modulusProven:
+      kind = "modulusProven"
+      if let network = try? reader.read(Digest.self) { add("network", "\"\(network)\"") }
     case .proposal:
       kind = "proposal"
       guard let header = try? Header(decoding: &reader) else { return }

@@ -69,8 +69,8 @@ struct MeterState {
       else { return }
       certified = registers
       coveredThrough = period
-    case .boot, .vote, .record, .proposal, .head, .peerBoot, .votingFloor, .contradiction, .takenBack, .published,
-      .unreadable, .acknowledged, .inclusion:
+    case .boot, .vote, .record, .proposal, .head, .peerBoot, .votingFloor, .contradiction, .takenBack, .modulusProven,
+      .published, .unreadable, .acknowledged, .inclusion:
       return
     }
   }

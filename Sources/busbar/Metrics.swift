@@ -3,6 +3,7 @@ import HAL
 import LinuxPlatform
 import Node
 import Packets
+import Paillier
 import Units
 import Wire
 
@@ -264,8 +265,28 @@ extension AggregatorNode: TellingNode {
       "unacknowledged_positions", "Certified positions of the set that are kept until they are published.", "owner",
       unpublished)
     metrics.gauges("meters_missing", "Meters that the set's last certified value went without.", "owner", missing)
+    tellWaiting(metrics)
     metrics.gauge("confirmed", "Whether enough others know of this run.", isConfirmed ? "1" : "0")
     metrics.gauge("may_vote", "Whether every own vote could be read back.", mayVote ? "1" : "0")
+  }
+
+  /// A slot is named by its set and its quantity.
+  private func tellWaiting(_ metrics: Metrics) {
+    var feeders: [(value: String, number: String)] = []
+    var since: [(value: String, number: String)] = []
+    for owner in 0..<members {
+      for slot in slots.indices {
+        guard let waiting = waiting(slot, of: ReplicaIndex(owner)) else { continue }
+        let name = "\(owner)/" + (SlotQuantity(rawValue: slots[slot]).map { "\($0)" } ?? "\(slots[slot])")
+        feeders.append((name, "\(waiting.feeders)"))
+        since.append((name, "\(waiting.since.rawValue)"))
+      }
+    }
+    metrics.gauges(
+      "slot_waiting_feeders", "Records held of a slot that too few feed to be counted; absent of others.", "slot",
+      feeders)
+    metrics.gauges(
+      "slot_waiting_since_period", "The first period of which such a slot is not certified.", "slot", since)
   }
 
   private func histogramAndRefusals(_ metrics: Metrics) {
@@ -281,7 +302,7 @@ extension AggregatorNode: TellingNode {
       skipped)
     metrics.counter("records_accepted", "Records of meters that hold.", recordsAccepted)
     metrics.counter("records_refused", "Records that do not.", sum(11) { recordRefusals[$0] })
-    metrics.counter("headers_refused", "Proposals that do not hold here.", sum(14) { headerRefusals[$0] })
+    metrics.counter("headers_refused", "Proposals that do not hold here.", sum(15) { headerRefusals[$0] })
     var votes: UInt64 = 0
     for place in 0..<12 { votes += voteRefusals[place] }
     metrics.counter("votes_refused", "Votes that the protocol refuses or already counted.", votes)

@@ -83,6 +83,11 @@ func loadPublicKey(_ genesis: Genesis) throws(Failure) -> PublicKey {
   }
 }
 
+/// Looks at the proof that a genesis carries. Cost: nine powers modulo n.
+func proveModulus(_ genesis: Genesis, _ key: PublicKey, of path: String) throws(Failure) {
+  do throws(ModulusRefusal) { try genesis.checkModulus(of: key) } catch { throw Failure("\(path): \(error)") }
+}
+
 /// Runs one node until SIGTERM.
 func run(_ node: LoadedNode) throws(Failure) {
   ThisProcess.catchTermination()
@@ -100,12 +105,19 @@ func run(_ node: LoadedNode) throws(Failure) {
   _ = consume checked
   let publicKey = try loadPublicKey(genesis)
   let identity = try Identity(path: configuration.key)
+  var refusal: ModulusRefusal?
   do throws(PlatformError) {
     var journal = try FileJournal(configuration.data + "/journal")
     var entries: [[UInt8]] = []
     try journal.replay { entry in entries.append(Array(copying: entry)) }
     var boot = BootCounter()
-    for entry in entries { boot.visit(entry.span) }
+    var verdict = ModulusVerdict(about: genesis)
+    for entry in entries {
+      boot.visit(entry.span)
+      verdict.visit(entry.span)
+    }
+    refusal = try verdict.prove(genesis, publicKey, in: &journal)
+    guard refusal == nil else { throw PlatformError(.invalid) }
     // Durable before the first send: no nonce is ever used twice. (DESIGN §5)
     let clock = LinuxClock(trustingWallClock: configuration.trustsClock)
     guard let counter = bootCounter(boot, clock) else { return }
@@ -204,7 +216,10 @@ func run(_ node: LoadedNode) throws(Failure) {
         }
       }
     }
-  } catch { throw Failure("\(configuration.data): \(error)") }
+  } catch {
+    if let refusal { throw modulusRefused(configuration, "\(configuration.genesis): \(refusal)") }
+    throw Failure("\(configuration.data): \(error)")
+  }
 }
 
 private func pacing(_ configuration: NodeConfiguration) -> PacingLimits {

@@ -9,6 +9,13 @@ import Paillier
 import Units
 import Wire
 
+/// A genesis under whose modulus the equation of a sum holds for one sum alone.
+private func loadProvenGenesis(_ path: String) throws(Failure) -> Genesis {
+  let genesis = try loadGenesis(path)
+  try proveModulus(genesis, try loadPublicKey(genesis), of: path)
+  return genesis
+}
+
 /// A verified decision of one set in one period.
 struct VerifiedDecision {
   let period: UInt64
@@ -177,7 +184,7 @@ struct VerifiedFolder {
 func verifyFolder(
   _ folder: String, from period: UInt64 = 0, allowingUnpublishedSums: Bool = false
 ) throws(Failure) -> VerifiedFolder {
-  let genesis = try loadGenesis("\(folder)/genesis.bin")
+  let genesis = try loadProvenGenesis("\(folder)/genesis.bin")
   let published = PublishedFolder("\(folder)/published", genesis)
   var result: [VerifiedDecision] = []
   for day in try published.days() {
@@ -215,14 +222,17 @@ func verifyFolder(
 
 func verify(_ arguments: Arguments) throws(Failure) {
   let word = arguments.words[0]
+  if word == "modulus" {
+    return try verifyModulus(try arguments.required("modulus"), json: arguments.wantsJSON)
+  }
   guard word == "certificate" || word == "sum" else {
-    for option in ["genesis", "certificate", "sum"] where arguments.has(option) {
+    for option in ["genesis", "certificate", "sum", "modulus"] where arguments.has(option) {
       throw Failure("--\(option) does not go with a folder", exitCode: Failure.usageCode)
     }
     return try verifyWhole(word, from: try earliestPeriod(arguments), json: arguments.wantsJSON)
   }
   guard !arguments.has("from") else { throw Failure("--from goes with a folder", exitCode: Failure.usageCode) }
-  let genesis = try loadGenesis(try arguments.required("genesis"))
+  let genesis = try loadProvenGenesis(try arguments.required("genesis"))
   let certificatePath = try arguments.required("certificate")
   let sumPath = word == "sum" ? try arguments.required("sum") : nil
   let certificate = try verifyCertificate(certificatePath, genesis)
@@ -232,6 +242,22 @@ func verify(_ arguments: Arguments) throws(Failure) {
     arguments.wantsJSON
       ? "{\"sumWattHours\":\(wattHoursAsJSON(values, genesis))}"
       : "the sum holds: \(wattHours(values, genesis))")
+}
+
+private func verifyModulus(_ path: String, json: Bool) throws(Failure) {
+  let bytes = try readFile(path, limit: 64 << 10)
+  let proven: ProvenModulus
+  do throws(WireError) { proven = try ProvenModulus(decoding: bytes.span) } catch { throw Failure("\(path): \(error)") }
+  let modulus = proven.modulus
+  let key: PublicKey
+  do throws(PaillierError) { key = try PublicKey(n: modulus.span, layout: SlotLayout([.activeEnergyImport])) } catch {
+    throw Failure("\(path): \(error)")
+  }
+  do throws(ModulusRefusal) { try proven.proof.check(of: key) } catch { throw Failure("\(path): \(error)") }
+  printLine(
+    json
+      ? "{\"modulusBits\":\(modulus.count * 8),\"proof\":true}"
+      : "the modulus has \(modulus.count * 8) bits, and its proof holds")
 }
 
 /// The period of --from; nil for a folder that begins with each set's first position.

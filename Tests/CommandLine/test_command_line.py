@@ -156,7 +156,7 @@ class Usage(CommandLine):
 
     def test_too_many_or_too_few_words(self):
         for verb, needs in [("check-config", "FILE"), ("inspect", "[KIND] FILE"),
-                            ("verify", "FOLDER | certificate | sum")]:
+                            ("verify", "FOLDER | certificate | sum | modulus")]:
             self.assertEqual(self.fails(2, verb), f"busbar: {verb} needs {needs}; see busbar {verb} --help")
         for words in [["version", "x"], ["check-config", "a", "x"], ["inspect", "genesis", "a", "x"],
                       ["verify", "a", "x"], ["demo", "x"], ["keygen", "--out", "k", "x"]]:
@@ -221,12 +221,39 @@ class Keys(CommandLine):
         self.fails(1, "keygen", "--out", self.path("link"))
         self.assertFalse(os.path.exists(self.path("elsewhere")))
 
+    def test_a_paillier_key_has_a_proven_modulus_beside_it(self):
+        key = self.path("p.key")
+        told = json.loads(self.succeeds("keygen", "--paillier", "--out", key, "--bits", "2048", "--json"))
+        self.assertEqual(told, {"key": key, "modulus": key + ".modulus", "modulusBits": 2048})
+        self.assertEqual(os.stat(key).st_mode & 0o777, 0o600)
+        self.assertEqual(json.loads(self.succeeds("verify", "modulus", "--modulus", key + ".modulus", "--json")),
+                         {"modulusBits": 2048, "proof": True})
+        self.succeeds("inspect", "paillier-key", key)
+        self.assertEqual(self.fails(1, "keygen", "--paillier", "--out", key), f"busbar: {key} exists; a key is never overwritten")
+        shutil.copy(key + ".modulus", self.path("other"))
+        flip(self.path("other"), 10 + 256 * 8 + 100)
+        self.assertEqual(self.fails(1, "verify", "modulus", "--modulus", self.path("other"), "--json"),
+                         f"busbar: {self.path('other')}: root 7 of the modulus' proof is no n-th root of its challenge")
+        flip(self.path("other"), 0)
+        self.assertIn("wrong tag", self.fails(1, "verify", "modulus", "--modulus", self.path("other")))
+        for words in [["--bits", "2048"], ["--paillier", "--bits", "1024"], ["--paillier", "--bits", "2049"]]:
+            self.fails(2, "keygen", "--out", self.path("none"), *words)
+        self.assertIn("--modulus is required", self.fails(2, "verify", "modulus"))
+        self.assertIn("--modulus does not go with a folder", self.fails(2, "verify", DEMO, "--modulus", "x"))
+
     def test_two_keys_differ(self):
         first = self.succeeds("keygen", "--out", self.path("a"))
         self.assertNotEqual(first, self.succeeds("keygen", "--out", self.path("b")))
 
     def test_keygen_where_there_is_no_folder(self):
         self.assertIn("cannot be made", self.fails(1, "keygen", "--out", self.path("none/key")))
+
+    def test_a_journal_remembers_that_the_modulus_was_looked_at(self):
+        for node in ["aggregator-1", "bookkeeper-1", "meter-1"]:
+            entries = [json.loads(line) for line in self.succeeds("inspect", f"{DEMO}/{node}/journal", "--json").splitlines()]
+            network = json.loads(self.succeeds("inspect", f"{DEMO}/genesis.bin", "--json"))["network"]
+            proven = [entry for entry in entries if entry.get("is") == "modulusProven"]
+            self.assertEqual([entry["network"] for entry in proven], [network], node)
 
     def test_secrets_are_not_shown(self):
         for name in ["meter-1/identity.key", "bookkeeper-1/paillier.key"]:
@@ -261,6 +288,34 @@ class Provision(CommandLine):
         self.assertFalse(os.path.exists(out + ".new"))
         self.assertEqual(self.fails(1, "provision", "--topology", topology, "--out", out),
                          f"busbar: {out} exists; name a fresh folder")
+
+    def test_who_measures_what(self):
+        few = "".join(f"[meter-{number}]\nmeasures = import\n" for number in (6, 7, 9))
+        topology = self.write("few.ini", TOPOLOGY + few)
+        reason = "set 1 has 2 meters that feed activeEnergyExport, below minimumContributors 5"
+        for verb in [["check-config", topology], ["provision", "--topology", topology, "--out", self.path("grid")]]:
+            self.assertIn(reason, self.fails(78, *verb))
+        self.assertFalse(os.path.exists(self.path("grid")))
+        text = TOPOLOGY.replace("metersPerSet = 5", "metersPerSet = 6\nminimumContributors = 3")
+        topology = self.write("some.ini", text + "[meter-2]\nmeasures = import\nratedPowerWatts = 11000\n[meter-3]\nmeasures = import\n")
+        result = busbar("provision", "--topology", topology, "--out", self.path("grid"))
+        self.assertEqual((result.returncode, result.stderr.count("\n")), (0, 1), result.stderr)
+        self.assertIn("slot activeEnergyExport: set 0 has as few as 4 feeders, 1 to spare", result.stderr)
+        shown = json.loads(self.succeeds("inspect", self.path("grid/genesis.bin"), "--json"))
+        self.assertEqual(shown["slots"], ["activeEnergyImport", "activeEnergyExport"])
+        self.assertEqual(shown["fewestFeeders"], [6, 4])
+        for number, watts in [(1, 69000), (2, 11000), (3, 69000)]:
+            with open(self.path(f"grid/meter-{number}/node.ini")) as file:
+                self.assertIn(f"ratedPowerWatts = {watts}\n", file.read())
+        topology = self.write("none.ini", TOPOLOGY.replace("[meter]", "[meter]\nmeasures = import"))
+        self.succeeds("provision", "--topology", topology, "--out", self.path("imports"))
+        shown = json.loads(self.succeeds("inspect", self.path("imports/genesis.bin"), "--json"))
+        self.assertEqual(shown["slots"], ["activeEnergyImport"])
+        self.succeeds("check-config", self.path("imports/bookkeeper-1/node.ini"))
+        for key, message in [("ratedPowerWatts = 0", "ratedPowerWatts is 0, outside 1...100000000"),
+                             ("measures = export", "measures is export: every meter measures import")]:
+            bad = self.write("bad.ini", TOPOLOGY + key + "\n")
+            self.assertEqual(self.fails(78, "check-config", bad), f"{bad}:{len(TOPOLOGY.splitlines()) + 1}: {message}")
 
     def test_what_is_refused_makes_nothing(self):
         topology = self.write("topology.ini", TOPOLOGY)
@@ -307,7 +362,7 @@ class Configurations(CommandLine):
         for name in ["aggregator-1", "bookkeeper-1"]:
             self.assertIn(f"a valid {name.split('-')[0]}: {name} at",
                           self.succeeds("check-config", f"{DEMO}/{name}/node.ini"))
-        self.assertIn("room for records takes 49 KiB",
+        self.assertIn("room for records takes 51 KiB",
                       self.succeeds("check-config", f"{DEMO}/aggregator-1/node.ini"))
 
     def test_every_store_is_named_and_they_add_up(self):
@@ -369,12 +424,31 @@ class Configurations(CommandLine):
     def test_a_genesis_that_does_not_decode(self):
         with open(f"{DEMO}/genesis.bin", "rb") as file:
             content = file.read()
-        for name, bad, reason in [("short", content[:-1], "truncated: needs 32 bytes, has 31"),
+        for name, bad, reason in [("short", content[:-1], "truncated: needs 64 bytes, has 63"),
                                   ("long", content + b"x", "1 bytes left over"), ("other", b"BUSBARce" + content[8:], "wrong tag")]:
             with open(self.path(name), "wb") as file:
                 file.write(bad)
             self.refused("genesis", f"genesis: {self.path(name)}: {reason}",
                          replace=[(f"genesis = {DEMO}/genesis.bin", f"genesis = {self.path(name)}")])
+
+    def test_a_genesis_whose_modulus_is_not_proven(self):
+        genesis = self.path("genesis.bin")
+        reason = "root 3 of the modulus' proof is no n-th root of its challenge"
+        shutil.copy(f"{DEMO}/genesis.bin", genesis)
+        with open(genesis, "rb") as file:
+            length = int.from_bytes(file.read()[40:42], "little")
+        flip(genesis, 46 + length * 5 - 1)
+        # A journal remembers another genesis' verdict.
+        data = self.path("data")
+        shutil.copytree(f"{DEMO}/bookkeeper-1", data)
+        self.refused("genesis", f"genesis: {genesis}: {reason}", "bookkeeper-1", [
+            (f"genesis = {DEMO}/genesis.bin", f"genesis = {genesis}"), (f"data = {DEMO}/bookkeeper-1", f"data = {data}")])
+        self.assertEqual(self.fails(1, "verify", self.folder), f"busbar: {genesis}: {reason}")
+        with open(genesis, "r+b") as file:
+            file.write(b"BUSBARg2")
+        self.refused("genesis", f"genesis: {genesis}: written in version 2 of this format, which is not read any more",
+                     replace=[(f"genesis = {DEMO}/genesis.bin", f"genesis = {genesis}")])
+        self.assertIn("written in version 2", self.fails(1, "inspect", genesis))
 
     def test_a_key_that_others_may_read(self):
         key = self.path("identity.key")

@@ -18,7 +18,7 @@ import sys
 import tempfile
 import time
 
-MEMBERS, METERS, FEWEST, PERIOD, PORT = 4, 3, 2, 5, 24000
+MEMBERS, METERS, FEWEST, PERIOD, PORT = 4, 4, 3, 5, 24000
 MOVED, MOVED_MEMBER = ("aggregator-4", "meter-1"), 3
 # As metrics call it: its set and its number there.
 METER_MOVED = "meter-0.0"

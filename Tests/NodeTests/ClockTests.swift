@@ -67,7 +67,7 @@ struct ClockTests {
     let rogue = Rogue.aggregator(3, of: group)
     rogue.claimedWall = told
     rogue.greet()
-    for owner in 0..<4 { for index in 0..<3 { rogue.greet(Group.meterName(owner, index)) } }
+    for owner in 0..<4 { for index in 0..<4 { rogue.greet(Group.meterName(owner, index)) } }
     #expect(group.run(untilAtMost: 8) { group.isSettled(through: 1003) })
     for process in group.aggregators where process != nil { #expect(process!.verdict == .nearMembers) }
     let refused = group.aggregators[0]!.node.linkStatistics.clockRefusals[Int(ClockRefusal.implausible.rawValue)]
@@ -148,8 +148,7 @@ struct ClockTests {
     #expect(group.run(untilAtMost: 1) { group.meters[0][0]!.node.takenBackCount == 1 })
     #expect(group.period == 1002)
     if restarts {
-      group.killMeter(0, 0)
-      group.startMeter(0, 0)
+      group.restartMeter(0, 0)
     }
     group.run(milliseconds: 700)
     #expect(group.meters[0][0]!.node.outstandingRecords == [])
@@ -159,8 +158,7 @@ struct ClockTests {
     #expect(Self.spans(group.meters[0][0]!) == [[1002, 1002], [1002, 1003]])
     #expect(group.meters[0][0]!.node.outstandingRecords[1] == old)
     if restarts {
-      group.killMeter(0, 0)
-      group.startMeter(0, 0)
+      group.restartMeter(0, 0)
       #expect(group.meters[0][0]!.node.outstandingRecords[1] == old)
     }
     for index in 0..<Group.members { group.startAggregator(index) }

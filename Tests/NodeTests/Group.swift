@@ -55,8 +55,6 @@ final class Wires {
     let pair = [min(one.rawValue, other.rawValue), max(one.rawValue, other.rawValue)]
     if isCut { cuts.insert(pair) } else { cuts.remove(pair) }
   }
-  /// Receipts that left, by the aggregator that gave them.
-  private(set) var receipts: [UInt32: Int] = [:]
   func forgetCounts() { amongMembers = [:] }
 
   /// False when it gets lost. The header is in the clear. (docs/PROTOCOL.md, PacketHeader)
@@ -64,7 +62,6 @@ final class Wires {
     var reader = WireReader(datagram)
     guard let header = try? PacketHeader(decoding: &reader) else { return true }
     onSend?(header)
-    if header.type == .receipt { receipts[header.sender, default: 0] += 1 }
     if header.sender < 64, header.receiver < 64 { amongMembers[header.type, default: 0] += 1 }
     return cuts.isEmpty || !cuts.contains([min(header.sender, header.receiver), max(header.sender, header.receiver)])
   }
@@ -245,13 +242,16 @@ final class BookkeeperProcess {
 
 /// What `make` of a group may be told.
 struct GroupOptions {
-  var metersPerSet = 3
+  var metersPerSet = 4
+  /// Of each set, so many meters measure exports too; nil for all.
+  var exporters: Int?
+  var maximumPowerWatts = GroupLimits.maximumPowerWatts.upperBound
   /// In 4 s not all views fit that may be needed: then the next period's primary has to do it. In 8 s they do.
   var periodSeconds: UInt64 = 4
   var exclusionPeriods = Genesis.standardExclusionPeriods
   /// So many sets can at once hold records of two periods, if not as many as the size of the group asks for.
   var spareBlocks: Int?
-  var minimumContributors: UInt16 = 2
+  var minimumContributors: UInt16 = 3
   var seed: UInt64 = 1
   var faults = NetworkFaults()
   var packetKeyMilliseconds = Sealer.defaultPacketKeyMilliseconds
@@ -273,6 +273,8 @@ final class Group {
       allowingSmallForTests: true)
     return [UInt8](capacity: key.encodedBytes) { out in key.encode(into: &out) }
   }()
+
+  static let modulusProof = try! PrivateKey(decoding: keyFile.span, allowingSmallForTests: true).proveModulus()
 
   let options: GroupOptions
   let genesis: Genesis
@@ -302,6 +304,7 @@ final class Group {
     var generator = SeededGenerator(seed: options.seed)
     let key = try! PrivateKey(decoding: Self.keyFile.span, allowingSmallForTests: true)
     let modulus = [UInt8](capacity: key.publicKey.modulusBytes) { out in key.publicKey.writeModulus(into: &out) }
+    let modulusProof = Self.modulusProof
     self.key = key.publicKey
     aggregatorSeeds = (0..<Self.members).map { _ in PartySeeds(&generator) }
     meterSeeds = (0..<Self.members).map { _ in (0..<options.metersPerSet).map { _ in PartySeeds(&generator) } }
@@ -311,8 +314,15 @@ final class Group {
       minimumContributors: options.minimumContributors, rotates: true, exclusionPeriods: options.exclusionPeriods,
       firstPeriod: Period(1001),
       slots: [SlotQuantity.activeEnergyImport.rawValue, SlotQuantity.activeEnergyExport.rawValue], modulus: modulus,
-      bookkeeper: bookkeeperSeeds.publicKeys(), aggregators: aggregatorSeeds.map { $0.publicKeys() },
-      meters: meterSeeds.map { set in set.map { $0.publicKeys() } })
+      modulusProof: modulusProof, bookkeeper: bookkeeperSeeds.publicKeys(),
+      aggregators: aggregatorSeeds.map { $0.publicKeys() },
+      meters: meterSeeds.map { set in set.map { $0.publicKeys() } },
+      registrations: Array(
+        repeating: (0..<options.metersPerSet).map { index in
+          MeterRegistration(
+            slots: index < options.exporters ?? options.metersPerSet ? 3 : 1,
+            maximumPowerWatts: options.maximumPowerWatts)
+        }, count: Self.members))
     // A little before the first period.
     clock = SimulatedClock(wall: WallTime(nanoseconds: (1001 * options.periodSeconds - 1) * 1_000_000_000))
     network = SimulatedNetwork(seed: options.seed &+ 1, faults: options.faults)
@@ -434,9 +444,19 @@ final class Group {
     killAggregator(index)
     startAggregator(index)
   }
+  /// Its disk is lost, and another one is put in.
+  func wipeAggregator(_ index: Int) {
+    killAggregator(index)
+    disks[Self.aggregatorName(index).rawValue] = nil
+    startAggregator(index)
+  }
   func killMeter(_ owner: Int, _ index: Int) {
     meters[owner][index] = nil
     disks[Self.meterName(owner, index).rawValue]?.crash(keeping: 0)
+  }
+  func restartMeter(_ owner: Int, _ index: Int) {
+    killMeter(owner, index)
+    startMeter(owner, index)
   }
   func killBookkeeper() {
     bookkeeper = nil

@@ -26,9 +26,12 @@ extension Group {
         if latest != answers[owner][index].last { wrong.append("meter \(owner)/\(index) stands elsewhere") }
         let imported = settled.activeEnergyImport.value - opening.activeEnergyImport.value
         let exported = settled.activeEnergyExport.value - opening.activeEnergyExport.value
-        if imported % 1000 != 0 || exported % 1000 != 0 { wrong.append("meter \(owner)/\(index): not whole Wh") }
+        let isCounted = genesis.feeders(ofSlot: 1, in: ReplicaIndex(UInt16(owner))).contains(MeterIndex(UInt16(index)))
+        if imported % 1000 != 0 || isCounted && exported % 1000 != 0 {
+          wrong.append("meter \(owner)/\(index): not whole Wh")
+        }
         certified[owner][0] += imported / 1000
-        certified[owner][1] += exported / 1000
+        if isCounted { certified[owner][1] += exported / 1000 }
       }
     }
     for (owner, sums) in publishedSums(reporting: &wrong).enumerated() where sums != certified[owner] {

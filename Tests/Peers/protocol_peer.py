@@ -74,7 +74,7 @@ class Party:
 class Genesis:
     def __init__(self, data):
         r = Reader(data)
-        assert r.take(8) == b"BUSBARg2"
+        assert r.take(8) == b"BUSBARg3"
         self.network = H(b"BUSBARgn", data)
         self.epoch, self.group, self.members = r.number(8), r.number(2), r.number(2)
         self.seconds, self.minimum, self.rotation = r.number(4), r.number(2), r.number(1)
@@ -84,6 +84,7 @@ class Genesis:
         length, slots = r.number(2), r.number(2)
         self.slots = r.take(slots)
         modulus = r.take(length)
+        self.roots = [int.from_bytes(r.take(length), "big") for _ in range(8)]
         self.n = int.from_bytes(modulus, "big")
         self.length = length
         self.key = H(b"BUSBARky", modulus, struct.pack("<H", slots), self.slots)[:16]
@@ -93,7 +94,16 @@ class Genesis:
             self.aggregators.append(Party(r))
             self.counts.append(r.number(2))
         for count in self.counts:
-            self.meters.append([Party(r) for _ in range(count)])
+            self.meters.append([])
+            for _ in range(count):
+                self.meters[-1].append(Party(r))
+                self.meters[-1][-1].power = r.number(4)
+        self.feeders = [[r.number(64) for _ in self.counts] for _ in self.slots]
+        assert self.minimum >= 3
+        for slot, sets in zip(self.slots, self.feeders):
+            for bits, count in zip(sets, self.counts):
+                assert bits >> count == 0 and (count == 0 or bits.bit_count() >= self.minimum)
+                assert slot != 1 or bits == (1 << count) - 1, "every meter has an import"
         r.end()
         f = (self.members - 1) // 3
         self.quorum = -(-(self.members + f + 1) // 2)
