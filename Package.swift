@@ -23,9 +23,10 @@ func module(_ name: String, _ dependencies: [Target.Dependency], linking: [Strin
 
 // What only a workstation runs; never part of a board's build. The copies stand under the names of what they are copies
 // of, so that their sources say the same imports.
+let copied = ["Consensus", "Aggregation", "Node"]
 let mutants: [SwiftSetting] = [
   .define("BUSBAR_MUTANTS"),
-  .unsafeFlags(["Consensus", "Aggregation", "Node"].flatMap { ["-module-alias", "\($0)=Mutant\($0)"] }),
+  .unsafeFlags(copied.flatMap { ["-module-alias", "\($0)=Mutant\($0)"] }),
 ]
 
 func mutantCopy(of name: String, _ dependencies: [Target.Dependency], _ more: [SwiftSetting] = []) -> Target {
@@ -170,14 +171,11 @@ let package = Package(
 )
 
 if Context.environment["BUSBAR_MUTANT_TESTS"] != nil {
-  for name in ["Consensus", "Aggregation", "Node"] {
+  for name in copied {
     guard let tested = package.targets.first(where: { $0.name == name + "Tests" }) else { continue }
-    let copies = ["Consensus", "Aggregation", "Node"]
     let dependencies = tested.dependencies.map { dependency in
-      for copy in copies where "\(dependency)".contains("\"\(copy)\"") {
-        return Target.Dependency(stringLiteral: "Mutant" + copy)
-      }
-      return dependency
+      guard case .byNameItem(let name, _) = dependency, copied.contains(name) else { return dependency }
+      return .byName(name: "Mutant" + name)
     }
     package.targets.append(
       .testTarget(

@@ -26,7 +26,7 @@ demonstration() {
   rm -rf build/demo-test build/demo-test.new
   timeout --kill-after=10 600 Toolchain/demo.sh "" --data build/demo-test --periods 2
 }
-# Seven groups side by side for a minute, in periods of 4 s; `make test-outages` has the long outages.
+# Nine groups side by side for a minute, in periods of 4 s; `make test-outages` has the long outages.
 outages() {
   timeout --kill-after=30 240 .build-peers/venv/bin/python -B Tests/Outages/outages.py .build/release/busbar --short
 }
@@ -46,19 +46,19 @@ simulation() {
   beside+=($!)
   timeout --kill-after=10 3000 .build/release/busbar-sim groups --from 130 --schedules 170 > "$logs/groups-2.txt" 2>&1 &
   beside+=($!)
-  timeout --kill-after=10 900 .build/release/busbar-sim run --schedules 200000 || status=1
-  timeout --kill-after=10 300 .build/release/busbar-sim run --schedules 1000 --real-crypto || status=1
+  timeout --kill-after=10 1800 .build/release/busbar-sim run --schedules 200000 || status=1
+  timeout --kill-after=10 1500 .build/release/busbar-sim run --schedules 1000 --real-crypto || status=1
   # The bound on time and views after healing grows with n.
-  timeout --kill-after=10 300 .build/release/busbar-sim run --schedules 3000 --profile liveness --members 16 || status=1
+  timeout --kill-after=10 1500 .build/release/busbar-sim run --schedules 3000 --profile liveness --members 16 || status=1
   # More than f liars may come to two decisions; then f + 1 of them are known.
-  timeout --kill-after=10 300 .build/release/busbar-sim run --schedules 10000 --too-many-liars --members 4 || status=1
-  timeout --kill-after=10 300 .build/release/busbar-sim run --schedules 10000 --too-many-liars --members 7 || status=1
-  timeout --kill-after=10 300 .build/release/busbar-sim crashes || status=1
-  timeout --kill-after=10 600 .build/release/busbar-sim twins || status=1
+  timeout --kill-after=10 1500 .build/release/busbar-sim run --schedules 10000 --too-many-liars --members 4 || status=1
+  timeout --kill-after=10 1500 .build/release/busbar-sim run --schedules 10000 --too-many-liars --members 7 || status=1
+  timeout --kill-after=10 1500 .build/release/busbar-sim crashes || status=1
+  timeout --kill-after=10 1800 .build/release/busbar-sim twins || status=1
   # A group for each attack. Of so few sets p99 is the slowest one: each attack is judged by its median, and all of them together
   # by p99. Then two faulty members, where they matter most. A missed bound fails the stage.
-  timeout --kill-after=10 600 .build/release/busbar-sim attacks --groups 1 --periods 4 --spread || status=1
-  timeout --kill-after=10 600 .build/release/busbar-sim attacks --members 7 --groups 1 --periods 3 --spread \
+  timeout --kill-after=10 1800 .build/release/busbar-sim attacks --groups 1 --periods 4 --spread || status=1
+  timeout --kill-after=10 1800 .build/release/busbar-sim attacks --members 7 --groups 1 --periods 3 --spread \
     --attack slow-primary,selective-records,double-records,everything || status=1
   for process in "${beside[@]}"; do wait "$process" || status=1; done
   cat "$logs/groups-1.txt" "$logs/groups-2.txt"

@@ -48,6 +48,15 @@ public struct Certificate: Sendable {
     return statement.position
   }
 
+  /// Digest of the header that an encoded certificate was decided for; nil for bytes that are none.
+  public static func headerDigest(in encoded: Span<UInt8>) -> Digest? {
+    var reader = WireReader(encoded)
+    guard (try? reader.readTag("BUSBARc2")) != nil, let statement = try? Statement(decoding: &reader) else {
+      return nil
+    }
+    return statement.digest
+  }
+
   public static func maximumBytes(_ quorum: Quorum) -> Int {
     8 + QuorumCertificate.encodedBytes(quorum: quorum) + Header.encodedBytes
   }
@@ -82,6 +91,9 @@ public struct Certificate: Sendable {
     guard header.keyIdentifier == genesis.keyIdentifier else { throw .header(.foreignKey) }
     guard header.contributors.isWithin(meterCount: genesis.meterCount(of: owner)) else { throw .header(.unknownMeter) }
     guard header.count >= genesis.minimumContributors else { throw .header(.tooFewContributors) }
+    guard genesis.standsTogether(header.contributors, of: owner) || mutated(.loneFeederCounted) else {
+      throw .header(.loneFeeder)
+    }
   }
 }
 

@@ -34,6 +34,13 @@ public struct MeterBitmap: Equatable, Sendable {
     return true
   }
 
+  /// Those that are in `other` too.
+  public func intersection(_ other: MeterBitmap) -> MeterBitmap {
+    var result = self
+    for index in 0..<64 { result.bytes.storage[index] &= other.bytes.storage[index] }
+    return result
+  }
+
   /// Those that are not in `other`.
   public func subtracting(_ other: MeterBitmap) -> MeterBitmap {
     var result = self

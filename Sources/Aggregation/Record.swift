@@ -176,12 +176,16 @@ public struct Receipt: SignedMessage, Equatable, Sendable {
   /// Only the position it was given in counts: when an older header that was locked is decided first, the record no longer follows, and
   /// the honest primary of the next position has to leave it out. (reference/set-chain.md, rule 15)
   ///
+  /// Nor does it where a slot that the meter feeds has no feeder among the contributors: too few had a record, and a sum of so few
+  /// would be theirs. (DESIGN §2.2)
+  ///
   /// - Parameter coveredThrough: of the meter, before that header.
   public func convicts(
-    _ header: Header, at headerPosition: Position, from: Period, coveredThrough: Period
+    _ header: Header, at headerPosition: Position, from: Period, coveredThrough: Period, in genesis: Genesis
   ) -> Bool {
     (headerPosition == position || mutated(.receiptConvictsLaterPosition)) && header.period == period
       && header.owner == owner && header.author == signer && !header.contributors.contains(meter)
       && !header.accusedMeters.contains(meter) && from == coveredThrough.next
+      && genesis.isFed(meter, of: owner, by: header.contributors)
   }
 }

@@ -28,7 +28,8 @@ public enum RecordRefusal: UInt8, Error, CaseIterable, Sendable, CustomStringCon
 /// Why a proposed header was refused.
 public enum HeaderRefusal: UInt8, Error, CaseIterable, Sendable, CustomStringConvertible {
   case wrongNetwork, wrongInstance, wrongAuthor, foreignKey, unknownMeter, tooFewContributors, wrongPrevious,
-    wrongCoverageRoot, wrongManifestRoot, wrongProduct, staleRecord, wrongAccused, badCiphertext, excludedMeter
+    wrongCoverageRoot, wrongManifestRoot, wrongProduct, staleRecord, wrongAccused, badCiphertext, excludedMeter,
+    loneFeeder
 
   public var description: String {
     switch self {
@@ -46,6 +47,7 @@ public enum HeaderRefusal: UInt8, Error, CaseIterable, Sendable, CustomStringCon
     case .staleRecord: "a record carries periods that are certified already"
     case .badCiphertext: "a record's ciphertext shares a factor with n"
     case .excludedMeter: "a contributor contradicted itself not long ago"
+    case .loneFeeder: "fewer than minimumContributors of the contributors feed a slot"
     }
   }
 }
@@ -99,6 +101,10 @@ extension Genesis {
     guard header.keyIdentifier == keyIdentifier else { throw .foreignKey }
     guard header.contributors.isWithin(meterCount: meterCount(of: owner)) else { throw .unknownMeter }
     guard header.count >= minimumContributors || mutated(.minimumUnchecked) else { throw .tooFewContributors }
+    // Too few contributors are too few feeders too: who plants the one must plant the other.
+    guard
+      standsTogether(header.contributors, of: owner) || mutated(.loneFeederCounted) || mutated(.minimumUnchecked)
+    else { throw .loneFeeder }
     guard header.previous == head || mutated(.previousUnchecked) else { throw .wrongPrevious }
     guard
       header.coverageRoot == coverageRoot(coverage, after: header) || mutated(.coverageRootUnchecked)

@@ -102,6 +102,10 @@ public struct Integer: ~Copyable {
   public func times(_ other: borrowing Integer) -> Integer { combine(other, __gmpz_mul) }
   /// The remainder in 0 ..< modulus.
   public func modulo(_ modulus: borrowing Integer) -> Integer { combine(modulus, __gmpz_mod) }
+  /// The remainder of a number that is not negative. Allocates nothing.
+  public func remainder(dividingBy divisor: UInt32) -> UInt32 {
+    UInt32(truncatingIfNeeded: __gmpz_fdiv_ui(pointer, UInt(divisor)))
+  }
   /// Division that leaves no remainder.
   public func dividedExactly(by divisor: borrowing Integer) -> Integer { combine(divisor, __gmpz_divexact) }
   public func greatestCommonDivisor(_ other: borrowing Integer) -> Integer { combine(other, __gmpz_gcd) }

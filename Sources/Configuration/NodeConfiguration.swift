@@ -136,6 +136,19 @@ public struct NodeConfiguration: Sendable {
   }
 }
 
+/// What `topology.ini` says of one meter.
+public struct TopologyMeter: Equatable, Sendable {
+  /// Imports every meter measures.
+  public var measuresExport: Bool
+  /// The most that its connection carries.
+  public var ratedPowerWatts: UInt32
+
+  public init(measuresExport: Bool, ratedPowerWatts: UInt32) {
+    self.measuresExport = measuresExport
+    self.ratedPowerWatts = ratedPowerWatts
+  }
+}
+
 /// The small file `busbar provision` makes a group from.
 public struct TopologyConfiguration: Sendable {
   public let aggregators: UInt16
@@ -149,8 +162,8 @@ public struct TopologyConfiguration: Sendable {
   public let host: String
   public let basePort: UInt16
   public let busFolder: String
-  /// For every meter's file; nil where it says nothing.
-  public let ratedPowerWatts: Int64?
+  /// Of all sets, in order.
+  public let meters: [TopologyMeter]
   public let trustsClock: Bool
 
   public init(file: String, bytes: Span<UInt8>) throws(ConfigurationError) {
@@ -162,7 +175,8 @@ public struct TopologyConfiguration: Sendable {
     periodSeconds = UInt32(try reader.integer("group", "periodSeconds", in: 1...86400))
     minimumContributors = UInt16(
       try reader.integer(
-        "group", "minimumContributors", in: 2...Int64(GroupLimits.maximumMetersPerSet),
+        "group", "minimumContributors",
+        in: Int64(GroupLimits.fewestContributors)...Int64(GroupLimits.maximumMetersPerSet),
         default: Int64(GroupLimits.minimumContributors)))
     modulusBits = Int(try reader.integer("group", "modulusBits", in: 2048...4096, default: 3072))
     rotates = try reader.choice("group", "rotation", of: ["period", "fixed"], default: "period") == "period"
@@ -170,8 +184,19 @@ public struct TopologyConfiguration: Sendable {
     host = try reader.text("network", "host")
     basePort = UInt16(try reader.integer("network", "basePort", in: 1024...60000))
     busFolder = try reader.text("meter", "bus")
-    let watts = try reader.integer("meter", "ratedPowerWatts", in: 0...1_000_000_000, default: 0)
-    ratedPowerWatts = watts == 0 ? nil : watts
+    let standard = try Self.meter(
+      &reader, "meter", TopologyMeter(measuresExport: true, ratedPowerWatts: Self.standardRatedPowerWatts))
+    var meters = Array(repeating: standard, count: Int(aggregators) * Int(metersPerSet))
+    var sections = ["group", "network", "meter"]
+    for section in reader.sections where section.name.hasPrefix("meter-") && !sections.contains(section.name) {
+      let digits = section.name.dropFirst("meter-".utf8.count)
+      guard let number = Int(digits), "\(number)" == digits, (1...meters.count).contains(number) else {
+        throw reader.wrongLine(section.line, "there is no \(section.name): meters are meter-1 to meter-\(meters.count)")
+      }
+      meters[number - 1] = try Self.meter(&reader, section.name, standard)
+      sections.append(section.name)
+    }
+    self.meters = meters
     trustsClock =
       try reader.choice("network", "clock", of: ["synchronised", "trusted"], default: "synchronised") == "trusted"
     guard modulusBits % 16 == 0 else {
@@ -190,6 +215,61 @@ public struct TopologyConfiguration: Sendable {
       let entry = reader.entry("network", "basePort")!
       throw reader.wrong(entry, "basePort leaves too few ports")
     }
-    try reader.finish(sections: ["group", "network", "meter"])
+    for set in 0..<Int(aggregators) {
+      let count = exporters(ofSet: set)
+      guard measuresExport, count < Int(minimumContributors) else { continue }
+      throw reader.wrong(
+        "meter", "measures",
+        "set \(set) has \(count) meters that feed activeEnergyExport, below minimumContributors \(minimumContributors)")
+    }
+    try reader.finish(sections: sections)
+  }
+
+  /// Three phases of 100 A.
+  public static let standardRatedPowerWatts: UInt32 = 69_000
+
+  /// What a section says of its meters.
+  private static func meter(
+    _ reader: inout SectionReader, _ section: String, _ standard: TopologyMeter
+  ) throws(ConfigurationError) -> TopologyMeter {
+    var meter = standard
+    let range = Int64(GroupLimits.maximumPowerWatts.lowerBound)...Int64(GroupLimits.maximumPowerWatts.upperBound)
+    meter.ratedPowerWatts = UInt32(
+      try reader.integer(section, "ratedPowerWatts", in: range, default: Int64(standard.ratedPowerWatts)))
+    if let text = try reader.optionalText(section, "measures") {
+      guard text != "export" else {
+        throw reader.wrong(section, "measures", "measures is export: every meter measures import")
+      }
+      guard text == "import" || text == "import, export" else {
+        throw reader.wrong(section, "measures", "measures is \(text), not import or import, export")
+      }
+      meter.measuresExport = text == "import, export"
+    }
+    return meter
+  }
+
+  /// Whether the group has a slot for exports: where no meter measures them it has none.
+  public var measuresExport: Bool { meters.contains { $0.measuresExport } }
+
+  public func exporters(ofSet set: Int) -> Int {
+    let start = set * Int(metersPerSet)
+    return meters[start..<(start + Int(metersPerSet))].count { $0.measuresExport }
+  }
+
+  /// What to know before it is made: of each slot, whether one or two meters that fail would hold back the others that feed it.
+  public var spareWarnings: [String] {
+    var warnings: [String] = []
+    func warn(_ slot: String, _ counts: [Int]) {
+      guard let fewest = counts.min(), fewest < Int(minimumContributors) + 2 else { return }
+      let sets = counts.indices.filter { counts[$0] < Int(minimumContributors) + 2 }
+      let spare = fewest - Int(minimumContributors)
+      warnings.append(
+        "slot \(slot): set \(sets[0])\(sets.count > 1 ? " (and \(sets.count - 1) more)" : "") has as few as \(fewest) feeders, "
+          + "\(spare) to spare: when \(spare + 1) of them \(spare == 0 ? "fails" : "fail"), the energy of the others waits"
+      )
+    }
+    warn("activeEnergyImport", Array(repeating: Int(metersPerSet), count: Int(aggregators)))
+    if measuresExport { warn("activeEnergyExport", (0..<Int(aggregators)).map { exporters(ofSet: $0) }) }
+    return warnings
   }
 }

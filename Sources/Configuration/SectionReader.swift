@@ -10,6 +10,8 @@ struct SectionReader: ~Copyable {
     taken = Array(repeating: false, count: ini.entries.count)
   }
 
+  var sections: [(name: String, line: Int)] { ini.sections.map { ($0.name, $0.line) } }
+
   mutating func entry(_ section: String, _ key: String) -> IniEntry? {
     guard let place = ini.entries.firstIndex(where: { $0.section == section && $0.key == key }) else { return nil }
     taken[place] = true

@@ -285,8 +285,9 @@ extension Instance {
 
   // MARK: Time
 
-  mutating func tick(
-    _ hasRecords: Bool, _ signer: borrowing some VoteSigner & ~Copyable, _ effects: inout Effects
+  /// ``Input/tick(hasRecords:)`` without the rest of what an input may be: ticks are most of all inputs.
+  public mutating func tick(
+    hasRecords: Bool, signer: borrowing some VoteSigner & ~Copyable, into effects: inout Effects
   ) {
     self.hasRecords = hasRecords
     guard decided == nil else { return }

@@ -206,14 +206,9 @@ public struct Instance: ~Copyable {
     case .newRound(let verified): accept(verified.newRound, signer, &effects)
     case .certificate(let verified): adopt(verified.certificate, &effects)
     case .periodEnded(let period): end(period, signer, &effects)
-    case .tick(let hasRecords): tick(hasRecords, signer, &effects)
+    case .tick(let hasRecords): tick(hasRecords: hasRecords, signer: signer, into: &effects)
     }
   }
-
-  /// ``Input/tick(hasRecords:)`` without the rest of what an input may be: ticks are most of all inputs.
-  public mutating func tick(
-    hasRecords: Bool, signer: borrowing some VoteSigner & ~Copyable, into effects: inout Effects
-  ) { tick(hasRecords, signer, &effects) }
 
   /// q commits over the decided statement; nil before the decision. The same bytes from then on. Allocates.
   public var certificate: QuorumCertificate? {

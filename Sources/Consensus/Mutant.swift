@@ -45,11 +45,15 @@ public enum Mutant: UInt8, CaseIterable, Sendable {
   case earlierPreparesDropped
   // Of snapshots of journals.
   case compactionWithoutSync, snapshotWithoutLock, snapshotWithoutOwnVotes, snapshotWithoutCoverage
-  case snapshotWithoutProofs, snapshotWithoutInclusions, snapshotWithoutOutstanding, sendsBeforeSync
+  case snapshotWithoutProofs, snapshotWithoutInclusions, snapshotWithoutOutstanding, snapshotWithoutAcknowledgements
+  case sendsBeforeSync
+  case acknowledgedBeforeDurable, forgottenBeforeAcknowledged, servedFromMemoryOnly, publishedTwiceAfterRestart
+  case nothingHandedOn
+  case proofUnchecked, loneFeederCounted, maximumUnchecked
   // Of budgets; groups under attack show them.
   case ingressUnbounded, repetitionsUnbounded, receiptsUnbounded, strangersUnbounded, signaturesUnbounded
   // Of Node; unit tests show them (Toolchain/unit-mutants.sh), as no schedule draws them often.
-  case headerNotPersisted, accusedForgotten, accusationsUnproven
+  case headerNotPersisted, accusedForgotten, accusationsUnproven, promisesBelowFloor
   case firstRoundFromDecidingRound, takesPartWithoutPrevious, freePeriodUnchecked, lockedPeriodRequired
   case headPersistedApart, validityAskedOfClock, receiptConvictsLaterPosition
   case oneClaimOfLaterRun, clockUnguarded, closingNotTakenBack, closingSignedTwice, twoPrimariesOnly

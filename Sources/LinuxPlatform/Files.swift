@@ -95,7 +95,8 @@ public enum Files {
     }
   }
 
-  static func syncFolder(of path: String) throws(PlatformError) {
+  /// Makes what was created, renamed or removed in the folder of `path` durable.
+  public static func syncFolder(of path: String) throws(PlatformError) {
     var folder = "."
     if let slash = path.utf8.lastIndex(of: UInt8(ascii: "/")) { folder = String(path[..<slash]) }
     let file = try check(busbar_open_folder(folder.isEmpty ? "/" : folder))

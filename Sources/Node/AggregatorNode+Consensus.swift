@@ -21,8 +21,8 @@ extension AggregatorNode {
     let accused = accused(of: owner)
     // A meter that is accused here is left out at once, which is this primary's choice. Others that contradicted themselves are in: of them a
     // receipt may be out, which would convict.
-    let fair = chain.followingRecords.subtracting(accused.meters)
-    let contributors = fair.count >= genesis.minimumContributors ? fair : chain.followingRecords
+    let fair = genesis.countable(chain.followingRecords.subtracting(accused.meters), of: owner)
+    let contributors = fair.count >= genesis.minimumContributors ? fair : chain.countableRecords
     fillManifest(chain.collected, contributors)
     // What is thrown out may leave too few: the next tick tells.
     guard multiply(chain, chain.collected, contributors) else { return removeNonUnits(chain.collected, contributors) }
@@ -411,6 +411,8 @@ extension AggregatorNode {
     guard chain.takeCoverage(after: certificate, table: table?.span) else { return }
     note(accusedElsewhere: header)
     let isNext = table == nil
+    // Before the head is written that takes its place in memory, so that a journal that has the one also has the other.
+    try store(chain.leaving, of: chain, via: &host)
     let decided = chain.makeKept(certificate, capacity: Certificate.maximumBytes(genesis.context.quorum))
     var isShown = true
     if isNext {
@@ -427,6 +429,10 @@ extension AggregatorNode {
         UnprovenPosition(position: certificate.position, header: header, certificate: decided.certificate))
     }
     try persistHead(chain, decided, via: &host)
+    // Positions were passed over, or this one was certified without its records here.
+    if !isNext || decided.product.isEmpty {
+      chain.pull.begin(at: chain.headPosition, tick: ticks + 2 * UInt64(Self.ticksPerSecond))
+    }
     note(certificate, after: earlier, isNext: isNext)
     let bytes = decided.certificate
     let product = decided.product
@@ -506,11 +512,17 @@ extension AggregatorNode {
     let shelf = RecordShelf(owner: chain.owner, in: genesis, block: block)
     shelf.begin(late.header.period)
     try readRecords(of: late.header, late.header.digest, into: shelf, via: &host)
-    guard remember(chain, late.header, shelf, late.certificate), let decided = chain.decided(late.position),
-      decided.product.isEmpty
-    else { return }
+    guard remember(chain, late.header, shelf, late.certificate) else { return }
+    let kept = chain.decided(late.position)
+    guard kept?.product.isEmpty ?? true, chain.mustKeep(late.position) || kept != nil else { return }
     if multiply(chain, shelf, late.header.contributors), productHash(chain) == late.header.productHash {
-      decided.keepProduct(of: chain)
+      kept?.keepProduct(of: chain)
+      // The journal has the head without it.
+      let product = chain.product
+      if chain.mustKeep(late.position) {
+        try store(late.position, late.certificate, product, of: chain, via: &host)
+        try host.syncCells()
+      }
     }
     chain.forgetProduct()
   }

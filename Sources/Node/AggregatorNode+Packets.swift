@@ -22,7 +22,9 @@ extension AggregatorNode {
     case .vote, .proposal: try receiveVote(type, input, sender, peer, at: now, via: &host)
     case .want: try serve(input, sender, peer, via: &host)
     case .chunk: try receiveChunk(input, sender, peer, at: now, via: &host)
-    case .status, .receipt, .proof: link.sealer.count(.notAllowed)
+    case .acknowledgement: try receiveAcknowledgement(input, sender, via: &host)
+    case .proof: try receivePulledProof(input, sender, via: &host)
+    case .status, .receipt: link.sealer.count(.notAllowed)
     }
   }
 
@@ -203,13 +205,16 @@ extension AggregatorNode {
     switch want.object {
     case .proof: serveProof(want, sender, peer, via: &host)
     case .certificate:
-      guard let decided = chain.decided(want.position) else { return }
-      send(.certificate, decided.certificate, want.owner, decided.position, to: peer, via: &host)
+      if let decided = chain.decided(want.position) {
+        return send(.certificate, decided.certificate, want.owner, decided.position, to: peer, via: &host)
+      }
+      try serveStored(want, chain, sender, peer, via: &host)
     case .product:
-      guard sender.isBookkeeper || sender.aggregatorIndex != nil, let decided = chain.decided(want.position),
-        decided.product.count > 0
-      else { return }
-      send(.product, decided.product, want.owner, decided.position, to: peer, via: &host)
+      guard sender.isBookkeeper || sender.aggregatorIndex != nil else { return }
+      if let decided = chain.decided(want.position), decided.product.count > 0 {
+        return send(.product, decided.product, want.owner, decided.position, to: peer, via: &host)
+      }
+      try serveStored(want, chain, sender, peer, via: &host)
     case .head:
       guard let member = sender.aggregatorIndex else { return link.sealer.count(.notAllowed) }
       guard chain.headPosition >= want.position else { return }
@@ -290,13 +295,12 @@ extension AggregatorNode {
     return false
   }
 
-  /// The meter's newest certificate and its place in it; nobody else's.
+  /// A meter's newest certificate and its place in it: to the meter itself, and to a member that lacks it.
   private mutating func serveProof(
     _ want: Want, _ sender: NodeIdentifier, _ peer: Int, via host: inout some NodeHost & ~Copyable
   ) {
-    guard let meter = sender.meter, meter.owner == want.owner, meter.index == want.meter else {
-      return link.sealer.count(.notAllowed)
-    }
+    let isOwn = sender.meter.map { $0.owner == want.owner && $0.index == want.meter } ?? false
+    guard isOwn || sender.aggregatorIndex != nil else { return link.sealer.count(.notAllowed) }
     let inclusions = chain(want.owner).inclusions
     guard let newest = inclusions.newest(want.meter) else { return }
     let certificate = newest.certificate
@@ -304,7 +308,7 @@ extension AggregatorNode {
       Chunk.datagramBytes(ofBytes: certificate.count) + PacketHeader.encodedBytes + InclusionStore.proofBytes
       + SealingKey.tagBytes
     guard
-      link.sealer.maySend(bytes, isFirst: served.isFirstProof(newest.period, to: peer), to: peer)
+      link.sealer.maySend(bytes, isFirst: isOwn && served.isFirstProof(newest.period, to: peer), to: peer)
         || mutated(.repetitionsUnbounded)
     else { return link.sealer.count(.overBudget) }
     link.sendChunks(
@@ -358,7 +362,8 @@ extension AggregatorNode {
         return link.sealer.count(.malformedBody)
       }
       try receiveProof(piece, from: peer, via: &host)
-    case .certificate, .product, .records, .proof: link.sealer.count(.notAllowed)
+    case .certificate, .product: try receivePulled(chunk, piece, member, peer, via: &host)
+    case .records, .proof: link.sealer.count(.notAllowed)
     }
   }
 

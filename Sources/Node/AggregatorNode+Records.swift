@@ -44,6 +44,7 @@ extension AggregatorNode {
       try host.sync()
       shelf.noteJournaled(record.meter)
     }
+    guard mayPromise(in: chain) else { return }
     var receipt = Receipt(
       networkIdentifier: genesis.networkIdentifier, epoch: genesis.epoch, group: genesis.group, owner: record.owner,
       meter: record.meter, signer: index, period: record.through, position: chain.position,

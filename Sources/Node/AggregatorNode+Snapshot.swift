@@ -48,6 +48,9 @@ extension AggregatorNode {
     }
     for place in chains.indices {
       try writeDecided(chains[place], with: &entry, via: &host)
+      if let acknowledged = acknowledgedEntry(chains[place].owner), !mutated(.snapshotWithoutAcknowledgements) {
+        try host.appendToSnapshot(acknowledged.span)
+      }
       try writeInclusions(chains[place], with: &entry, via: &host)
     }
     for named in namedElsewhere {
@@ -147,7 +150,7 @@ extension AggregatorNode {
       period = next
       for meter in 0..<genesis.meterCount(of: chain.owner) where inclusions.isAbsent(MeterIndex(meter), since: period) {
         entry.replace { out in
-          out.write(EntryKind.absent.rawValue)
+          out.write(EntryKind.inclusion.rawValue)
           inclusions.writeAbsent(MeterIndex(meter), into: &out)
         }
         try host.appendToSnapshot(entry.span)
@@ -161,14 +164,8 @@ extension AggregatorNode {
     chain.inclusions.restoreNewest(certificate.header, certificate.bytes, &reader, with: &proofManifest)
   }
 
-  mutating func restoreAbsent(_ reader: inout WireReader) {
-    guard let certificate = restoredCertificate(&reader) else { return }
-    let chain = chain(certificate.header.owner)
-    chain.inclusions.restoreAbsent(certificate.header, certificate.bytes, &reader)
-  }
-
   /// The certificate that an entry begins with, checked if it is not the last one that was.
-  private mutating func restoredCertificate(_ reader: inout WireReader) -> RestoredCertificate? {
+  mutating func restoredCertificate(_ reader: inout WireReader) -> RestoredCertificate? {
     guard let length = try? reader.read(UInt16.self), let bytes = try? reader.readBytes(Int(length)) else { return nil }
     if let known = lastRestored, known.isSame(bytes) { return known }
     guard let certificate = try? Certificate(checking: bytes, against: genesis) else { return nil }
@@ -247,8 +244,9 @@ extension AggregatorNode {
     case .record:
       guard let record = try? Record(decoding: &reader), record.owner.rawValue < genesis.members else { return false }
       return record.through > chain(record.owner).headPeriod
+    case .modulusProven: return true
     case .boot, .decided, .baseline, .closed, .certified, .recovered, .head, .peerBoot, .votingFloor, .contradiction,
-      .takenBack, .shown, .absent, .meterStanding, .named:
+      .takenBack, .shown, .meterStanding, .named, .published, .unreadable, .acknowledged, .inclusion, .knownCoverage:
       return false
     }
   }

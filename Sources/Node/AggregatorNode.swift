@@ -31,8 +31,9 @@ public struct AggregatorNode: ~Copyable {
   let memberKeys: MemberKeys
   var ticks: UInt64 = 0
   public internal(set) var recordRefusals = InlineArray<11, UInt64>(repeating: 0)
-  public internal(set) var headerRefusals = InlineArray<14, UInt64>(repeating: 0)
+  public internal(set) var headerRefusals = InlineArray<15, UInt64>(repeating: 0)
   public internal(set) var voteRefusals = InlineArray<12, UInt64>(repeating: 0)
+  public internal(set) var acknowledgementRefusals = InlineArray<5, UInt64>(repeating: 0)
   /// Round changes and new rounds whose signatures or certificates do not hold.
   public internal(set) var justificationRefusals: UInt64 = 0
   /// False once an own vote could not be read back: this node might contradict it, and signs nothing.
@@ -89,8 +90,8 @@ public struct AggregatorNode: ~Copyable {
     spareBlocks: Int? = nil, pacing: PacingLimits = PacingLimits()
   ) {
     let room = Self.recordRoom(genesis, ciphertextBytes: key.ciphertextBytes)
-    precondition(RecordRefusal.allCases.count == 11 && HeaderRefusal.allCases.count == 14)
-    precondition(Refusal.allCases.count == 12)
+    precondition(RecordRefusal.allCases.count == 11 && HeaderRefusal.allCases.count == 15)
+    precondition(Refusal.allCases.count == 12 && AcknowledgementRefusal.allCases.count == 5)
     recordPool = RecordPool(
       capacity: spareBlocks ?? room.spare, meterCount: room.meterCount, ciphertextBytes: key.ciphertextBytes)
     ciphertextHashes = Array(repeating: Digest(), count: room.meterCount)
@@ -192,9 +193,16 @@ public struct AggregatorNode: ~Copyable {
       votingFloor = max(votingFloor, Period(floor))
     case .decided: restoreDecided(&reader)
     case .shown: restoreShown(&reader)
-    case .absent: restoreAbsent(&reader)
     case .named: restoreNamed(&reader)
-    case .boot, .baseline, .closed, .certified, .recovered, .takenBack, .meterStanding: return
+    case .acknowledged:
+      guard let told = try? AcknowledgedPosition(decoding: &reader), told.owner.rawValue < genesis.members else {
+        return
+      }
+      chain(told.owner).acknowledge(told)
+    case .inclusion: restoreInclusion(&reader)
+    case .boot, .baseline, .closed, .certified, .recovered, .takenBack, .meterStanding, .modulusProven, .published,
+      .unreadable, .knownCoverage:
+      return
     }
   }
 
@@ -305,6 +313,7 @@ public struct AggregatorNode: ~Copyable {
       try proveLate(late, via: &host)
     }
     for member in 0..<genesis.members { try drive(chains[Int(member)], current, via: &host) }
+    if isConfirmed { for chain in chains { try pull(chain, via: &host) } }
   }
 
   private mutating func drive(
@@ -392,8 +401,12 @@ public struct AggregatorNode: ~Copyable {
       return try link.acceptForgotten(signer: signer, via: &host)
     }
     isConfirmed = link.runs.isConfirmed
-    // Whatever was decided while this node was off.
-    if isConfirmed { for chain in chains { askEveryoneForHead(chain, via: &host) } }
+    guard isConfirmed else { return }
+    // Whatever was decided while this node was off; and whatever its disk should have.
+    for chain in chains {
+      askEveryoneForHead(chain, via: &host)
+      chain.pull.begin(at: chain.headPosition, tick: ticks + 2 * UInt64(Self.ticksPerSecond))
+    }
   }
 
   /// Period of the newest certified value of any set; the one before the first when there is none.
@@ -406,7 +419,17 @@ public struct AggregatorNode: ~Copyable {
   /// Whether anything may be signed about a set.
   func mayVote(in chain: SetChain) -> Bool {
     mayVote && clockVerdict.isTrue && (isConfirmed || mutated(.votesBeforeConfirmed))
-      && (chain.headPeriod >= votingFloor || votingFloor.rawValue == 0 || mutated(.votesBelowFloor))
+      && (isAboveFloor(chain) || mutated(.votesBelowFloor))
+  }
+
+  /// Whether a meter may be promised that its record is counted. Whoever lost its disk may have fixed its proposal for this position
+  /// without that record before. (reference/set-chain.md, A disk that is lost)
+  func mayPromise(in chain: SetChain) -> Bool {
+    isConfirmed && isAboveFloor(chain) || mutated(.promisesBelowFloor)
+  }
+
+  private func isAboveFloor(_ chain: SetChain) -> Bool {
+    votingFloor.rawValue == 0 || chain.headPeriod >= votingFloor
   }
 
   /// The others in turn.
@@ -526,6 +549,9 @@ public struct AggregatorNode: ~Copyable {
   public var signatureChecks: UInt64 { link.sealer.signatureChecks }
   public func refusals(_ refusal: RecordRefusal) -> UInt64 { recordRefusals[Int(refusal.rawValue)] }
   public func refusals(_ refusal: HeaderRefusal) -> UInt64 { headerRefusals[Int(refusal.rawValue)] }
+  public func refusals(_ refusal: AcknowledgementRefusal) -> UInt64 {
+    acknowledgementRefusals[Int(refusal.rawValue)]
+  }
   public func refusals(_ refusal: Refusal) -> UInt64 { voteRefusals[Int(refusal.rawValue)] }
   /// Digest of the set's last decided header.
   public func head(of owner: ReplicaIndex) -> Digest { chain(owner).head }
@@ -537,6 +563,12 @@ public struct AggregatorNode: ~Copyable {
   public func coveredThrough(_ meter: MeterIndex, of owner: ReplicaIndex) -> Period {
     chain(owner).coverage.coveredThrough(meter)
   }
+  /// Whether a slot of a set waits, because too few of its feeders have a record to be counted: how many have, and since which period.
+  public func waiting(_ slot: Int, of owner: ReplicaIndex) -> (feeders: UInt16, since: Period)? {
+    guard let waiting = chain(owner).waiting(slot) else { return nil }
+    return (waiting.feeders, waiting.since)
+  }
+  public var slots: [UInt8] { genesis.slots }
   /// How often records of a set were hashed for a manifest or a receipt, since the start.
   public func recordHashings(of owner: ReplicaIndex) -> UInt64 {
     chain(owner).collected.hashings + chain(owner).older.hashings

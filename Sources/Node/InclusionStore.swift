@@ -178,6 +178,20 @@ final class InclusionStore {
     standings[place] = .newest
   }
 
+  /// Takes over what another member has of a meter that was away, unless a newer one is here.
+  /// - Precondition: the proof holds under the certificate, whose period is the proof's.
+  func take(_ proof: InclusionProof, _ siblings: [Digest], _ certificate: [UInt8]) {
+    let place = Int(proof.meter.rawValue)
+    guard newest(proof.meter)?.period ?? Period(0) < proof.through else { return }
+    (entries + place).initialize(
+      to: Entry(from: proof.from, ciphertextHash: proof.ciphertextHash, closing: proof.closing))
+    var path = Path()
+    path.leafIndex = proof.leafIndex
+    path.siblingCount = proof.siblingCount
+    for place in siblings.indices { path.siblings[place] = siblings[place] }
+    leave(proof.meter, Absence(period: proof.through, path: path, certificate: certificate))
+  }
+
   /// From now on this meter's proof is of an earlier certificate than the newest.
   private func leave(_ meter: MeterIndex, _ absence: Absence) {
     let place = Int(meter.rawValue)
@@ -255,31 +269,6 @@ final class InclusionStore {
     output.write(UInt16(absence.certificate.count))
     output.write(absence.certificate.span)
     write(meter, absence.path, through: absence.period, into: &output)
-  }
-
-  /// Puts an absent meter's proof back. Changes nothing when it does not lead to the certificate's root.
-  func restoreAbsent(_ header: Header, _ certificate: [UInt8], _ reader: inout WireReader) {
-    guard let proof = try? InclusionProof(decoding: &reader), proof.owner == owner, proof.through == header.period,
-      proof.through < latest, Int(proof.meter.rawValue) < meterCount,
-      Int(proof.siblingCount) <= Manifest.maximumSiblings, reader.remaining == 32 * Int(proof.siblingCount)
-    else { return }
-    var path = Path()
-    path.leafIndex = proof.leafIndex
-    path.siblingCount = proof.siblingCount
-    for place in 0..<Int(proof.siblingCount) {
-      guard let sibling = try? reader.read(Digest.self) else { return }
-      path.siblings[place] = sibling
-    }
-    let entry = Entry(from: proof.from, ciphertextHash: proof.ciphertextHash, closing: proof.closing)
-    let hash = recordHash(proof.meter, entry, through: proof.through)
-    let siblings = path.siblings
-    guard
-      Manifest.verify(
-        proof.meter, hash, index: Int(proof.leafIndex), count: Int(header.count),
-        siblings: siblings.span.extracting(0..<Int(proof.siblingCount)), root: header.manifestRoot)
-    else { return }
-    (entries + Int(proof.meter.rawValue)).initialize(to: entry)
-    leave(proof.meter, Absence(period: proof.through, path: path, certificate: certificate))
   }
 
   /// A contributor's way to the root of the newest certificate's manifest, which is made again if it was not the last.

@@ -89,7 +89,7 @@ public struct MemoryPlan: Sendable {
     plan.add(
       "manifests, of a proposal and of a proof",
       2 * Manifest.memoryBytes + room.meterCount * MemoryLayout<Digest>.stride)
-    plan.add("genesis", genesisBytes(genesis) - 32 * meters)
+    plan.add("genesis", genesisBytes(genesis) - 36 * meters - proofBytes(genesis))
     // The bookkeeper is one of the peers, and the node itself is not.
     plan.addLink(peers: members, quiet: meters, members: genesis.members)
     plan.add("datagrams in system calls", machineBytes)
@@ -101,7 +101,7 @@ public struct MemoryPlan: Sendable {
   /// A set's chain with what is kept beside it; most of it the instance and its headers.
   private static var chainBytes: Int {
     MemoryLayout<Instance>.stride + 5 * MemoryLayout<Header?>.stride + 8 * MemoryLayout<MeterBitmap>.stride
-      + MemoryLayout<Fetch>.stride + 512
+      + MemoryLayout<Fetch>.stride + MemoryLayout<Pull>.stride + MemoryLayout<AcknowledgedPosition?>.stride + 512
   }
 
   public static func bookkeeper(
@@ -110,9 +110,11 @@ public struct MemoryPlan: Sendable {
     var plan = MemoryPlan()
     let certificate = Certificate.maximumBytes(genesis.context.quorum)
     plan.add(
-      "certificates and products of \(BookkeeperNode.positionsKept) positions",
-      Int(BookkeeperNode.positionsKept) * Int(genesis.members) * (2 * certificate + ciphertextBytes + 512))
+      "certificates and products of \(BookChain.positionsAhead) positions",
+      Int(BookChain.positionsAhead) * Int(genesis.members) * (2 * certificate + ciphertextBytes + 512))
     plan.add("certificates and products being received", Int(genesis.members) * (certificate + ciphertextBytes))
+    plan.add(
+      "coverage of every set", Int(genesis.members) * (8 + 48) + MemoryLayout<Period>.stride * genesis.meterCount)
     // The primes' powers, their inverses and what a decryption works in; see paillier.md §3.
     plan.add("Paillier key and its workspaces", 64 * ciphertextBytes)
     plan.add("genesis", genesisBytes(genesis))
@@ -144,9 +146,16 @@ public struct MemoryPlan: Sendable {
     add("journal: a piece that is read, an entry that is written", bytes, start: 0, quiet: 0)
   }
 
+  /// An aggregator forgets the proof once it has looked at it.
+  private static func proofBytes(_ genesis: Genesis) -> Int {
+    ModulusProof.encodedBytes(modulusBytes: genesis.modulus.count)
+  }
+
   private static func genesisBytes(_ genesis: Genesis) -> Int {
     // Two arrays for each set, with what an array costs beside its elements.
     (genesis.meterCount + Int(genesis.members) + 1) * MemoryLayout<PartyKeys>.stride + genesis.modulus.count
+      + proofBytes(genesis) + 4 * genesis.meterCount
+      + genesis.slots.count * Int(genesis.members) * MemoryLayout<MeterBitmap>.stride
       + Int(genesis.members) * 2 * (8 + 40)
   }
 }

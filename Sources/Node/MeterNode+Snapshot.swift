@@ -90,6 +90,7 @@ extension MeterNode {
       state.encode(into: &out)
     }
     try host.appendToSnapshot(entry.span)
+    try host.copyIntoSnapshot { entry in ModulusVerdict.isEntry(entry) }
     host.compareSnapshot { restorable }
     try host.commitSnapshot()
   }

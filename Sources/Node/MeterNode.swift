@@ -184,7 +184,9 @@ public struct MeterNode: ~Copyable {
     case .meterStanding:
       guard let state = try? MeterStanding(decoding: &reader) else { return }
       restore(state)
-    case .boot, .vote, .record, .decided, .proposal, .head, .contradiction, .shown, .absent, .named: return
+    case .boot, .vote, .record, .decided, .proposal, .head, .contradiction, .shown, .named, .modulusProven, .published,
+      .unreadable, .acknowledged, .inclusion, .knownCoverage:
+      return
     }
   }
 
@@ -301,9 +303,12 @@ public struct MeterNode: ~Copyable {
     if try closeAgain(period, registers, via: &host) { return }
     guard maySign(through: period) else { return }
     let (importWattHours, importClosing) = Self.whole(registers.activeEnergyImport, above: base.activeEnergyImport)
-    let (exportWattHours, exportClosing) = Self.whole(registers.activeEnergyExport, above: base.activeEnergyExport)
+    let (exportWattHours, exportClosing) = exported(registers.activeEnergyExport, above: base.activeEnergyExport)
     let closing = EnergyRegisters(activeEnergyImport: importClosing, activeEnergyExport: exportClosing)
-    let values = [importWattHours, exportWattHours]
+    var values: [Int64] = []
+    for slot in genesis.slots {
+      values.append(slot == SlotQuantity.activeEnergyImport.rawValue ? importWattHours : exportWattHours)
+    }
     var failed = false
     let ciphertext = [UInt8](capacity: encryptor.key.ciphertextBytes) { out in
       do throws(PaillierError) { try encryptor.encrypt(values.span, using: &host.random, into: &out) } catch {
@@ -440,6 +445,17 @@ public struct MeterNode: ~Copyable {
   static func whole(_ register: MilliwattHours, above base: MilliwattHours) -> (Int64, MilliwattHours) {
     let wattHours = min(max(0, (register.value - base.value) / 1000), SlotLayout.valueBound - 1)
     return (wattHours, MilliwattHours(base.value + wattHours * 1000))
+  }
+
+  /// What a meter says of its exports. One that is not registered for them says nothing, and owes nothing: its boundary is what it read.
+  private func exported(_ register: MilliwattHours, above base: MilliwattHours) -> (Int64, MilliwattHours) {
+    for slot in genesis.slots.indices
+    where genesis.slots[slot] == SlotQuantity.activeEnergyExport.rawValue
+      && genesis.feeders(ofSlot: slot, in: owner).contains(index)
+    {
+      return Self.whole(register, above: base)
+    }
+    return (0, register)
   }
 
   static func write(_ registers: EnergyRegisters, into output: inout OutputSpan<UInt8>) {
@@ -588,7 +604,7 @@ public struct MeterNode: ~Copyable {
       certificate = checked
       if mutated(.anyCertificateSettles), let newest = outstanding.last { settle(newest.recordHash) }
     case .proof: try receiveProof(&reader, via: &host)
-    case .status, .record, .proposal, .vote, .want: link.sealer.count(.notAllowed)
+    case .status, .record, .proposal, .vote, .want, .acknowledgement: link.sealer.count(.notAllowed)
     }
   }
 

@@ -35,6 +35,16 @@ public protocol NodeHost: ~Copyable {
   /// Hands out a finished file, replacing an older one of the same name whole or not at all.
   mutating func publish(_ kind: Publication, period: Period, owner: ReplicaIndex, _ bytes: Span<UInt8>)
     throws(PlatformError)
+  /// What was handed out under this name, by an earlier run too; nil for nothing.
+  mutating func published(_ kind: Publication, period: Period, owner: ReplicaIndex) throws(PlatformError) -> [UInt8]?
+
+  /// What is kept beside the journal until it was published, found by its place: see ``CellStore``. Cells of ``AggregatorNode`` are of
+  /// ``AggregatorNode/cellBytes(_:ciphertextBytes:)``.
+  mutating func writeCell(_ bytes: Span<UInt8>, to place: CellPlace) throws(PlatformError)
+  mutating func readCell(_ place: CellPlace) throws(PlatformError) -> [UInt8]?
+  mutating func freeCell(_ place: CellPlace) throws(PlatformError)
+  /// Cells written before are durable when it returns.
+  mutating func syncCells() throws(PlatformError)
 
   var random: Random { get set }
 
@@ -51,12 +61,23 @@ extension NodeHost where Self: ~Copyable {
   public mutating func commitSnapshot() throws(PlatformError) {}
   public mutating func compareSnapshot(with node: () -> Restorable) {}
   public mutating func packetKeyMade(_ seed: borrowing SecretBytes, number: UInt32, bootCounter: UInt64) {}
+  /// Of hosts whose nodes keep nothing beside their journals: meters, bookkeepers, benches.
+  public mutating func writeCell(_ bytes: Span<UInt8>, to place: CellPlace) throws(PlatformError) {}
+  public mutating func readCell(_ place: CellPlace) throws(PlatformError) -> [UInt8]? { nil }
+  public mutating func freeCell(_ place: CellPlace) throws(PlatformError) {}
+  public mutating func syncCells() throws(PlatformError) {}
+  /// Of hosts whose nodes publish nothing that they look at again.
+  public mutating func published(
+    _ kind: Publication, period: Period, owner: ReplicaIndex
+  ) throws(PlatformError) -> [UInt8]? { nil }
 }
 
 /// What leaves a node for people and other programs to read.
 public enum Publication: UInt8, Sendable {
   case certificate = 1
   case sum = 2
+  /// The certificate of a total that cannot be read: its product opens to nothing, or to more than its contributors can hold.
+  case unreadable = 3
 }
 
 /// The moment a role is stepped at.

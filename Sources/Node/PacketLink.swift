@@ -414,6 +414,7 @@ public enum EntryKind: UInt8, Sendable {
   case boot = 1
   case vote = 2
   case record = 3
+  /// Of an aggregator's snapshot: a position before the head.
   case decided = 4
   case baseline = 5
   case closed = 6
@@ -425,11 +426,20 @@ public enum EntryKind: UInt8, Sendable {
   case votingFloor = 12
   case contradiction = 13
   case takenBack = 14
+  case modulusProven = 15
   // Of snapshots alone.
-  case shown = 15
-  case absent = 16
+  case shown = 16
   case meterStanding = 17
   case named = 18
+  /// Of a bookkeeper: a position it published; one whose total cannot be read, with all that is known of it.
+  case published = 20
+  case unreadable = 21
+  /// Of an aggregator: up to where a set's chain is published.
+  case acknowledged = 22
+  /// Of an aggregator: the proof of a meter that the newest certificate goes without; while it runs, one from another member.
+  case inclusion = 23
+  /// Of a bookkeeper's snapshot: through when the meters of a set are covered.
+  case knownCoverage = 24
 }
 
 /// The boot counter this run must use. ``begin(_:of:in:)`` writes it down before the first send.

@@ -16,6 +16,8 @@ struct ServedObjects {
   private let kept: Int
   private var positions: [Position]
   private var entries: [Entry]
+  /// By set: the newest positions of which the bookkeeper was sent certificate and product from the disk. It asks in order.
+  private var stored: [(certificate: Position, product: Position)]
   /// Period of the newest proof that each peer was sent, by its place; only meters are. Low bits: it is compared with what is newer.
   private var proven: [UInt32]
 
@@ -25,11 +27,12 @@ struct ServedObjects {
     parties = members + 1
     positions = Array(repeating: Position(0), count: members * positionsKept)
     entries = Array(repeating: Entry(), count: parties * members * positionsKept)
+    stored = Array(repeating: (certificate: Position(0), product: Position(0)), count: members)
     proven = Array(repeating: 0, count: peers)
   }
 
   static func memoryBytes(members: Int, positionsKept: Int, peers: Int) -> Int {
-    members * positionsKept * (8 + (members + 1) * MemoryLayout<Entry>.stride) + 4 * peers
+    members * (positionsKept * (8 + (members + 1) * MemoryLayout<Entry>.stride) + 16) + 4 * peers
   }
 
   private mutating func place(_ party: NodeIdentifier, _ owner: ReplicaIndex, _ position: Position) -> Int? {
@@ -50,6 +53,19 @@ struct ServedObjects {
       return false
     }
     entries[place].objects |= 1 << UInt16(object.rawValue)
+    return true
+  }
+
+  /// True for a later position than the bookkeeper was sent from the disk before.
+  mutating func isFirstStored(_ object: ObjectKind, _ owner: ReplicaIndex, _ position: Position) -> Bool {
+    let set = Int(owner.rawValue)
+    if object == .product {
+      guard position > stored[set].product else { return false }
+      stored[set].product = position
+    } else {
+      guard position > stored[set].certificate else { return false }
+      stored[set].certificate = position
+    }
     return true
   }
 

@@ -30,6 +30,8 @@ final class SetChain {
   /// Period of the last decided header; the one before the first period before that.
   private(set) var headPeriod: Period
   private(set) var coverage: CoverageTable
+  /// Meters whose records of the head's period are here, and which it does not count. Nobody, after a restart.
+  private var leftOut = MeterBitmap()
   /// Bit i: aggregator i, by the head's header.
   private(set) var accusedMembers: UInt64 = 0
   /// When the head was decided or taken over, in ticks of the node.
@@ -53,6 +55,8 @@ final class SetChain {
   var product: [UInt8] = []
   private(set) var productDigest: Digest?
   var fetch = Fetch()
+  /// Of the set's past, what is fetched from others.
+  var pull = Pull()
   /// Own prepares of this position, whose headers and records the journal has.
   private(set) var prepareCount = 0
   /// What this member last proposed here: a record that came later gets no promise.
@@ -77,6 +81,8 @@ final class SetChain {
 
   // MARK: What was decided
 
+  /// Up to where the bookkeeper has published the chain, by its word; nil before the first.
+  private(set) var acknowledged: AcknowledgedPosition?
   private var kept: [KeptPosition] = []
   private var newestKept = 0
   /// Decided positions whose records this member vouched for and has in its journal alone: their meters can be shown nothing yet.
@@ -135,6 +141,8 @@ final class SetChain {
       hash.update(table.span)
       hash.update(UInt16(prepareCount > 0 ? 1 : 0))
       hash.update(instance.restorable)
+      hash.update(acknowledged?.position.rawValue ?? 0)
+      hash.update(acknowledged?.open ?? 0)
       hash.update(collected.period.rawValue)
       if let ownProposal { hash.update(ownProposal.digest) }
       for digest in records { hash.update(digest) }
@@ -200,13 +208,37 @@ final class SetChain {
     return result
   }
 
+  /// Those of them that a header may count. (DESIGN §2.2)
+  var countableRecords: MeterBitmap { genesis.countable(followingRecords, of: owner) }
+
+  /// A slot of which too few feeders have a record to be counted, so that the newest headers go without any.
+  struct WaitingSlot {
+    /// Meters of whom a record is here: of the period that runs, or of the head's, whichever are more.
+    let feeders: UInt16
+    /// The first period of which nobody's record of the slot is certified.
+    let since: Period
+  }
+
+  /// Every header that counts a feeder counts enough of them, so a slot is certified as far as that feeder is covered which is farthest.
+  /// Cost: the set's meters are looked at.
+  func waiting(_ slot: Int) -> WaitingSlot? {
+    let feeders = genesis.feeders(ofSlot: slot, in: owner)
+    var fedThrough = Period(genesis.firstPeriod.rawValue - 1)
+    for meter in 0..<genesis.meterCount(of: owner) where feeders.contains(MeterIndex(meter)) {
+      fedThrough = max(fedThrough, coverage.coveredThrough(MeterIndex(meter)))
+    }
+    guard feeders.count > 0, headPeriod > fedThrough else { return nil }
+    let count = max(followingRecords.intersection(feeders).count, leftOut.intersection(feeders).count)
+    return WaitingSlot(feeders: count, since: fedThrough.next)
+  }
+
   func follows(_ shelf: RecordShelf, _ meter: MeterIndex) -> Bool {
     shelf.from(meter) == coverage.coveredThrough(meter).next || mutated(.staleRecordsKept) || mutated(.fromUnchecked)
   }
 
   /// Whether there are records for a proposal of the round's period. (rule 12)
   var hasRecords: Bool {
-    collected.period == instance.round.period && followingRecords.count >= genesis.minimumContributors
+    collected.period == instance.round.period && countableRecords.count >= genesis.minimumContributors
   }
 
   /// Whether a primary waits for nothing more: all records are in, or a quarter of a period has passed since there were enough. Not since
@@ -300,6 +332,8 @@ final class SetChain {
   /// - Precondition: ``takeCoverage(after:table:)`` said yes; `decided` is of this position.
   func advance(to certificate: Certificate, keeping decided: KeptPosition, at ticks: UInt64) {
     let header = certificate.header
+    let shelf = shelf(of: header)
+    leftOut = shelf.period == header.period ? shelf.held.subtracting(header.contributors) : MeterBitmap()
     head = header.digest
     headPosition = certificate.position
     headPeriod = header.period
@@ -335,6 +369,25 @@ final class SetChain {
     readyAt = nil
     followingChanges = .max
     lacksHeader = false
+  }
+
+  /// What makes room in memory for the next decided position; nil while there is room.
+  var leaving: KeptPosition? {
+    guard kept.count == Self.positionsKept else { return nil }
+    return kept[(newestKept + 1) % kept.count]
+  }
+
+  /// Whether certificate and product of a decided position may still be asked for: it is not published, or its total could not be read.
+  func mustKeep(_ position: Position) -> Bool {
+    guard position.rawValue > 0 else { return false }
+    guard let acknowledged, position <= acknowledged.position else { return true }
+    return acknowledged.isOpen(position) ?? false
+  }
+
+  /// Takes over how far the chain is published, durable or from the journal.
+  func acknowledge(_ told: AcknowledgedPosition) {
+    guard told.position > acknowledged?.position ?? Position(0) else { return }
+    acknowledged = told
   }
 
   /// Memory for what is about to be decided: that of the oldest position kept.

@@ -112,5 +112,7 @@ extension BookkeeperNode {
   public var linkStatistics: LinkStatistics { link.statistics }
   public var peerCount: Int { link.sealer.peers.count }
   public func peerStatistics(_ place: Int) -> PeerStatistics { link.peerStatistics(place) }
-  public var unpublishedCount: Int { entries.count { !$0.isPublished } }
+  /// Certified positions, as far as this node knows of them, that are not published yet.
+  public var unpublishedCount: UInt64 { chains.reduce(0) { $0 + $1.waitingCount } }
+  public var members: UInt16 { genesis.members }
 }

@@ -10,6 +10,7 @@ public enum PacketType: UInt8, Sendable {
   case want = 6
   case chunk = 7
   case proof = 8
+  case acknowledgement = 9
 }
 
 /// The 40 clear bytes before every sealed body; they are authenticated with it. Version, sender, receiver and newest

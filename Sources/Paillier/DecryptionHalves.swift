@@ -54,7 +54,12 @@ struct DecryptionHalves<Profile: ArithmeticProfile>: ~Copyable {
       return modulus.firstDigitIsOne(power)
     }
 
-    /// Leaves the n-th root of c mod p in `residue`. Follows ``decrypt(_:)`` of the same ciphertext.
+    /// Takes in what ``takeRoot()`` shall find a root of, where nothing is decrypted.
+    func enter(_ value: borrowing Limbs) {
+      modulus.enter(Profile.self, value, into: pair, temporary: temporary, scratch)
+    }
+
+    /// Leaves the n-th root of c mod p in `residue`. Follows ``decrypt(_:)`` of the same ciphertext, or ``enter(_:)``.
     func takeRoot() {
       modulus.powerOfFirstDigit(
         Profile.self, of: pair, secretExponent: rootExponent, bits: exponentBits, into: residue, table: table, scratch)
@@ -96,6 +101,13 @@ struct DecryptionHalves<Profile: ArithmeticProfile>: ~Copyable {
     p.takeRoot()
     q.takeRoot()
     residues.join(Profile.self, p.residue, q.residue, into: root, q.scratch)
+  }
+
+  /// Leaves R with R^n = value (mod n) in `root`, where the halves' exponents are p − 1 and q − 1.
+  func takeRoot(of value: borrowing Limbs, _ root: borrowing Limbs) {
+    p.enter(value)
+    q.enter(value)
+    takeRoot(root)
   }
 
   func wipe() {
@@ -144,6 +156,16 @@ struct Decryptor<Profile: ArithmeticProfile>: ~Copyable {
     }
     self.sum.write(bigEndianBytes: key.modulusBytes, into: &sum)
     self.root.write(bigEndianBytes: key.modulusBytes, into: &root)
+  }
+
+  /// Appends R with R^n = value (mod n), for a value of as many limbs as a ciphertext. Not for an alpha key, whose exponents do not
+  /// fit every unit.
+  ///
+  /// After a fault R betrays a prime: the caller looks whether it holds before anybody sees it.
+  func takeRoot(of value: borrowing Limbs, under key: PublicKey, into output: inout OutputSpan<UInt8>) {
+    halves.takeRoot(of: value, root)
+    root.write(bigEndianBytes: key.modulusBytes, into: &output)
+    wipe()
   }
 
   private func wipe() {

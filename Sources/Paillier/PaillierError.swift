@@ -26,6 +26,7 @@ public enum PaillierError: Error, Equatable, Sendable, CustomStringConvertible {
   case poolEmpty
   case poolOfAnotherProcess
   case faultDetected
+  case modulusNotProvable(ModulusRefusal)
 
   public var description: String {
     switch self {
@@ -55,6 +56,7 @@ public enum PaillierError: Error, Equatable, Sendable, CustomStringConvertible {
     case .poolEmpty: "no randomizer is prepared"
     case .poolOfAnotherProcess: "the randomizers belong to another process"
     case .faultDetected: "the computation went wrong; nothing was released"
+    case .modulusNotProvable(let refusal): "\(refusal)"
     }
   }
 }

@@ -84,6 +84,11 @@ public struct ProfiledPrivateKey<Profile: ArithmeticProfile>: ~Copyable {
     try decryptor.prove(ciphertext, under: publicKey, sum: &sum, root: &root)
   }
 
+  /// Appends an n-th root modulo n of a value of as many limbs as a ciphertext; see ``proveModulus()``.
+  func takeRoot(of value: borrowing Limbs, into output: inout OutputSpan<UInt8>) {
+    decryptor.takeRoot(of: value, under: publicKey, into: &output)
+  }
+
   /// Appends p and q, big-endian in half of `publicKey.modulusBytes` bytes each.
   public func writePrimes(p first: inout OutputSpan<UInt8>, q second: inout OutputSpan<UInt8>) {
     p.write(bigEndianBytes: PrimePair.bytes(p), into: &first)

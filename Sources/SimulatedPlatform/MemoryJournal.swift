@@ -54,6 +54,8 @@ public final class MemoryDisk {
   var replaced: Segment?
   var identity: JournalIdentity?
   var isOpen = false
+  /// What else the card holds.
+  public var cells = CellDisk()
   /// Set by a test: the next append or sync fails with it.
   public var nextFailure: PlatformError?
   /// Set by a test: after so many more writes, syncs and renames every one fails, as when the power is about to go.
@@ -83,6 +85,7 @@ public final class MemoryDisk {
     copy.segment = segment
     copy.segment.stored = Array(segment.stored[..<segment.syncedCount])
     copy.identity = identity
+    copy.cells = cells.image()
     return copy
   }
 
@@ -92,11 +95,14 @@ public final class MemoryDisk {
   public var hasUnsyncedRename: Bool { replaced != nil }
 
   /// The power fails: of the entries appended since the last sync, the first `keeping` stay. With `tearingNext`, a
-  /// part of the one after them stays too.
+  /// part of the one after them stays too. Cells that were not synced are gone, but for those of `keepingCells`.
   /// - Parameter undoingRename: the folder was not synced since a snapshot was put in place, and has the old one.
   /// - Precondition: 0 <= keeping <= unsyncedCount
-  public func crash(keeping: Int, tearingNext: Bool = false, undoingRename: Bool = false) {
+  public func crash(
+    keeping: Int, tearingNext: Bool = false, undoingRename: Bool = false, keepingCells pattern: UInt64 = 0
+  ) {
     precondition(keeping >= 0 && keeping <= unsyncedCount)
+    cells.crash(keeping: pattern)
     if undoingRename, let old = replaced { segment = old }
     segment.crash(keeping: keeping, tearingNext: tearingNext)
     replaced = nil

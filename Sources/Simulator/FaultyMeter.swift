@@ -47,6 +47,8 @@ final class FaultyMeter {
   }
 
   private var siege: SiegeBooks { world.siege! }
+  /// It says that it used more than its connection can carry; else nothing.
+  private var isAbsurd: Bool { world.schedule.scenario == .absurdMeter }
 
   private func send(_ type: PacketType, _ body: [UInt8], to peer: Int) {
     guard let endpoint = sealer.peers[peer].endpoint, let place = world.places[sealer.peers[peer].identifier]?.first
@@ -93,7 +95,7 @@ final class FaultyMeter {
       }
     }
     // Under attack it stops when the group is healed; a liar alone never does.
-    let attack = world.siege?.attack ?? .contradictingMeters
+    let attack = world.siege?.attack ?? (isAbsurd ? .none : .contradictingMeters)
     guard !world.isHealed || world.siege == nil else { return }
     let ended = Period(world.period - 1)
     if ended > madeFor {
@@ -132,7 +134,7 @@ final class FaultyMeter {
 
   /// - Parameter isUnit: false for a ciphertext that nobody can divide by.
   private func record(_ from: Period, _ through: Period, isUnit: Bool = true) -> [UInt8] {
-    let values: [Int64] = Array(repeating: 0, count: EnergyRegisters.count)
+    let values: [Int64] = Array(repeating: isAbsurd ? 1 << 40 : 0, count: EnergyRegisters.count)
     let ciphertext = [UInt8](capacity: world.key.ciphertextBytes) { out in
       if isUnit {
         try? encryptor.encrypt(values.span, using: &random, into: &out)

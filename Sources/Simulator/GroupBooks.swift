@@ -65,6 +65,9 @@ struct GroupBooks {
   /// The newest position of each set; 0 for none.
   private(set) var newest: [UInt64]
   var sums: [SetPeriod: [UInt8]] = [:]
+  /// What the bookkeeper handed out beside, under the same names.
+  var publishedCertificates: [SetPeriod: [UInt8]] = [:]
+  var unreadable: [SetPeriod: [UInt8]] = [:]
   /// Durable votes of honest members.
   var votes: [VoteName: VoteValue] = [:]
   /// By member, in the order of owners: the position and the highest round it signed in, on whatever disk.
@@ -122,7 +125,7 @@ struct GroupBooks {
 
   /// Certified values whose sum nobody has seen.
   func unpublished(through period: UInt64) -> [SetPeriod] {
-    places.keys.filter { $0.period <= period && sums[$0] == nil }.sorted {
+    places.keys.filter { $0.period <= period && sums[$0] == nil && unreadable[$0] == nil }.sorted {
       ($0.period, $0.owner) < ($1.period, $1.owner)
     }
   }
@@ -149,9 +152,6 @@ extension GroupWorld {
         party.pendingVotes.append(vote)
       }
     case .head: noteHead(&reader, by: party)
-    case .decided:
-      guard let length = try? reader.read(UInt16.self), let bytes = try? reader.readBytes(Int(length)) else { return }
-      noteCertificate(Array(copying: bytes), by: party)
     case .baseline:
       guard (try? reader.read(UInt64.self)) != nil, let registers = Self.registers(&reader) else { return }
       if party.opening == nil || party.made.isEmpty { party.opening = registers }
@@ -292,10 +292,25 @@ extension GroupWorld {
     let name = SetPeriod(owner: Int(owner.rawValue), period: period.rawValue)
     let file = Array(copying: bytes)
     switch kind {
-    case .certificate: noteCertificate(file, by: party)
+    case .certificate:
+      noteCertificate(file, by: party)
+      if party.name.isBookkeeper { books.publishedCertificates[name] = file }
     case .sum:
-      if let earlier = books.sums[name], earlier != file { fail(.publishedTwice, "set \(owner) period \(period)") }
+      // What is there is not written again, even if it would be the same.
+      if books.sums[name] != nil { fail(.publishedTwice, "set \(owner) period \(period)") }
       books.sums[name] = file
+    case .unreadable:
+      noteCertificate(file, by: party)
+      books.unreadable[name] = file
+    }
+  }
+
+  /// The bookkeeper's folder, which is not on the card that may be lost.
+  func published(_ kind: Publication, _ name: SetPeriod) -> [UInt8]? {
+    switch kind {
+    case .certificate: books.publishedCertificates[name]
+    case .sum: books.sums[name]
+    case .unreadable: books.unreadable[name]
     }
   }
 

@@ -64,7 +64,9 @@ public struct GroupCampaign {
   }
 
   func schedule(of scenario: GroupScenario, _ members: Int) -> GroupSchedule {
-    var schedule = GroupSchedule(seed: 0, members: members, metersPerSet: metersPerSet, profile: .guided)
+    // Twice as many as one slot needs, so that a header without it has enough.
+    let meters = scenario == .loneFeeder ? 2 * Int(GroupWorld.minimumContributors) : metersPerSet
+    var schedule = GroupSchedule(seed: 0, members: members, metersPerSet: meters, profile: .guided)
     schedule.scenario = scenario
     return schedule
   }

@@ -91,6 +91,9 @@ extension GroupWorld {
     guard header.count >= Self.minimumContributors else {
       return fail(.invalidCertificate, "set \(owner) position \(place.position) has too few contributors")
     }
+    guard genesis.standsTogether(header.contributors, of: ReplicaIndex(UInt16(owner))) else {
+      return fail(.invalidCertificate, "set \(owner) position \(place.position) has a slot of too few feeders")
+    }
     let excluded = replay.coverage.excluded(in: header.period)
     let before = Accused(members: replay.accusedMembers, meters: excluded)
     guard before.subtracting(header.accused).count == 0 else {
@@ -119,7 +122,9 @@ extension GroupWorld {
       let base = replay.closed[meter] ?? record.closing
       if opened[name] != nil {
         replay.expected[0] += (record.closing.activeEnergyImport.value - base.activeEnergyImport.value) / 1000
-        replay.expected[1] += (record.closing.activeEnergyExport.value - base.activeEnergyExport.value) / 1000
+        if genesis.feeders(ofSlot: 1, in: ReplicaIndex(UInt16(owner))).contains(index) {
+          replay.expected[1] += (record.closing.activeEnergyExport.value - base.activeEnergyExport.value) / 1000
+        }
       }
       replay.closed[meter] = record.closing
     }
@@ -145,7 +150,7 @@ extension GroupWorld {
         owner: ReplicaIndex(UInt16(place.owner)), meter: meter, signer: ReplicaIndex(UInt16(promise.signer)),
         period: Period(promise.through), position: Position(promise.position), recordHash: Digest())
       if receipt.convicts(
-        header, at: Position(place.position), from: Period(promise.from), coveredThrough: covered)
+        header, at: Position(place.position), from: Period(promise.from), coveredThrough: covered, in: genesis)
       {
         fail(
           .wronglyConvicted,

@@ -192,6 +192,7 @@ struct GroupHost: ~Copyable, NodeHost {
   let world: GroupWorld
   let party: Party
   var journal: MemoryJournal
+  var cells: MemoryCells
   var random: SeededGenerator
   /// What the journal had when a snapshot was begun.
   private var before: [[UInt8]] = []
@@ -202,7 +203,27 @@ struct GroupHost: ~Copyable, NodeHost {
     self.world = world
     self.party = party
     self.journal = journal
+    cells = MemoryCells(
+      party.disk.cells,
+      cellBytes: AggregatorNode.cellBytes(world.genesis, ciphertextBytes: world.key.ciphertextBytes))
     self.random = random
+  }
+
+  mutating func writeCell(_ bytes: Span<UInt8>, to place: CellPlace) throws(PlatformError) {
+    guard !party.isCrashing, !world.crashesHere(party) else { throw PlatformError(.other) }
+    try cells.write(bytes, to: place)
+    world.outcome.cellsWritten += 1
+  }
+  mutating func readCell(_ place: CellPlace) throws(PlatformError) -> [UInt8]? { try cells.read(place) }
+  mutating func freeCell(_ place: CellPlace) throws(PlatformError) {
+    // What says that it may go is durable first.
+    try commit()
+    guard !party.isCrashing, !world.crashesHere(party) else { throw PlatformError(.other) }
+    try cells.free(place)
+  }
+  mutating func syncCells() throws(PlatformError) {
+    guard !party.isCrashing, !world.crashesHere(party) else { throw PlatformError(.other) }
+    try cells.sync()
   }
 
   mutating func send(_ datagram: Span<UInt8>, to endpoint: Endpoint) {
@@ -304,6 +325,12 @@ struct GroupHost: ~Copyable, NodeHost {
   ) throws(PlatformError) {
     try commit()
     guard !party.isCrashing, !world.crashesHere(party) else { throw PlatformError(.other) }
+    guard !world.stopsBefore(kind, by: party) else { throw PlatformError(.other) }
     world.notePublication(kind, period: period, owner: owner, bytes, by: party)
+  }
+
+  mutating func published(_ kind: Publication, period: Period, owner: ReplicaIndex) throws(PlatformError) -> [UInt8]? {
+    guard !party.isCrashing else { throw PlatformError(.other) }
+    return world.published(kind, SetPeriod(owner: Int(owner.rawValue), period: period.rawValue))
   }
 }

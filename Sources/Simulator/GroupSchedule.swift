@@ -19,12 +19,16 @@ public enum GroupViolation: String, CaseIterable, Sendable {
   case wronglySettled
   /// Liars kept a meter out for longer than it takes an honest member to lead.
   case meterStarved
+  /// A node began to run with a modulus whose proof does not hold.
+  case unprovenModulus
   // Liveness
   case stuck
+  /// A certified position whose sum never came out, everybody being there.
+  case neverPublished
   /// Members of a healthy group talked about periods without records.
   case notSilent
 
-  public var isSafety: Bool { self != .stuck && self != .notSilent }
+  public var isSafety: Bool { self != .stuck && self != .notSilent && self != .neverPublished }
 }
 
 /// What is arranged instead of drawn.
@@ -40,6 +44,18 @@ public enum GroupScenario: String, CaseIterable, Sendable {
   case lostDisks = "lost-disks"
   /// Nobody is faulty, and for some periods no meter has anything to say.
   case idle
+  /// The bookkeeper stops in the middle of publishing and is away for longer than positions are in memory; aggregators are killed beside
+  /// it, one after the other; then it comes back, and is killed again.
+  case absentBookkeeper = "absent-bookkeeper"
+  /// Every member's disk is replaced, one after another, each caught up before the next, while the bookkeeper is off and a meter of each
+  /// set is away that has not heard that its last record was certified.
+  case replacedBoards = "replaced-boards"
+  /// One root of the genesis' proof of its modulus is wrong.
+  case unprovenModulus = "unproven-modulus"
+  /// A meter says that it used more than its connection can carry.
+  case absurdMeter = "absurd-meter"
+  /// Three of six meters of each set measure exports, and one of them is away for some periods.
+  case loneFeeder = "lone-feeder"
 }
 
 /// One run of a group, named by everything it depends on.
@@ -53,10 +69,12 @@ public struct GroupSchedule: Sendable {
   /// Faults left out, by number.
   public var withoutFaults: Set<Int> = []
   public var scenario: GroupScenario?
+  /// Where the bookkeeper is absent: for so many periods.
+  public var absencePeriods = 12
   /// It is attacked instead, for some periods.
   public var siege: Siege?
 
-  public init(seed: UInt64, members: Int, metersPerSet: Int = 3, profile: Profile) {
+  public init(seed: UInt64, members: Int, metersPerSet: Int = 4, profile: Profile) {
     self.seed = seed
     self.members = members
     self.metersPerSet = metersPerSet
@@ -70,6 +88,7 @@ public struct GroupSchedule: Sendable {
     ]
     if let siege { result += ["--attack", siege.attack.rawValue, "--periods", "\(siege.periods)"] }
     if let scenario { result += ["--scenario", scenario.rawValue] }
+    if scenario == .absentBookkeeper { result += ["--absence", "\(absencePeriods)"] }
     if faultLimit != .max { result += ["--fault-limit", "\(faultLimit)"] }
     if !withoutFaults.isEmpty {
       result += ["--without", withoutFaults.sorted().map(String.init).joined(separator: ",")]
@@ -101,6 +120,8 @@ public struct GroupOutcome: Sendable {
   public var snapshots = 0
   /// How often a node read its journal again.
   public var rereads = 0
+  /// Positions that left aggregators' memories before they were published.
+  public var cellsWritten = 0
   public var lostWattHours: Int64 = 0
   public var doubledWattHours: Int64 = 0
   /// From healing until every honest meter's energy up to then was certified, in tenths of a period.

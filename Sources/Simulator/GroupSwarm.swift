@@ -50,6 +50,8 @@ struct GroupSwarm {
   /// Of each set, so many meters sign two records of each period.
   var contradictingMeters = 0
   var exclusionPeriods: UInt32 = 48
+  /// Of each set, so many meters measure exports too; nil for all.
+  var exporters: Int?
   var loss = 0
   var duplication = 0
   /// Of a datagram, in rounds.
@@ -144,6 +146,16 @@ struct GroupSwarm {
     case .idle:
       chaosTicks = ticksPerPeriod * 3
       endsIdle = true
+    case .absentBookkeeper:
+      // Some periods before, some behind.
+      chaosTicks = ticksPerPeriod * (schedule.absencePeriods + 7)
+    case .replacedBoards:
+      chaosTicks = ticksPerPeriod * (6 + 5 * schedule.members)
+    case .unprovenModulus: chaosTicks = ticksPerPeriod
+    case .absurdMeter: chaosTicks = ticksPerPeriod * 5
+    case .loneFeeder:
+      exporters = Int(GroupWorld.minimumContributors)
+      chaosTicks = ticksPerPeriod * 5
     }
   }
 
@@ -175,8 +187,15 @@ struct GroupSwarm {
     }
     if maybe(6, &random) { liarMeter = (random.below(schedule.members), random.below(schedule.metersPerSet)) }
     if maybe(5, &random) {
-      contradictingMeters = 1 + random.below(schedule.metersPerSet / 2)
+      // Of honest ones enough are left.
+      let most = schedule.metersPerSet - Int(GroupWorld.minimumContributors)
+      contradictingMeters = 1 + random.below(max(1, min(most, schedule.metersPerSet / 2)))
       liarMeter = nil
+    }
+    // A liar may be among them.
+    let feeders = Int(GroupWorld.minimumContributors) + 1
+    if contradictingMeters == 0, schedule.metersPerSet > feeders + 1, maybe(2, &random) {
+      exporters = feeders + random.below(schedule.metersPerSet - feeders)
     }
     if maybe(2, &random) { exclusionPeriods = UInt32(1 + random.below(12)) }
     if maybe(2, &random) { loss = random.below(250) }

@@ -176,7 +176,8 @@ extension GroupWorld {
     case .lateDecision: arrangeLateDecision()
     case .lateLock: arrangeLateLock()
     case .lostDisks: arrangeLostDisks()
-    case .ignoredMeter, .idle, nil: return
+    case .loneFeeder: arrangeLoneFeeder()
+    case .ignoredMeter, .idle, .absentBookkeeper, .replacedBoards, .unprovenModulus, .absurdMeter, nil: return
     }
   }
 
@@ -199,6 +200,14 @@ extension GroupWorld {
     guard tick == ticks(afterEndOf: 0, ticksPerPeriod / 2) else { return }
     for owner in 0..<members {
       parties[members + 1 + owner * metersPerSet + metersPerSet - 1].pausedUntil = returns + ticksPerPeriod / 2
+    }
+  }
+
+  /// From the second period on the first meter of each set is away for three.
+  private func arrangeLoneFeeder() {
+    guard tick == ticks(afterEndOf: 0, ticksPerPeriod / 2) else { return }
+    for owner in 0..<members {
+      parties[members + 1 + owner * metersPerSet].pausedUntil = ticks(afterEndOf: 3, ticksPerPeriod / 2)
     }
   }
 
@@ -225,8 +234,51 @@ extension GroupWorld {
     blocked[last] = isAway ? allMembers : 0
   }
 
+  /// The bookkeeper is killed, and killed again before the first sum after the third period; it comes back after the absence. Meanwhile each
+  /// aggregator is killed once. When it has begun to catch up it is killed once more.
+  private func arrangeAbsence() {
+    let bookkeeper = parties[members]
+    let returns = ticks(afterEndOf: 3 + schedule.absencePeriods)
+    if tick == ticks(afterEndOf: 1, ticksPerPeriod / 2) { kill(bookkeeper, ticks: 2) }
+    if isBookkeeperAway { bookkeeper.restartAt = max(bookkeeper.restartAt, returns) }
+    for member in 0..<members
+    where tick == ticks(afterEndOf: 3 + (member + 1) * schedule.absencePeriods / (members + 1), 7) {
+      kill(parties[member], ticks: 2)
+    }
+    if tick == returns + 20 || tick == returns + ticksPerPeriod {
+      isBookkeeperAway = false
+      kill(bookkeeper, ticks: 2)
+    }
+  }
+
+  /// Meters stop when they have sent their record of the third period, and the bookkeeper before it is certified.
+  private func arrangeReplacement() {
+    let away = [parties[members]] + (0..<members).map { parties[members + 1 + $0 * metersPerSet] }
+    if tick == ticks(afterEndOf: 2, 2) { for party in away { kill(party, ticks: 2 * swarm.chaosTicks) } }
+    guard tick >= replaceAt, tick >= ticks(afterEndOf: 3), mutedMembers(below: members) == 0 else { return }
+    if lostInTurn < members {
+      loseDisk(parties[lostInTurn], ticks: 2)
+      lostInTurn += 1
+      replaceAt = tick + 3 * ticksPerPeriod
+    } else if away[0].restartAt > tick, !away[0].isUp {
+      for party in away { party.restartAt = tick }
+    }
+  }
+
+  /// The bookkeeper's process ends before this very publication.
+  func stopsBefore(_ kind: Publication, by party: Party) -> Bool {
+    guard schedule.scenario == .absentBookkeeper, kind == .sum, party.name.isBookkeeper, !isBookkeeperAway,
+      tick >= ticks(afterEndOf: 2), tick < ticks(afterEndOf: 3)
+    else { return false }
+    isBookkeeperAway = true
+    party.isCrashing = true
+    return true
+  }
+
   /// What else a scenario does before a tick.
   func arrangeTick() {
+    if schedule.scenario == .absentBookkeeper { return arrangeAbsence() }
+    if schedule.scenario == .replacedBoards { return arrangeReplacement() }
     guard schedule.scenario == .lostDisks, lostInTurn < members - 1 else { return }
     let isApart = tick < ticks(afterEndOf: 3 + faults)
     guard !isApart || parties[members - 1].heads.values.contains(where: { $0 >= 2 }) else { return }

@@ -199,16 +199,18 @@ extension GroupWorld {
   /// The bookkeeper publishes what was certified, and every meter hears of it.
   private func publish(_ goal: HealingGoal) {
     let started = tick
+    // One sum is opened a tick.
+    let waits = 3 * ticksPerPeriod + 3 * books.unpublished(through: goal.healed).count
     while outcome.violation == nil {
       let unpublished = books.unpublished(through: goal.healed)
       let unheard = honestMeters.first { party in
         (party.meter?.node.coveredThrough.rawValue ?? 0) < (coveringPeriod(party, goal) ?? 0)
       }
       if unpublished.isEmpty, unheard == nil { return }
-      if tick - started > 3 * ticksPerPeriod {
-        let missing = unpublished.map { "set \($0.owner) period \($0.period)" }.joined(separator: ", ")
-        return fail(
-          .stuck, unheard.map { "\($0.name) does not hear what was certified" } ?? "not published: \(missing)")
+      if tick - started > waits {
+        if let unheard { return fail(.stuck, "\(unheard.name) does not hear what was certified") }
+        let missing = unpublished.prefix(20).map { "set \($0.owner) period \($0.period)" }.joined(separator: ", ")
+        return fail(.neverPublished, "\(unpublished.count): \(missing)")
       }
       step()
     }
@@ -291,6 +293,12 @@ extension GroupWorld {
         text += standing.hasSigned ? ", signed" : ""
         text += cell.node.maySign(about: set) ? "]" : ", mute]"
       }
+    } else if let cell = party.bookkeeper {
+      for owner in 0..<members {
+        let set = ReplicaIndex(UInt16(owner))
+        text += "; set \(owner) published through \(cell.node.publishedPosition(of: set))"
+      }
+      text += "; \(cell.node.publishedCount) published, \(cell.node.decryptionCount) decrypted in this run"
     } else if let cell = party.meter {
       text += " covered through \(cell.node.coveredThrough), confirmed \(cell.node.isConfirmed)"
     }

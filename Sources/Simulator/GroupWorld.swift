@@ -21,7 +21,7 @@ public final class GroupWorld {
   /// Longest delay of a datagram in rounds, and so the length of the calendar.
   static let horizon = 512
   static let inboxLimit = 512
-  static let minimumContributors: UInt16 = 2
+  static let minimumContributors: UInt16 = 3
 
   /// 512 bits: small keys exist in tests and simulations only. Made once.
   private static let keyFile: [UInt8] = {
@@ -38,6 +38,12 @@ public final class GroupWorld {
       return try PrivateKey(decoding: keyFile.span, allowingSmallForTests: true)
     } catch { preconditionFailure("the key was encoded by us") }
   }
+
+  private static let modulusProof: ModulusProof = {
+    do throws(PaillierError) { return try privateKey().proveModulus() } catch {
+      preconditionFailure("a good key is proven")
+    }
+  }()
 
   let members: Int
   let metersPerSet: Int
@@ -63,6 +69,10 @@ public final class GroupWorld {
   var outageEnd: Int?
   /// In a scenario: members that have lost their disks.
   var lostInTurn = 0
+  /// In a scenario: the bookkeeper has stopped and is not to come back yet.
+  var isBookkeeperAway = false
+  /// In a scenario: before this tick no disk is replaced.
+  var replaceAt = 0
   var round = 0
   var isHealed = false
   /// Aggregators do not hear each other.
@@ -101,12 +111,13 @@ public final class GroupWorld {
     swarm = GroupSwarm(schedule, &first)
     dice = first
     liarDice = first
-    genesis = Self.makeGenesis(publicKeys, key, members, metersPerSet, swarm)
+    genesis = Self.makeGenesis(publicKeys, key, members, metersPerSet, swarm, Self.modulusProof)
     books = GroupBooks(members: members)
   }
 
   private static func makeGenesis(
-    _ keys: [PartyKeys], _ key: PublicKey, _ members: Int, _ metersPerSet: Int, _ swarm: GroupSwarm
+    _ keys: [PartyKeys], _ key: PublicKey, _ members: Int, _ metersPerSet: Int, _ swarm: GroupSwarm,
+    _ proof: ModulusProof
   ) -> Genesis {
     let modulus = [UInt8](capacity: key.modulusBytes) { out in key.writeModulus(into: &out) }
     return Genesis(
@@ -114,10 +125,16 @@ public final class GroupWorld {
       minimumContributors: minimumContributors, rotates: true, exclusionPeriods: swarm.exclusionPeriods,
       firstPeriod: Period(swarm.firstPeriod),
       slots: [SlotQuantity.activeEnergyImport.rawValue, SlotQuantity.activeEnergyExport.rawValue], modulus: modulus,
-      bookkeeper: keys[members], aggregators: Array(keys[0..<members]),
+      modulusProof: proof, bookkeeper: keys[members], aggregators: Array(keys[0..<members]),
       meters: (0..<members).map { owner in
         Array(keys[(members + 1 + owner * metersPerSet)..<(members + 1 + (owner + 1) * metersPerSet)])
-      })
+      },
+      registrations: Array(
+        repeating: (0..<metersPerSet).map { index in
+          MeterRegistration(
+            slots: index < swarm.exporters ?? metersPerSet ? 3 : 1,
+            maximumPowerWatts: GroupLimits.maximumPowerWatts.upperBound)
+        }, count: members))
   }
 
   static func endpoint(_ identifier: NodeIdentifier) -> Endpoint {
@@ -167,10 +184,17 @@ public final class GroupWorld {
     isHealed = false
     isMuted = false
     periodSeconds = swarm.periodSeconds
+    var proof = Self.modulusProof
+    if schedule.scenario == .unprovenModulus {
+      var roots = proof.roots
+      roots[roots.count - 1] ^= 1
+      proof = ModulusProof(roots: roots)
+    }
     if genesis.firstPeriod.rawValue != swarm.firstPeriod || UInt64(genesis.periodSeconds) != periodSeconds
-      || genesis.exclusionPeriods != swarm.exclusionPeriods
+      || genesis.exclusionPeriods != swarm.exclusionPeriods || genesis.modulusProof != proof
+      || Int(genesis.feeders(ofSlot: 1, in: ReplicaIndex(0)).count) != swarm.exporters ?? metersPerSet
     {
-      genesis = Self.makeGenesis(publicKeys, key, members, metersPerSet, swarm)
+      genesis = Self.makeGenesis(publicKeys, key, members, metersPerSet, swarm, proof)
     }
     // A little before the first period.
     startMilliseconds = (swarm.firstPeriod * periodSeconds - 1) * 1000
@@ -179,6 +203,8 @@ public final class GroupWorld {
     idleFrom = nil
     outageEnd = nil
     lostInTurn = 0
+    isBookkeeperAway = false
+    replaceAt = 0
     // What runs refers back to this world.
     for party in parties {
       party.stop()
@@ -213,7 +239,12 @@ public final class GroupWorld {
     let attack = siege?.attack ?? .none
     var count = swarm.contradictingMeters
     if attack.hasFaultyMeters || attack == .missingMeters { count = 1 }
-    if attack == .contradictingMeters { count = metersPerSet / 2 }
+    if attack == .contradictingMeters { count = min(metersPerSet / 2, metersPerSet - Int(Self.minimumContributors)) }
+    if schedule.scenario == .absurdMeter {
+      let party = parties[members + 1]
+      party.isHonest = false
+      party.faultyMeter = FaultyMeter(self, party)
+    }
     guard count > 0 else { return }
     for owner in 0..<members {
       for number in 0..<count {
@@ -346,7 +377,15 @@ public final class GroupWorld {
         as: JournalIdentity(networkIdentifier: genesis.networkIdentifier, node: party.name.rawValue))
       party.isDiskHurt = false
       var boot = BootCounter()
-      try opened.replay { entry in boot.visit(entry) }
+      var verdict = ModulusVerdict(about: genesis)
+      try opened.replay { entry in
+        boot.visit(entry)
+        verdict.visit(entry)
+      }
+      guard try verdict.prove(genesis, key, in: &opened) == nil else {
+        party.isLeft = true
+        return
+      }
       guard let counter = boot.next(at: now(party)) else {
         // An empty disk and a clock that cannot be believed: it waits.
         party.restartAt = tick + 10
@@ -403,9 +442,11 @@ public final class GroupWorld {
     let unsynced = party.disk.unsyncedCount
     let keeping = dice.below(unsynced + 1)
     let tears = dice.below(2) == 0
+    // Which cells stay is no chance of its own, so that schedules stay what they were.
     party.disk.crash(
       keeping: keeping, tearingNext: tears,
-      undoingRename: party.disk.hasUnsyncedRename && dice.below(2) == 0)
+      undoingRename: party.disk.hasUnsyncedRename && dice.below(2) == 0,
+      keepingCells: UInt64(tick) &* 0x9E37_79B9_7F4A_7C15)
     party.restartAt = tick + ticks
     // Somebody copies the card while the node is off. (A copy of a running node's card cannot be told from a crash.)
     if swarm.restore > 0, !isHealed, dice.below(2) == 0 {
@@ -668,15 +709,50 @@ public final class GroupWorld {
       let last = period - 1
       siege.conclude(self, periods: swarm.firstPeriod..<last)
     }
+    if schedule.scenario == .unprovenModulus { return concludeUnproven() }
+    if schedule.scenario == .absurdMeter, outcome.violation == nil { concludeAbsurd() }
+    if schedule.scenario == .absurdMeter { return outcome }
     if outcome.violation == nil { heal() }
     if outcome.violation == nil, swarm.endsIdle { idle() }
     if outcome.violation == nil { conclude() }
     if outcome.violation == nil, schedule.scenario == .ignoredMeter { concludeIgnored() }
+    if outcome.violation == nil, schedule.scenario == .loneFeeder { concludeLone() }
     outcome.faultNumber = faultNumber
     outcome.periods = tick / ticksPerPeriod
     outcome.outagePeriods = swarm.outage?.periods ?? 0
     if let siege { outcome.siege = siege.outcome }
     if outcome.violation != nil, let trace { for party in parties { trace(state(party)) } }
     return outcome
+  }
+
+  /// Nobody runs with a modulus that is not proven.
+  private func concludeUnproven() -> GroupOutcome {
+    for party in parties where party.isUp { fail(.unprovenModulus, "\(party.name) runs") }
+    outcome.faultNumber = faultNumber
+    outcome.periods = tick / ticksPerPeriod
+    return outcome
+  }
+
+  /// What no house can have used was certified, and nobody reads it.
+  private func concludeAbsurd() {
+    let counted = books.chain(0).filter { $0.position.header.contributors.contains(MeterIndex(0)) }
+    for (_, decided) in counted
+    where books.sums[SetPeriod(owner: 0, period: decided.header.period.rawValue)] != nil {
+      return fail(.wrongSum, "period \(decided.header.period) of set 0 is beyond what its meters can have used")
+    }
+    guard !counted.isEmpty, parties[members].bookkeeper?.node.unreadableCount ?? 0 > 0 else {
+      return fail(.stuck, "nobody counted what is too much")
+    }
+    outcome.faultNumber = faultNumber
+    outcome.periods = tick / ticksPerPeriod
+  }
+
+  /// While one of three that export was away, no header counted the other two.
+  private func concludeLone() {
+    for owner in 0..<members {
+      let feeders = genesis.feeders(ofSlot: 1, in: ReplicaIndex(UInt16(owner)))
+      let without = books.chain(owner).filter { $0.position.header.contributors.isDisjoint(with: feeders) }
+      if without.isEmpty { return fail(.stuck, "set \(owner) never went without its exports") }
+    }
   }
 }

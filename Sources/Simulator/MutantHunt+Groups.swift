@@ -18,7 +18,7 @@
       // How it is without comes first: it is what the attack is compared with.
       // Two who sign without end take more of a processor than one.
       let members = mutant == .signaturesUnbounded ? 7 : 4
-      var sieges = AttackCampaign(members: members, metersPerSet: 3, periods: 10)
+      var sieges = AttackCampaign(members: members, metersPerSet: 4, periods: 10)
       // What slows a few sets shows in p99, which takes a hundred.
       let seeds: Range<UInt64> = mutant == .receiptsUnbounded ? 0..<4 : 0..<1
       if mutant.isOfSieges { _ = sieges.run(.none, seeds: seeds) }
@@ -40,7 +40,7 @@
           + "alone \(report.baselineLatency) ms, amplification \(report.amplification), reflection \(report.reflection)"
         guard let missed = report.missed.first else { return kill }
         kill.violation = missed
-        kill.schedule = GroupSchedule(seed: 0, members: members, metersPerSet: 3, profile: .guided)
+        kill.schedule = GroupSchedule(seed: 0, members: members, metersPerSet: 4, profile: .guided)
         kill.schedule?.siege = Siege(attack, periods: 10)
         return kill
       }
@@ -50,8 +50,8 @@
       let isSmall = mutant == .votesBeforeConfirmed
       let profile: Profile? = isLarge || isSmall ? .guided : mutant == .neverCatchesUp ? .liveness : nil
       var campaign = GroupCampaign(
-        members: isLarge ? 6...7 : isSmall ? 4...4 : 4...5, metersPerSet: 3, profile: profile)
-      if let scenario = GroupScenario.allCases.first(where: { $0.mutant == mutant }) {
+        members: isLarge ? 6...7 : isSmall ? 4...4 : 4...5, metersPerSet: 4, profile: profile)
+      if let scenario = GroupScenario.allCases.first(where: { $0.mutants.contains(mutant) }) {
         kill.schedules = 1
         guard let violation = campaign.run(scenario, 4).violation else { return kill }
         kill.violation = violation.rawValue
@@ -71,13 +71,18 @@
 
   extension GroupScenario {
     /// What it shows that dice do not reach.
-    var mutant: Mutant? {
+    var mutants: [Mutant] {
       switch self {
-      case .ignoredMeter: nil
-      case .lateDecision: .staleRecordsKept
-      case .lateLock: .earlierPreparesDropped
-      case .lostDisks: .votesBelowFloor
-      case .idle: nil
+      case .ignoredMeter, .idle: []
+      case .lateDecision: [.staleRecordsKept]
+      case .lateLock: [.earlierPreparesDropped]
+      case .lostDisks: [.votesBelowFloor]
+      case .replacedBoards: [.nothingHandedOn]
+      case .absentBookkeeper:
+        [.acknowledgedBeforeDurable, .forgottenBeforeAcknowledged, .servedFromMemoryOnly, .publishedTwiceAfterRestart]
+      case .unprovenModulus: [.proofUnchecked]
+      case .absurdMeter: [.maximumUnchecked]
+      case .loneFeeder: [.loneFeederCounted]
       }
     }
   }
@@ -99,7 +104,10 @@
       case .fetchedRecordsNotPersisted, .decisionsNotPersisted, .headerNotPersisted: "39"
       case .accusedForgotten, .accusationsUnproven: "49"
       case .votesBeforeConfirmed: "41, 44"
-      case .votesBelowFloor: "R, lost disk"
+      case .votesBelowFloor, .promisesBelowFloor: "R, lost disk"
+      case .acknowledgedBeforeDurable, .forgottenBeforeAcknowledged, .servedFromMemoryOnly, .publishedTwiceAfterRestart:
+        "C7"
+      case .nothingHandedOn: "C8"
       case .firstRoundFromDecidingRound: "R2"
       case .takesPartWithoutPrevious, .headPersistedApart: "R1"
       case .freePeriodUnchecked, .lockedPeriodRequired, .validityAskedOfClock: "R7"
@@ -107,9 +115,11 @@
       case .receiptConvictsLaterPosition: "R15"
       case .twoPrimariesOnly: "R14"
       case .oneClaimOfLaterRun: "D, runs"
+      case .proofUnchecked: "D, modulus"
+      case .loneFeederCounted, .maximumUnchecked: "D, quantities"
       case .clockUnguarded, .closingNotTakenBack, .closingSignedTwice: "R16"
       case .compactionWithoutSync, .snapshotWithoutLock, .snapshotWithoutOwnVotes, .snapshotWithoutCoverage,
-        .snapshotWithoutProofs, .snapshotWithoutInclusions, .snapshotWithoutOutstanding:
+        .snapshotWithoutProofs, .snapshotWithoutInclusions, .snapshotWithoutOutstanding, .snapshotWithoutAcknowledgements:
         "K, snapshots"
       case .sendsBeforeSync: "39"
       case .ingressUnbounded, .repetitionsUnbounded, .receiptsUnbounded, .strangersUnbounded, .signaturesUnbounded:

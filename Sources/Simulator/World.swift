@@ -311,9 +311,8 @@ public final class World {
       }
       calendar[bucket].removeAll(keepingCapacity: true)
     }
-    for place in processes.indices {
+    for place in processes.indices where processes[place].isUp {
       let process = processes[place]
-      guard process.isUp else { continue }
       if now >= process.nextEnd { endPeriods(process) }
       // Whoever decided waits for nothing.
       guard process.isUp, process.decidedValue < 0 else { continue }

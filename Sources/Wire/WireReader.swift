@@ -72,6 +72,19 @@ public struct WireReader: ~Escapable {
     try readTag(tag)
   }
 
+  /// The same of a format that is in its third version.
+  @inlinable
+  @_lifetime(self: copy self)
+  public mutating func readTag(
+    _ tag: StaticString, inVersion1 first: StaticString, inVersion2 second: StaticString
+  ) throws(WireError) {
+    try need(second.utf8CodeUnitCount)
+    var isOlder = true
+    for index in 0..<second.utf8CodeUnitCount where bytes[place + index] != second.utf8Start[index] { isOlder = false }
+    if isOlder { throw .olderVersion(2) }
+    try readTag(tag, inVersion1: first)
+  }
+
   /// - Throws: ``WireError/trailingBytes(_:)`` unless everything was read.
   @inlinable
   public func expectEnd() throws(WireError) {

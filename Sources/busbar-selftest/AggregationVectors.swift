@@ -1,22 +1,23 @@
 import Aggregation
 import Consensus
 import Cryptography
+import Paillier
 import Units
 import Wire
 
 // The golden digests are of the bytes in Tests/Oracles/byte_vectors.txt, which a separate implementation made;
 // domain "BUSBARts" where a whole message is digested.
 
-private let goldenNetwork = "ec6256a2086be950a75ed46934002a16e38803ef011f89796fd1f4caacaae27d"
+private let goldenNetwork = "4101e4dbd884a453967146c0878b70a96f0fb58e03df4ae92e9a0190798d2be3"
 private let goldenKeyIdentifier = "4372a0546168a8afb005b0662bc4e12c"
-private let goldenRecord = "4d3140dffc00cc69ab87e169aa6762588b3fc66f1efff9496990dea06c710828"
-private let goldenRecordHash = "0558533b7a7416667644f195b7d670b7a332dafbb42b3619504a00c565b0a228"
-private let goldenReceipt = "624de2e2f54c86b18d3217969800b5780340ccad9c913bb666830165abc0b3bc"
-private let goldenCoverageRoot = "6031e43004dc6bbc70dbbbcc8538b4961dfb5187ef60faeda9834fb948dad2d3"
-private let goldenCoverageRootAfter = "fcceba85ecc87f861cee49551d7652bb7c043bbcf3a12db18b1ec597d95faf6f"
-private let goldenHeaderDigest = "2f260c0c8e7617697d9722ae5b7678372d7c03eb848f4e7b6011d2006472ad20"
-private let goldenCertificate = "837dae798dcc2ff35fffdeb6f28bb5e6eff00cd0fa65cd09c5a9531a2fae212f"
-private let goldenSum = "0deded87195d16820ea55dfde00b37ccc359cb246cd3fb4170e7cf24469d1ff1"
+private let goldenRecord = "b56417c805a51a391aed3d922905718fc3c796dfc4a08fcc8f52ed1665cf2b12"
+private let goldenRecordHash = "6592b8f05d50e57063e653217c3adc11cfe5c0218623ac974973152781ecd710"
+private let goldenReceipt = "ba330dcce1be586f52151ac1f4c951e29bd105c9a2d7dc7455b1c6a0728e55bf"
+private let goldenCoverageRoot = "8358a57f84ae7a02ed920569a09885b56aa7908cd5e0b227450bb213a92d94e6"
+private let goldenCoverageRootAfter = "7ec74b994af622e4cc72bfac0f82606b522fad8f3d0e01525df037a527494c76"
+private let goldenHeaderDigest = "106e6dd2ef02e8b643e28cdfb74545cf535183dd7582fa499652ee038b0c91b0"
+private let goldenCertificate = "229983aa9ce5a046bc68a1d117981414a3e94c9f21fac91468492ea211072507"
+private let goldenSum = "9e568299b23f009b3d80dadc97a804e6aebd576835599bd8035513a0eeb17a4b"
 
 private let vectorPeriod = Period(1006)
 private let vectorPosition = Position(5)
@@ -40,21 +41,30 @@ private func vectorParty(_ signing: UInt8, _ agreement: UInt8) -> PartyKeys {
 }
 
 private func vectorGenesis() -> Genesis {
-  let sizes: [UInt8] = [3, 2, 0, 5]
+  let sizes: [UInt8] = [5, 3, 0, 5]
   var aggregators: [PartyKeys] = []
   var meters: [[PartyKeys]] = []
+  var registrations: [[MeterRegistration]] = []
   for index: UInt8 in 0..<4 {
     aggregators.append(vectorParty(0x40 + index, 0x50 + index))
     var set: [PartyKeys] = []
+    var registered: [MeterRegistration] = []
     for meter in 0..<sizes[Int(index)] {
       set.append(vectorParty(0x80 + 8 * index + meter, 0xC0 + 8 * index + meter))
+      let hasExport = !(index == 0 && meter == 2 || index == 3 && meter == 3)
+      registered.append(
+        MeterRegistration(
+          slots: hasExport ? 3 : 1, maximumPowerWatts: 69_000 + 1000 * UInt32(index) + UInt32(meter)))
     }
     meters.append(set)
+    registrations.append(registered)
   }
   return Genesis(
-    epoch: Epoch(2), group: GroupIndex(3), periodSeconds: 900, minimumContributors: 2, rotates: true,
+    epoch: Epoch(2), group: GroupIndex(3), periodSeconds: 900, minimumContributors: 3, rotates: true,
     firstPeriod: Period(1001), slots: [1, 2], modulus: pattern(0xC1, 32, step: 7),
-    bookkeeper: vectorParty(0x20, 0x21), aggregators: aggregators, meters: meters)
+    modulusProof: ModulusProof(roots: pattern(0x17, 256, step: 3)),
+    bookkeeper: vectorParty(0x20, 0x21), aggregators: aggregators, meters: meters,
+    registrations: registrations)
 }
 
 private func digest(_ capacity: Int, _ fill: (inout OutputSpan<UInt8>) -> Void) -> String {
@@ -67,7 +77,8 @@ func checkAggregation(_ report: inout Report) {
   let genesis = vectorGenesis()
   report.check(genesis.networkIdentifier.description == goldenNetwork, "aggregation: genesis bytes")
   report.check(genesis.keyIdentifier.description == goldenKeyIdentifier, "aggregation: key identifier")
-  let coverage = CoverageTable(owner: ReplicaIndex(0), activation: [Period(1005), Period(1004), Period(1005)])
+  let coverage = CoverageTable(
+    owner: ReplicaIndex(0), activation: [Period(1005), Period(1004), Period(1005), Period(1005), Period(1005)])
   report.check(coverage.root.description == goldenCoverageRoot, "aggregation: coverage root")
   let recordHash = checkRecord(genesis, coverage, &report)
   let header = vectorHeader(genesis, coverage, recordHash)
@@ -117,9 +128,11 @@ private func vectorHeader(
   var contributors = MeterBitmap()
   contributors.insert(MeterIndex(0))
   contributors.insert(MeterIndex(1))
+  contributors.insert(MeterIndex(3))
   var manifest = Manifest()
   manifest.append(MeterIndex(0), fixed(pattern(0x30, 32)))
   manifest.append(MeterIndex(1), recordHash)
+  manifest.append(MeterIndex(3), fixed(pattern(0x33, 32)))
   let product: [UInt8] = pattern(5, 64, step: 3).reversed()
   var accusedMeters = MeterBitmap()
   accusedMeters.insert(MeterIndex(2))

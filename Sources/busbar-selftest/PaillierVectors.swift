@@ -1,4 +1,5 @@
 import BigInteger
+import Cryptography
 import Paillier
 import Wire
 
@@ -58,6 +59,7 @@ func checkPaillierVectors(_ report: inout Report) {
     try checkKnownAnswers(Hardened.self, &report)
     try checkKnownAnswers(Fast.self, &report)
     try checkAlphaKey(&report)
+    try checkModulusProof(&report)
     try checkPool(&report)
   } catch {
     report.check(false, "Paillier's vectors throw nothing")
@@ -125,6 +127,28 @@ private func checkAlphaKey(_ report: inout Report) throws(PaillierError) {
     do throws(PaillierError) { try key.decrypt(foreign.span, into: &out) } catch { refused = true }
   }
   report.check(refused, "an alpha key refuses what it cannot open")
+}
+
+private func checkModulusProof(_ report: inout Report) throws(PaillierError) {
+  let key = try longVectorKey()
+  let proof = try key.proveModulus()
+  let roots = proof.roots
+  report.check(
+    Blake2b.digest(domain: "BUSBARts", roots.span).description == ModulusVectors.proofDigest,
+    "a proof of a 3072-bit modulus")
+  var refusal: ModulusRefusal?
+  let publicKey = key.publicKey
+  var changed = roots
+  changed[0] ^= 1
+  do throws(ModulusRefusal) { try ModulusProof(roots: changed).check(of: publicKey) } catch { refusal = error }
+  report.check(refusal == .rootDoesNotHold(0) || refusal == .rootOutOfRange(0), "a changed root is refused")
+}
+
+/// The 3072-bit key of the vectors.
+func longVectorKey() throws(PaillierError) -> PrivateKey {
+  try PrivateKey(
+    p: number(ModulusVectors.p), q: number(ModulusVectors.q),
+    layout: SlotLayout([.activeEnergyImport, .activeEnergyExport]))
 }
 
 /// The standard key of the vectors.

@@ -8,7 +8,7 @@ func attacksVerb(_ words: ArraySlice<String>) throws(Arguments.Failure) -> Int32
     flags: ["json", "spread", "trace"])
   let members = try arguments.members(default: 4...4)
   guard members.count == 1 else { throw Arguments.Failure(message: "--members takes one number here") }
-  let meters = try arguments.integer("meters", default: 3)
+  let meters = try arguments.integer("meters", default: 4)
   let groups = try arguments.integer("groups", default: 6)
   let periods = try arguments.integer("periods", default: 16)
   let from = UInt64(try arguments.integer("from", default: 0))

@@ -31,10 +31,11 @@ func replayGroupMutant(_ name: String, _ arguments: Arguments) throws(Arguments.
     throw Arguments.Failure(message: "unknown mutant \(name)")
   }
   let (seed, members) = try arguments.seedAndMembers()
-  let meters = try arguments.integer("meters", default: 3)
+  let meters = try arguments.integer("meters", default: 4)
   let profile = arguments.values["profile"].flatMap { Profile(rawValue: $0) }
   var schedule = GroupSchedule(seed: seed, members: members ?? 4, metersPerSet: meters, profile: profile ?? .guided)
   schedule.scenario = arguments.values["scenario"].flatMap { GroupScenario(rawValue: $0) }
+  schedule.absencePeriods = try arguments.integer("absence", default: schedule.absencePeriods)
   schedule.faultLimit = try arguments.integer("fault-limit", default: .max)
   schedule.withoutFaults = try arguments.without()
   Mutant.planted = mutant

@@ -7,7 +7,7 @@ func groupsVerb(_ words: ArraySlice<String>) throws(Arguments.Failure) -> Int32 
   let count = try arguments.integer("schedules", default: 1000)
   let from = UInt64(try arguments.integer("from", default: 0))
   var campaign = GroupCampaign(
-    members: try arguments.members(default: 4...7), metersPerSet: try arguments.integer("meters", default: 3),
+    members: try arguments.members(default: 4...7), metersPerSet: try arguments.integer("meters", default: 4),
     profile: try arguments.profile())
   let clock = ContinuousClock()
   let start = clock.now
@@ -82,17 +82,20 @@ extension Arguments {
 func replayGroupVerb(_ words: ArraySlice<String>) throws(Arguments.Failure) -> Int32 {
   let arguments = try Arguments(
     words,
-    values: ["seed", "members", "replicas", "meters", "profile", "fault-limit", "without", "mutant", "scenario"],
+    values: [
+      "seed", "members", "replicas", "meters", "profile", "fault-limit", "without", "mutant", "scenario", "absence",
+    ],
     flags: ["trace"])
   if let name = arguments.values["mutant"] { return try replayGroupMutant(name, arguments) }
   let (seed, members) = try arguments.seedAndMembers()
-  let meters = try arguments.integer("meters", default: 3)
+  let meters = try arguments.integer("meters", default: 4)
   var schedule = GroupCampaign(members: 4...7, metersPerSet: meters, profile: try arguments.profile()).schedule(seed)
   if let members {
     schedule = GroupSchedule(
       seed: seed, members: members, metersPerSet: meters, profile: try arguments.profile() ?? .guided)
   }
   schedule.scenario = try arguments.scenario()
+  schedule.absencePeriods = try arguments.integer("absence", default: schedule.absencePeriods)
   schedule.faultLimit = try arguments.integer("fault-limit", default: .max)
   schedule.withoutFaults = try arguments.without()
   let world = GroupWorld(members: schedule.members, metersPerSet: schedule.metersPerSet)

@@ -20,15 +20,15 @@ struct YearGroup {
   let genesis: Genesis
   let key: PublicKey
 
-  init(members: Int, metersPerSet: Int, periodSeconds: UInt32, key: PublicKey) {
+  init(members: Int, metersPerSet: Int, periodSeconds: UInt32, key: PublicKey, _ proof: ModulusProof) {
     self.members = members
     self.metersPerSet = metersPerSet
     self.key = key
     let modulus = [UInt8](capacity: key.modulusBytes) { out in key.writeModulus(into: &out) }
     genesis = Genesis(
-      epoch: Epoch(1), group: GroupIndex(0), periodSeconds: periodSeconds, minimumContributors: 2, rotates: true,
+      epoch: Epoch(1), group: GroupIndex(0), periodSeconds: periodSeconds, minimumContributors: 3, rotates: true,
       exclusionPeriods: Genesis.standardExclusionPeriods, firstPeriod: Period(Self.firstPeriod),
-      slots: Self.slots.map { $0.rawValue }, modulus: modulus, bookkeeper: Self.keys(.bookkeeper),
+      slots: Self.slots.map { $0.rawValue }, modulus: modulus, modulusProof: proof, bookkeeper: Self.keys(.bookkeeper),
       aggregators: (0..<members).map { Self.keys(.aggregator(ReplicaIndex(UInt16($0)))) },
       meters: (0..<members).map { owner in
         (0..<metersPerSet).map { Self.keys(.meter(MeterIndex(UInt16($0)), of: ReplicaIndex(UInt16(owner)))) }
@@ -114,6 +114,8 @@ struct CardUse {
   var snapshots: UInt64 = 0
   var syncs: UInt64 = 0
   var publishedBytes: UInt64 = 0
+  /// Of positions that left memory before they were published.
+  var cellBytes: UInt64 = 0
   /// The longest its journal ever was, a snapshot that was written beside it included.
   var largestBytes: UInt64 = 0
 }
@@ -123,6 +125,7 @@ struct YearHost: ~Copyable, NodeHost {
   let name: NodeIdentifier
   let network: YearNetwork
   var journal: FileJournal
+  var cells: FileCells
   var random: SeededGenerator
   /// Without it what is appended is left to the kernel, and syncs are counted alone.
   let syncs: Bool
@@ -130,10 +133,15 @@ struct YearHost: ~Copyable, NodeHost {
   private var mustSync = false
   private var held: [(bytes: [UInt8], receiver: Endpoint)] = []
 
-  init(name: NodeIdentifier, network: YearNetwork, journal: consuming FileJournal, seed: UInt64, syncs: Bool) {
+  init(
+    name: NodeIdentifier, network: YearNetwork, journal: consuming FileJournal, cells: consuming FileCells,
+    seed: UInt64,
+    syncs: Bool
+  ) {
     self.name = name
     self.network = network
     self.journal = journal
+    self.cells = cells
     self.syncs = syncs
     random = SeededGenerator(seed: seed)
   }
@@ -167,6 +175,16 @@ struct YearHost: ~Copyable, NodeHost {
     held.removeAll(keepingCapacity: true)
   }
   mutating func reread(_ visit: (Span<UInt8>) -> Void) throws(PlatformError) { try journal.reread(visit) }
+  mutating func writeCell(_ bytes: Span<UInt8>, to place: CellPlace) throws(PlatformError) {
+    try cells.write(bytes, to: place)
+    use.cellBytes += UInt64(bytes.count)
+  }
+  mutating func readCell(_ place: CellPlace) throws(PlatformError) -> [UInt8]? { try cells.read(place) }
+  mutating func freeCell(_ place: CellPlace) throws(PlatformError) {
+    try commit()
+    try cells.free(place)
+  }
+  mutating func syncCells() throws(PlatformError) { if syncs { try cells.sync() } }
   mutating func publish(
     _ kind: Publication, period: Period, owner: ReplicaIndex, _ bytes: Span<UInt8>
   ) throws(PlatformError) { use.publishedBytes += UInt64(bytes.count) }

@@ -69,7 +69,11 @@ private final class Year {
       var journal = try FileJournal(own + "/journal", as: group.journalIdentity(name))
       try BootCounter.begin(1, of: name, in: &journal)
       return YearHost(
-        name: name, network: network, journal: journal, seed: 77 ^ UInt64(name.rawValue), syncs: syncs)
+        name: name, network: network, journal: journal,
+        cells: FileCells(
+          own + "/unpublished",
+          cellBytes: AggregatorNode.cellBytes(group.genesis, ciphertextBytes: group.key.ciphertextBytes)),
+        seed: 77 ^ UInt64(name.rawValue), syncs: syncs)
     }
     bookkeeper = YearBookkeeper(
       BookkeeperNode(
@@ -191,8 +195,8 @@ func yearVerb(_ words: ArraySlice<String>) throws(Arguments.Failure) -> Int32 {
   let bits = try arguments.integer("bits", default: 512)
   let seconds = try arguments.integer("period-seconds", default: 1800)
   let folder = arguments.values["data"] ?? "/tmp/busbar-year"
-  guard (4...16).contains(members), (2...64).contains(metersPerSet), periods > 0, (60...3600).contains(seconds) else {
-    throw Arguments.Failure(message: "year: 4 to 16 members, 2 to 64 meters a set, periods of 60 to 3600 s")
+  guard (4...16).contains(members), (3...64).contains(metersPerSet), periods > 0, (60...3600).contains(seconds) else {
+    throw Arguments.Failure(message: "year: 4 to 16 members, 3 to 64 meters a set, periods of 60 to 3600 s")
   }
   guard !Files.exists(folder) else { throw Arguments.Failure(message: "\(folder) exists; name a fresh folder") }
   let clock = ContinuousClock()
@@ -204,8 +208,12 @@ func yearVerb(_ words: ArraySlice<String>) throws(Arguments.Failure) -> Int32 {
       generatingBits: bits, layout: SlotLayout(YearGroup.slots), using: &generator,
       allowingSmallForTests: bits < 2048)
   } catch { throw Arguments.Failure(message: "year: \(error)") }
+  let proof: ModulusProof
+  do throws(PaillierError) { proof = try secret.proveModulus() } catch {
+    throw Arguments.Failure(message: "year: \(error)")
+  }
   let group = YearGroup(
-    members: members, metersPerSet: metersPerSet, periodSeconds: UInt32(seconds), key: secret.publicKey)
+    members: members, metersPerSet: metersPerSet, periodSeconds: UInt32(seconds), key: secret.publicKey, proof)
   let year: Year
   do throws(PlatformError) {
     try Files.makeFolder(folder)

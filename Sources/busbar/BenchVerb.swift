@@ -18,7 +18,7 @@ extension Verb {
         Option(name: "messages", value: "N", text: "consensus, node: how many, 1000...100000000 (1000000)"),
         Option(name: "aggregators", value: "M", text: "node, round, fleet: in the group, 4...64, node 4...16 (4)"),
         Option(
-          name: "meters", value: "N", text: "node, round, fleet: of each aggregator's set, 2...512 (4, 100, 500)"),
+          name: "meters", value: "N", text: "node, round, fleet: of each aggregator's set, 3...512 (4, 100, 500)"),
         Option(name: "seconds", value: "N", text: "fleet: of a period, 2...3600 (60)"),
         Option(name: "periods", value: "N", text: "round: 1...80, fleet: 1...1000 (1, 3)"),
         Option(name: "data", value: "FOLDER", text: "fleet: a folder that does not exist yet (fleet-data)"),
@@ -99,7 +99,7 @@ func bench(_ arguments: Arguments) throws(Failure) {
     return try ConsensusBench(messages: UInt64(messages), json: arguments.wantsJSON).run()
   case "node":
     let messages = try arguments.integer("messages", default: 1_000_000, in: 1000...100_000_000)
-    let meters = Int(try arguments.integer("meters", default: 4, in: 2...64))
+    let meters = Int(try arguments.integer("meters", default: 4, in: 3...64))
     return try NodeBench(
       messages: UInt64(messages), members: Int(try arguments.integer("aggregators", default: 4, in: 4...16)),
       metersPerSet: meters, json: arguments.wantsJSON
@@ -109,7 +109,7 @@ func bench(_ arguments: Arguments) throws(Failure) {
     guard bits == 2048 || bits == 3072 else { throw Failure("--bits is 2048 or 3072", exitCode: Failure.usageCode) }
     return try RoundBench(
       members: Int(try arguments.integer("aggregators", default: 4, in: 4...64)),
-      metersPerSet: Int(try arguments.integer("meters", default: 100, in: 2...512)), bits: bits,
+      metersPerSet: Int(try arguments.integer("meters", default: 100, in: 3...512)), bits: bits,
       periods: Int(try arguments.integer("periods", default: 1, in: RoundBench.allowedPeriods)),
       json: arguments.wantsJSON
     ).run()
@@ -228,6 +228,7 @@ private func benchCryptography(bits: Int, budgetNanoseconds: UInt64, json: Bool)
   try watch.measure("aggregate") { () throws(PaillierError) in product.multiply(by: ciphertext.span) }
   try watch.measure("validate") { () throws(PaillierError) in try publicKey.validate(ciphertext.span) }
   try benchDecryption(key, ciphertext, watch)
+  try benchModulus(key, watch)
   let alphaKey = try AlphaPrivateKey(generatingBits: bits, layout: layout, using: &random)
   let alpha = FastEncryptor(alphaKey.publicKey, using: &random)
   let alphaCiphertext = try written(publicKey.ciphertextBytes) { (out) throws(PaillierError) in
@@ -304,6 +305,18 @@ private func benchDecryption(
   try watch.measure("verify-proof") { () throws(PaillierError) in
     try publicKey.verify(ciphertext: ciphertext.span, sum: out.span, root: root.span)
   }
+}
+
+/// Once in a key's life, and once at each node's first start with a genesis.
+private func benchModulus(_ key: borrowing PrivateKey, _ watch: Stopwatch) throws(PaillierError) {
+  var proof = try key.proveModulus()
+  try watch.measure("prove-modulus") { () throws(PaillierError) in proof = try key.proveModulus() }
+  var holds = true
+  let publicKey = key.publicKey
+  try watch.measure("verify-modulus") { () throws(PaillierError) in
+    do throws(ModulusRefusal) { try proof.check(of: publicKey) } catch { holds = false }
+  }
+  precondition(holds, "our own proof holds")
 }
 
 /// Ed25519 of a message as long as a record's statement, for comparison.

@@ -126,6 +126,18 @@ func check(_ node: LoadedNode) throws(Failure) -> CheckedNode {
     warnings: warnings(configuration, genesis))
 }
 
+/// What ``check(_:)`` leaves out, because `run` does it at a node's first start alone: nine powers modulo n.
+private func proveModulus(_ node: LoadedNode, _ genesis: Genesis) throws(Failure) {
+  let configuration = node.configuration
+  do throws(Failure) { try proveModulus(genesis, try loadPublicKey(genesis), of: configuration.genesis) } catch {
+    throw modulusRefused(configuration, error.message)
+  }
+}
+
+func modulusRefused(_ configuration: NodeConfiguration, _ message: String) -> Failure {
+  wrong(configuration, "genesis", "genesis: \(message)")
+}
+
 private func wrong(_ configuration: NodeConfiguration, _ key: String, _ message: String) -> Failure {
   Failure(configuration.wrong("node", key, message))
 }
@@ -246,6 +258,7 @@ func checkConfiguration(_ path: String, json: Bool) throws(Failure) {
 private func describeNode(_ path: String, _ json: Bool) throws(Failure) {
   let node = try loadNode(path)
   let checked = try check(node)
+  try proveModulus(node, checked.genesis)
   let configuration = node.configuration
   for warning in checked.warnings { printDiagnostic("\(path): warning: \(warning)") }
   if json {
@@ -289,6 +302,7 @@ private func describe(_ path: String, _ topology: TopologyConfiguration, _ json:
   if let text = warning(periodSeconds: topology.periodSeconds, members: topology.aggregators) {
     printDiagnostic("\(path): warning: \(text)")
   }
+  for text in topology.spareWarnings { printDiagnostic("\(path): warning: \(text)") }
   printLine(
     json
       ? "{\"kind\":\"topology\",\"valid\":true,\"aggregators\":\(topology.aggregators),\"meters\":\(meters),"

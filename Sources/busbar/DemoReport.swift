@@ -2,6 +2,7 @@ import Aggregation
 import Consensus
 import HAL
 import LinuxPlatform
+import Node
 import Units
 import Wire
 
@@ -15,7 +16,7 @@ struct DemoReport {
   var lostActivation: [Int64]?
   private let options: DemoOptions
   private let genesis: Genesis
-  private let published: String
+  private let published: PublishedFolder
   private var instances: [DemoInstance] = []
   /// The last period that is counted, set by set.
   private var countedThrough: [UInt64] = []
@@ -23,7 +24,7 @@ struct DemoReport {
   init(_ options: DemoOptions, _ genesis: Genesis) {
     self.options = options
     self.genesis = genesis
-    published = "\(options.folder)/published"
+    published = PublishedFolder("\(options.folder)/published", genesis)
     firstPeriod = genesis.firstPeriod.rawValue
     lastPeriod = firstPeriod + options.periods - 1
     countedThrough = Array(repeating: lastPeriod, count: Int(genesis.members))
@@ -46,13 +47,13 @@ struct DemoReport {
       let instance = instances[place]
       let end = (instance.period + 1) * periodMilliseconds
       guard end <= wallMilliseconds else { return }
-      guard Files.exists("\(published)/\(instance.stem).certificate") else {
+      guard Files.exists(certificatePath(instance)) else {
         // The set's chain may have gone on without this period.
         if isPassed(instance) { instances[place].isTold = true }
         continue
       }
       if instance.latencyMilliseconds == nil { instances[place].latencyMilliseconds = wallMilliseconds - end }
-      let decision = try verifyDecision(instance.stem, in: published, genesis, openingSum: false)
+      let decision = try verifyDecision(stem(instance), genesis, openingSum: false)
       guard decision.values != nil else { continue }
       instances[place].isTold = true
       instances[place].isValue = true
@@ -79,9 +80,14 @@ struct DemoReport {
   /// Whether a later period of the same set is certified: positions are decided in order, so this one never will be.
   private func isPassed(_ instance: DemoInstance) -> Bool {
     instances.contains {
-      $0.owner == instance.owner && $0.period > instance.period && Files.exists("\(published)/\($0.stem).certificate")
+      $0.owner == instance.owner && $0.period > instance.period && Files.exists(certificatePath($0))
     }
   }
+
+  private func stem(_ instance: DemoInstance) -> String {
+    published.stem(Period(instance.period), ReplicaIndex(instance.owner))
+  }
+  private func certificatePath(_ instance: DemoInstance) -> String { "\(stem(instance)).certificate" }
 
   /// True when every decision was told, or cannot come any more.
   var isComplete: Bool { instances.allSatisfy { $0.isTold } }
@@ -101,7 +107,7 @@ struct DemoReport {
         common = state.coveredThrough
       }
       guard isLater, let common, common > lastPeriod else { continue }
-      guard Files.exists("\(published)/\(common)-\(set).sum") else { return false }
+      guard Files.exists(published.file(.sum, Period(common), ReplicaIndex(UInt16(set)))) else { return false }
       countedThrough[set] = common
     }
     return true
@@ -128,10 +134,20 @@ struct DemoReport {
   /// - Returns: whether all of it agrees.
   func conclude(_ memory: [(name: String, kilobytes: Int64)]) throws(Failure) -> Bool {
     // The nodes go on until they are stopped.
-    var decisions = try verifyFolder(options.folder, allowingUnpublishedSums: true)
+    let folder = try verifyFolder(options.folder, allowingUnpublishedSums: true)
+    var decisions = folder.decisions
     decisions.removeAll { $0.period > countedThrough[Int($0.owner)] }
     printTable(decisions)
     var agrees = explainMissing(decisions)
+    // What was certified and is not published shows here, whatever the bookkeeper went through.
+    for gap in folder.gaps(from: firstPeriod) {
+      agrees = false
+      note(gap)
+    }
+    for one in folder.decisions where one.isUnreadable {
+      agrees = false
+      note("period \(one.period) set \(one.owner): its total cannot be read")
+    }
     let houses = try reckonHouses()
     if !houses.agree { agrees = false }
     if !compare(decisions, houses) { agrees = false }
@@ -150,12 +166,12 @@ struct DemoReport {
       "\ncertified \(certified) Wh + pending \(consumed - certified) Wh = consumed \(consumed) Wh (all quantities)")
     for (name, kilobytes) in memory { printLine("\(name): \(kilobytes) kB resident") }
     printLine(agrees ? "every house agrees, and every sum" : "DISAGREEMENT")
-    let stem = instances.first { $0.isTold }?.stem ?? "PERIOD-OWNER"
+    let stem = instances.first { $0.isTold }.map(stem) ?? "\(published.path)/YYYY-MM-DD/PERIOD-OWNER"
     printLine("\nthe data is in \(options.folder); look at it with")
     printLine("  busbar verify \(options.folder)")
     printLine("  busbar inspect \(options.folder)/genesis.bin")
     printLine(
-      "  busbar inspect \(options.folder)/published/\(stem).certificate --genesis \(options.folder)/genesis.bin")
+      "  busbar inspect \(stem).certificate --genesis \(options.folder)/genesis.bin")
     printLine("  busbar inspect \(options.folder)/aggregator-1/journal")
     return agrees
   }
@@ -279,8 +295,6 @@ private struct DemoInstance {
   var latencyMilliseconds: UInt64?
   var isTold = false
   var isValue = false
-
-  var stem: String { "\(period)-\(owner)" }
 }
 
 /// What the houses of each set come to, by set and slot.

@@ -19,7 +19,7 @@ struct FleetOptions {
 
   init(_ arguments: Arguments) throws(Failure) {
     aggregators = Int(try arguments.integer("aggregators", default: 4, in: 4...64))
-    metersPerSet = Int(try arguments.integer("meters", default: 500, in: 2...512))
+    metersPerSet = Int(try arguments.integer("meters", default: 500, in: 3...512))
     bits = Int(try arguments.integer("bits", default: 3072, in: 2048...3072))
     guard bits == 2048 || bits == 3072 else { throw Failure("--bits is 2048 or 3072", exitCode: Failure.usageCode) }
     seconds = UInt64(try arguments.integer("seconds", default: 60, in: 2...3600))

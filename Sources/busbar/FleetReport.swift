@@ -14,11 +14,13 @@ struct FleetReport {
   var settledThrough: UInt64 = 0
   private let options: FleetOptions
   private let genesis: Genesis
+  private let published: PublishedFolder
   private var instances: [FleetInstance] = []
 
   init(_ options: FleetOptions, _ genesis: Genesis) {
     self.options = options
     self.genesis = genesis
+    published = PublishedFolder("\(options.folder)/published", genesis)
     firstPeriod = genesis.firstPeriod.rawValue
     lastPeriod = firstPeriod + options.periods - 1
     for period in firstPeriod...lastPeriod {
@@ -34,7 +36,7 @@ struct FleetReport {
       let instance = instances[place]
       let end = (instance.period + 1) * periodMilliseconds
       guard end <= wallMilliseconds else { return }
-      let path = "\(options.folder)/published/\(instance.stem)"
+      let path = published.stem(Period(instance.period), ReplicaIndex(instance.owner))
       if instance.certifiedMilliseconds == nil, Files.exists(path + ".certificate") {
         instances[place].certifiedMilliseconds = wallMilliseconds - end
       }
@@ -53,8 +55,9 @@ struct FleetReport {
   /// Checks every certificate and sum, compares the sums with the registers, and tells what was measured.
   /// - Throws: when anything of it is not as it must be.
   func conclude(_ members: [Fleet.Member]) throws(Failure) {
-    let decisions = try verifyFolder(options.folder)
-    var faults: [String] = []
+    let folder = try verifyFolder(options.folder)
+    let decisions = folder.decisions
+    var faults = folder.gaps(from: firstPeriod)
     for instance in instances {
       guard let decision = decisions.first(where: { $0.period == instance.period && $0.owner == instance.owner }),
         let values = decision.values
@@ -179,5 +182,4 @@ private struct FleetInstance {
   var certifiedMilliseconds: UInt64?
   var publishedMilliseconds: UInt64?
 
-  var stem: String { "\(period)-\(owner)" }
 }

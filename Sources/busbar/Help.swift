@@ -92,11 +92,17 @@ struct Verb {
 
   private static var keygen: Verb {
     Verb(
-      name: "keygen", summary: "make one node's identity and print its public keys",
+      name: "keygen", summary: "make one node's identity, or a bookkeeper's Paillier key",
       options: [
-        Option(name: "out", value: "FILE", text: "the key file, mode 0600; never overwritten", isRequired: true), .json,
+        Option(name: "out", value: "FILE", text: "the key file, mode 0600; never overwritten", isRequired: true),
+        Option(name: "paillier", value: nil, text: "a Paillier key instead of an identity"),
+        Option(name: "bits", value: "N", text: "with --paillier: of its modulus, 2048...4096 (3072)"), .json,
       ],
-      examples: ["busbar keygen --out identity.key"])
+      notes: [
+        "Of an identity the public keys are printed. Beside a Paillier key FILE.modulus is written, which is public:\n"
+          + "the modulus n and a proof that gcd(n, phi(n)) = 1, without which one ciphertext opens to many sums."
+      ],
+      examples: ["busbar keygen --out identity.key", "busbar keygen --paillier --out paillier.key"])
   }
 
   private static var checkConfig: Verb {
@@ -137,7 +143,7 @@ struct Verb {
       ],
       examples: [
         "busbar inspect grid/genesis.bin",
-        "busbar inspect grid/published/448809176-0.certificate --genesis grid/genesis.bin",
+        "busbar inspect grid/published/2021-02-19/896540-0.certificate --genesis grid/genesis.bin",
         "busbar inspect grid/meter-1/journal --json",
       ],
       exitCodes: [
@@ -148,24 +154,33 @@ struct Verb {
 
   private static var verify: Verb {
     Verb(
-      name: "verify", operands: "FOLDER | certificate | sum", words: 1...1,
+      name: "verify", operands: "FOLDER | certificate | sum | modulus", words: 1...1,
       summary: "check certificates and decryptions offline, from files alone",
       options: [
+        Option(name: "modulus", value: "FILE", text: "for modulus: what keygen --paillier wrote beside its key"),
         Option(name: "genesis", value: "FILE", text: "for certificate and sum: the group's genesis"),
         Option(name: "certificate", value: "FILE", text: "for certificate and sum"),
         Option(name: "sum", value: "FILE", text: "for sum"),
+        Option(name: "from", value: "PERIOD", text: "for a folder that begins later: leave earlier periods aside"),
         .json,
       ],
       notes: [
-        "FOLDER holds genesis.bin and published/. Every certificate must carry a quorum's signatures, every sum must\n"
-          + "open to the very product that was certified, names must say what is in the files, and neither may be\n"
-          + "there without the other. --json counts {\"certificates\":N,\"decryptions\":N} or says {\"error\":...}."
+        "FOLDER holds genesis.bin and published/, which has a folder for each day. Every certificate must carry a\n"
+          + "quorum's signatures, every sum must open to the very product that was certified, names must say what is in\n"
+          + "the files, and neither may be there without the other. The proof of the genesis' modulus must hold. Each set's\n"
+          + "chain is walked: every value names the one before it, the first one the genesis. From where to where it is\n"
+          + "whole is printed, and each gap is named. A total that cannot be read stands in the chain as\n"
+          + "PERIOD-OWNER.unreadable, and is counted apart. --json prints\n"
+          + "{\"certificates\":N,\"decryptions\":N,\"unreadable\":N,\"gaps\":N,\"whole\":[...]} and says {\"error\":...} behind it."
       ],
       examples: [
         "busbar verify grid",
+        "busbar verify grid --from 896540",
         "busbar verify sum --genesis grid/genesis.bin --certificate C.certificate --sum C.sum",
       ],
-      exitCodes: ["0  everything holds", "1  something does not; the reason names the file", "2  usage"])
+      exitCodes: [
+        "0  everything holds", "1  something does not, or a chain has a gap; the reason names it", "2  usage",
+      ])
   }
 
   // MARK: As text

@@ -50,15 +50,52 @@ struct Identity: ~Copyable {
   }
 }
 
-/// Makes one identity and prints its public half. A file that is there is left alone.
-func keygen(_ path: String, json: Bool) throws(Failure) {
-  // Taking the name first leaves no moment in which two could write the same file.
+/// Takes the name of a key file, which leaves no moment in which two could write the same one. A file that is there is left alone.
+private func takeName(_ path: String) throws(Failure) {
   let file = busbar_create_new(path, 0o600)
   guard file >= 0 else {
     throw Failure(
       Files.exists(path) ? "\(path) exists; a key is never overwritten" : "\(path) cannot be made (\(-file))")
   }
   busbar_close(file)
+}
+
+/// Makes a Paillier key for plaintexts of these quantities, and writes it for its owner alone.
+/// - Returns: what is public of it: n, and the proof that it is a good one.
+func makePaillierKey(
+  _ path: String, _ quantities: [SlotQuantity], bits: Int, _ random: inout SecureRandom
+) throws(Failure) -> ProvenModulus {
+  var file: [UInt8] = []
+  let proven: ProvenModulus
+  do throws(PaillierError) {
+    let key = try PrivateKey(
+      generatingBits: bits, layout: SlotLayout(quantities), using: &random)
+    file = [UInt8](capacity: key.encodedBytes) { out in key.encode(into: &out) }
+    proven = ProvenModulus(
+      modulus: [UInt8](capacity: key.publicKey.modulusBytes) { out in key.publicKey.writeModulus(into: &out) },
+      proof: try key.proveModulus())
+  } catch { throw Failure("\(path): \(error)") }
+  try writeFile(path, file, mode: 0o600)
+  return proven
+}
+
+/// Makes a Paillier key, and beside it what is public of it. Files that are there are left alone.
+func keygen(paillier path: String, bits: Int, json: Bool) throws(Failure) {
+  try takeName(path)
+  let publicPath = path + ".modulus"
+  guard !Files.exists(publicPath) else { throw Failure("\(publicPath) exists; a key is never overwritten") }
+  var random = SecureRandom()
+  let proven = try makePaillierKey(path, [.activeEnergyImport, .activeEnergyExport], bits: bits, &random)
+  try writeFile(publicPath, [UInt8](capacity: proven.encodedBytes) { out in proven.encode(into: &out) })
+  printLine(
+    json
+      ? "{\"key\":\"\(jsonEscaped(path))\",\"modulus\":\"\(jsonEscaped(publicPath))\",\"modulusBits\":\(bits)}"
+      : "\(path): a Paillier key of \(bits) bits\n\(publicPath): its modulus n, with a proof that gcd(n, phi(n)) = 1")
+}
+
+/// Makes one identity and prints its public half. A file that is there is left alone.
+func keygen(_ path: String, json: Bool) throws(Failure) {
+  try takeName(path)
   var random = SecureRandom()
   let identity = Identity(random: &random)
   try identity.write(to: path)

@@ -17,7 +17,7 @@ private enum FileKind: String, CaseIterable {
 
   var tag: String {
     switch self {
-    case .genesis: "BUSBARg2"
+    case .genesis: "BUSBARg3"
     case .certificate: "BUSBARc2"
     case .sum: "BUSBARsm"
     case .journal: JournalReader.tag
@@ -27,14 +27,16 @@ private enum FileKind: String, CaseIterable {
     }
   }
 
-  /// Tags of earlier versions, of which nothing is read any more.
-  private static let olderTags = ["BUSBARgn", "BUSBARce"] + JournalReader.olderTags
+  /// Tags of older versions, of which nothing is read any more.
+  private static let olderTags: [(tag: String, version: UInt8)] =
+    [("BUSBARgn", 1), ("BUSBARce", 1), ("BUSBARg2", 2)] + JournalReader.olderTags
 
   /// - Throws: for a file that carries none of our tags and is not called something.ini.
   init(of path: String) throws(Failure) {
     let head = Array(try readFile(path, limit: JournalReader.maximumFileBytes).prefix(8))
-    for tag in Self.olderTags where head == Array(tag.utf8) && !Self.allCases.contains(where: { $0.tag == tag }) {
-      throw Failure("\(path): \(WireError.olderVersion(tag == "BUSBARj2" ? 2 : 1))")
+    for older in Self.olderTags
+    where head == Array(older.tag.utf8) && !Self.allCases.contains(where: { $0.tag == older.tag }) {
+      throw Failure("\(path): \(WireError.olderVersion(older.version))")
     }
     for kind in Self.allCases where kind != .configuration && head == Array(kind.tag.utf8) {
       self = kind
@@ -88,7 +90,8 @@ private func describe(_ genesis: Genesis, _ json: Bool) {
         + "\"minimumContributors\":\(genesis.minimumContributors),\"exclusionPeriods\":\(genesis.exclusionPeriods),"
         + "\"rotation\":\"\(genesis.rotates ? "period" : "fixed")\",\"modulusBits\":\(genesis.modulus.count * 8),"
         + "\"keyIdentifier\":\"\(genesis.keyIdentifier)\","
-        + "\"slots\":[\(slots.map { "\"\($0)\"" }.joined(separator: ","))]}")
+        + "\"slots\":[\(slots.map { "\"\($0)\"" }.joined(separator: ","))],"
+        + "\"fewestFeeders\":[\(fewestFeeders(genesis).map { "\($0)" }.joined(separator: ","))]}")
     return
   }
   let quorum = genesis.context.quorum
@@ -100,7 +103,21 @@ private func describe(_ genesis: Genesis, _ json: Bool) {
   printLine("exclusion     \(genesis.exclusionPeriods) periods for a meter that contradicted itself")
   printLine("primary       \(genesis.rotates ? "moves on each period" : "stays")")
   printLine("key           \(genesis.keyIdentifier), \(genesis.modulus.count * 8) bits")
+  printLine("its modulus   carries a proof of \(genesis.modulusProof.roots.count) bytes, which busbar verify checks")
   printLine("slots         \(slots.joined(separator: ", "))")
+  let fewest = fewestFeeders(genesis).map { "\($0)" }
+  printLine("fed by        at least \(fewest.joined(separator: ", ")) meters of each set")
+}
+
+/// Of each slot, the feeders of the set that has fewest, among sets with meters.
+private func fewestFeeders(_ genesis: Genesis) -> [Int] {
+  genesis.slots.indices.map { slot in
+    var fewest = GroupLimits.maximumMetersPerSet
+    for set in 0..<genesis.members where genesis.meterCount(of: ReplicaIndex(set)) > 0 {
+      fewest = min(fewest, Int(genesis.feeders(ofSlot: slot, in: ReplicaIndex(set)).count))
+    }
+    return fewest
+  }
 }
 
 private func decodeCertificate(_ path: String) throws(Failure) -> Certificate {

@@ -4,6 +4,7 @@ import Cryptography
 import HAL
 import LinuxPlatform
 import Node
+import Packets
 import Units
 import Wire
 
@@ -12,7 +13,7 @@ import Wire
 /// Written apart from `FileJournal` on purpose: it is the second reader of the format.
 struct JournalReader {
   static let tag = "BUSBARj3"
-  static let olderTags = ["BUSBARjn", "BUSBARj2"]
+  static let olderTags: [(tag: String, version: UInt8)] = [("BUSBARjn", 1), ("BUSBARj2", 2)]
   static let maximumFileBytes = 1 << 30
   private static let headBytes = 64
   private static let frameHeadBytes = 24
@@ -73,7 +74,7 @@ struct JournalReader {
 
 func describeJournal(_ path: String, _ json: Bool) throws(Failure) {
   let bytes = try readFile(path, limit: JournalReader.maximumFileBytes)
-  for tag in JournalReader.olderTags where bytes.starts(with: Array(tag.utf8)) {
+  for older in JournalReader.olderTags where bytes.starts(with: Array(older.tag.utf8)) {
     throw Failure("\(path): \(PlatformError(.outdated))")
   }
   guard bytes.starts(with: Array(JournalReader.tag.utf8)) else { throw Failure("\(path): not a journal") }
@@ -85,7 +86,7 @@ func describeJournal(_ path: String, _ json: Bool) throws(Failure) {
     printLine(
       json
         ? "{\"entry\":\(number),\"is\":\"\(text.kind)\"\(text.members),\"bytes\":\(range.count)}"
-        : "\(aligned("\(number)", 6))  \(padded(text.kind, 10))\(text.line)")
+        : "\(aligned("\(number)", 6))  \(padded(text.kind, 14))\(text.line)")
   }
   printLine(
     json
@@ -120,19 +121,37 @@ private struct EntryText {
     case .record:
       kind = "record"
       if let record = try? Record(decoding: &reader) { add(record) }
-    case .decided, .head, .shown, .absent:
+    case .decided, .head, .shown:
       kind =
         switch known {
         case .decided: "decided"
         case .head: "head"
-        case .shown: "shown"
-        default: "absent"
+        default: "shown"
         }
       guard (try? reader.read(UInt16.self)) != nil, (try? reader.readTag("BUSBARc2")) != nil,
         let quorum = try? QuorumCertificate(decoding: &reader), let header = try? Header(decoding: &reader)
       else { return }
       add(header.period, header.owner)
       add("position", "\(quorum.statement.position)")
+    case .published, .unreadable:
+      kind = known == .published ? "published" : "unreadable"
+      guard let period = try? reader.read(UInt64.self), let told = try? AcknowledgedPosition(decoding: &reader) else {
+        return
+      }
+      add(Period(period), told.owner)
+      add("position", "\(told.position)")
+    case .acknowledged:
+      kind = "acknowledged"
+      guard let told = try? AcknowledgedPosition(decoding: &reader) else { return }
+      add("owner", "\(told.owner)")
+      add("position", "\(told.position)")
+    case .inclusion:
+      kind = "inclusion"
+      guard let length = try? reader.read(UInt16.self), (try? reader.readBytes(Int(length))) != nil,
+        let proof = try? InclusionProof(decoding: &reader)
+      else { return }
+      add(proof.through, proof.owner)
+      add("meter", "\(proof.meter)")
     case .baseline, .recovered:
       kind = known == .baseline ? "baseline" : "recovered"
       if let period = try? reader.read(UInt64.self) { add("period", "\(period)") }
@@ -173,6 +192,15 @@ private struct EntryText {
       case .aggregator(let member): add("accusedAggregator", "\(member)")
       case .meter(let meter, _): add("accusedMeter", "\(meter)")
       }
+    case .knownCoverage:
+      kind = "knownCoverage"
+      if let owner = try? reader.read(UInt16.self), let position = try? reader.read(UInt64.self) {
+        add("owner", "\(owner)")
+        add("position", "\(position)")
+      }
+    case .modulusProven:
+      kind = "modulusProven"
+      if let network = try? reader.read(Digest.self) { add("network", "\"\(network)\"") }
     case .proposal:
       kind = "proposal"
       guard let header = try? Header(decoding: &reader) else { return }

@@ -3,6 +3,7 @@ import HAL
 import LinuxPlatform
 import Node
 import Packets
+import Paillier
 import Units
 import Wire
 
@@ -258,9 +259,34 @@ extension AggregatorNode: TellingNode {
     var positions: [(value: String, number: String)] = []
     for owner in 0..<members { positions.append(("\(owner)", "\(headPosition(of: ReplicaIndex(owner)))")) }
     metrics.gauges("head_position", "Position of the set's last certified value.", "owner", positions)
+    var unpublished: [(value: String, number: String)] = []
+    for owner in 0..<members { unpublished.append(("\(owner)", "\(unacknowledgedCount(ReplicaIndex(owner)))")) }
+    metrics.gauges(
+      "unacknowledged_positions", "Certified positions of the set that are kept until they are published.", "owner",
+      unpublished)
     metrics.gauges("meters_missing", "Meters that the set's last certified value went without.", "owner", missing)
+    tellWaiting(metrics)
     metrics.gauge("confirmed", "Whether enough others know of this run.", isConfirmed ? "1" : "0")
     metrics.gauge("may_vote", "Whether every own vote could be read back.", mayVote ? "1" : "0")
+  }
+
+  /// A slot is named by its set and its quantity.
+  private func tellWaiting(_ metrics: Metrics) {
+    var feeders: [(value: String, number: String)] = []
+    var since: [(value: String, number: String)] = []
+    for owner in 0..<members {
+      for slot in slots.indices {
+        guard let waiting = waiting(slot, of: ReplicaIndex(owner)) else { continue }
+        let name = "\(owner)/" + (SlotQuantity(rawValue: slots[slot]).map { "\($0)" } ?? "\(slots[slot])")
+        feeders.append((name, "\(waiting.feeders)"))
+        since.append((name, "\(waiting.since.rawValue)"))
+      }
+    }
+    metrics.gauges(
+      "slot_waiting_feeders", "Records held of a slot that too few feed to be counted; absent of others.", "slot",
+      feeders)
+    metrics.gauges(
+      "slot_waiting_since_period", "The first period of which such a slot is not certified.", "slot", since)
   }
 
   private func histogramAndRefusals(_ metrics: Metrics) {
@@ -276,10 +302,13 @@ extension AggregatorNode: TellingNode {
       skipped)
     metrics.counter("records_accepted", "Records of meters that hold.", recordsAccepted)
     metrics.counter("records_refused", "Records that do not.", sum(11) { recordRefusals[$0] })
-    metrics.counter("headers_refused", "Proposals that do not hold here.", sum(14) { headerRefusals[$0] })
+    metrics.counter("headers_refused", "Proposals that do not hold here.", sum(15) { headerRefusals[$0] })
     var votes: UInt64 = 0
     for place in 0..<12 { votes += voteRefusals[place] }
     metrics.counter("votes_refused", "Votes that the protocol refuses or already counted.", votes)
+    metrics.counter(
+      "acknowledgements_refused", "What the bookkeeper said is published and does not fit.",
+      sum(5) { acknowledgementRefusals[$0] })
     metrics.counter("justifications_refused", "Round changes and new rounds that do not hold.", justificationRefusals)
     metrics.counter("evidence", "Contradictions that somebody signed.", evidenceCount)
     let link = linkStatistics
@@ -316,7 +345,12 @@ extension BookkeeperNode: TellingNode {
   static var role: String { "bookkeeper" }
   func tell(_ metrics: Metrics) {
     metrics.counter("sums_published", "Sums decrypted, proven and published.", publishedCount)
-    metrics.counter("sums_unpublishable", "Sums beyond what their contributors may hold.", unpublishableCount)
+    metrics.counter("sums_unreadable", "Totals that cannot be read, kept with what a later one needs.", unreadableCount)
+    if let newestUnreadable {
+      metrics.gauge("sums_unreadable_set", "Set of the newest of them.", "\(newestUnreadable.owner)")
+      metrics.gauge("sums_unreadable_period", "Its period.", "\(newestUnreadable.period)")
+      metrics.gauge("sums_unreadable_position", "Its position in the set's chain.", "\(newestUnreadable.position)")
+    }
     metrics.gauge("sums_waiting", "Certified values whose sum is not published yet.", "\(unpublishedCount)")
   }
 }

@@ -180,10 +180,13 @@ struct NodeBench {
       ).publicKey
     } catch { throw Failure("bench node: \(error)") }
     let genesis = Genesis(
-      epoch: Epoch(1), group: GroupIndex(0), periodSeconds: UInt32(Self.periodSeconds), minimumContributors: 2,
+      epoch: Epoch(1), group: GroupIndex(0), periodSeconds: UInt32(Self.periodSeconds), minimumContributors: 3,
       rotates: true, firstPeriod: Self.firstPeriod,
       slots: [SlotQuantity.activeEnergyImport.rawValue, SlotQuantity.activeEnergyExport.rawValue],
       modulus: [UInt8](capacity: publicKey.modulusBytes) { out in publicKey.writeModulus(into: &out) },
+      // Nobody looks at it here.
+      modulusProof: ModulusProof(
+        roots: Array(repeating: 0, count: ModulusProof.encodedBytes(modulusBytes: publicKey.modulusBytes))),
       bookkeeper: RoundBenchParty.party(Directory.kind, directory.bookkeeper),
       aggregators: (0..<members).map { RoundBenchParty.party(Directory.kind, $0) },
       meters: (0..<members).map { owner in

@@ -52,11 +52,15 @@ struct Provisioning: ~Copyable {
     return genesis
   }
 
+  /// What to know before it is made.
+  var warnings: [String] { topology.spareWarnings }
+
   // MARK: Keys
 
   private mutating func makeKeys() throws(Failure) -> Genesis {
     let bookkeeper = try makeIdentity("bookkeeper-1")
-    let modulus = try makePaillierKey("\(workFolder)/bookkeeper-1/paillier.key")
+    let proven = try makePaillierKey(
+      "\(workFolder)/bookkeeper-1/paillier.key", quantities, bits: topology.modulusBits, &random)
     var aggregators: [PartyKeys] = []
     for index in 1...Int(topology.aggregators) { aggregators.append(try makeIdentity("aggregator-\(index)")) }
     var meters: [[PartyKeys]] = []
@@ -70,22 +74,24 @@ struct Provisioning: ~Copyable {
       epoch: Epoch(1), group: GroupIndex(0), periodSeconds: topology.periodSeconds,
       minimumContributors: topology.minimumContributors, rotates: topology.rotates,
       exclusionPeriods: topology.exclusionPeriods, firstPeriod: Period(now + 2),
-      slots: [SlotQuantity.activeEnergyImport.rawValue, SlotQuantity.activeEnergyExport.rawValue], modulus: modulus,
-      bookkeeper: bookkeeper, aggregators: aggregators, meters: meters)
+      slots: quantities.map { $0.rawValue },
+      modulus: proven.modulus, modulusProof: proven.proof, bookkeeper: bookkeeper, aggregators: aggregators,
+      meters: meters, registrations: registrations)
   }
 
-  /// - Returns: n.
-  private mutating func makePaillierKey(_ path: String) throws(Failure) -> [UInt8] {
-    let layout = SlotLayout([.activeEnergyImport, .activeEnergyExport])
-    var file: [UInt8] = []
-    var modulus: [UInt8] = []
-    do throws(PaillierError) {
-      let key = try PrivateKey(generatingBits: topology.modulusBits, layout: layout, using: &random)
-      file = [UInt8](capacity: key.encodedBytes) { out in key.encode(into: &out) }
-      modulus = [UInt8](capacity: key.publicKey.modulusBytes) { out in key.publicKey.writeModulus(into: &out) }
-    } catch { throw Failure("\(path): \(error)") }
-    try writeFile(path, file, mode: 0o600)
-    return modulus
+  /// What the plaintexts count: a quantity that nobody measures has no slot.
+  private var quantities: [SlotQuantity] {
+    topology.measuresExport ? [.activeEnergyImport, .activeEnergyExport] : [.activeEnergyImport]
+  }
+
+  /// Of the meters of each set: slot 0 counts imports, slot 1 exports.
+  private var registrations: [[MeterRegistration]] {
+    (0..<Int(topology.aggregators)).map { owner in
+      (0..<Int(topology.metersPerSet)).map { index in
+        let meter = topology.meters[owner * Int(topology.metersPerSet) + index]
+        return MeterRegistration(slots: meter.measuresExport ? 3 : 1, maximumPowerWatts: meter.ratedPowerWatts)
+      }
+    }
   }
 
   private mutating func makeIdentity(_ name: String) throws(Failure) -> PartyKeys {
@@ -126,7 +132,7 @@ struct Provisioning: ~Copyable {
             "meter", meterName(owner, index), bookkeeperPort + 1 + place,
             "owner = \(owner)\nindex = \(index)\n\n[meter]\nsource = modbus\nmap = eastron-sdm630\n"
               + "port = \(topology.busFolder)/meter-\(place)\nunit = 1\nbaud = 9600\nparity = none\n"
-              + (topology.ratedPowerWatts.map { "ratedPowerWatts = \($0)\n" } ?? "") + aggregators))
+              + "ratedPowerWatts = \(topology.meters[place].ratedPowerWatts)\n" + aggregators))
       }
     }
     return result
@@ -153,6 +159,7 @@ struct Provisioning: ~Copyable {
 /// Makes a group and says what was made.
 func provision(_ provisioning: consuming Provisioning, _ json: Bool) throws(Failure) {
   let genesis = try provisioning.make()
+  for warning in provisioning.warnings { printDiagnostic("warning: \(warning)") }
   let nodes = genesis.meterCount + Int(genesis.members) + 1
   printLine(
     json

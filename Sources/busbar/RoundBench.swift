@@ -92,9 +92,12 @@ struct RoundBench {
   private func makeGenesis(_ key: PublicKey) -> Genesis {
     let modulus = [UInt8](capacity: key.modulusBytes) { out in key.writeModulus(into: &out) }
     return Genesis(
-      epoch: Epoch(1), group: GroupIndex(0), periodSeconds: UInt32(RoundBenchParty.seconds), minimumContributors: 2,
+      epoch: Epoch(1), group: GroupIndex(0), periodSeconds: UInt32(RoundBenchParty.seconds), minimumContributors: 3,
       rotates: true, firstPeriod: RoundBenchParty.firstPeriod,
       slots: [SlotQuantity.activeEnergyImport.rawValue, SlotQuantity.activeEnergyExport.rawValue], modulus: modulus,
+      // Nobody looks at it here.
+      modulusProof: ModulusProof(
+        roots: Array(repeating: 0, count: ModulusProof.encodedBytes(modulusBytes: modulus.count))),
       bookkeeper: RoundBenchParty.party(3, 0), aggregators: (0..<members).map { RoundBenchParty.party(1, $0) },
       meters: (0..<members).map { owner in
         (0..<metersPerSet).map { RoundBenchParty.party(2, owner * metersPerSet + $0) }

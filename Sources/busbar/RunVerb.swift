@@ -17,8 +17,9 @@ struct LinuxHost: ~Copyable, NodeHost {
   var socket: UDPSocket
   var outgoing: DatagramBatch
   var journal: FileJournal
+  var cells: FileCells
   var random = SecureRandom()
-  let published: String?
+  let published: PublishedFolder?
   /// Where packet keys are written, for whoever reads captured traffic; nil, as a rule, writes none.
   let packetKeyLog: String?
 
@@ -39,11 +40,12 @@ struct LinuxHost: ~Copyable, NodeHost {
 
   init(
     socket: consuming UDPSocket, outgoing: consuming DatagramBatch, journal: consuming FileJournal,
-    published: String?, packetKeyLog: String?
+    cells: consuming FileCells, published: PublishedFolder?, packetKeyLog: String?
   ) {
     self.socket = socket
     self.outgoing = outgoing
     self.journal = journal
+    self.cells = cells
     self.published = published
     self.packetKeyLog = packetKeyLog
   }
@@ -80,6 +82,16 @@ struct LinuxHost: ~Copyable, NodeHost {
     mustSync = false
     flush()
   }
+  mutating func writeCell(_ bytes: Span<UInt8>, to place: CellPlace) throws(PlatformError) {
+    try cells.write(bytes, to: place)
+  }
+  mutating func readCell(_ place: CellPlace) throws(PlatformError) -> [UInt8]? { try cells.read(place) }
+  mutating func freeCell(_ place: CellPlace) throws(PlatformError) {
+    // What says that it may go is durable first.
+    try commit()
+    try cells.free(place)
+  }
+  mutating func syncCells() throws(PlatformError) { try cells.sync() }
   mutating func reread(_ visit: (Span<UInt8>) -> Void) throws(PlatformError) { try journal.reread(visit) }
 
   var isSnapshotDue: Bool {
@@ -102,9 +114,16 @@ struct LinuxHost: ~Copyable, NodeHost {
   ) throws(PlatformError) {
     guard let published else { return }
     try commit()
-    let suffix = kind == .certificate ? "certificate" : "sum"
-    try Files.replace("\(published)/\(period)-\(owner).\(suffix)", with: bytes)
+    try published.makeDay(of: period)
+    try Files.replace(published.file(kind, period, owner), with: bytes)
   }
+  mutating func published(_ kind: Publication, period: Period, owner: ReplicaIndex) throws(PlatformError) -> [UInt8]? {
+    guard let published else { return nil }
+    let path = published.file(kind, period, owner)
+    return Files.exists(path) ? try Files.read(path, limit: Self.maximumPublishedBytes) : nil
+  }
+  /// No file that is published is longer.
+  private static let maximumPublishedBytes = 1 << 16
 }
 
 func loadGenesis(_ path: String) throws(Failure) -> Genesis {
@@ -150,6 +169,11 @@ func describe(_ owner: JournalIdentity) -> String {
   return node.isBookkeeper ? "bookkeeper-1 in \(network)" : "node \(owner.node) in \(network)"
 }
 
+/// Looks at the proof that a genesis carries. Cost: nine powers modulo n.
+func proveModulus(_ genesis: Genesis, _ key: PublicKey, of path: String) throws(Failure) {
+  do throws(ModulusRefusal) { try genesis.checkModulus(of: key) } catch { throw Failure("\(path): \(error)") }
+}
+
 /// Runs one node until SIGTERM.
 func run(_ node: LoadedNode) throws(Failure) {
   ThisProcess.catchTermination()
@@ -168,9 +192,16 @@ func run(_ node: LoadedNode) throws(Failure) {
   let publicKey = try loadPublicKey(genesis)
   let identity = try Identity(path: configuration.key)
   var journal = try openJournal(configuration, genesis)
+  var refusal: ModulusRefusal?
   do throws(PlatformError) {
     var boot = BootCounter()
-    try journal.replay { entry in boot.visit(entry) }
+    var verdict = ModulusVerdict(about: genesis)
+    try journal.replay { entry in
+      boot.visit(entry)
+      verdict.visit(entry)
+    }
+    refusal = try verdict.prove(genesis, publicKey, in: &journal)
+    guard refusal == nil else { throw PlatformError(.invalid) }
     // Durable before the first send: no nonce is ever used twice. (DESIGN §5)
     let clock = LinuxClock(trustingWallClock: configuration.trustsClock)
     guard let counter = bootCounter(boot, clock) else { return }
@@ -178,7 +209,10 @@ func run(_ node: LoadedNode) throws(Failure) {
     var host = LinuxHost(
       socket: try UDPSocket(bindingTo: configuration.listen),
       outgoing: try DatagramBatch(datagramBytes: Sealer.maximumDatagramBytes), journal: journal,
-      published: configuration.published, packetKeyLog: configuration.packetKeyLog)
+      cells: FileCells(
+        configuration.data + "/unpublished",
+        cellBytes: AggregatorNode.cellBytes(genesis, ciphertextBytes: publicKey.ciphertextBytes)),
+      published: configuration.published.map { PublishedFolder($0, genesis) }, packetKeyLog: configuration.packetKeyLog)
     let signer = SigningKey(seed: identity.signingSeed)
     let packetKey = SecretBytes(random: &host.random)
     host.packetKeyMade(packetKey, number: 1, bootCounter: counter)
@@ -217,11 +251,17 @@ func run(_ node: LoadedNode) throws(Failure) {
       }
       var node = BookkeeperNode(genesis: genesis, key: key, signer: signer, sealer: sealer)
       try host.reread { entry in node.restore(entry) }
+      var unreadable = node.newestUnreadable
       try loop(&host, clock, told) { (datagram, endpoint, now, host) throws(PlatformError) in
         try node.receive(datagram, from: endpoint, at: now, via: &host)
       } tick: { (now, host) throws(PlatformError) in
         try node.tick(at: now, via: &host)
         watch.tell(node.clockVerdict, at: now.monotonic)
+        guard let newest = node.newestUnreadable, newest != unreadable else { return }
+        unreadable = newest
+        printDiagnostic(
+          "\(name): the total of set \(newest.owner), position \(newest.position), period \(newest.period), cannot be read; "
+            + "it is kept, and \(node.unreadableCount) are open")
       } tell: { (now, machine, metrics) in
         metrics.add(node, name: name, startedAt: startedAt, now: now, machine: machine)
       }
@@ -260,7 +300,10 @@ func run(_ node: LoadedNode) throws(Failure) {
         }
       }
     }
-  } catch { throw Failure("\(configuration.data): \(error)") }
+  } catch {
+    if let refusal { throw modulusRefused(configuration, "\(configuration.genesis): \(refusal)") }
+    throw Failure("\(configuration.data): \(error)")
+  }
 }
 
 private func pacing(_ configuration: NodeConfiguration) -> PacingLimits {

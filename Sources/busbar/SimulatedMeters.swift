@@ -119,6 +119,7 @@ struct SimulatedMeters {
     for owner in 0..<genesis.members { metersPerSet.append(Int(genesis.meterCount(of: ReplicaIndex(owner)))) }
     self.metersPerSet = metersPerSet
     let key = try loadPublicKey(genesis)
+    try proveModulus(genesis, key, of: "\(folder)/genesis.bin")
     let first = try loadNode("\(folder)/meter-1/node.ini").configuration
     clock = LinuxClock(trustingWallClock: first.trustsClock)
     line = try Self.open(first.listen)

@@ -4,9 +4,17 @@ import Consensus
 import Cryptography
 import HAL
 import LinuxPlatform
+import Node
 import Paillier
 import Units
 import Wire
+
+/// A genesis under whose modulus the equation of a sum holds for one sum alone.
+private func loadProvenGenesis(_ path: String) throws(Failure) -> Genesis {
+  let genesis = try loadGenesis(path)
+  try proveModulus(genesis, try loadPublicKey(genesis), of: path)
+  return genesis
+}
 
 /// A verified decision of one set in one period.
 struct VerifiedDecision {
@@ -16,10 +24,15 @@ struct VerifiedDecision {
   let signers: Int
   /// Watt-hours by slot; nil while the sum is not published.
   let values: [Int64]?
+  /// Its total is open: what was decrypted opens to nothing, or to more than its contributors can hold.
+  let isUnreadable: Bool
   let certificateBytes: Int
   let position: UInt64
   /// Digest of the header this one follows on.
   let previous: Digest
+  let digest: Digest
+  /// Of its certificate.
+  let path: String
 }
 
 func verifyCertificate(_ path: String, _ genesis: Genesis) throws(Failure) -> Certificate {
@@ -65,23 +78,26 @@ func verifySum(_ path: String, _ certificate: Certificate, _ genesis: Genesis) t
   return try unpack(path, published, certificate, key)
 }
 
-/// What was decided in (period, owner), from the files of a published folder.
+/// What was decided, from the files of a published folder.
 ///
-/// - Parameter openingSum: false checks a sum's signature only, which takes no power modulo n².
+/// - Parameters:
+///   - stem: the files' path without what their names end with.
+///   - openingSum: false checks a sum's signature only, which takes no power modulo n².
 /// - Throws: when they do not hold, or say another period or set than their names.
 func verifyDecision(
-  _ stem: String, in folder: String, _ genesis: Genesis, openingSum: Bool = true
+  _ stem: String, _ genesis: Genesis, openingSum: Bool = true, isUnreadable: Bool = false
 ) throws(Failure) -> VerifiedDecision {
-  let path = "\(folder)/\(stem).certificate"
-  let sumPath = "\(folder)/\(stem).sum"
+  let kind: Publication = isUnreadable ? .unreadable : .certificate
+  let path = "\(stem).\(kind.suffix)"
+  let sumPath = "\(stem).\(Publication.sum.suffix)"
   let certificate = try verifyCertificate(path, genesis)
-  guard stem == "\(certificate.period)-\(certificate.owner)" else {
+  guard stem.hasSuffix("/\(certificate.period)-\(certificate.owner)") else {
     throw Failure(
       "\(path): it is the certificate of period \(certificate.period), set \(certificate.owner), not what its name says"
     )
   }
   var values: [Int64]?
-  if Files.exists(sumPath) {
+  if !isUnreadable, Files.exists(sumPath) {
     values =
       openingSum
       ? try verifySum(sumPath, certificate, genesis)
@@ -91,59 +107,132 @@ func verifyDecision(
   return VerifiedDecision(
     period: certificate.period.rawValue, owner: certificate.owner.rawValue,
     contributors: certificate.header.count, signers: certificate.quorum.signatures.count, values: values,
-    certificateBytes: try readFile(path).count, position: certificate.position.rawValue,
-    previous: certificate.header.previous)
+    isUnreadable: isUnreadable, certificateBytes: try readFile(path).count, position: certificate.position.rawValue,
+    previous: certificate.header.previous, digest: certificate.header.digest, path: path)
 }
 
-/// Checks every certificate and sum below FOLDER/published, in the order of their names.
-///
-/// - Parameter allowingUnpublishedSums: true where the bookkeeper may have been stopped between the two files.
-/// - Throws: when one does not hold, is there without the other, or has a name that is not its own; and when two
-///   values of a set follow on the same one.
-func verifyFolder(_ folder: String, allowingUnpublishedSums: Bool = false) throws(Failure) -> [VerifiedDecision] {
-  let genesis = try loadGenesis("\(folder)/genesis.bin")
-  let published = "\(folder)/published"
-  let names: [String]
-  do throws(PlatformError) { names = try Files.names(in: published) } catch { throw Failure(published, error) }
-  var result: [VerifiedDecision] = []
-  for name in names {
-    let path = "\(published)/\(name)"
-    if name.hasSuffix(".certificate") {
-      let decision = try verifyDecision(String(name.dropLast(".certificate".utf8.count)), in: published, genesis)
-      guard decision.values != nil || allowingUnpublishedSums else {
-        throw Failure("\(path): its sum is missing")
+/// Positions of one set that follow on each other without a gap.
+struct WholeStretch {
+  let first: VerifiedDecision
+  var last: VerifiedDecision
+}
+
+/// Everything below FOLDER/published, each set's chain in the order of its positions.
+struct VerifiedFolder {
+  private(set) var decisions: [VerifiedDecision]
+  private(set) var stretches: [WholeStretch] = []
+
+  /// - Throws: when two values of a set are of one position, or one does not follow on the one of the position before, which its
+  ///   `previous` names; of the first position that is the genesis.
+  init(_ found: [VerifiedDecision], _ genesis: Genesis) throws(Failure) {
+    decisions = found
+    decisions.sort { ($0.owner, $0.position, $0.period) < ($1.owner, $1.position, $1.period) }
+    for decision in decisions {
+      guard let before = stretches.last?.last, before.owner == decision.owner else {
+        if decision.position == 1, decision.previous != genesis.networkIdentifier {
+          throw Failure("\(decision.path): it is the first of its set's chain and does not follow on the genesis")
+        }
+        stretches.append(WholeStretch(first: decision, last: decision))
+        continue
       }
       // Each value names the one before it, so two quorums that disagree show as two heads on one neck.
-      for other in result
-      where other.owner == decision.owner
-        && (other.previous == decision.previous || other.position == decision.position)
-      {
-        throw Failure("\(path): it and period \(other.period) of its set follow on the same header")
+      guard decision.position != before.position, decision.previous != before.previous else {
+        throw Failure("\(decision.path): it and period \(before.period) of its set follow on the same header")
       }
-      result.append(decision)
-    } else if name.hasSuffix(".sum") {
-      guard Files.exists("\(path.dropLast(".sum".utf8.count)).certificate") else {
-        throw Failure("\(path): its certificate is missing")
+      guard decision.period > before.period else {
+        throw Failure("\(decision.path): its position is after that of period \(before.period), which is not before it")
       }
-    } else if !name.hasSuffix(".new") {
-      // Files.replace writes NAME.new first, and a crash may leave it.
-      throw Failure("\(path): neither PERIOD-OWNER.certificate nor PERIOD-OWNER.sum")
+      guard decision.position == before.position + 1 else {
+        stretches.append(WholeStretch(first: decision, last: decision))
+        continue
+      }
+      guard decision.previous == before.digest else {
+        throw Failure("\(decision.path): it does not follow on period \(before.period), the position before it")
+      }
+      stretches[stretches.count - 1].last = decision
     }
   }
-  return result
+
+  /// Each gap in words.
+  /// - Parameter period: a set's chain may begin with it; nil when it has to begin with the first position.
+  func gaps(from period: UInt64? = nil) -> [String] {
+    var result: [String] = []
+    for (place, stretch) in stretches.enumerated() {
+      let first = stretch.first
+      if place > 0, stretches[place - 1].first.owner == first.owner {
+        let before = stretches[place - 1].last
+        result.append(
+          "set \(first.owner): a gap between position \(before.position), period \(before.period), and position "
+            + "\(first.position), period \(first.period)")
+      } else if first.position > 1, period == nil {
+        result.append(
+          "set \(first.owner): a gap before position \(first.position), period \(first.period); the chain begins with 1"
+        )
+      }
+    }
+    return result
+  }
+}
+
+/// Checks every certificate and sum below FOLDER/published, day by day, and how they follow on each other.
+///
+/// - Parameters:
+///   - period: what is of earlier ones is left aside.
+///   - allowingUnpublishedSums: true where the bookkeeper may have been stopped between the two files.
+/// - Throws: when one does not hold, is there without the other, or has a name that is not its own; and when two
+///   values of a set follow on the same one. A gap is for the caller.
+func verifyFolder(
+  _ folder: String, from period: UInt64 = 0, allowingUnpublishedSums: Bool = false
+) throws(Failure) -> VerifiedFolder {
+  let genesis = try loadProvenGenesis("\(folder)/genesis.bin")
+  let published = PublishedFolder("\(folder)/published", genesis)
+  var result: [VerifiedDecision] = []
+  for day in try published.days() {
+    let names: [String]
+    do throws(PlatformError) { names = try Files.names(in: day) } catch { throw Failure(day, error) }
+    for name in names {
+      let path = "\(day)/\(name)"
+      // Files.replace writes NAME.new first, and a crash may leave it.
+      if name.hasSuffix(".new") { continue }
+      let isUnreadable = name.hasSuffix(".unreadable")
+      if isUnreadable || name.hasSuffix(".certificate") {
+        let stem = String(path[..<(path.lastIndex(of: ".") ?? path.endIndex)])
+        if let named = name.split(separator: "-").first.flatMap({ UInt64($0) }), named < period { continue }
+        let decision = try verifyDecision(stem, genesis, isUnreadable: isUnreadable)
+        guard published.isDay(day, of: Period(decision.period)) else {
+          throw Failure("\(path): its period does not begin on the day of its folder")
+        }
+        guard decision.values != nil || isUnreadable || allowingUnpublishedSums else {
+          throw Failure("\(path): its sum is missing")
+        }
+        result.append(decision)
+      } else if name.hasSuffix(".sum") {
+        guard Files.exists("\(path.dropLast(".sum".utf8.count)).certificate") else {
+          throw Failure("\(path): its certificate is missing")
+        }
+      } else {
+        throw Failure("\(path): neither PERIOD-OWNER.certificate nor PERIOD-OWNER.sum nor PERIOD-OWNER.unreadable")
+      }
+    }
+  }
+  return try VerifiedFolder(result, genesis)
 }
 
 // MARK: verify
 
 func verify(_ arguments: Arguments) throws(Failure) {
   let word = arguments.words[0]
+  if word == "modulus" {
+    return try verifyModulus(try arguments.required("modulus"), json: arguments.wantsJSON)
+  }
   guard word == "certificate" || word == "sum" else {
-    for option in ["genesis", "certificate", "sum"] where arguments.has(option) {
+    for option in ["genesis", "certificate", "sum", "modulus"] where arguments.has(option) {
       throw Failure("--\(option) does not go with a folder", exitCode: Failure.usageCode)
     }
-    return try verifyWhole(word, json: arguments.wantsJSON)
+    return try verifyWhole(word, from: try earliestPeriod(arguments), json: arguments.wantsJSON)
   }
-  let genesis = try loadGenesis(try arguments.required("genesis"))
+  guard !arguments.has("from") else { throw Failure("--from goes with a folder", exitCode: Failure.usageCode) }
+  let genesis = try loadProvenGenesis(try arguments.required("genesis"))
   let certificatePath = try arguments.required("certificate")
   let sumPath = word == "sum" ? try arguments.required("sum") : nil
   let certificate = try verifyCertificate(certificatePath, genesis)
@@ -155,15 +244,58 @@ func verify(_ arguments: Arguments) throws(Failure) {
       : "the sum holds: \(wattHours(values, genesis))")
 }
 
-private func verifyWhole(_ folder: String, json: Bool) throws(Failure) {
-  let decisions = try verifyFolder(folder)
-  guard !decisions.isEmpty else { throw Failure("\(folder)/published: there is nothing to verify") }
-  var decryptions = 0
-  for decision in decisions where decision.values != nil { decryptions += 1 }
+private func verifyModulus(_ path: String, json: Bool) throws(Failure) {
+  let bytes = try readFile(path, limit: 64 << 10)
+  let proven: ProvenModulus
+  do throws(WireError) { proven = try ProvenModulus(decoding: bytes.span) } catch { throw Failure("\(path): \(error)") }
+  let modulus = proven.modulus
+  let key: PublicKey
+  do throws(PaillierError) { key = try PublicKey(n: modulus.span, layout: SlotLayout([.activeEnergyImport])) } catch {
+    throw Failure("\(path): \(error)")
+  }
+  do throws(ModulusRefusal) { try proven.proof.check(of: key) } catch { throw Failure("\(path): \(error)") }
   printLine(
     json
-      ? "{\"certificates\":\(decisions.count),\"decryptions\":\(decryptions)}"
-      : "\(decisions.count) certificates and \(decryptions) decryptions hold")
+      ? "{\"modulusBits\":\(modulus.count * 8),\"proof\":true}"
+      : "the modulus has \(modulus.count * 8) bits, and its proof holds")
+}
+
+/// The period of --from; nil for a folder that begins with each set's first position.
+private func earliestPeriod(_ arguments: Arguments) throws(Failure) -> UInt64? {
+  guard let text = arguments.text("from") else { return nil }
+  guard let period = UInt64(text) else {
+    throw Failure("--from is not a period: \(text)", exitCode: Failure.usageCode)
+  }
+  return period
+}
+
+private func verifyWhole(_ path: String, from period: UInt64?, json: Bool) throws(Failure) {
+  let folder = try verifyFolder(path, from: period ?? 0)
+  let decisions = folder.decisions
+  guard !decisions.isEmpty else { throw Failure("\(path)/published: there is nothing to verify") }
+  let decryptions = decisions.count { $0.values != nil }
+  let unreadable = decisions.count { $0.isUnreadable }
+  let gaps = folder.gaps(from: period)
+  if json {
+    let whole = folder.stretches.map {
+      "{\"owner\":\($0.first.owner),\"firstPosition\":\($0.first.position),\"lastPosition\":\($0.last.position),"
+        + "\"firstPeriod\":\($0.first.period),\"lastPeriod\":\($0.last.period)}"
+    }
+    printLine(
+      "{\"certificates\":\(decisions.count),\"decryptions\":\(decryptions),\"unreadable\":\(unreadable),"
+        + "\"gaps\":\(gaps.count),\"whole\":[\(whole.joined(separator: ","))]}")
+  } else {
+    printLine("\(decisions.count) certificates and \(decryptions) decryptions hold")
+    for stretch in folder.stretches {
+      printLine(
+        "set \(stretch.first.owner): whole from position \(stretch.first.position), period \(stretch.first.period), "
+          + "to position \(stretch.last.position), period \(stretch.last.period)")
+    }
+    for one in decisions where one.isUnreadable {
+      printLine("set \(one.owner): position \(one.position), period \(one.period), cannot be read; its energy is open")
+    }
+  }
+  guard gaps.isEmpty else { throw Failure("\(path)/published: \(gaps.joined(separator: "; "))") }
 }
 
 // MARK: Sums as text

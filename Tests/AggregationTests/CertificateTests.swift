@@ -9,14 +9,14 @@ import Wire
 struct WrongCertificate: Sendable, CustomTestStringConvertible {
   let testDescription: String
   let error: VerificationError
-  let bytes: @Sendable () -> [UInt8]
+  let encoded: @Sendable () -> [UInt8]
 
   init(_ what: String, _ error: VerificationError, _ make: @escaping @Sendable () -> Certificate) {
     testDescription = what
     self.error = error
-    bytes = {
+    encoded = {
       let certificate = make()
-      return encoded { out in certificate.encode(into: &out) }
+      return bytes { out in certificate.encode(into: &out) }
     }
   }
 
@@ -96,8 +96,9 @@ struct WrongCertificate: Sendable, CustomTestStringConvertible {
     header("a header of another set", .wrongInstance) { $0.owner = ReplicaIndex(1) },
     header("a header of a later period than the round", .wrongInstance) { $0.period = Period(1007) },
     header("a header under a foreign key", .foreignKey) { $0.keyIdentifier = FixedBytes() },
-    header("a contributor behind the set", .unknownMeter, contributors: Fixture.contributors([0, 1, 3])),
-    header("too few contributors", .tooFewContributors, contributors: Fixture.contributors([2])),
+    header("a contributor behind the set", .unknownMeter, contributors: Fixture.contributors([0, 1, 5])),
+    header("too few contributors", .tooFewContributors, contributors: Fixture.contributors([1, 3])),
+    header("two that have an export", .loneFeeder, contributors: Fixture.contributors([0, 1, 2])),
   ]
 }
 
@@ -119,7 +120,7 @@ struct CertificateTests {
   @Test("are refused", arguments: WrongCertificate.all)
   func refused(wrong: WrongCertificate) {
     #expect(throws: wrong.error) {
-      try Certificate(checking: wrong.bytes().span, against: Fixture.genesis)
+      try Certificate(checking: wrong.encoded().span, against: Fixture.genesis)
     }
   }
 

@@ -2,12 +2,15 @@ import Aggregation
 import Consensus
 import Cryptography
 import Foundation
+import Paillier
 import Units
 import Wire
 
 /// The group of Tests/Oracles/byte_vectors.py, built here a second time.
 enum Fixture {
-  static let setSizes = [3, 2, 0, 5]
+  static let setSizes = [5, 3, 0, 5]
+  /// Meters without an export.
+  static let importersOnly = [(set: 0, meter: 2), (set: 3, meter: 3)]
   static let owner = ReplicaIndex(0)
   static let author = ReplicaIndex(2)
   static let meter = MeterIndex(1)
@@ -58,22 +61,29 @@ enum Fixture {
     return PartyKeys(verificationKey: signer.verificationKey, agreementKey: key.publicKey)
   }
 
-  static func makeGenesis(epoch: UInt64 = 2, minimumContributors: UInt16 = 2) -> Genesis {
+  static func makeGenesis(epoch: UInt64 = 2, minimumContributors: UInt16 = 3) -> Genesis {
     Genesis(
       epoch: Epoch(epoch), group: GroupIndex(3), periodSeconds: 900, minimumContributors: minimumContributors,
       rotates: true, exclusionPeriods: 48, firstPeriod: Period(1001), slots: [1, 2],
-      modulus: pattern(0xC1, 32, step: 7),
+      modulus: pattern(0xC1, 32, step: 7), modulusProof: ModulusProof(roots: pattern(0x17, 256, step: 3)),
       bookkeeper: party(0x20, 0x21), aggregators: (0..<4).map { party(UInt8(0x40 + $0), UInt8(0x50 + $0)) },
       meters: setSizes.indices.map { set in
         (0..<setSizes[set]).map { party(UInt8(0x80 + 8 * set + $0), UInt8(0xC0 + 8 * set + $0)) }
+      },
+      registrations: setSizes.indices.map { set in
+        (0..<setSizes[set]).map { meter in
+          MeterRegistration(
+            slots: importersOnly.contains { $0.set == set && $0.meter == meter } ? 1 : 3,
+            maximumPowerWatts: UInt32(69_000 + 1000 * set + meter))
+        }
       })
   }
 
   static func coverage() -> CoverageTable {
-    CoverageTable(owner: owner, activation: [Period(1005), Period(1004), Period(1005)])
+    CoverageTable(owner: owner, activation: [1005, 1004, 1005, 1005, 1005].map { Period($0) })
   }
 
-  static func contributors(_ meters: [UInt16] = [0, 1]) -> MeterBitmap {
+  static func contributors(_ meters: [UInt16] = [0, 1, 3]) -> MeterBitmap {
     var bitmap = MeterBitmap()
     for meter in meters { bitmap.insert(MeterIndex(meter)) }
     return bitmap
@@ -144,6 +154,7 @@ enum Fixture {
     var manifest = Manifest()
     manifest.append(MeterIndex(0), fixed(pattern(0x30, 32)))
     manifest.append(MeterIndex(1), statement(record()).recordHash)
+    manifest.append(MeterIndex(3), fixed(pattern(0x33, 32)))
     let backwards: [UInt8] = ciphertext.reversed()
     var header = Header(
       networkIdentifier: genesis.networkIdentifier, epoch: genesis.epoch, group: genesis.group, owner: owner,
@@ -212,6 +223,3 @@ extension Array where Element == UInt8 {
 func bytes(_ capacity: Int = 8192, _ fill: (inout OutputSpan<UInt8>) -> Void) -> [UInt8] {
   [UInt8](capacity: capacity, writing: fill)
 }
-
-/// The same, where a property is called `bytes`.
-func encoded(_ fill: (inout OutputSpan<UInt8>) -> Void) -> [UInt8] { bytes(8192, fill) }

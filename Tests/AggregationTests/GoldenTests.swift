@@ -164,7 +164,7 @@ struct GoldenTests {
       ("three aggregators", 18, [3, 0]), ("65 aggregators", 18, [65, 0]), ("periods of no length", 20, [0, 0, 0, 0]),
       ("no minimum", 24, [0, 0]), ("a rotation of 2", 26, [2]), ("a first period 0", 32, [0, 0, 0, 0, 0, 0, 0, 0]),
       ("no slots", 42, [0, 0]), ("nine slots", 42, [9, 0]), ("an unknown quantity", 44, [3]),
-      ("a modulus that begins with 0", 46, [0]), ("more meters than a set holds", 206, [1, 2]),
+      ("a modulus that begins with 0", 46, [0]), ("more meters than a set holds", 462, [1, 2]),
     ] as [(String, Int, [UInt8])])
   func outOfRange(what: String, offset: Int, value: [UInt8]) {
     var damaged = Fixture.vector("genesis")
@@ -172,11 +172,18 @@ struct GoldenTests {
     #expect(throws: WireError.outOfRange(offset: offset == 46 ? 40 : offset)) { try Genesis(decoding: damaged.span) }
   }
 
-  @Test("a genesis or a receipt of version 1 is refused by name (docs/PROTOCOL.md, Version 2)")
+  @Test("a genesis of version 1 or 2, or a receipt of version 1, is refused by name (docs/PROTOCOL.md, Version 2)")
   func older() {
     var genesis = Fixture.vector("genesis")
     genesis.replaceSubrange(0..<8, with: Array("BUSBARgn".utf8))
     #expect(throws: WireError.olderVersion(1)) { try Genesis(decoding: genesis.span) }
+    // As version 2 was: without a proof.
+    genesis.replaceSubrange(0..<8, with: Array("BUSBARg2".utf8))
+    genesis.removeSubrange(78..<334)
+    #expect(throws: WireError.olderVersion(2)) { try Genesis(decoding: genesis.span) }
+    // Without a proof in version 3 what follows is taken for one, and the end is missed.
+    genesis.replaceSubrange(0..<8, with: Array("BUSBARg3".utf8))
+    #expect(throws: WireError.self) { try Genesis(decoding: genesis.span) }
     var receipt = Fixture.vector("receipt")
     receipt.replaceSubrange(0..<8, with: Array("BUSBARrp".utf8))
     #expect(throws: WireError.olderVersion(1)) {
@@ -197,7 +204,7 @@ struct GoldenTests {
   @Test("a header whose count is not that of its bits is refused")
   func headerCount() {
     var damaged = Fixture.vector("header")
-    damaged[46] = 3
+    damaged[46] = 4
     #expect(throws: WireError.outOfRange(offset: 46)) {
       var reader = WireReader(damaged.span)
       _ = try Header(decoding: &reader)

@@ -15,7 +15,7 @@ struct BrokenPromise: Sendable, CustomTestStringConvertible {
   static let all: [BrokenPromise] = [
     BrokenPromise(testDescription: "of its position and period, without the meter", isBroken: true),
     BrokenPromise(testDescription: "that counts the meter", isBroken: false) {
-      $0.contributors = Fixture.contributors([0, 1])
+      $0.contributors = Fixture.contributors([0, 1, 3])
     },
     BrokenPromise(testDescription: "of the next position", isBroken: false, position: Fixture.position.next),
     BrokenPromise(testDescription: "of the position before", isBroken: false, position: Position(4)),
@@ -42,10 +42,12 @@ struct ReceiptTests {
     arguments: BrokenPromise.all)
   func convicts(promise: BrokenPromise) {
     let receipt = Fixture.receipt()
-    var header = Fixture.header(contributors: Fixture.contributors([0, 2])) { $0.accusedMeters = MeterBitmap() }
+    var header = Fixture.header(contributors: Fixture.contributors([0, 3, 4])) { $0.accusedMeters = MeterBitmap() }
     promise.change(&header)
     #expect(
-      receipt.convicts(header, at: promise.position, from: promise.from, coveredThrough: promise.coveredThrough)
+      receipt.convicts(
+        header, at: promise.position, from: promise.from, coveredThrough: promise.coveredThrough,
+        in: Fixture.genesis)
         == promise.isBroken)
   }
 }

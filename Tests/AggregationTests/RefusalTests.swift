@@ -21,7 +21,7 @@ struct WrongRecord: Sendable, CustomTestStringConvertible {
   static let all: [WrongRecord] = [
     changed("of another set", .wrongSet) { $0.owner = ReplicaIndex(1) },
     changed("of a set that does not exist", .wrongSet) { $0.owner = ReplicaIndex(4) },
-    changed("of the first meter behind the set", .unknownMeter) { $0.meter = MeterIndex(3) },
+    changed("of the first meter behind the set", .unknownMeter) { $0.meter = MeterIndex(5) },
     changed("of meter 65535", .unknownMeter) { $0.meter = MeterIndex(65535) },
     changed("of the epoch before", .wrongEpoch) { $0.epoch = Epoch(1) },
     changed("of the epoch after", .wrongEpoch) { $0.epoch = Epoch(3) },
@@ -145,13 +145,16 @@ struct WrongHeader: Sendable, CustomTestStringConvertible {
     WrongHeader("by one who is not the primary", .wrongAuthor) { Fixture.header { $0.author = ReplicaIndex(0) } },
     WrongHeader("under a foreign key", .foreignKey) { Fixture.header { $0.keyIdentifier.storage[0] ^= 1 } },
     WrongHeader("with the meter behind the set", .unknownMeter) {
-      Fixture.header(contributors: Fixture.contributors([0, 1, 3]))
+      Fixture.header(contributors: Fixture.contributors([0, 1, 5]))
     },
-    WrongHeader("with meter 511 of a set of three", .unknownMeter) {
+    WrongHeader("with meter 511 of a set of five", .unknownMeter) {
       Fixture.header(contributors: Fixture.contributors([0, 1, 511]))
     },
     WrongHeader("with one contributor below the minimum", .tooFewContributors) {
-      Fixture.header(contributors: Fixture.contributors([1]))
+      Fixture.header(contributors: Fixture.contributors([1, 3]))
+    },
+    WrongHeader("with two that have an export", .loneFeeder) {
+      Fixture.header(contributors: Fixture.contributors([0, 1, 2]))
     },
     WrongHeader("without contributors", .tooFewContributors) {
       Fixture.header(contributors: Fixture.contributors([]))
@@ -162,7 +165,7 @@ struct WrongHeader: Sendable, CustomTestStringConvertible {
     },
     WrongHeader("with a coverage that claims one meter more", .wrongCoverageRoot) {
       let table = Fixture.coverage()
-      let root = table.root(advancing: Fixture.contributors([0, 1, 2]), to: Fixture.period)
+      let root = table.root(advancing: Fixture.contributors([0, 1, 2, 3]), to: Fixture.period)
       return Fixture.header { $0.coverageRoot = root }
     },
     WrongHeader("that accuses a member there is none of", .wrongAccused) {
@@ -171,7 +174,7 @@ struct WrongHeader: Sendable, CustomTestStringConvertible {
     WrongHeader("that accuses a meter there is none of", .wrongAccused) {
       Fixture.header {
         $0.accusedMembers = 0
-        $0.accusedMeters = Fixture.contributors([2, 3])
+        $0.accusedMeters = Fixture.contributors([2, 5])
       }
     },
     WrongHeader("that accuses five at once", .wrongAccused) {
@@ -184,7 +187,7 @@ struct WrongHeader: Sendable, CustomTestStringConvertible {
       Fixture.accusing(elsewhere: [(1, 0)])
     },
     WrongHeader("that accuses a meter elsewhere there is none of", .wrongAccused) {
-      Fixture.accusing(elsewhere: [(2, 1)])
+      Fixture.accusing(elsewhere: [(3, 1)])
     },
     WrongHeader("that accuses a meter of a set there is none of", .wrongAccused) {
       Fixture.accusing(elsewhere: [(0, 4)])
@@ -193,10 +196,10 @@ struct WrongHeader: Sendable, CustomTestStringConvertible {
       Fixture.accusing(elsewhere: [(0, 2)])
     },
     WrongHeader("that counts a meter whose exclusion stands", .excludedMeter) {
-      HeaderRuleTests.onExclusion(through: Fixture.period, contributors: [0, 1], accused: [0])
+      HeaderRuleTests.onExclusion(through: Fixture.period, contributors: [0, 1, 3], accused: [0])
     },
     WrongHeader("that leaves an accused meter out while its exclusion stands", .wrongAccused) {
-      HeaderRuleTests.onExclusion(through: Fixture.period, contributors: [1, 2], accused: [])
+      HeaderRuleTests.onExclusion(through: Fixture.period, contributors: [0, 1, 3], accused: [])
     },
   ]
 }
@@ -289,17 +292,17 @@ struct HeaderRuleTests {
   @Test("leave out a meter while its exclusion stands, name it as long, and count it again afterwards")
   func exclusion() throws {
     try check(
-      Self.onExclusion(through: Fixture.period, contributors: [1, 2], accused: [0]), excluding: Fixture.period)
+      Self.onExclusion(through: Fixture.period, contributors: [1, 3, 4], accused: [0]), excluding: Fixture.period)
     // It ended with the period before.
     let over = Period(1005)
-    try check(Self.onExclusion(through: over, contributors: [0, 1], accused: []), excluding: over)
+    try check(Self.onExclusion(through: over, contributors: [0, 1, 3], accused: []), excluding: over)
     // Whoever lies again is named again, though counted this once.
-    try check(Self.onExclusion(through: over, contributors: [0, 1], accused: [0]), excluding: over)
+    try check(Self.onExclusion(through: over, contributors: [0, 1, 3], accused: [0]), excluding: over)
   }
 
   @Test("need the minimum whoever is primary, so in every view (coverage rule 3)", arguments: 0..<4 as Range<UInt16>)
   func minimumInEveryView(primary: UInt16) {
-    var header = Fixture.header(contributors: Fixture.contributors([1]))
+    var header = Fixture.header(contributors: Fixture.contributors([1, 3]))
     header.author = ReplicaIndex(primary)
     let view = View(UInt32((primary + 2) % 4))
     #expect(Fixture.genesis.context.primary(owner: Fixture.owner, Round(Fixture.period, view)) == header.author)

@@ -128,6 +128,11 @@ def header(kind, length, sender, boot, sequence, keys=(1, 1)):
     return struct.pack("<BBHIIB3xQQII", 2, kind, length, sender, VICTIM, 2, boot, sequence, *keys)
 
 
+def published(grid):
+    """Names of published files, of all days."""
+    return {name for _, _, files in os.walk(f"{grid}/published") for name in files}
+
+
 class Group:
     def __init__(self, busbar, folder):
         self.busbar, self.processes = busbar, {}
@@ -181,7 +186,7 @@ class Group:
 
     def certified(self, first, last):
         """Values and sums of whole periods, of as many sets as there were."""
-        names = set(os.listdir(f"{self.grid}/published"))
+        names = published(self.grid)
         return sum(f"{period}-{owner}.sum" in names for period in range(first, last) for owner in range(4)), 4 * (last - first)
 
     def stop(self):
@@ -273,7 +278,7 @@ def main():
     with tempfile.TemporaryDirectory(prefix="busbar-") as folder:
         group = Group(os.path.abspath(options.busbar), folder)
         try:
-            while not any(name.endswith(".sum") for name in os.listdir(f"{group.grid}/published")):
+            while not any(name.endswith(".sum") for name in published(group.grid)):
                 time.sleep(0.2)
             group.faulty.greet()
             # Twice a period more, so that what grows at first has grown.

@@ -6,6 +6,7 @@ usage: test_command_line.py BUSBAR [FOLDER]
 FOLDER is what a finished `busbar demo` left; it is copied, never changed. Without it a demo of one period is run first.
 Standard library only. The last line is "N passed, N failed"; exits 0 only if none failed.
 """
+import datetime
 import json
 import os
 import re
@@ -155,7 +156,7 @@ class Usage(CommandLine):
 
     def test_too_many_or_too_few_words(self):
         for verb, needs in [("check-config", "FILE"), ("inspect", "[KIND] FILE"),
-                            ("verify", "FOLDER | certificate | sum")]:
+                            ("verify", "FOLDER | certificate | sum | modulus")]:
             self.assertEqual(self.fails(2, verb), f"busbar: {verb} needs {needs}; see busbar {verb} --help")
         for words in [["version", "x"], ["check-config", "a", "x"], ["inspect", "genesis", "a", "x"],
                       ["verify", "a", "x"], ["demo", "x"], ["keygen", "--out", "k", "x"]]:
@@ -220,12 +221,39 @@ class Keys(CommandLine):
         self.fails(1, "keygen", "--out", self.path("link"))
         self.assertFalse(os.path.exists(self.path("elsewhere")))
 
+    def test_a_paillier_key_has_a_proven_modulus_beside_it(self):
+        key = self.path("p.key")
+        told = json.loads(self.succeeds("keygen", "--paillier", "--out", key, "--bits", "2048", "--json"))
+        self.assertEqual(told, {"key": key, "modulus": key + ".modulus", "modulusBits": 2048})
+        self.assertEqual(os.stat(key).st_mode & 0o777, 0o600)
+        self.assertEqual(json.loads(self.succeeds("verify", "modulus", "--modulus", key + ".modulus", "--json")),
+                         {"modulusBits": 2048, "proof": True})
+        self.succeeds("inspect", "paillier-key", key)
+        self.assertEqual(self.fails(1, "keygen", "--paillier", "--out", key), f"busbar: {key} exists; a key is never overwritten")
+        shutil.copy(key + ".modulus", self.path("other"))
+        flip(self.path("other"), 10 + 256 * 8 + 100)
+        self.assertEqual(self.fails(1, "verify", "modulus", "--modulus", self.path("other"), "--json"),
+                         f"busbar: {self.path('other')}: root 7 of the modulus' proof is no n-th root of its challenge")
+        flip(self.path("other"), 0)
+        self.assertIn("wrong tag", self.fails(1, "verify", "modulus", "--modulus", self.path("other")))
+        for words in [["--bits", "2048"], ["--paillier", "--bits", "1024"], ["--paillier", "--bits", "2049"]]:
+            self.fails(2, "keygen", "--out", self.path("none"), *words)
+        self.assertIn("--modulus is required", self.fails(2, "verify", "modulus"))
+        self.assertIn("--modulus does not go with a folder", self.fails(2, "verify", DEMO, "--modulus", "x"))
+
     def test_two_keys_differ(self):
         first = self.succeeds("keygen", "--out", self.path("a"))
         self.assertNotEqual(first, self.succeeds("keygen", "--out", self.path("b")))
 
     def test_keygen_where_there_is_no_folder(self):
         self.assertIn("cannot be made", self.fails(1, "keygen", "--out", self.path("none/key")))
+
+    def test_a_journal_remembers_that_the_modulus_was_looked_at(self):
+        for node in ["aggregator-1", "bookkeeper-1", "meter-1"]:
+            entries = [json.loads(line) for line in self.succeeds("inspect", f"{DEMO}/{node}/journal", "--json").splitlines()]
+            network = json.loads(self.succeeds("inspect", f"{DEMO}/genesis.bin", "--json"))["network"]
+            proven = [entry for entry in entries if entry.get("is") == "modulusProven"]
+            self.assertEqual([entry["network"] for entry in proven], [network], node)
 
     def test_secrets_are_not_shown(self):
         for name in ["meter-1/identity.key", "bookkeeper-1/paillier.key"]:
@@ -260,6 +288,34 @@ class Provision(CommandLine):
         self.assertFalse(os.path.exists(out + ".new"))
         self.assertEqual(self.fails(1, "provision", "--topology", topology, "--out", out),
                          f"busbar: {out} exists; name a fresh folder")
+
+    def test_who_measures_what(self):
+        few = "".join(f"[meter-{number}]\nmeasures = import\n" for number in (6, 7, 9))
+        topology = self.write("few.ini", TOPOLOGY + few)
+        reason = "set 1 has 2 meters that feed activeEnergyExport, below minimumContributors 5"
+        for verb in [["check-config", topology], ["provision", "--topology", topology, "--out", self.path("grid")]]:
+            self.assertIn(reason, self.fails(78, *verb))
+        self.assertFalse(os.path.exists(self.path("grid")))
+        text = TOPOLOGY.replace("metersPerSet = 5", "metersPerSet = 6\nminimumContributors = 3")
+        topology = self.write("some.ini", text + "[meter-2]\nmeasures = import\nratedPowerWatts = 11000\n[meter-3]\nmeasures = import\n")
+        result = busbar("provision", "--topology", topology, "--out", self.path("grid"))
+        self.assertEqual((result.returncode, result.stderr.count("\n")), (0, 1), result.stderr)
+        self.assertIn("slot activeEnergyExport: set 0 has as few as 4 feeders, 1 to spare", result.stderr)
+        shown = json.loads(self.succeeds("inspect", self.path("grid/genesis.bin"), "--json"))
+        self.assertEqual(shown["slots"], ["activeEnergyImport", "activeEnergyExport"])
+        self.assertEqual(shown["fewestFeeders"], [6, 4])
+        for number, watts in [(1, 69000), (2, 11000), (3, 69000)]:
+            with open(self.path(f"grid/meter-{number}/node.ini")) as file:
+                self.assertIn(f"ratedPowerWatts = {watts}\n", file.read())
+        topology = self.write("none.ini", TOPOLOGY.replace("[meter]", "[meter]\nmeasures = import"))
+        self.succeeds("provision", "--topology", topology, "--out", self.path("imports"))
+        shown = json.loads(self.succeeds("inspect", self.path("imports/genesis.bin"), "--json"))
+        self.assertEqual(shown["slots"], ["activeEnergyImport"])
+        self.succeeds("check-config", self.path("imports/bookkeeper-1/node.ini"))
+        for key, message in [("ratedPowerWatts = 0", "ratedPowerWatts is 0, outside 1...100000000"),
+                             ("measures = export", "measures is export: every meter measures import")]:
+            bad = self.write("bad.ini", TOPOLOGY + key + "\n")
+            self.assertEqual(self.fails(78, "check-config", bad), f"{bad}:{len(TOPOLOGY.splitlines()) + 1}: {message}")
 
     def test_what_is_refused_makes_nothing(self):
         topology = self.write("topology.ini", TOPOLOGY)
@@ -306,7 +362,7 @@ class Configurations(CommandLine):
         for name in ["aggregator-1", "bookkeeper-1"]:
             self.assertIn(f"a valid {name.split('-')[0]}: {name} at",
                           self.succeeds("check-config", f"{DEMO}/{name}/node.ini"))
-        self.assertIn("room for records takes 49 KiB",
+        self.assertIn("room for records takes 51 KiB",
                       self.succeeds("check-config", f"{DEMO}/aggregator-1/node.ini"))
 
     def test_every_store_is_named_and_they_add_up(self):
@@ -381,12 +437,31 @@ class Configurations(CommandLine):
     def test_a_genesis_that_does_not_decode(self):
         with open(f"{DEMO}/genesis.bin", "rb") as file:
             content = file.read()
-        for name, bad, reason in [("short", content[:-1], "truncated: needs 32 bytes, has 31"),
+        for name, bad, reason in [("short", content[:-1], "truncated: needs 64 bytes, has 63"),
                                   ("long", content + b"x", "1 bytes left over"), ("other", b"BUSBARce" + content[8:], "wrong tag")]:
             with open(self.path(name), "wb") as file:
                 file.write(bad)
             self.refused("genesis", f"genesis: {self.path(name)}: {reason}",
                          replace=[(f"genesis = {DEMO}/genesis.bin", f"genesis = {self.path(name)}")])
+
+    def test_a_genesis_whose_modulus_is_not_proven(self):
+        genesis = self.path("genesis.bin")
+        reason = "root 3 of the modulus' proof is no n-th root of its challenge"
+        shutil.copy(f"{DEMO}/genesis.bin", genesis)
+        with open(genesis, "rb") as file:
+            length = int.from_bytes(file.read()[40:42], "little")
+        flip(genesis, 46 + length * 5 - 1)
+        # A journal remembers another genesis' verdict.
+        data = self.path("data")
+        shutil.copytree(f"{DEMO}/bookkeeper-1", data)
+        self.refused("genesis", f"genesis: {genesis}: {reason}", "bookkeeper-1", [
+            (f"genesis = {DEMO}/genesis.bin", f"genesis = {genesis}"), (f"data = {DEMO}/bookkeeper-1", f"data = {data}")])
+        self.assertEqual(self.fails(1, "verify", self.folder), f"busbar: {genesis}: {reason}")
+        with open(genesis, "r+b") as file:
+            file.write(b"BUSBARg2")
+        self.refused("genesis", f"genesis: {genesis}: written in version 2 of this format, which is not read any more",
+                     replace=[(f"genesis = {DEMO}/genesis.bin", f"genesis = {genesis}")])
+        self.assertIn("written in version 2", self.fails(1, "inspect", genesis))
 
     def test_a_key_that_others_may_read(self):
         key = self.path("identity.key")
@@ -549,7 +624,7 @@ class Inspect(CommandLine):
         self.assertFalse(json.loads(self.succeeds("inspect", certificate, "--json"))["checked"])
         shown = json.loads(self.succeeds("inspect", certificate, "--genesis", genesis, "--json"))
         self.assertTrue(shown["checked"])
-        self.assertEqual(f"{shown['period']}-{shown['owner']}", stem)
+        self.assertEqual(f"{shown['period']}-{shown['owner']}", stem.split("/")[1])
         shown = json.loads(self.succeeds("inspect", total, "--genesis", genesis, "--certificate", certificate, "--json"))
         self.assertTrue(shown["checked"])
         verified = json.loads(self.succeeds(
@@ -574,7 +649,13 @@ class Inspect(CommandLine):
 
 
 def published(folder):
-    return sorted(name[:-12] for name in os.listdir(folder + "/published") if name.endswith(".certificate"))
+    """DAY/PERIOD-OWNER of each certificate, in order."""
+    return sorted(f"{day}/{name[:-12]}" for day in os.listdir(folder + "/published")
+                  for name in os.listdir(f"{folder}/published/{day}") if name.endswith(".certificate"))
+
+
+def day_of(period, seconds):
+    return str(datetime.date(1970, 1, 1) + datetime.timedelta(days=period * seconds // 86_400))
 
 
 class Verify(CommandLine):
@@ -593,9 +674,76 @@ class Verify(CommandLine):
     def test_a_folder_that_holds(self):
         counts = json.loads(self.succeeds("verify", DEMO, "--json"))
         self.copy()
-        self.assertEqual(counts, {"certificates": len(published(DEMO)), "decryptions": len(self.stems)})
-        self.assertEqual(self.succeeds("verify", self.folder),
-                         f"{counts['certificates']} certificates and {counts['decryptions']} decryptions hold\n")
+        whole = counts.pop("whole")
+        self.assertEqual(counts, {"certificates": len(published(DEMO)), "decryptions": len(self.stems), "unreadable": 0,
+                                  "gaps": 0})
+        text = f"{counts['certificates']} certificates and {counts['decryptions']} decryptions hold\n"
+        self.assertEqual([one["owner"] for one in whole], list(range(len(whole))))
+        for one in whole:
+            periods = sorted(int(s.split("/")[1].split("-")[0]) for s in self.stems if s.endswith(f"-{one['owner']}"))
+            self.assertEqual((one["firstPosition"], one["lastPosition"]), (1, len(periods)))
+            self.assertEqual((one["firstPeriod"], one["lastPeriod"]), (periods[0], periods[-1]))
+            text += (f"set {one['owner']}: whole from position 1, period {periods[0]}, to position {len(periods)}, "
+                     f"period {periods[-1]}\n")
+        self.assertEqual(self.succeeds("verify", self.folder), text)
+
+    def test_files_are_in_the_folder_of_their_periods_day(self):
+        self.copy()
+        seconds = json.loads(self.succeeds("inspect", f"{DEMO}/genesis.bin", "--json"))["periodSeconds"]
+        for stem in self.stems:
+            day, name = stem.split("/")
+            self.assertEqual(day, day_of(int(name.split("-")[0]), seconds))
+        os.rename(self.path(f"published/{day}"), self.path("published/1999-12-31"))
+        self.assertIn("its period does not begin on the day of its folder", self.reason())
+        os.rename(self.path("published/1999-12-31"), self.path("published/someday"))
+        self.assertEqual(self.reason(), f"busbar: {self.folder}/published/someday: not a folder YYYY-MM-DD")
+
+    def gap(self, *options):
+        """What a folder with a gap is told; stdout has what is whole."""
+        result = busbar("verify", self.folder, *options)
+        self.assertEqual(result.returncode, 1, result)
+        told = busbar("verify", self.folder, *options, "--json")
+        self.assertEqual(told.returncode, 1)
+        lines = [json.loads(line) for line in told.stdout.splitlines()]
+        self.assertEqual(f"busbar: {lines[1]['error']}\n", result.stderr)
+        return result.stderr, lines[0]
+
+    def test_each_gap_is_named(self):
+        """A certificate and its sum are gone from the middle of a chain, or from its beginning; or all of a set but the last."""
+        self.copy()
+        chain = [s for s in self.stems if s.endswith("-0")]
+        self.assertGreaterEqual(len(chain), 2)
+        def remove(stem):
+            for suffix in ["certificate", "sum"]:
+                os.remove(self.path(f"published/{stem}.{suffix}"))
+        period = [int(stem.split("/")[1].split("-")[0]) for stem in chain]
+        remove(chain[0])
+        text, told = self.gap()
+        self.assertIn(f"set 0: a gap before position 2, period {period[1]}; the chain begins with 1", text)
+        self.assertEqual(told["gaps"], 1)
+        self.assertEqual(json.loads(self.succeeds("verify", self.folder, "--from", str(period[1]), "--json"))["gaps"], 0)
+        # A folder that begins later may do so; it is the operator who says that.
+        self.assertIn("--from is not a period", self.fails(2, "verify", self.folder, "--from", "x"))
+        if len(chain) > 2:
+            shutil.rmtree(self.path("published"))
+            shutil.copytree(DEMO + "/published", self.path("published"))
+            remove(chain[1])
+            text, told = self.gap()
+            self.assertIn(f"set 0: a gap between position 1, period {period[0]}, and position 3, period {period[2]}", text)
+            self.assertEqual([(one["firstPosition"], one["lastPosition"]) for one in told["whole"] if one["owner"] == 0],
+                             [(1, 1), (3, len(chain))])
+
+    def test_what_cannot_be_read_is_walked_over_and_counted_apart(self):
+        certificate, total = self.copy()
+        os.rename(certificate, certificate.replace(".certificate", ".unreadable"))
+        os.remove(total)
+        told = json.loads(self.succeeds("verify", self.folder, "--json"))
+        self.assertEqual((told["unreadable"], told["gaps"], told["decryptions"]), (1, 0, len(self.stems) - 1))
+        self.assertIn("cannot be read; its energy is open", self.succeeds("verify", self.folder))
+        # It is there twice.
+        shutil.copy(certificate.replace(".certificate", ".unreadable"), certificate)
+        shutil.copy(f"{DEMO}/published/{self.stems[0]}.sum", total)
+        self.assertIn("follow on the same header", self.reason())
 
     def test_a_byte_of_a_certificate(self):
         certificate, _ = self.copy()
@@ -628,7 +776,7 @@ class Verify(CommandLine):
             self.assertIn(f"{path}: malformed: ", self.reason())
             os.truncate(path, 0)
             self.assertIn(f"{path}: malformed: ", self.reason())
-            shutil.copy(f"{DEMO}/published/{os.path.basename(path)}", path)
+            shutil.copy(path.replace(self.folder, DEMO), path)
 
     def test_swapped_sums(self):
         _, total = self.copy()
@@ -640,16 +788,17 @@ class Verify(CommandLine):
 
     def test_names_that_are_not_what_is_inside(self):
         certificate, total = self.copy()
-        period, owner = self.stems[0].split("-")
+        day, name = self.stems[0].split("/")
+        period, owner = name.split("-")
         for stem in [f"{int(period) + 100}-{owner}", f"{period}-63", f"0{period}-{owner}", "decision"]:
-            moved = self.path(f"published/{stem}")
+            moved = self.path(f"published/{day}/{stem}")
             os.rename(certificate, moved + ".certificate")
             os.rename(total, moved + ".sum")
             self.assertEqual(self.reason(), f"busbar: {moved}.certificate: it is the certificate of period {period}, "
                              f"set {owner}, not what its name says")
             os.rename(moved + ".certificate", certificate)
             os.rename(moved + ".sum", total)
-        shutil.copy(certificate, self.path(f"published/{period}-9.certificate"))
+        shutil.copy(certificate, self.path(f"published/{day}/{period}-9.certificate"))
         self.assertIn("not what its name says", self.reason())
 
     def test_one_without_the_other(self):
@@ -662,10 +811,16 @@ class Verify(CommandLine):
 
     def test_other_files(self):
         self.copy()
-        self.write("published/1-0.sum.new", "what a crash left")
+        day = self.stems[0].split("/")[0]
+        self.write(f"published/{day}/1-0.sum.new", "what a crash left")
         self.succeeds("verify", self.folder)
-        letter = self.write("published/letter", "hello")
-        self.assertEqual(self.reason(), f"busbar: {letter}: neither PERIOD-OWNER.certificate nor PERIOD-OWNER.sum")
+        letter = self.write(f"published/{day}/letter", "hello")
+        self.assertEqual(self.reason(), f"busbar: {letter}: neither PERIOD-OWNER.certificate nor PERIOD-OWNER.sum nor "
+                         "PERIOD-OWNER.unreadable")
+        os.remove(letter)
+        # Where all files were in one folder before.
+        flat = self.write("published/1-0.certificate", "hello")
+        self.assertEqual(self.reason(), f"busbar: {flat}: not a folder YYYY-MM-DD")
 
     def test_another_groups_genesis_and_an_empty_folder(self):
         self.copy()

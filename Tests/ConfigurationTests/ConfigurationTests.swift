@@ -377,6 +377,7 @@ struct TopologyConfigurationTests {
       (2, "aggregators = 65", "aggregators is 65, outside 4...64"),
       (3, "metersPerSet = 513", "metersPerSet is 513, outside 1...512"),
       (3, "metersPerSet = 4", "metersPerSet is below minimumContributors 5"),
+      (5, "minimumContributors = 2", "minimumContributors is 2, outside 3...512"),
       (4, "periodSeconds = 0", "periodSeconds is 0, outside 1...86400"),
       (6, "modulusBits = 1024", "modulusBits is 1024, outside 2048...4096"),
       (6, "modulusBits = 2056", "modulusBits is 2056, not a multiple of 16"),
@@ -387,6 +388,61 @@ struct TopologyConfigurationTests {
     ] as [(Int, String, String)])
   func refused(line: Int, text: String, message: String) {
     #expect(refusal(topology: edited(topology, line: line, to: text)) == "t.ini:\(line): \(message)")
+  }
+
+  @Test("it says what each meter measures, and its maximum power")
+  func quantities() throws {
+    func read(_ more: String) throws -> TopologyConfiguration {
+      let bytes = Array((topology + more).utf8)
+      return try TopologyConfiguration(file: "t.ini", bytes: bytes.span)
+    }
+    let plain = try read("")
+    #expect(plain.meters == Array(repeating: TopologyMeter(measuresExport: true, ratedPowerWatts: 69_000), count: 32))
+    #expect(plain.measuresExport && plain.exporters(ofSet: 3) == 8 && plain.spareWarnings == [])
+    let own = try read(
+      "\n[meter-1]\nmeasures = import\n[meter-32]\nratedPowerWatts = 100000000\nmeasures = import, export\n[meter-9]\nratedPowerWatts = 1\n"
+    )
+    #expect(own.meters[0] == TopologyMeter(measuresExport: false, ratedPowerWatts: 69_000))
+    #expect(own.meters[8] == TopologyMeter(measuresExport: true, ratedPowerWatts: 1))
+    #expect(own.meters[31] == TopologyMeter(measuresExport: true, ratedPowerWatts: 100_000_000))
+    #expect(own.exporters(ofSet: 0) == 7 && own.exporters(ofSet: 1) == 8)
+    // 5 and two to spare are enough, 5 and one are not.
+    #expect(own.spareWarnings == [])
+    let few = try read("\n[meter-1]\nmeasures = import\n[meter-2]\nmeasures = import\n")
+    #expect(few.spareWarnings.count == 1)
+    #expect(
+      few.spareWarnings.first?.hasPrefix("slot activeEnergyExport: set 0 has as few as 6 feeders, 1 to spare") == true)
+    // A quantity that nobody measures has no slot, and needs no feeders.
+    let none = try read("\nmeasures = import")
+    #expect(!none.measuresExport && none.spareWarnings == [])
+  }
+
+  @Test(
+    "a meter without import, a maximum of 0 or above 100 MW, a meter there is none of, and a slot of too few are refused with their line",
+    arguments: [
+      ("[meter-1]\nmeasures = export", 1, "measures is export: every meter measures import"),
+      ("[meter-1]\nmeasures = sun", 1, "measures is sun, not import or import, export"),
+      ("[meter-1]\nratedPowerWatts = 0", 1, "ratedPowerWatts is 0, outside 1...100000000"),
+      ("[meter-1]\nratedPowerWatts = 100000001", 1, "ratedPowerWatts is 100000001, outside 1...100000000"),
+      ("[meter-0]\nmeasures = import", 0, "there is no meter-0: meters are meter-1 to meter-32"),
+      ("[meter-33]\nmeasures = import", 0, "there is no meter-33: meters are meter-1 to meter-32"),
+      ("[meter-01]\nmeasures = import", 0, "there is no meter-01: meters are meter-1 to meter-32"),
+      ("[meter-1]\nbus = x", 1, "unknown key bus in [meter-1]"),
+    ] as [(String, Int, String)])
+  func quantitiesRefused(more: String, line: Int, message: String) {
+    let lines = topology.split(separator: "\n", omittingEmptySubsequences: false).count
+    let text = topology.hasSuffix("\n") ? topology + more : topology + "\n" + more
+    let first = topology.hasSuffix("\n") ? lines : lines + 1
+    #expect(refusal(topology: text) == "t.ini:\(first + line): \(message)")
+  }
+
+  @Test("a slot that too few of a set feed is refused with set, slot and number")
+  func tooFewFeeders() throws {
+    var text = topology
+    for number in 9...12 { text += "\n[meter-\(number)]\nmeasures = import" }
+    #expect(
+      refusal(topology: text)?.hasSuffix(
+        "set 1 has 4 meters that feed activeEnergyExport, below minimumContributors 5") == true)
   }
 
   @Test("every node must find a port")

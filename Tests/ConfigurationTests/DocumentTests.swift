@@ -20,7 +20,10 @@ struct DocumentTests {
     let parts = source.components(separatedBy: "public struct ")
     let body = try #require(parts.first { $0.hasPrefix(type) })
     let pattern = /try reader\.(?:text|optionalText|integer|choice|endpoint)\(\s*"(\w+)",\s*"(\w+)"/
+    // What may stand in the section of one meter too.
+    let ofMeters = /try reader\.(?:text|optionalText|integer|choice|endpoint)\(\s*section,\s*"(\w+)"/
     return Set(body.matches(of: pattern).map { "\($0.output.1).\($0.output.2)" })
+      .union(body.matches(of: ofMeters).map { "meter.\($0.output.1)" })
   }
 
   /// "section.key" for every row of a file's tables.

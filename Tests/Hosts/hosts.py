@@ -8,6 +8,7 @@ certified and what their houses answered, and who moved is heard from its new ad
 
 usage: hosts.py BUSBAR [--periods N] [--family 4|6]      "N passed, N failed"; exit code 1 also where there are no namespaces
 """
+import datetime
 import argparse
 import json
 import os
@@ -17,7 +18,7 @@ import sys
 import tempfile
 import time
 
-MEMBERS, METERS, FEWEST, PERIOD, PORT = 4, 3, 2, 5, 24000
+MEMBERS, METERS, FEWEST, PERIOD, PORT = 4, 4, 3, 5, 24000
 MOVED, MOVED_MEMBER = ("aggregator-4", "meter-1"), 3
 # As metrics call it: its set and its number there.
 METER_MOVED = "meter-0.0"
@@ -140,12 +141,16 @@ class Group:
 
     # What came of it
 
+    def stem(self, period, owner):
+        day = datetime.date(1970, 1, 1) + datetime.timedelta(days=period * PERIOD // 86_400)
+        return f"{self.grid}/published/{day}/{period}-{owner}"
+
     def published(self, period, owner):
-        return all(os.path.exists(f"{self.grid}/published/{period}-{owner}.{kind}") for kind in ("certificate", "sum"))
+        return all(os.path.exists(f"{self.stem(period, owner)}.{kind}") for kind in ("certificate", "sum"))
 
     def sum(self, period, owner):
         """Contributors, and watt-hours of import and export; None while there is no value."""
-        stem = f"{self.grid}/published/{period}-{owner}"
+        stem = self.stem(period, owner)
         if not self.published(period, owner):
             return None
         genesis = ("--genesis", f"{self.grid}/genesis.bin")

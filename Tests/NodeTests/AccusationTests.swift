@@ -82,9 +82,7 @@ struct AccusationTests {
     group.run(toEndOf: 1001, plus: 3500)
     let everybody = Array(repeating: lyingMeter(group), count: 4)
     #expect(group.run(untilAtMost: 8) { accused(group, 0) == everybody })
-    group.killAggregator(0)
-    group.disks[Group.aggregatorName(0).rawValue] = nil
-    group.startAggregator(0)
+    group.wipeAggregator(0)
     #expect(accused(group, 0)[0] == Accused())
     #expect(group.run(untilAtMost: 8) { accused(group, 0) == everybody })
     #expect(group.aggregators[0]!.node.provenCount == 0)

@@ -82,7 +82,7 @@ struct AttackTests {
   func wants(object: ObjectKind) {
     let (group, rogue, header) = Self.halted()
     // What its meters send to the rogue by themselves; one datagram for each.
-    for meter in 0..<3 { group.killMeter(2, meter) }
+    for meter in 0..<4 { group.killMeter(2, meter) }
     let bytes = Self.answered(group, rogue, 400) { (.want, Self.want(object, header)) }
     #expect(bytes.answered > 0)
     // One answer, half of it again, a burst and what was asked.
@@ -111,7 +111,7 @@ struct AttackTests {
     // Of the next position, and its last signature one bit off. A table follows.
     head[8 + 64] &+= 1
     head[head.count - Header.encodedBytes - 1] ^= 1
-    head += [UInt8](repeating: 0, count: 24)
+    head += [UInt8](repeating: 0, count: 32)
     let contradiction = [UInt8](capacity: Contradiction.voteBytes) { out in
       out.write(StatementKind.prepare.rawValue)
       out.writeZeros(7)
@@ -150,7 +150,7 @@ struct AttackTests {
         return (.chunk, group.chunks(.roundChange, 0, position: position, change)[0])
       case .heads:
         // A good one, said to be of a position that is not decided.
-        let head = group.published.certificates["1001-0"]! + [UInt8](repeating: 0, count: 24)
+        let head = group.published.certificates["1001-0"]! + [UInt8](repeating: 0, count: 32)
         return (.chunk, group.chunks(.head, 0, position: position, head)[0])
       }
     }
@@ -183,7 +183,7 @@ struct AttackTests {
   @Test("a head of a position that was left behind is not looked at again")
   func oldHead() throws {
     let (group, rogue) = Self.group()
-    let head = group.published.certificates["1001-0"]! + [UInt8](repeating: 0, count: 24)
+    let head = group.published.certificates["1001-0"]! + [UInt8](repeating: 0, count: 32)
     #expect(group.run(untilAtMost: 14) { group.published.certificates["1011-0"] != nil })
     rogue.greet()
     let vote = Useless.votes.make(group, 0)
@@ -293,6 +293,6 @@ struct AttackTests {
     }
     #expect(led.count == 1)
     let header = group.certified(led[0], moved + 2)
-    #expect(header?.contributors.count == 3 && header?.author == ReplicaIndex(3))
+    #expect(header?.contributors.count == 4 && header?.author == ReplicaIndex(3))
   }
 }

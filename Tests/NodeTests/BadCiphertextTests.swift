@@ -94,7 +94,7 @@ struct BadCiphertextTests {
       ciphertext: BadRecord.number(group) { bytes, _ in for place in bytes.indices { bytes[place] = 255 } })
     var manifest = Manifest()
     var hashes: [Digest] = []
-    for (place, bytes) in [other, primary.records[1], primary.records[2]].enumerated() {
+    for (place, bytes) in ([other] + primary.records[1...]).enumerated() {
       var reader = WireReader(bytes.span)
       let record = try! Record(decoding: &reader)
       let ciphertext = Array(bytes.dropFirst(Record.fixedBytes))
@@ -110,7 +110,7 @@ struct BadCiphertextTests {
       .proposal,
       group.vote(.prepare, signer: 2, owner: 0, period: 1002, digest: header.digest, header: header), toAggregator: 0)
     // The judge asks for the manifest, and which record is meant is told.
-    let object = [UInt8](capacity: Header.encodedBytes + 96) { out in
+    let object = [UInt8](capacity: Header.encodedBytes + 32 * hashes.count) { out in
       header.encode(into: &out)
       for hash in hashes { out.write(hash) }
     }

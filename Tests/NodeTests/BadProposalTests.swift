@@ -33,11 +33,11 @@ struct BadHeader: Sendable, CustomStringConvertible {
     BadHeader("another author", .wrongAuthor) { header, _ in header.author = ReplicaIndex(0) },
     BadHeader("foreign keyId", .foreignKey) { header, _ in header.keyIdentifier = FixedBytes() },
     BadHeader("a contributor that is no meter", .unknownMeter) { header, _ in
-      header.contributors.insert(MeterIndex(3))
+      header.contributors.insert(MeterIndex(4))
       header.count = header.contributors.count
     },
     BadHeader("fewer than minimumContributors", .tooFewContributors) { header, primary in
-      header = primary.header(meters: 1)
+      header = primary.header(meters: 2)
     },
     BadHeader("another previous", .wrongPrevious) { header, primary in
       header.previous = primary.group.genesis.networkIdentifier
@@ -47,7 +47,7 @@ struct BadHeader: Sendable, CustomStringConvertible {
       header.manifestRoot.storage[31] ^= 128
     },
     BadHeader("a product that is not the product", .wrongProduct) { header, primary in
-      header.productHash = primary.header(meters: 2).productHash
+      header.productHash = primary.header(meters: 3).productHash
     },
     BadHeader("an accused member there is none of", .wrongAccused) { header, _ in header.accusedMembers = 16 },
   ]
@@ -80,10 +80,10 @@ struct BadProposalTests {
   @Test("every HeaderRefusal has a proposal here that causes it")
   func complete() {
     // A record turns stale by a decision in between; simulated groups meet that. (mutant staleRecordsKept)
-    // For bad ciphertexts see BadCiphertextTests, for excluded meters ContradictingMeterTests.
+    // For bad ciphertexts see BadCiphertextTests, for excluded meters ContradictingMeterTests, for slots of too few LoneFeederTests.
     #expect(
       Set(BadHeader.all.map { $0.refusal })
-        == Set(HeaderRefusal.allCases).subtracting([.staleRecord, .badCiphertext, .excludedMeter]))
+        == Set(HeaderRefusal.allCases).subtracting([.staleRecord, .badCiphertext, .excludedMeter, .loneFeeder]))
   }
 
   @Test("a second proposal does not replace the first, and both votes are evidence (consensus rules 4, 49)")

@@ -135,7 +135,7 @@ struct BadRecordTests {
     let rogue = Rogue.aggregator(3, of: group)
     rogue.greet()
     let before = group.aggregators[1]!.refusals(RecordRefusal.unknownMeter)
-    for meter in [UInt16(3), 511, 512, 32769, .max] {
+    for meter in [UInt16(4), 511, 512, 32769, .max] {
       rogue.send(
         .record,
         group.record(0, 0, from: 1002, through: group.period) { record in record.meter = MeterIndex(meter) },

@@ -113,10 +113,10 @@ struct ContradictingMeterTests {
   @Test(
     "of a set that certifies nothing are named by another set's header, once, and are left out when their own goes on")
   func elsewhere() {
-    let group = group(metersPerSet: 3, exclusionPeriods: 48)
+    let group = group(metersPerSet: 4, exclusionPeriods: 48)
     group.run(toEndOf: 1001, plus: 6000)
-    // Set 0 is left with one meter of three, which lies to both that it sends to, so that each hears one record; then both to one.
-    for index in 1...2 { group.killMeter(0, index) }
+    // Set 0 is left with one meter of four, which lies to both that it sends to, so that each hears one record; then both to one.
+    for index in 1...3 { group.killMeter(0, index) }
     let rogue = Rogue.meter(0, 0, of: group)
     rogue.greet()
     group.run(toEndOf: 1002, plus: 100)
@@ -138,7 +138,7 @@ struct ContradictingMeterTests {
     // All that prepared it hold what shows the lie.
     #expect(group.aggregators.filter { $0!.node.provenCount == 1 }.count >= 3)
     // Its own set comes back: the first header names it, and leaves it out at once, which is that primary's choice.
-    for index in 1...2 { group.startMeter(0, index) }
+    for index in 1...3 { group.startMeter(0, index) }
     for step in 0..<160 {
       if step % 10 == 0 {
         for member in 0..<4 {
@@ -151,7 +151,7 @@ struct ContradictingMeterTests {
     let own = (last + 1...group.period).compactMap { group.certified(0, $0) }
     #expect(own.count >= 1)
     for header in own {
-      #expect(header.accusedMeters == bitmap(0..<1) && header.contributors == bitmap(1..<3))
+      #expect(header.accusedMeters == bitmap(0..<1) && header.contributors == bitmap(1..<4))
     }
     #expect(group.failures == [] && group.brokenChains() == [])
   }

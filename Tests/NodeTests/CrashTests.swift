@@ -96,8 +96,7 @@ struct CrashTests {
     group.startMeter(0, 0)
     if crashesAgain {
       group.run(milliseconds: 500)
-      group.killMeter(0, 0)
-      group.startMeter(0, 0)
+      group.restartMeter(0, 0)
     }
     group.run(milliseconds: 1000)
     group.startMeter(0, 1)

@@ -32,6 +32,11 @@ final class Fuse {
 /// What left the group for the world.
 final class Published {
   var certificates: [String: [UInt8]] = [:]
+  /// Of those, what the bookkeeper wrote.
+  var own: [String: [UInt8]] = [:]
+  var unreadable: [String: [UInt8]] = [:]
+  /// Files the bookkeeper wrote, by name with suffix: how often.
+  var written: [String: Int] = [:]
   var sums: [String: [UInt8]] = [:]
   /// Files that were published twice with other bytes.
   var changed: [String] = []
@@ -65,8 +70,10 @@ final class Wires {
 struct TestHost: ~Copyable, NodeHost {
   var socket: SimulatedSocket
   var journal: MemoryJournal
+  var cells: MemoryCells
   var random: SeededGenerator
   let published: Published
+  let isBookkeeper: Bool
   let wires: Wires
   let fuse: Fuse
   /// What the journal held at the start, and this run's boot counter.
@@ -90,14 +97,16 @@ struct TestHost: ~Copyable, NodeHost {
   private var before: [[UInt8]] = []
 
   init(
-    socket: consuming SimulatedSocket, journal: consuming MemoryJournal, random: SeededGenerator,
-    published: Published, wires: Wires, fuse: Fuse, entries: [[UInt8]], boot: UInt64, previousBoot: UInt64,
-    compactionBytes: UInt64?
+    socket: consuming SimulatedSocket, journal: consuming MemoryJournal, cells: consuming MemoryCells,
+    random: SeededGenerator, published: Published, isBookkeeper: Bool, wires: Wires, fuse: Fuse, entries: [[UInt8]],
+    boot: UInt64, previousBoot: UInt64, compactionBytes: UInt64?
   ) {
     self.socket = socket
     self.journal = journal
+    self.cells = cells
     self.random = random
     self.published = published
+    self.isBookkeeper = isBookkeeper
     self.wires = wires
     self.fuse = fuse
     self.entries = entries
@@ -166,6 +175,21 @@ struct TestHost: ~Copyable, NodeHost {
     return entries
   }
 
+  mutating func writeCell(_ bytes: Span<UInt8>, to place: CellPlace) throws(PlatformError) {
+    guard fuse.burn() else { throw PlatformError(.other) }
+    try cells.write(bytes, to: place)
+  }
+  mutating func readCell(_ place: CellPlace) throws(PlatformError) -> [UInt8]? { try cells.read(place) }
+  mutating func freeCell(_ place: CellPlace) throws(PlatformError) {
+    // What says that it may go is durable first.
+    try commit()
+    guard fuse.burn() else { throw PlatformError(.other) }
+    try cells.free(place)
+  }
+  mutating func syncCells() throws(PlatformError) {
+    guard fuse.burn() else { throw PlatformError(.other) }
+    try cells.sync()
+  }
   mutating func reread(_ visit: (Span<UInt8>) -> Void) throws(PlatformError) {
     rereads += 1
     try journal.reread(visit)
@@ -178,11 +202,23 @@ struct TestHost: ~Copyable, NodeHost {
     publications += 1
     let name = "\(period)-\(owner)"
     let file = Array(copying: bytes)
+    if isBookkeeper { published.written["\(name) \(kind)", default: 0] += 1 }
     switch kind {
-    case .certificate: published.certificates[name] = file
+    case .unreadable: published.unreadable[name] = file
+    case .certificate:
+      published.certificates[name] = file
+      if isBookkeeper { published.own[name] = file }
     case .sum:
       if let earlier = published.sums[name], earlier != file { published.changed.append(name) }
       published.sums[name] = file
+    }
+  }
+  mutating func published(_ kind: Publication, period: Period, owner: ReplicaIndex) throws(PlatformError) -> [UInt8]? {
+    let name = "\(period)-\(owner)"
+    return switch kind {
+    case .certificate: published.own[name]
+    case .sum: published.sums[name]
+    case .unreadable: published.unreadable[name]
     }
   }
 }
@@ -291,13 +327,16 @@ final class BookkeeperProcess {
 
 /// What `make` of a group may be told.
 struct GroupOptions {
-  var metersPerSet = 3
+  var metersPerSet = 4
+  /// Of each set, so many meters measure exports too; nil for all.
+  var exporters: Int?
+  var maximumPowerWatts = GroupLimits.maximumPowerWatts.upperBound
   /// In 4 s not all views fit that may be needed: then the next period's primary has to do it. In 8 s they do.
   var periodSeconds: UInt64 = 4
   var exclusionPeriods = Genesis.standardExclusionPeriods
   /// So many sets can at once hold records of two periods, if not as many as the size of the group asks for.
   var spareBlocks: Int?
-  var minimumContributors: UInt16 = 2
+  var minimumContributors: UInt16 = 3
   var seed: UInt64 = 1
   var faults = NetworkFaults()
   var packetKeyMilliseconds = Sealer.defaultPacketKeyMilliseconds
@@ -321,6 +360,8 @@ final class Group {
       allowingSmallForTests: true)
     return [UInt8](capacity: key.encodedBytes) { out in key.encode(into: &out) }
   }()
+
+  static let modulusProof = try! PrivateKey(decoding: keyFile.span, allowingSmallForTests: true).proveModulus()
 
   let options: GroupOptions
   let genesis: Genesis
@@ -350,6 +391,7 @@ final class Group {
     var generator = SeededGenerator(seed: options.seed)
     let key = try! PrivateKey(decoding: Self.keyFile.span, allowingSmallForTests: true)
     let modulus = [UInt8](capacity: key.publicKey.modulusBytes) { out in key.publicKey.writeModulus(into: &out) }
+    let modulusProof = Self.modulusProof
     self.key = key.publicKey
     aggregatorSeeds = (0..<Self.members).map { _ in PartySeeds(&generator) }
     meterSeeds = (0..<Self.members).map { _ in (0..<options.metersPerSet).map { _ in PartySeeds(&generator) } }
@@ -359,8 +401,15 @@ final class Group {
       minimumContributors: options.minimumContributors, rotates: true, exclusionPeriods: options.exclusionPeriods,
       firstPeriod: Period(1001),
       slots: [SlotQuantity.activeEnergyImport.rawValue, SlotQuantity.activeEnergyExport.rawValue], modulus: modulus,
-      bookkeeper: bookkeeperSeeds.publicKeys(), aggregators: aggregatorSeeds.map { $0.publicKeys() },
-      meters: meterSeeds.map { set in set.map { $0.publicKeys() } })
+      modulusProof: modulusProof, bookkeeper: bookkeeperSeeds.publicKeys(),
+      aggregators: aggregatorSeeds.map { $0.publicKeys() },
+      meters: meterSeeds.map { set in set.map { $0.publicKeys() } },
+      registrations: Array(
+        repeating: (0..<options.metersPerSet).map { index in
+          MeterRegistration(
+            slots: index < options.exporters ?? options.metersPerSet ? 3 : 1,
+            maximumPowerWatts: options.maximumPowerWatts)
+        }, count: Self.members))
     // A little before the first period.
     clock = SimulatedClock(wall: WallTime(nanoseconds: (1001 * options.periodSeconds - 1) * 1_000_000_000))
     network = SimulatedNetwork(seed: options.seed &+ 1, faults: options.faults)
@@ -394,9 +443,11 @@ final class Group {
     try! journal.reread { entry in entries.append(Array(copying: entry)) }
     return TestHost(
       socket: network.attach(Self.endpoint(identifier)), journal: journal,
+      cells: MemoryCells(
+        disk.cells, cellBytes: AggregatorNode.cellBytes(genesis, ciphertextBytes: key.ciphertextBytes)),
       random: SeededGenerator(seed: options.seed &* 31 &+ UInt64(identifier.rawValue) &+ counter &* 1_000_003),
-      published: published, wires: wires, fuse: fuse, entries: entries, boot: counter, previousBoot: boot.last,
-      compactionBytes: options.compactionBytes)
+      published: published, isBookkeeper: identifier.isBookkeeper, wires: wires, fuse: fuse, entries: entries,
+      boot: counter, previousBoot: boot.last, compactionBytes: options.compactionBytes)
   }
 
   /// Another one for each process.
@@ -481,9 +532,19 @@ final class Group {
     killAggregator(index)
     startAggregator(index)
   }
+  /// Its disk is lost, and another one is put in.
+  func wipeAggregator(_ index: Int) {
+    killAggregator(index)
+    disks[Self.aggregatorName(index).rawValue] = nil
+    startAggregator(index)
+  }
   func killMeter(_ owner: Int, _ index: Int) {
     meters[owner][index] = nil
     disks[Self.meterName(owner, index).rawValue]?.crash(keeping: 0)
+  }
+  func restartMeter(_ owner: Int, _ index: Int) {
+    killMeter(owner, index)
+    startMeter(owner, index)
   }
   func killBookkeeper() {
     bookkeeper = nil

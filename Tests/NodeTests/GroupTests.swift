@@ -53,8 +53,7 @@ struct GroupTests {
     group.run(toEndOf: 1002, plus: 1000)
     let before = group.meters[1][2]!.node.outstandingRecords
     #expect(before.count == 2)
-    group.killMeter(1, 2)
-    group.startMeter(1, 2)
+    group.restartMeter(1, 2)
     let after = group.meters[1][2]!.node.outstandingRecords
     #expect(after == before)
     group.network.setCut(false, at: Group.endpoint(Group.meterName(1, 2)))
@@ -87,6 +86,7 @@ struct GroupTests {
     #expect(group.run(untilAtMost: 3) { group.meters[2][1]!.node.certifiedRegisters == settled })
     #expect(group.run(untilAtMost: 4) { group.isSettled(through: group.period - 1) })
     var wrong: [String] = []
+    group.finishPublishing()
     let totals = group.publishedSums(reporting: &wrong)
     #expect(wrong == [])
     let certified = group.meters[2].indices.map { index in
@@ -175,9 +175,7 @@ struct GroupTests {
   func aggregatorLosesItsDisk() {
     let group = Group()
     group.run(toEndOf: 1002, plus: 400)
-    group.killAggregator(1)
-    group.disks[Group.aggregatorName(1).rawValue] = nil
-    group.startAggregator(1)
+    group.wipeAggregator(1)
     group.run(milliseconds: 3000)
     #expect(group.aggregators[1]!.isConfirmed)
     #expect(group.aggregators[1]!.node.votingFloor == Period(1005))
@@ -222,12 +220,10 @@ struct GroupTests {
     let group = Group()
     group.run(toEndOf: 1001, plus: 3000)
     let name = Group.meterName(3, 0)
-    group.killMeter(3, 0)
-    group.startMeter(3, 0)
+    group.restartMeter(3, 0)
     let image = group.disks[name.rawValue]!.image()
     group.run(milliseconds: 500)
-    group.killMeter(3, 0)
-    group.startMeter(3, 0)
+    group.restartMeter(3, 0)
     group.run(toEndOf: 1003, plus: 300)
     group.killMeter(3, 0)
     group.disks[name.rawValue] = image

@@ -15,8 +15,8 @@ final class LyingPrimary {
   /// By meter.
   var records: [[UInt8]] = []
 
-  init() {
-    group = Group()
+  init(_ options: GroupOptions = GroupOptions()) {
+    group = Group(options)
     group.run(toEndOf: 1001, plus: 3500)
     // primary(0, 1002, 0) = (0 + 1002) mod 4 = 2
     rogue = Rogue.aggregator(2, of: group)
@@ -35,7 +35,7 @@ final class LyingPrimary {
   }
 
   /// The header an honest primary would propose, of the first `count` meters.
-  func header(meters count: Int = 3) -> Header {
+  func header(meters count: Int = 4) -> Header {
     Self.header(over: Array(records[..<count]), of: group, previous: group.aggregators[Self.judge]!.head(0))
   }
 

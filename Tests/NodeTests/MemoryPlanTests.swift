@@ -36,10 +36,10 @@ struct MemoryPlanTests {
     // One meter's keys stand for all: they take as much.
     let meter = keys(1000)
     let genesis = Genesis(
-      epoch: Epoch(1), group: GroupIndex(0), periodSeconds: 900, minimumContributors: 2, rotates: true,
+      epoch: Epoch(1), group: GroupIndex(0), periodSeconds: 900, minimumContributors: 3, rotates: true,
       firstPeriod: Period(1001),
       slots: [SlotQuantity.activeEnergyImport.rawValue, SlotQuantity.activeEnergyExport.rawValue], modulus: modulus,
-      bookkeeper: keys(999), aggregators: (0..<members).map { keys($0) },
+      modulusProof: Group.modulusProof, bookkeeper: keys(999), aggregators: (0..<members).map { keys($0) },
       meters: Array(repeating: Array(repeating: meter, count: metersPerSet), count: members))
     return [UInt8](capacity: genesis.encodedBytes) { out in genesis.encode(into: &out) }
   }

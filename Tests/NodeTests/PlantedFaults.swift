@@ -313,13 +313,11 @@ extension PlantedFault {
     let group = octoGroup()
     group.run(toEndOf: 1001, plus: 4000)
     let name = Group.meterName(0, 0)
-    group.killMeter(0, 0)
-    group.startMeter(0, 0)
+    group.restartMeter(0, 0)
     let image = group.disks[name.rawValue]!.image()
     group.run(milliseconds: 500)
     // The run that is forgotten; and too few meters for a proposal.
-    group.killMeter(0, 0)
-    group.startMeter(0, 0)
+    group.restartMeter(0, 0)
     for index in 1...2 { group.killMeter(0, index) }
     group.run(toEndOf: 1002, plus: 1500)
     let isHeld = group.aggregators.contains { $0!.node.held(ReplicaIndex(0), Period(1002)).contains(MeterIndex(0)) }
@@ -330,8 +328,7 @@ extension PlantedFault {
     group.run(milliseconds: 1500)
     if !group.meters[0][0]!.isConfirmed { wrong.append("it is not confirmed") }
     if group.meters[0][0]!.node.lastClosed < Period(1002) { wrong.append("it does not know that it forgot") }
-    group.killMeter(0, 0)
-    group.startMeter(0, 0)
+    group.restartMeter(0, 0)
     group.run(milliseconds: 2000)
     if !group.meters[0][0]!.isConfirmed { wrong.append("it is not confirmed again") }
     guard group.period == 1003 else { return wrong + ["the test is late"] }

@@ -155,8 +155,7 @@ struct RunClaimTests {
     rogue.claimedBoot = claimed
     group.killAggregator(0)
     group.startAggregator(0)
-    group.killMeter(1, 0)
-    group.startMeter(1, 0)
+    group.restartMeter(1, 0)
     let boots = [group.aggregators[0]!.host.boot, group.meters[1][0]!.host.boot]
     for _ in 0..<6 {
       rogue.greet(Group.aggregatorName(0))

@@ -33,11 +33,13 @@ def pattern(first, count, step=1):
     return bytes((first + step * i) % 256 for i in range(count))
 
 
-# The group: four aggregators with 3, 2, 0 and 5 meters.
-SETS = [3, 2, 0, 5]
+# The group: four aggregators with 5, 3, 0 and 5 meters, of which meter 2 of set 0 and meter 3 of set 3 have no export.
+SETS = [5, 3, 0, 5]
+FEEDERS = [[0b11111, 0b111, 0, 0b11111], [0b11011, 0b111, 0, 0b10111]]
 EPOCH, GROUP, OWNER, AUTHOR, PERIOD, POSITION = 2, 3, 0, 2, 1006, 5
 FIRST_PERIOD, EXCLUSION_PERIODS = 1001, 48
 MODULUS = pattern(0xC1, 32, 7)
+ROOTS = pattern(0x17, 8 * 32, 3)
 SLOTS = bytes([1, 2])
 BOOKKEEPER = 0x20
 
@@ -46,15 +48,23 @@ def party(sign, agree):
     return raw(signing(sign)) + raw(agreement(agree))
 
 
+def power(owner, meter):
+    """Registered maximum, in watts."""
+    return 69_000 + 1000 * owner + meter
+
+
 def genesis():
-    head = struct.pack("<8sQHHIHBxIQHH", b"BUSBARg2", EPOCH, GROUP, len(SETS), 900, 2, 1, EXCLUSION_PERIODS, FIRST_PERIOD,
+    head = struct.pack("<8sQHHIHBxIQHH", b"BUSBARg3", EPOCH, GROUP, len(SETS), 900, 3, 1, EXCLUSION_PERIODS, FIRST_PERIOD,
                        len(MODULUS), len(SLOTS))
-    body = head + SLOTS + MODULUS + party(BOOKKEEPER, 0x21)
+    body = head + SLOTS + MODULUS + ROOTS + party(BOOKKEEPER, 0x21)
     for index, count in enumerate(SETS):
         body += party(0x40 + index, 0x50 + index) + struct.pack("<H", count)
     for owner, count in enumerate(SETS):
         for meter in range(count):
-            body += party(0x80 + 8 * owner + meter, 0xC0 + 8 * owner + meter)
+            body += party(0x80 + 8 * owner + meter, 0xC0 + 8 * owner + meter) + struct.pack("<I", power(owner, meter))
+    for slot in FEEDERS:
+        for bits in slot:
+            body += bits.to_bytes(64, "little")
     return body
 
 
@@ -170,9 +180,10 @@ def aggregation(out):
         leaves = [leaf(x, blake2b(struct.pack("<I", x), digest_size=32).digest()) for x in range(count)]
         out(f"manifest{count}", merkle(leaves))
 
-    # Meters 0 and 1 contribute; meter 1 was covered through 1004, the others through 1005. Meter 2 is accused, so its records are
+    # Meters 0, 1 and 3 contribute; meter 1 was covered through 1004, the others through 1005. Meter 2 is accused, so its records are
     # not counted from the next header on.
-    covered, after = coverage([1005, 1004, 1005]), coverage([PERIOD, PERIOD, 1005], [(2, PERIOD + EXCLUSION_PERIODS)])
+    covered = coverage([1005, 1004, 1005, 1005, 1005])
+    after = coverage([PERIOD, PERIOD, 1005, PERIOD, 1005], [(2, PERIOD + EXCLUSION_PERIODS)])
     root = lambda table: H(b"BUSBARcv", struct.pack("<H", OWNER), table)
     out("coverageTable", covered)
     out("coverageRoot", root(covered))
@@ -180,13 +191,13 @@ def aggregation(out):
     out("coverageRootAfter", root(after))
     # The last period for which the exclusion stands, and the first one after it, when the meter is counted again and another excluded.
     last, over = PERIOD + EXCLUSION_PERIODS, PERIOD + EXCLUSION_PERIODS + 1
-    out("coverageRootLast", root(coverage([last, last, 1005], [(2, last)])))
-    out("coverageRootOver", root(coverage([over, last, over], [(0, over + EXCLUSION_PERIODS)])))
-    manifest = merkle([leaf(0, pattern(0x30, 32)), leaf(1, record_hash)])
+    out("coverageRootLast", root(coverage([last, last, 1005, PERIOD, 1005], [(2, last)])))
+    out("coverageRootOver", root(coverage([over, last, over, PERIOD, 1005], [(0, over + EXCLUSION_PERIODS)])))
+    manifest = merkle([leaf(0, pattern(0x30, 32)), leaf(1, record_hash), leaf(3, pattern(0x33, 32))])
     # Aggregator 3 and meter 2 are accused, and of other sets meter 1 of set 1 and meter 4 of set 3.
     elsewhere = struct.pack("<4I", 2 << 16 | 1, 4 << 16 | 4, 0, 0)
-    header = struct.pack("<32sQHHHHQ16s32s32s32s32s64sQ64s16s", network, EPOCH, GROUP, OWNER, AUTHOR, 2, PERIOD, key,
-                         pattern(0x60, 32), root(after), manifest, H(b"BUSBARct", ciphertext[::-1]), b"\x03", 8, b"\x04",
+    header = struct.pack("<32sQHHHHQ16s32s32s32s32s64sQ64s16s", network, EPOCH, GROUP, OWNER, AUTHOR, 3, PERIOD, key,
+                         pattern(0x60, 32), root(after), manifest, H(b"BUSBARct", ciphertext[::-1]), b"\x0b", 8, b"\x04",
                          elsewhere)
     digest = H(b"BUSBARhd", header)
     out("header", header)
@@ -261,6 +272,8 @@ def packets(out):
     out("packetHeader", packet_header(WANT, want, 1, 2, 9, 3))
     out("want", want)
     out("chunk", struct.pack("<BxHHHQI4x", 2, 4, 1, 2, 6, 1034))
+    out("acknowledgement", struct.pack("<QH6x", 3, 2))
+    out("acknowledgedPosition", struct.pack("<H6xQ32sQ", 4, 6, pattern(0xA0, 32), 0b101001))
     out("proof", struct.pack("<HHHHQQ32s72s", 4, 5, 2, 1, 5, 6, pattern(0x80, 32), pattern(1, 72)))
     out("status", status_body(2, 9, 1, 1_700_000_000_123_456_789, 1, 1))
     out("sharedSecret", agreement(0x41).exchange(agreement(0x42).public_key()))

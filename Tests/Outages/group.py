@@ -242,7 +242,7 @@ class Group:
     # What was published
 
     def stem(self, period, owner):
-        return f"{self.grid}/published/{period}-{owner}"
+        return f"{self.grid}/published/{self.genesis.day(period)}/{period}-{owner}"
 
     def header(self, period, owner):
         """The header that was certified; None while there is none, and for a decision without a value."""
@@ -258,7 +258,8 @@ class Group:
 
     def certified(self, owner):
         """Periods with a value and its sum, ascending."""
-        periods = (int(name.split("-")[0]) for name in os.listdir(f"{self.grid}/published") if name.endswith(f"-{owner}.sum"))
+        names = (name for _, _, files in os.walk(f"{self.grid}/published") for name in files)
+        periods = (int(name.split("-")[0]) for name in names if name.endswith(f"-{owner}.sum"))
         return sorted(period for period in periods if self.is_certified(period, owner))
 
     def contributors(self, period, owner):

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Groups of real processes from which something is taken away, and given back: the network between the aggregators, boards, meters
-that tell the truth, clocks. Then every set has to go on.
+that tell the truth, clocks, the bookkeeper; or any process is killed at any moment. Then every set has to go on, and what was certified is
+published.
 
 Each group has four aggregators, their meters and a bookkeeper on loopback, with houses on a simulated bus, and is checked as
 `busbar demo` checks: what was published for a set is what its meters hold as certified, to the watt-hour, and that and what is
@@ -13,7 +14,8 @@ for a quarter of it says nothing; then the next one counts, and the result says 
 usage: outages.py BUSBAR [--short] [--only WORD] [--outages N,N,...] [--period SECONDS] [--at-once N] [--keep FOLDER]
                   [--honest]              one line for each thing checked; "outages: N passed, M failed" last
 --short takes a little more than a minute and its outages are of 10 periods of 4 s; else they are of 12, 50 and 200 periods of 3 s,
-in a quarter of an hour. --only names scenarios, with commas between: network, boards, dead, runs, meters, clock, clocks. With
+in a quarter of an hour. --only names scenarios, with commas between: network, boards, dead, bookkeeper, kills, runs, meters, clock,
+clocks. With
 --honest those that should lie keep to the rules, which shows that nothing else is wrong.
 """
 import argparse
@@ -21,6 +23,7 @@ import collections
 import concurrent.futures
 import math
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -192,7 +195,62 @@ def board_dead(s, outages):
             return
 
 
-# 2. Runs
+# 2. Publication
+
+def bookkeeper_off(s, periods):
+    """Aggregators keep in memory what they decided in the last eight positions."""
+    g = s.group()
+    s.begins()
+    name = f"the bookkeeper off for {periods} periods"
+    g.wait_for_phase(PHASES[0])
+    g.kill("bookkeeper-1")
+    g.wait(g.now() + periods)
+    g.start_node("bookkeeper-1")
+    if not s.comes_up(["bookkeeper-1"], f"{name}: it comes up"):
+        return
+    first = g.first_period_after_now()
+
+    # Chains are published in order, one sum a tenth of a second: first what was certified meanwhile.
+    def is_published():
+        return all(owner_periods and owner_periods[-1] >= first for owner_periods in map(g.certified, SETS))
+    good = g.wait(first + 3 + 2 * MEMBERS * periods * 0.1 / g.period, is_published)
+    counts = [len(g.certified(owner)) for owner in SETS]
+    s.check(good and min(counts) >= periods, f"{name}: what was certified meanwhile and the first period that begins after it are published",
+            f"{counts} periods, after {time.time() - first * g.period:.1f} s of that period")
+    if good:
+        s.agrees({owner: g.certified(owner)[-1] for owner in SETS}, name)
+
+
+def random_kills(s, periods):
+    """Every process is killed now and then, at any moment; the bookkeeper is never away for longer than 3 s."""
+    g = s.group()
+    s.begins()
+    name = f"random kill -9 of all roles for {periods} periods"
+    dice, kills, back, until = random.Random(periods), 0, [], g.now() + periods
+    while g.now() < until:
+        if len(back) < 3:
+            role = dice.choice(["aggregator", "aggregator", "bookkeeper", "meter"])
+            node = dice.choice([node for node in g.names if node.startswith(role)])
+            if node in g.processes:
+                g.kill(node)
+                kills += 1
+                back.append((time.time() + dice.uniform(0, 3), node))
+        g.wait(g.now() + dice.uniform(0, 0.4))
+        for moment, node in list(back):
+            if time.time() >= moment:
+                back.remove((moment, node))
+                g.start_node(node)
+    for _, node in back:
+        g.start_node(node)
+    if not s.comes_up(g.names, f"{name}: all come up"):
+        return
+    # A meter that was killed while it closed may be counted in the period after.
+    found = s.certifies(g.first_period_after_now(), f"{name}: all four sets certify one of the two periods that begin after it", within=2)
+    if found:
+        s.agrees(found, f"{name}: {kills} kills")
+
+
+# 3. Runs
 
 def claimed_runs(s, periods):
     """The claimer takes the place of aggregator 4: it votes nothing, so the other three have to."""
@@ -226,7 +284,7 @@ def claimed_runs(s, periods):
         claimer.stop()
 
 
-# 3. Contradicting meters
+# 4. Contradicting meters
 
 def contradicting_meters(s, periods):
     count, liars, lies = 16, set(range(9, 16)), not s.options.honest
@@ -263,7 +321,7 @@ def contradicting_meters(s, periods):
             rogue.stop()
 
 
-# 4. Clocks
+# 5. Clocks
 
 def clock_ahead(s, cases, during):
     g = s.group(clocks=s.library)
@@ -319,6 +377,8 @@ def scenarios(options):
     yield "network", lambda s: no_network(s, outages)
     yield "boards", lambda s: boards_off(s, outages)
     yield "dead", lambda s: board_dead(s, outages)
+    yield "bookkeeper", lambda s: bookkeeper_off(s, 10 if short else 14)
+    yield "kills", lambda s: random_kills(s, 8 if short else 20)
     yield "meters", lambda s: contradicting_meters(s, 5 if short else 12)
     yield "clocks", lambda s: all_clocks_ahead(s, *((5, 2) if short else (12, 3)))
     twelve, year = (12, "12 periods"), (31_557_600 // options.period, "a year")
@@ -354,7 +414,7 @@ def main():
     parser.add_argument("--only", default="")
     parser.add_argument("--outages", type=lambda text: [int(word) for word in text.split(",")])
     parser.add_argument("--period", type=int)
-    parser.add_argument("--at-once", type=int, default=7)
+    parser.add_argument("--at-once", type=int, default=9)
     parser.add_argument("--keep")
     parser.add_argument("--honest", action="store_true")
     options = parser.parse_args()

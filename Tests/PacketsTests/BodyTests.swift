@@ -5,7 +5,7 @@ import Units
 import Wire
 
 enum Body: String, CaseIterable, Sendable {
-  case packetHeader, status, want, chunk, proof
+  case packetHeader, status, want, chunk, proof, acknowledgement, acknowledgedPosition
 
   /// What this implementation writes for the values the oracle was given.
   var encoded: [UInt8] {
@@ -34,6 +34,12 @@ enum Body: String, CaseIterable, Sendable {
       case .chunk:
         Chunk(object: .product, owner: ReplicaIndex(4), index: 1, total: 2, position: Position(6), objectLength: 1034)
           .encode(into: &out)
+      case .acknowledgement: AcknowledgementBody(epoch: Epoch(3), count: 2).encode(into: &out)
+      case .acknowledgedPosition:
+        AcknowledgedPosition(
+          owner: ReplicaIndex(4), position: Position(6), digest: Digest(InlineArray { UInt8(0xA0 + $0) }),
+          open: 0b101001
+        ).encode(into: &out)
       case .proof:
         InclusionProof(
           owner: ReplicaIndex(4), meter: MeterIndex(5), leafIndex: 2, siblingCount: 1, from: Period(5),
@@ -60,6 +66,16 @@ enum Body: String, CaseIterable, Sendable {
     case .chunk:
       guard let value = try? Chunk(decoding: &reader) else { return nil }
       return [UInt8](capacity: 160) { out in value.encode(into: &out) }
+    case .acknowledgement:
+      // As many positions as it says have to follow.
+      let whole =
+        bytes + [UInt8](repeating: 0, count: bytes.count < 16 ? 0 : 56 * Int(bytes[8]) + 56 * 256 * Int(bytes[9]))
+      var reader = WireReader(whole.span)
+      guard let value = try? AcknowledgementBody(decoding: &reader) else { return nil }
+      return [UInt8](capacity: 160) { out in value.encode(into: &out) }
+    case .acknowledgedPosition:
+      guard let value = try? AcknowledgedPosition(decoding: &reader) else { return nil }
+      return [UInt8](capacity: 160) { out in value.encode(into: &out) }
     case .proof:
       guard let value = try? InclusionProof(decoding: &reader) else { return nil }
       return [UInt8](capacity: 160) { out in value.encode(into: &out) }
@@ -84,6 +100,9 @@ struct BodyTests {
     #expect(Body.want.encoded.count == Want.encodedBytes)
     #expect(Body.chunk.encoded.count == Chunk.encodedBytes)
     #expect(Body.proof.encoded.count == InclusionProof.encodedBytes)
+    #expect(Body.acknowledgement.encoded.count == AcknowledgementBody.headBytes)
+    #expect(Body.acknowledgedPosition.encoded.count == AcknowledgedPosition.encodedBytes)
+    #expect(AcknowledgementBody.maximumPositions == 20)
     #expect(Chunk.encodedBytes + Chunk.maximumPieceBytes <= Sealer.maximumBodyBytes)
     #expect(InclusionProof.encodedBytes + 9 * 32 <= Sealer.maximumBodyBytes)
   }
@@ -106,6 +125,10 @@ struct BodyTests {
     // range.
     let reserved = [
       Body.packetHeader: 8 + 1 + 24 + 2, .status: 1 + 2 * 7 + 48, .want: 8 + 16 + 32, .chunk: 8 + 32, .proof: 0,
+      // More than 20, or none; and reserved bytes.
+      .acknowledgement: 11 + 48,
+      // Positions before the first are not open; and reserved bytes.
+      .acknowledgedPosition: 58 + 48,
     ][body]!
     #expect(refused >= reserved && refused <= reserved + 16)
   }
@@ -127,7 +150,7 @@ struct BodyTests {
     #expect(Body.status.reencoded(nothing) != nil && accepts(zeroing: 136..<152))
   }
 
-  @Test("packet types are 1 to 8, objects 1 to 9, and no version is 0 or above the newest that its sender speaks")
+  @Test("packet types are 1 to 9, objects 1 to 9, and no version is 0 or above the newest that its sender speaks")
   func kinds() {
     for code in UInt8.min...UInt8.max {
       func accepts(_ body: Body, at offset: Int) -> Bool {
@@ -138,7 +161,7 @@ struct BodyTests {
       #expect(accepts(.packetHeader, at: 0) == (code == 1 || code == 2))
       #expect(accepts(.packetHeader, at: 12) == (code >= 2))
       // A STATUS is under no packet key, all else under two.
-      #expect(accepts(.packetHeader, at: 1) == (2...8).contains(code))
+      #expect(accepts(.packetHeader, at: 1) == (2...9).contains(code))
       var status = Array(Fixture.vector("packetHeader")[..<32]) + [UInt8](repeating: 0, count: 8)
       status[1] = code
       #expect((Body.packetHeader.reencoded(status) != nil) == (code == 1))

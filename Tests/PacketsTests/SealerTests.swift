@@ -252,7 +252,7 @@ struct SealerTests {
 
   @Test("are not made before the receiver's boot counter is known, STATUS aside")
   func beforeStatus() {
-    for type in [PacketType.status, .record, .receipt, .proposal, .vote, .want, .chunk, .proof] {
+    for type in [PacketType.status, .record, .receipt, .proposal, .vote, .want, .chunk, .proof, .acknowledgement] {
       var first = Fixture.sealer(1, 2, boot: 9)
       let packet = first.packet(type, [UInt8](repeating: 0, count: 16))
       #expect((packet != nil) == (type == .status))

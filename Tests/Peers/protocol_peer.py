@@ -8,6 +8,7 @@ from chunks are compared with what the group published.
 
 usage: protocol_peer.py BUSBAR          prints "N passed, N failed" last
 """
+import datetime
 import hashlib
 import json
 import os
@@ -28,8 +29,8 @@ from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 AGGREGATORS, METERS, PERIOD, KEY_SECONDS = 4, 5, 4, 3
-STATUS, RECORD, RECEIPT, PROPOSAL, VOTE, WANT, CHUNK, PROOF = range(1, 9)
-NAMES = ["", "STATUS", "RECORD", "RECEIPT", "PROPOSAL", "VOTE", "WANT", "CHUNK", "PROOF"]
+STATUS, RECORD, RECEIPT, PROPOSAL, VOTE, WANT, CHUNK, PROOF, ACKNOWLEDGEMENT = range(1, 10)
+NAMES = ["", "STATUS", "RECORD", "RECEIPT", "PROPOSAL", "VOTE", "WANT", "CHUNK", "PROOF", "ACKNOWLEDGEMENT"]
 LOSS = 0.05
 
 
@@ -73,7 +74,7 @@ class Party:
 class Genesis:
     def __init__(self, data):
         r = Reader(data)
-        assert r.take(8) == b"BUSBARg2"
+        assert r.take(8) == b"BUSBARg3"
         self.network = H(b"BUSBARgn", data)
         self.epoch, self.group, self.members = r.number(8), r.number(2), r.number(2)
         self.seconds, self.minimum, self.rotation = r.number(4), r.number(2), r.number(1)
@@ -83,6 +84,7 @@ class Genesis:
         length, slots = r.number(2), r.number(2)
         self.slots = r.take(slots)
         modulus = r.take(length)
+        self.roots = [int.from_bytes(r.take(length), "big") for _ in range(8)]
         self.n = int.from_bytes(modulus, "big")
         self.length = length
         self.key = H(b"BUSBARky", modulus, struct.pack("<H", slots), self.slots)[:16]
@@ -92,10 +94,23 @@ class Genesis:
             self.aggregators.append(Party(r))
             self.counts.append(r.number(2))
         for count in self.counts:
-            self.meters.append([Party(r) for _ in range(count)])
+            self.meters.append([])
+            for _ in range(count):
+                self.meters[-1].append(Party(r))
+                self.meters[-1][-1].power = r.number(4)
+        self.feeders = [[r.number(64) for _ in self.counts] for _ in self.slots]
+        assert self.minimum >= 3
+        for slot, sets in zip(self.slots, self.feeders):
+            for bits, count in zip(sets, self.counts):
+                assert bits >> count == 0 and (count == 0 or bits.bit_count() >= self.minimum)
+                assert slot != 1 or bits == (1 << count) - 1, "every meter has an import"
         r.end()
         f = (self.members - 1) // 3
         self.quorum = -(-(self.members + f + 1) // 2)
+
+    def day(self, period):
+        """The UTC day in which a period begins: the folder that its published files are in."""
+        return str(datetime.date(1970, 1, 1) + datetime.timedelta(days=period * self.seconds // 86_400))
 
     def party(self, node):
         if node < 64:
@@ -312,6 +327,22 @@ class Decoder:
         self.following_header(r, v["digest"])
         r.end()
         self.count("new rounds")
+
+    def acknowledgement(self, r, data, sender, receiver):
+        epoch, count, last = r.number(8), r.number(2), -1
+        r.zeros(6)
+        assert epoch == self.g.epoch and 1 <= count <= 20
+        assert 0x100 in (sender, receiver), "between the bookkeeper and an aggregator"
+        for _ in range(count):
+            owner = r.number(2)
+            r.zeros(6)
+            position, digest, open_ = r.number(8), r.take(32), r.number(8)
+            assert last < owner < self.g.members and position >= 1 and open_ >> position == 0
+            # Of a header that went by, it is that header's.
+            header = self.headers.get(digest)
+            assert header is None or header["owner"] == owner
+            last = owner
+        r.end()
 
     def want(self, r, data, sender, receiver):
         kind = r.number(1)
@@ -706,7 +737,7 @@ def examine(busbar, grid, names, genesis, relays, results):
     results.check("packets were sealed under later keys than the first", capture.highest_key >= 3, capture.highest_key)
     for name, key in d.keys.items():
         results.check("the key that was told is the logged one's", public(logged[name], X25519PrivateKey) == key)
-    for kind in range(STATUS, PROOF + 1):
+    for kind in range(STATUS, ACKNOWLEDGEMENT + 1):
         results.check(f"{NAMES[kind]} was seen", d.seen.get(NAMES[kind], 0) > 0)
     for what in ["certificates", "products", "proofs that hold", "receipts of records seen"]:
         results.check(f"{what} were seen", d.seen.get(what, 0) > 0, d.seen)
@@ -728,14 +759,16 @@ def examine(busbar, grid, names, genesis, relays, results):
 
 def agree(grid, genesis, d, results):
     """What was put together from chunks is what was published, and what was published is what the document says."""
-    files = sorted(os.listdir(f"{grid}/published"))
+    files = sorted(f"{day}/{name}" for day in os.listdir(f"{grid}/published") for name in os.listdir(f"{grid}/published/{day}"))
     results.check("something was published", len(files) >= 8, files)
     certificates = {(owner, position): data for kind, owner, position, data in d.complete if kind == 1}
     products = {(owner, position): data for kind, owner, position, data in d.complete if kind == 2}
     compared = 0
     for name in files:
         stem, suffix = name.split(".")
-        period, owner = (int(part) for part in stem.split("-"))
+        day, last = stem.split("/")
+        period, owner = (int(part) for part in last.split("-"))
+        results.check(f"{name} is in the folder of its day", day == genesis.day(period))
         data = open(f"{grid}/published/{name}", "rb").read()
         try:
             header = d.certificate(data if suffix == "certificate" else

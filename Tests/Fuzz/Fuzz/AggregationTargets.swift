@@ -18,6 +18,9 @@ func aggregationTargets() -> [FuzzTarget] {
   let lonely = bytes { out in
     Fixture.certificate(Fixture.header(contributors: Fixture.contributors([1]))).encode(into: &out)
   }
+  let together = bytes { out in
+    Fixture.certificate(Fixture.header(contributors: Fixture.contributors([0, 1, 2]))).encode(into: &out)
+  }
   let stranger = bytes { out in
     Fixture.certificate(Fixture.header(contributors: Fixture.contributors([0, 1, 9]))).encode(into: &out)
   }
@@ -40,7 +43,7 @@ func aggregationTargets() -> [FuzzTarget] {
     FuzzTarget("genesis", maximumBytes: 4096, seeds: [genesis], run: fuzzGenesis),
     FuzzTarget(
       "certificate", maximumBytes: 1024,
-      seeds: [[0] + certificate, [1] + certificate, [1] + lonely, [1] + stranger],
+      seeds: [[0] + certificate, [1] + certificate, [1] + lonely, [1] + together, [1] + stranger],
       run: fuzzCertificate),
     FuzzTarget("published-sum", maximumBytes: 512, seeds: [[0] + sum, [1] + sum], run: fuzzSum),
     FuzzTarget("coverage-table", maximumBytes: 96, seeds: [tableBytes, excluding], run: fuzzCoverage),
@@ -94,6 +97,8 @@ private func fuzzHeader(_ input: [UInt8]) {
     else { continue }
     require(header.accused.count <= Accused.maximumNew, "a header accuses more than it may")
     require(header.count >= Fixture.genesis.minimumContributors, "a header of too few meters is valid")
+    require(
+      Fixture.genesis.standsTogether(header.contributors, of: header.owner), "a header of a lone feeder is valid")
     require(free == nil || header.author == Fixture.genesis.context.primary(owner: header.owner, round), "by anyone")
   }
 }
@@ -114,12 +119,30 @@ private func fuzzGenesis(_ input: [UInt8]) {
   guard let genesis = try? Genesis(decoding: input.span) else { return }
   requireIdentity(input, "genesis") { out in genesis.encode(into: &out) }
   require(genesis.encodedBytes == input.count, "a genesis miscounts its bytes")
+  let registrations = (0..<genesis.members).map { set in
+    let owner = ReplicaIndex(set)
+    return (0..<genesis.meterCount(of: owner)).map { number in
+      var slots: UInt8 = 0
+      for slot in genesis.slots.indices where genesis.feeders(ofSlot: slot, in: owner).contains(MeterIndex(number)) {
+        slots |= 1 << UInt8(slot)
+      }
+      return MeterRegistration(
+        slots: slots, maximumPowerWatts: genesis.maximumPowerWatts(MeterIndex(number), of: owner))
+    }
+  }
+  for slot in genesis.slots.indices {
+    for set in 0..<genesis.members where genesis.meterCount(of: ReplicaIndex(set)) > 0 {
+      let feeders = genesis.feeders(ofSlot: slot, in: ReplicaIndex(set))
+      require(feeders.count >= genesis.minimumContributors, "a genesis with a slot of too few feeders")
+    }
+  }
   let again = Genesis(
     epoch: genesis.epoch, group: genesis.group, periodSeconds: genesis.periodSeconds,
     minimumContributors: genesis.minimumContributors, rotates: genesis.rotates,
     exclusionPeriods: genesis.exclusionPeriods, firstPeriod: genesis.firstPeriod,
-    slots: genesis.slots, modulus: genesis.modulus, bookkeeper: genesis.bookkeeper, aggregators: genesis.aggregators,
-    meters: genesis.meters)
+    slots: genesis.slots, modulus: genesis.modulus, modulusProof: genesis.modulusProof, bookkeeper: genesis.bookkeeper,
+    aggregators: genesis.aggregators,
+    meters: genesis.meters, registrations: registrations)
   require(again.networkIdentifier == genesis.networkIdentifier, "a genesis has two names")
   for owner in 0..<genesis.members { _ = genesis.coverage(of: ReplicaIndex(owner)).root }
   require(genesis.context.quorum.members == genesis.members, "a genesis has another quorum")
@@ -137,6 +160,8 @@ private func fuzzCertificate(_ input: [UInt8]) {
   let header = certificate.header
   require(certificate.quorum.statement.digest == header.digest, "another header was voted for")
   require(header.count >= Fixture.genesis.minimumContributors, "a certificate of too few meters holds")
+  require(
+    Fixture.genesis.standsTogether(header.contributors, of: certificate.owner), "a certificate of a lone feeder holds")
   let meters = Fixture.genesis.meterCount(of: certificate.owner)
   require(header.contributors.isWithin(meterCount: meters), "a certificate of unknown meters holds")
   require(

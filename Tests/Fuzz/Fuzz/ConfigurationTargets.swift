@@ -137,6 +137,12 @@ private func fuzzConfiguration(_ input: [UInt8]) {
   do throws(ConfigurationError) {
     let group = try TopologyConfiguration(file: "f", bytes: input.span)
     require(group.aggregators >= 4 && group.aggregators <= 64, "a group out of range")
+    require(group.minimumContributors >= 3, "a sum of two")
+    require(
+      !group.measuresExport
+        || (0..<Int(group.aggregators)).allSatisfy { group.exporters(ofSet: $0) >= Int(group.minimumContributors) },
+      "a slot of too few feeders")
+    require(group.meters.allSatisfy { (1...100_000_000).contains($0.ratedPowerWatts) }, "a maximum out of range")
     require(group.minimumContributors <= group.metersPerSet, "a group that never reaches its minimum")
     require(Int(group.basePort) + Int(group.aggregators) * (1 + Int(group.metersPerSet)) < 65535, "too few ports")
   } catch { judge(error, input) }

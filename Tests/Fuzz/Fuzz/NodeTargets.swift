@@ -108,9 +108,11 @@ private final class Siege {
     else { fatalError("no key") }
     self.key = key.publicKey
     genesis = Genesis(
-      epoch: Epoch(1), group: GroupIndex(0), periodSeconds: 4, minimumContributors: 2, rotates: true,
+      epoch: Epoch(1), group: GroupIndex(0), periodSeconds: 4, minimumContributors: 3, rotates: true,
       firstPeriod: Self.period, slots: [1, 2],
       modulus: [UInt8](capacity: key.publicKey.modulusBytes) { out in key.publicKey.writeModulus(into: &out) },
+      modulusProof: ModulusProof(
+        roots: Array(repeating: 0, count: ModulusProof.encodedBytes(modulusBytes: key.publicKey.modulusBytes))),
       bookkeeper: Self.keys(.bookkeeper), aggregators: (0..<Self.members).map { Self.keys(Self.aggregator($0)) },
       meters: (0..<Self.members).map { owner in
         (0..<Self.metersPerSet).map { Self.keys(.meter(MeterIndex(UInt16($0)), of: ReplicaIndex(UInt16(owner)))) }

@@ -16,6 +16,12 @@ func packetTargets() -> [FuzzTarget] {
   let proof = InclusionProof(
     owner: ReplicaIndex(4), meter: MeterIndex(5), leafIndex: 2, siblingCount: 1, from: Period(5), through: Period(6),
     ciphertextHash: Digest(), closing: FixedBytes())
+  let acknowledgement = [UInt8](capacity: 128) { out in
+    AcknowledgementBody(epoch: Epoch(1), count: 2).encode(into: &out)
+    AcknowledgedPosition(owner: ReplicaIndex(0), position: Position(1), digest: Digest(), open: 1).encode(into: &out)
+    AcknowledgedPosition(owner: ReplicaIndex(3), position: Position(99), digest: Digest(), open: .max).encode(
+      into: &out)
+  }
   let header = PacketHeader(
     type: .want, bodyLength: 144, sender: 1, receiver: 2, bootCounter: 9, packetSequence: 3,
     senderKeyNumber: 1, receiverKeyNumber: 1)
@@ -48,6 +54,20 @@ func packetTargets() -> [FuzzTarget] {
       var reader = WireReader(input.span)
       guard let value = try? Chunk(decoding: &reader), reader.remaining == 0 else { return }
       requireIdentity(input, "chunk") { out in value.encode(into: &out) }
+    },
+    FuzzTarget("acknowledgement", maximumBytes: 1176, seeds: [acknowledgement]) { input in
+      var reader = WireReader(input.span)
+      guard let body = try? AcknowledgementBody(decoding: &reader) else { return }
+      var positions: [AcknowledgedPosition] = []
+      for _ in 0..<body.count {
+        guard let position = try? AcknowledgedPosition(decoding: &reader) else { return }
+        positions.append(position)
+      }
+      guard reader.remaining == 0 else { fatalError("an acknowledgement of more than it says") }
+      requireIdentity(input, "acknowledgement") { out in
+        body.encode(into: &out)
+        for position in positions { position.encode(into: &out) }
+      }
     },
     FuzzTarget("inclusion-proof", maximumBytes: 128, seeds: [[UInt8](capacity: 128) { proof.encode(into: &$0) }]) {
       input in

@@ -13,7 +13,7 @@ private func smallKey(bits: Int = 256) -> PrivateKey {
 }
 
 /// Holds the key that the closures below share.
-private final class Oracle {
+fileprivate final class Oracle {
   let key = smallKey()
   let encryptor: Encryptor
   init() {
@@ -80,6 +80,30 @@ private final class Oracle {
   }
 }
 
+extension Oracle {
+  fileprivate func modulusFile() -> [UInt8] {
+    let n = [UInt8](capacity: 32) { out in key.publicKey.writeModulus(into: &out) }
+    do throws(PaillierError) {
+      let proven = ProvenModulus(modulus: n, proof: try key.proveModulus())
+      return [UInt8](capacity: proven.encodedBytes) { out in proven.encode(into: &out) }
+    } catch { fatalError("\(error)") }
+  }
+
+  /// What decodes is written back the same, and of all proofs of this key's n one alone holds: each challenge has one root.
+  fileprivate func fuzzModulus(_ input: [UInt8]) {
+    guard let proven = try? ProvenModulus(decoding: input.span) else { return }
+    require(proven.encodedBytes == input.count, "a modulus file miscounts its bytes")
+    requireIdentity(input, "modulus file") { out in proven.encode(into: &out) }
+    let modulus = proven.modulus
+    guard
+      let other = try? PublicKey(
+        n: modulus.span, layout: SlotLayout([.activeEnergyImport]), allowingSmallForTests: true),
+      (try? proven.proof.check(of: other)) != nil
+    else { return }
+    require(input == modulusFile(), "a proof holds that nobody made")
+  }
+}
+
 func paillierTargets() -> [FuzzTarget] {
   let oracle = Oracle()
   let good = oracle.ciphertext([1200, -7], seed: 3)
@@ -95,6 +119,7 @@ func paillierTargets() -> [FuzzTarget] {
     FuzzTarget("paillier-opening", maximumBytes: 80, seeds: [sum + root], run: oracle.fuzzOpening),
     FuzzTarget("paillier-key", maximumBytes: 200, seeds: [keyFile, padded], run: fuzzKey),
     FuzzTarget("paillier-alpha-key", maximumBytes: 300, seeds: [alphaKeyFile()], run: fuzzAlphaKey),
+    FuzzTarget("paillier-modulus", maximumBytes: 400, seeds: [oracle.modulusFile()], run: oracle.fuzzModulus),
     FuzzTarget(
       "paillier-decimal", maximumBytes: 100, seeds: [Array("-12345".utf8), Array("0".utf8)], run: fuzzDecimal),
   ]

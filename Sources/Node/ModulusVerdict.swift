@@ -1,0 +1,50 @@
+import Aggregation
+import Cryptography
+import HAL
+import Paillier
+import Wire
+
+/// What a node's journal says of its genesis' modulus: the proof is looked at when a node first starts with a genesis, and not again.
+///
+/// A journal that has lost the verdict costs another look and nothing else.
+public struct ModulusVerdict: Sendable {
+  private static let entryBytes = 33
+  private let networkIdentifier: Digest
+  /// Set once an entry says that the proof holds. There is none that says it does not: such a node never runs.
+  public private(set) var isProven = false
+
+  public init(about genesis: Genesis) { networkIdentifier = genesis.networkIdentifier }
+
+  /// Whether this is such an entry: snapshots keep it.
+  static func isEntry(_ entry: Span<UInt8>) -> Bool {
+    entry.count == entryBytes && entry[0] == EntryKind.modulusProven.rawValue
+  }
+
+  public mutating func visit(_ entry: Span<UInt8>) {
+    guard entry.count == Self.entryBytes else { return }
+    var reader = WireReader(entry)
+    guard (try? reader.read(UInt8.self)) == EntryKind.modulusProven.rawValue,
+      let network = try? reader.read(Digest.self), network == networkIdentifier
+    else { return }
+    isProven = true
+  }
+
+  /// Looks at the proof unless that was done, and appends what came of it; it is durable with what is synced next.
+  ///
+  /// - Returns: why the node may not run; nil when it may.
+  public mutating func prove(
+    _ genesis: Genesis, _ key: PublicKey, in journal: inout some Journal & ~Copyable
+  ) throws(PlatformError) -> ModulusRefusal? {
+    precondition(genesis.networkIdentifier == networkIdentifier)
+    guard !isProven else { return nil }
+    do throws(ModulusRefusal) { try genesis.checkModulus(of: key) } catch { return error }
+    let network = networkIdentifier
+    let entry = [UInt8](capacity: Self.entryBytes) { out in
+      out.write(EntryKind.modulusProven.rawValue)
+      out.write(network)
+    }
+    try journal.append(entry.span)
+    isProven = true
+    return nil
+  }
+}
