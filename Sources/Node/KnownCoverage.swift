@@ -34,7 +34,8 @@ struct KnownCoverage: ~Copyable {
   }
 
   /// Moves on by a header of this period with these contributors, if it is of a later position than those before.
-  mutating func note(_ contributors: MeterBitmap, of owner: ReplicaIndex, through period: Period, at position: Position) {
+  mutating func note(_ contributors: MeterBitmap, of owner: ReplicaIndex, through period: Period, at position: Position)
+  {
     let set = Int(owner.rawValue)
     guard position > positions[set] else { return }
     positions[set] = position

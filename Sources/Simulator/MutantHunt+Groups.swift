@@ -119,7 +119,8 @@
       case .loneFeederCounted, .maximumUnchecked: "D, quantities"
       case .clockUnguarded, .closingNotTakenBack, .closingSignedTwice: "R16"
       case .compactionWithoutSync, .snapshotWithoutLock, .snapshotWithoutOwnVotes, .snapshotWithoutCoverage,
-        .snapshotWithoutProofs, .snapshotWithoutInclusions, .snapshotWithoutOutstanding, .snapshotWithoutAcknowledgements:
+        .snapshotWithoutProofs, .snapshotWithoutInclusions, .snapshotWithoutOutstanding,
+        .snapshotWithoutAcknowledgements:
         "K, snapshots"
       case .sendsBeforeSync: "39"
       case .ingressUnbounded, .repetitionsUnbounded, .receiptsUnbounded, .strangersUnbounded, .signaturesUnbounded:
