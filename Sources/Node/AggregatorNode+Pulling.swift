@@ -194,7 +194,7 @@ extension AggregatorNode {
         proof.meter, statement.recordHash, index: Int(proof.leafIndex), count: Int(header.count),
         siblings: siblings.span, root: header.manifestRoot)
     else { return false }
-    chain.inclusions.take(proof, siblings, certificateBytes)
+    chain.inclusions.take(proof, siblings, certificateBytes, with: &proofManifest)
     return true
   }
 

@@ -138,16 +138,20 @@ final class InclusionStore {
     for sibling in 0..<Int(path.siblingCount) { output.write(path.siblings[sibling]) }
   }
 
-  /// Takes over a certificate before its contributors' records. True when it is the newest; then all of them must follow.
+  /// Takes over a certificate before its contributors' records. True when it is the newest, and of none of them a newer record is here;
+  /// then all of them must follow.
   func begin(
     _ certified: MeterBitmap, _ period: Period, _ certificate: [UInt8], with scratch: inout ProofManifest
   ) -> Bool {
     guard period > latest else { return false }
-    for place in 0..<meterCount {
-      let meter = MeterIndex(UInt16(place))
-      guard standings[place] == .newest, !certified.contains(meter) else { continue }
-      leave(meter, Absence(period: latest, path: path(of: meter, with: &scratch), certificate: newestCertificate))
+    let isOvertaken = absences.indices.contains { place in
+      standings[place] == .earlier && absences[place].period > period && certified.contains(MeterIndex(UInt16(place)))
     }
+    if isOvertaken {
+      dissolveNewest(with: &scratch)
+      return false
+    }
+    leaveNewest(without: certified, with: &scratch)
     newestCertificate = certificate
     contributors = certified
     latest = period
@@ -180,9 +184,13 @@ final class InclusionStore {
 
   /// Takes over what another member has of a meter that was away, unless a newer one is here.
   /// - Precondition: the proof holds under the certificate, whose period is the proof's.
-  func take(_ proof: InclusionProof, _ siblings: [Digest], _ certificate: [UInt8]) {
+  func take(
+    _ proof: InclusionProof, _ siblings: [Digest], _ certificate: [UInt8], with scratch: inout ProofManifest
+  ) {
     let place = Int(proof.meter.rawValue)
     guard newest(proof.meter)?.period ?? Period(0) < proof.through else { return }
+    // Without this meter's entry the newest certificate's manifest cannot be made again.
+    if contributors.contains(proof.meter) { dissolveNewest(with: &scratch) }
     (entries + place).initialize(
       to: Entry(from: proof.from, ciphertextHash: proof.ciphertextHash, closing: proof.closing))
     var path = Path()
@@ -190,6 +198,21 @@ final class InclusionStore {
     path.siblingCount = proof.siblingCount
     for place in siblings.indices { path.siblings[place] = siblings[place] }
     leave(proof.meter, Absence(period: proof.through, path: path, certificate: certificate))
+  }
+
+  /// What the newest certificate's contributors are shown is written down, but for those that go on with another.
+  private func leaveNewest(without kept: MeterBitmap, with scratch: inout ProofManifest) {
+    for place in 0..<meterCount {
+      let meter = MeterIndex(UInt16(place))
+      guard standings[place] == .newest, !kept.contains(meter) else { continue }
+      leave(meter, Absence(period: latest, path: path(of: meter, with: &scratch), certificate: newestCertificate))
+    }
+  }
+
+  private func dissolveNewest(with scratch: inout ProofManifest) {
+    leaveNewest(without: MeterBitmap(), with: &scratch)
+    newestCertificate = []
+    contributors = MeterBitmap()
   }
 
   /// From now on this meter's proof is of an earlier certificate than the newest.
@@ -205,7 +228,7 @@ final class InclusionStore {
   /// What the newest certificate's entry has of each contributor: from u64 | ciphertextHash 32 | closing 72.
   static let shownBytes = 112
 
-  var hasNewest: Bool { latest.rawValue > 0 }
+  var hasNewest: Bool { contributors.count > 0 }
 
   /// The newest certificate, and what its contributors are shown beside it.
   func writeNewest(into output: inout OutputSpan<UInt8>) {

@@ -215,6 +215,27 @@ struct SnapshotTests {
     #expect(group.reckon().filter { !$0.contains("began elsewhere") } == [])
   }
 
+  @Test("proofs that came from other members leave alone what a member knows of the meters they are not of")
+  func pulledProofs() throws {
+    let group = group()
+    group.run(toEndOf: 1002, plus: 3000)
+    group.killAggregator(3)
+    group.killMeter(0, 3)
+    group.run(toEndOf: 1003, plus: 1000)
+    group.startAggregator(3)
+    // It has the table that followed 1003, and fetches the three proofs; of the fourth meter its own newest certificate is of 1002.
+    let process = group.aggregators[3]!
+    let through = { (0..<4).map { process.node.provenThrough(MeterIndex(UInt16($0)), of: ReplicaIndex(0))?.rawValue } }
+    #expect(group.run(untilAtMost: 1) { through() == [1003, 1003, 1003, 1002] })
+    let before = process.node.restorable
+    try group.writeSnapshot(3)
+    var entries: [[UInt8]] = []
+    try process.host.journal.reread { entry in entries.append(Array(copying: entry)) }
+    // A proof that does not lead to its certificate's root is not put back.
+    let after = group.restored(3, entries)
+    #expect(after.atLeast == before.atLeast)
+  }
+
   // MARK: Bad input
 
   @Test("a meter's state is read in one form only")
