@@ -24,7 +24,7 @@ unit_tests() {
 }
 demonstration() {
   rm -rf build/demo-test build/demo-test.new
-  timeout --kill-after=10 600 Toolchain/demo.sh "" --data build/demo-test --periods 2
+  timeout --kill-after=10 600 Toolchain/demo.sh "" --data build/demo-test --periods 3
 }
 # Nine groups side by side for a minute, in periods of 4 s; `make test-outages` has the long outages.
 outages() {

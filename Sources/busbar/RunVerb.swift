@@ -185,13 +185,14 @@ func run(_ node: LoadedNode) throws(Failure) {
   }
   let configuration = node.configuration
   let checked = try check(node)
-  for warning in checked.warnings { printDiagnostic("\(checked.name): warning: \(warning)") }
   let name = checked.name
   let genesis = checked.genesis
+  let warnings = checked.warnings
   _ = consume checked
   let publicKey = try loadPublicKey(genesis)
   let identity = try Identity(path: configuration.key)
   var journal = try openJournal(configuration, genesis)
+  for warning in warnings { printDiagnostic("\(name): warning: \(warning)") }
   var refusal: ModulusRefusal?
   do throws(PlatformError) {
     var boot = BootCounter()

@@ -451,9 +451,9 @@ class Configurations(CommandLine):
         with open(genesis, "rb") as file:
             length = int.from_bytes(file.read()[40:42], "little")
         flip(genesis, 46 + length * 5 - 1)
-        # A journal remembers another genesis' verdict.
         data = self.path("data")
         shutil.copytree(f"{DEMO}/bookkeeper-1", data)
+        os.remove(f"{data}/journal")
         self.refused("genesis", f"genesis: {genesis}: {reason}", "bookkeeper-1", [
             (f"genesis = {DEMO}/genesis.bin", f"genesis = {genesis}"), (f"data = {DEMO}/bookkeeper-1", f"data = {data}")])
         self.assertEqual(self.fails(1, "verify", self.folder), f"busbar: {genesis}: {reason}")
@@ -558,7 +558,7 @@ class Inspect(CommandLine):
 
     def test_a_journal_is_told_entry_by_entry(self):
         for node, kinds in [
-            ("meter-1", {"boot", "baseline", "closed", "certified"}), ("bookkeeper-1", {"boot", "decided"}),
+            ("meter-1", {"boot", "baseline", "closed", "certified"}), ("bookkeeper-1", {"boot", "modulusProven", "published"}),
             ("aggregator-1", {"boot", "record", "proposal", "vote", "head"}),
         ]:
             path = f"{DEMO}/{node}/journal"
@@ -711,7 +711,9 @@ class Verify(CommandLine):
     def test_each_gap_is_named(self):
         """A certificate and its sum are gone from the middle of a chain, or from its beginning; or all of a set but the last."""
         self.copy()
-        chain = [s for s in self.stems if s.endswith("-0")]
+        # Where a period was late its energy is in the next one's value, so not every set has as many.
+        owner = max(range(4), key=lambda owner: sum(s.endswith(f"-{owner}") for s in self.stems))
+        chain = [s for s in self.stems if s.endswith(f"-{owner}")]
         self.assertGreaterEqual(len(chain), 2)
         def remove(stem):
             for suffix in ["certificate", "sum"]:
@@ -719,7 +721,7 @@ class Verify(CommandLine):
         period = [int(stem.split("/")[1].split("-")[0]) for stem in chain]
         remove(chain[0])
         text, told = self.gap()
-        self.assertIn(f"set 0: a gap before position 2, period {period[1]}; the chain begins with 1", text)
+        self.assertIn(f"set {owner}: a gap before position 2, period {period[1]}; the chain begins with 1", text)
         self.assertEqual(told["gaps"], 1)
         self.assertEqual(json.loads(self.succeeds("verify", self.folder, "--from", str(period[1]), "--json"))["gaps"], 0)
         # A folder that begins later may do so; it is the operator who says that.
@@ -729,8 +731,8 @@ class Verify(CommandLine):
             shutil.copytree(DEMO + "/published", self.path("published"))
             remove(chain[1])
             text, told = self.gap()
-            self.assertIn(f"set 0: a gap between position 1, period {period[0]}, and position 3, period {period[2]}", text)
-            self.assertEqual([(one["firstPosition"], one["lastPosition"]) for one in told["whole"] if one["owner"] == 0],
+            self.assertIn(f"set {owner}: a gap between position 1, period {period[0]}, and position 3, period {period[2]}", text)
+            self.assertEqual([(one["firstPosition"], one["lastPosition"]) for one in told["whole"] if one["owner"] == owner],
                              [(1, 1), (3, len(chain))])
 
     def test_what_cannot_be_read_is_walked_over_and_counted_apart(self):
