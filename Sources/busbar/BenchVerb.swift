@@ -12,16 +12,16 @@ extension Verb {
       summary: "time what this machine does most",
       options: [
         Option(
-          name: "bits", value: "N", text: "crypto, round, fleet: of the Paillier key, 2048 or 3072 (2048; fleet 3072)"),
+          name: "bits", value: "N", text: "of the Paillier key, 2048 or 3072 (2048; fleet 3072)"),
         Option(name: "milliseconds", value: "N", text: "crypto: for each operation, 10...60000 (1000)"),
         Option(name: "packets", value: "N", text: "packets: how many, 32...100000000 (10000000)"),
         Option(name: "messages", value: "N", text: "consensus, node: how many, 1000...100000000 (1000000)"),
         Option(name: "aggregators", value: "M", text: "node, round, fleet: in the group, 4...64, node 4...16 (4)"),
         Option(
           name: "meters", value: "N", text: "node, round, fleet: of each aggregator's set, 3...512 (4, 100, 500)"),
-        Option(name: "seconds", value: "N", text: "fleet: of a period, 2...3600 (60)"),
-        Option(name: "periods", value: "N", text: "round: 1...80, fleet: 1...1000 (1, 3)"),
-        Option(name: "data", value: "FOLDER", text: "fleet: a folder that does not exist yet (fleet-data)"),
+        Option(name: "seconds", value: "N", text: "of a period: fleet 2...3600 (60), node with --data 4...3600 (4)"),
+        Option(name: "periods", value: "N", text: "round 1...80 (1), fleet 1...1000 (3), node with --data 1...100 (3)"),
+        Option(name: "data", value: "FOLDER", text: "a folder that does not exist yet (fleet: fleet-data; node: none)"),
         Option(name: "report", value: "FILE", text: "fleet: where its numbers go too, as JSON"),
         Option(name: "driver", value: "PORT", text: "round-node: where the program is that plays the group"),
         .json,
@@ -33,7 +33,8 @@ extension Verb {
           + "CPU time of a plain C loop that moves as many unsealed ones.",
         "consensus: votes that four instances of the core send each other, with the heap allocations they cost.",
         "node: what a group's real aggregators and their meters send each other, with the heap allocations it costs an\n"
-          + "aggregator's node.",
+          + "aggregator's node. With --data one aggregator keeps its journal there and its packets cross sockets; CPU time\n"
+          + "of that, with syncs and calls, stands for what its process takes: records come from meters, with receipts.",
         "round: CPU time of an aggregator's periods in which every set is certified: every record, proposal and vote\n"
           + "arrives sealed. The baseline is what no program can avoid: libsodium's verification, and GMP's product\n"
           + "and remainder, once for each record. The aggregator is a process of its own, round-node, which round\n"
@@ -99,10 +100,19 @@ func bench(_ arguments: Arguments) throws(Failure) {
     return try ConsensusBench(messages: UInt64(messages), json: arguments.wantsJSON).run()
   case "node":
     let messages = try arguments.integer("messages", default: 1_000_000, in: 1000...100_000_000)
-    let meters = Int(try arguments.integer("meters", default: 4, in: 3...64))
+    let folder = arguments.text("data")
+    let meters = Int(try arguments.integer("meters", default: 4, in: 3...(folder == nil ? 64 : 512)))
+    for option in ["periods", "bits", "seconds"] where folder == nil && arguments.has(option) {
+      throw Failure("--\(option) goes with --data", exitCode: Failure.usageCode)
+    }
+    let bits = Int(try arguments.integer("bits", default: 2048, in: 2048...3072))
+    guard bits == 2048 || bits == 3072 else { throw Failure("--bits is 2048 or 3072", exitCode: Failure.usageCode) }
+    if let folder, Files.exists(folder) { throw Failure("\(folder) exists; name a fresh folder") }
     return try NodeBench(
-      messages: UInt64(messages), members: Int(try arguments.integer("aggregators", default: 4, in: 4...16)),
-      metersPerSet: meters, json: arguments.wantsJSON
+      messages: UInt64(messages), periods: UInt64(try arguments.integer("periods", default: 3, in: 1...100)),
+      members: Int(try arguments.integer("aggregators", default: 4, in: 4...16)), metersPerSet: meters, bits: bits,
+      periodSeconds: UInt64(try arguments.integer("seconds", default: 4, in: 4...3600)), folder: folder,
+      json: arguments.wantsJSON
     ).run()
   case "round":
     let bits = Int(try arguments.integer("bits", default: 2048, in: 2048...3072))

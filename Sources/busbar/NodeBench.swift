@@ -12,31 +12,47 @@ import Wire
 /// What a message costs an aggregator's node, and what of it is the heap's: a group's real aggregators with their real meters in one
 /// thread certify one period after the other. Their packets cross memory that was taken at the start; time is simulated.
 struct NodeBench {
-  private static let periodSeconds: UInt64 = 4
   private static let stepMilliseconds: UInt64 = 100
   private static let firstPeriod = Period(1001)
-  /// Every slot of every set has been used by then, and what is kept for late meters has its size.
-  private static let warmUpPeriods = 16 as UInt64
+  /// The aggregator that may have a machine of its own.
+  private static let own = 0
 
+  /// Ends after so many messages; with a machine after so many periods.
   let messages: UInt64
+  var periods: UInt64 = 3
   let members: Int
   let metersPerSet: Int
+  var bits = 2048
+  var periodSeconds: UInt64 = 4
+  /// One aggregator has a machine of its own: its journal is a file in this folder, and its packets cross sockets.
+  var folder: String?
   let json: Bool
+
+  /// Every slot of every set has been used by then, and what is kept for late meters has its size. With a machine nobody counts
+  /// allocations, and everybody has met.
+  private var warmUpPeriods: UInt64 { folder == nil ? 16 : 2 }
 
   /// Datagrams to one party, in order.
   private final class Queue {
-    private static let capacity = 1024
-    private let bytes = UnsafeMutablePointer<UInt8>.allocate(capacity: capacity * Sealer.maximumDatagramBytes)
-    private var lengths = [Int](repeating: 0, count: capacity)
-    private var senders = [UInt16](repeating: 0, count: capacity)
+    private let capacity: Int
+    private let bytes: UnsafeMutablePointer<UInt8>
+    private var lengths: [Int]
+    private var senders: [UInt16]
     private var first = 0
-    private var count = 0
+    private(set) var count = 0
+
+    init(capacity: Int) {
+      self.capacity = capacity
+      bytes = .allocate(capacity: capacity * Sealer.maximumDatagramBytes)
+      lengths = Array(repeating: 0, count: capacity)
+      senders = Array(repeating: 0, count: capacity)
+    }
 
     deinit { bytes.deallocate() }
 
     func put(_ datagram: Span<UInt8>, from sender: UInt16) {
-      precondition(count < Self.capacity, "the bench's network is too small for its group")
-      let place = (first + count) % Self.capacity
+      precondition(count < capacity, "the bench's network is too small for its group")
+      let place = (first + count) % capacity
       for index in 0..<datagram.count { bytes[place * Sealer.maximumDatagramBytes + index] = datagram[index] }
       lengths[place] = datagram.count
       senders[place] = sender
@@ -47,29 +63,85 @@ struct NodeBench {
     func take() -> (bytes: UnsafeBufferPointer<UInt8>, sender: UInt16)? {
       guard count > 0 else { return nil }
       let place = first
-      first = (first + 1) % Self.capacity
+      first = (first + 1) % capacity
       count -= 1
       let start = bytes + place * Sealer.maximumDatagramBytes
       return (UnsafeBufferPointer(start: start, count: lengths[place]), senders[place])
     }
   }
 
+  /// What is under one aggregator when it is to be measured as a process is: a journal in a file with its syncs, and sockets.
+  private final class Machine {
+    var host: LinuxHost
+    var incoming: DatagramBatch
+    /// What others sent reaches it from here; what it sends goes where nobody reads, and beside that to whom it is for.
+    var feeder: UDPSocket
+    private let sink: UDPSocket
+    let sinkEndpoint: Endpoint
+    let ownEndpoint: Endpoint
+    var writes: UInt64 = 0
+
+    init(_ folder: String, _ identity: JournalIdentity, cellBytes: Int) throws(PlatformError) {
+      let loopback = Endpoint(ipv4: 127, 0, 0, 1, port: 0)
+      let socket = try UDPSocket(bindingTo: loopback)
+      sink = try UDPSocket(bindingTo: loopback)
+      feeder = try UDPSocket(bindingTo: loopback)
+      ownEndpoint = Endpoint(ipv4: 127, 0, 0, 1, port: socket.port)
+      sinkEndpoint = Endpoint(ipv4: 127, 0, 0, 1, port: sink.port)
+      try Files.makeFolder(folder)
+      let journal = try FileJournal(folder + "/journal", as: identity)
+      incoming = try DatagramBatch(datagramBytes: Sealer.maximumDatagramBytes)
+      host = LinuxHost(
+        socket: socket, outgoing: try DatagramBatch(datagramBytes: Sealer.maximumDatagramBytes), journal: journal,
+        cells: FileCells(folder + "/unpublished", cellBytes: cellBytes), published: nil, packetKeyLog: nil)
+    }
+
+    var numbers: MachineNumbers {
+      MachineNumbers(
+        syncs: host.syncCount, writes: writes, networkCalls: host.outgoing.systemCallCount + incoming.systemCallCount,
+        journalBytes: host.journal.appendedBytes)
+    }
+  }
+
+  private struct MachineNumbers {
+    var syncs: UInt64 = 0
+    var writes: UInt64 = 0
+    var networkCalls: UInt64 = 0
+    /// Of a journal that is not begun anew meanwhile.
+    var journalBytes: UInt64 = 0
+  }
+
   private struct Host: ~Copyable, NodeHost {
     let place: UInt16
     let queues: [Queue]
+    let machine: Machine?
     var random = SecureRandom()
     var published: UInt64 = 0
 
-    init(_ place: Int, _ queues: [Queue]) {
+    init(_ place: Int, _ queues: [Queue], _ machine: Machine? = nil) {
       self.place = UInt16(place)
       self.queues = queues
+      self.machine = machine
     }
     mutating func send(_ datagram: Span<UInt8>, to endpoint: Endpoint) {
+      if let machine { machine.host.send(datagram, to: machine.sinkEndpoint) }
       queues[Int(endpoint.port)].put(datagram, from: place)
     }
-    mutating func append(_ entry: Span<UInt8>) throws(PlatformError) {}
-    mutating func sync() throws(PlatformError) {}
-    mutating func reread(_ visit: (Span<UInt8>) -> Void) throws(PlatformError) {}
+    mutating func append(_ entry: Span<UInt8>) throws(PlatformError) {
+      guard let machine else { return }
+      machine.writes += 1
+      try machine.host.append(entry)
+    }
+    mutating func sync() throws(PlatformError) { try machine?.host.sync() }
+    mutating func reread(_ visit: (Span<UInt8>) -> Void) throws(PlatformError) { try machine?.host.reread(visit) }
+    mutating func writeCell(_ bytes: Span<UInt8>, to place: CellPlace) throws(PlatformError) {
+      try machine?.host.writeCell(bytes, to: place)
+    }
+    mutating func readCell(_ place: CellPlace) throws(PlatformError) -> [UInt8]? {
+      try machine?.host.readCell(place)
+    }
+    mutating func freeCell(_ place: CellPlace) throws(PlatformError) { try machine?.host.freeCell(place) }
+    mutating func syncCells() throws(PlatformError) { try machine?.host.syncCells() }
     mutating func publish(
       _ kind: Publication, period: Period, owner: ReplicaIndex, _ bytes: Span<UInt8>
     ) throws(PlatformError) { published += 1 }
@@ -171,16 +243,18 @@ struct NodeBench {
 
   func run() throws(Failure) {
     let directory = Directory(members: members, metersPerSet: metersPerSet)
-    let queues = (0..<directory.parties).map { _ in Queue() }
+    let queues = (0..<directory.parties).map { place in
+      Queue(capacity: place <= directory.bookkeeper ? max(1024, 4 * members * metersPerSet) : 64)
+    }
     let publicKey: PublicKey
     var random = SecureRandom()
     do throws(PaillierError) {
       publicKey = try PrivateKey(
-        generatingBits: 2048, layout: SlotLayout([.activeEnergyImport, .activeEnergyExport]), using: &random
+        generatingBits: bits, layout: SlotLayout([.activeEnergyImport, .activeEnergyExport]), using: &random
       ).publicKey
     } catch { throw Failure("bench node: \(error)") }
     let genesis = Genesis(
-      epoch: Epoch(1), group: GroupIndex(0), periodSeconds: UInt32(Self.periodSeconds), minimumContributors: 3,
+      epoch: Epoch(1), group: GroupIndex(0), periodSeconds: UInt32(periodSeconds), minimumContributors: 3,
       rotates: true, firstPeriod: Self.firstPeriod,
       slots: [SlotQuantity.activeEnergyImport.rawValue, SlotQuantity.activeEnergyExport.rawValue],
       modulus: [UInt8](capacity: publicKey.modulusBytes) { out in publicKey.writeModulus(into: &out) },
@@ -192,48 +266,53 @@ struct NodeBench {
       meters: (0..<members).map { owner in
         (0..<metersPerSet).map { RoundBenchParty.party(Directory.kind, directory.place(owner: owner, meter: $0)) }
       })
+    let machine = try makeMachine(genesis, publicKey)
     let aggregators = (0..<members).map { place in
       AggregatorProcess(
         AggregatorNode(
           genesis: genesis, key: publicKey, index: ReplicaIndex(UInt16(place)),
           signer: RoundBenchParty.signer(Directory.kind, place),
-          sealer: directory.sealer(place, genesis)), Host(place, queues))
+          sealer: directory.sealer(place, genesis)), Host(place, queues, place == Self.own ? machine : nil))
     }
     var bookkeeper = Bookkeeper(directory.sealer(directory.bookkeeper, genesis))
     var meters: [MeterProcess] = []
+    let encryptor = Encryptor(publicKey, using: &random)
     for owner in 0..<members {
       for meter in 0..<metersPerSet {
         let place = directory.place(owner: owner, meter: meter)
         meters.append(
           MeterProcess(
             MeterNode(
-              genesis: genesis, encryptor: Encryptor(publicKey, using: &random), owner: ReplicaIndex(UInt16(owner)),
+              genesis: genesis, encryptor: Encryptor(sharing: encryptor), owner: ReplicaIndex(UInt16(owner)),
               index: MeterIndex(UInt16(meter)), signer: RoundBenchParty.signer(Directory.kind, place),
               closingKey: RoundBenchParty.closing(Directory.kind, place),
               sealer: directory.sealer(place, genesis)), Host(place, queues)))
       }
     }
     var tally = Tally()
+    var machineAtStart = MachineNumbers()
     // That there were some shows that they are counted.
     var warmUpAllocations: UInt64 = 0
     var milliseconds: UInt64 = 0
     do throws(PlatformError) {
-      while tally.messages < messages {
+      while folder == nil ? tally.messages < messages : milliseconds < (warmUpPeriods + periods) * periodSeconds * 1000
+      {
         let instant = Instant(
           monotonic: MonotonicTime(nanoseconds: (1000 + milliseconds) * 1_000_000),
           wall: WallTime(
-            nanoseconds: (Self.firstPeriod.rawValue * Self.periodSeconds * 1000 + milliseconds) * 1_000_000),
+            nanoseconds: (Self.firstPeriod.rawValue * periodSeconds * 1000 + milliseconds) * 1_000_000),
           clock: .synchronised)
-        let period = milliseconds / (Self.periodSeconds * 1000)
+        let period = milliseconds / (periodSeconds * 1000)
         try step(aggregators, &bookkeeper, meters, queues, at: instant, &tally)
-        if period < Self.warmUpPeriods {
+        if period < warmUpPeriods {
           warmUpAllocations += tally.allocations + tally.tickAllocations
           tally = Tally()
+          machineAtStart = machine?.numbers ?? machineAtStart
         }
         milliseconds += Self.stepMilliseconds
       }
     } catch { throw Failure("bench node: \(error)") }
-    let periods = milliseconds / (Self.periodSeconds * 1000)
+    let periods = milliseconds / (periodSeconds * 1000)
     for aggregator in aggregators {
       // The first period has no readings to begin from, and the last is under way.
       let certified = aggregator.node.decidedPositions
@@ -241,7 +320,81 @@ struct NodeBench {
         throw Failure("bench node: only \(certified) sets were certified in \(periods) periods")
       }
     }
-    report(tally, periods - Self.warmUpPeriods, warmUpAllocations, certified: aggregators[0].node.decidedPositions)
+    if let machine { return report(tally, from: machineAtStart, to: machine.numbers) }
+    report(tally, periods - warmUpPeriods, warmUpAllocations, certified: aggregators[0].node.decidedPositions)
+  }
+
+  private func makeMachine(_ genesis: Genesis, _ key: PublicKey) throws(Failure) -> Machine? {
+    guard let folder else { return nil }
+    let identity = JournalIdentity(networkIdentifier: genesis.networkIdentifier, node: UInt32(Self.own))
+    let cellBytes = AggregatorNode.cellBytes(genesis, ciphertextBytes: key.ciphertextBytes)
+    do throws(PlatformError) {
+      let machine = try Machine(folder, identity, cellBytes: cellBytes)
+      try machine.host.journal.replay { _ in }
+      return machine
+    } catch { throw Failure(folder, error) }
+  }
+
+  /// What waits for the aggregator with the machine reaches it as its process would take it: a batch, its entries' sync, what it answers.
+  private func deliver(
+    _ process: AggregatorProcess, _ machine: Machine, _ queue: Queue, at now: Instant, _ tally: inout Tally
+  ) throws(PlatformError) {
+    while queue.count > 0 {
+      var senders: [UInt16] = []
+      while senders.count < DatagramBatch.slots, let (datagram, sender) = queue.take() {
+        // As in a step without a machine.
+        let bytes = unsafe Span(_unsafeElements: datagram)
+        try machine.feeder.send(bytes, to: machine.ownEndpoint)
+        senders.append(sender)
+      }
+      let started = LinuxClock.threadNanoseconds
+      try machine.incoming.receive(from: machine.host.socket)
+      guard machine.incoming.count == senders.count else { throw PlatformError(.other) }
+      try Self.hand(machine.incoming, from: senders, to: process, at: now)
+      try machine.host.commit()
+      machine.host.flush()
+      tally.nanoseconds += LinuxClock.threadNanoseconds - started
+      tally.messages += UInt64(senders.count)
+    }
+  }
+
+  private static func hand(
+    _ batch: borrowing DatagramBatch, from senders: [UInt16], to process: AggregatorProcess, at now: Instant
+  ) throws(PlatformError) {
+    for place in senders.indices {
+      try process.node.receive(
+        batch.datagram(place), from: RoundBenchParty.endpoint(Int(senders[place])), at: now, via: &process.host)
+    }
+  }
+
+  private func tick(
+    _ process: AggregatorProcess, _ machine: Machine, at now: Instant, _ tally: inout Tally
+  ) throws(PlatformError) {
+    let started = LinuxClock.threadNanoseconds
+    try process.node.tick(at: now, via: &process.host)
+    try machine.host.commit()
+    machine.host.flush()
+    tally.ticks += 1
+    tally.nanoseconds += LinuxClock.threadNanoseconds - started
+  }
+
+  private func step(
+    _ process: AggregatorProcess, _ queue: Queue, at now: Instant, _ tally: inout Tally
+  ) throws(PlatformError) {
+    let allocated = heapAllocationCount() ?? 0
+    let started = LinuxClock.threadNanoseconds
+    while let (datagram, sender) = queue.take() {
+      // The queue keeps these bytes until something is put there, and a node sends itself nothing.
+      let bytes = unsafe Span(_unsafeElements: datagram)
+      try process.node.receive(bytes, from: RoundBenchParty.endpoint(Int(sender)), at: now, via: &process.host)
+      tally.messages += 1
+    }
+    let received = heapAllocationCount() ?? 0
+    try process.node.tick(at: now, via: &process.host)
+    tally.ticks += 1
+    tally.nanoseconds += LinuxClock.threadNanoseconds - started
+    tally.allocations += received - allocated
+    tally.tickAllocations += (heapAllocationCount() ?? 0) - received
   }
 
   /// Everything that waits is delivered, everyone ticks.
@@ -251,20 +404,18 @@ struct NodeBench {
   ) throws(PlatformError) {
     for place in aggregators.indices {
       let process = aggregators[place]
-      let allocated = heapAllocationCount() ?? 0
-      let started = LinuxClock.threadNanoseconds
-      while let (datagram, sender) = queues[place].take() {
-        // The queue keeps these bytes until something is put there, and a node sends itself nothing.
-        let bytes = unsafe Span(_unsafeElements: datagram)
-        try process.node.receive(bytes, from: RoundBenchParty.endpoint(Int(sender)), at: now, via: &process.host)
-        tally.messages += 1
+      if let machine = process.host.machine {
+        try deliver(process, machine, queues[place], at: now, &tally)
+        try tick(process, machine, at: now, &tally)
+        continue
       }
-      let received = heapAllocationCount() ?? 0
-      try process.node.tick(at: now, via: &process.host)
-      tally.ticks += 1
-      tally.nanoseconds += LinuxClock.threadNanoseconds - started
-      tally.allocations += received - allocated
-      tally.tickAllocations += (heapAllocationCount() ?? 0) - received
+      // Nothing is told of those beside one with a machine.
+      var ignored = Tally()
+      if folder == nil {
+        try step(process, queues[place], at: now, &tally)
+      } else {
+        try step(process, queues[place], at: now, &ignored)
+      }
     }
     let bookkeeperPlace = members
     while let (datagram, sender) = queues[bookkeeperPlace].take() {
@@ -273,7 +424,7 @@ struct NodeBench {
         queues[Int(sender)].put(reply, from: UInt16(bookkeeperPlace))
       }
     }
-    for process in meters {
+    for (number, process) in meters.enumerated() {
       let queue = queues[Int(process.host.place)]
       while let (datagram, sender) = queue.take() {
         let bytes = unsafe Span(_unsafeElements: datagram)
@@ -286,6 +437,10 @@ struct NodeBench {
         try process.node.close(period, registers, via: &process.host)
       }
       try process.node.tick(at: now, via: &process.host)
+      // As from the one process that has all of a fleet's meters.
+      if number % SimulatedMeters.ticksAtOnce == 0, let machine = aggregators[Self.own].host.machine {
+        try deliver(aggregators[Self.own], machine, queues[Self.own], at: now, &tally)
+      }
     }
   }
 
@@ -307,8 +462,30 @@ struct NodeBench {
     printLine(
       "heap allocations        "
         + (isCounted
-          ? "\(counts), and \(tickCounts) in \(tally.ticks) ticks; \(warmUpCounts) in the first \(Self.warmUpPeriods) periods"
+          ? "\(counts), and \(tickCounts) in \(tally.ticks) ticks; \(warmUpCounts) in the first \(warmUpPeriods) periods"
           : "not counted in this program"))
     printLine("CPU us a message        \(each), with its part of the ticks")
+  }
+
+  /// Of the aggregator with the machine, a period.
+  private func report(_ tally: Tally, from start: MachineNumbers, to end: MachineNumbers) {
+    let cpu = decimal(tally.nanoseconds / 1000 / periods, places: 3)
+    let numbers: [(name: String, text: String, count: UInt64)] = [
+      ("messages", "messages", tally.messages), ("syncs", "syncs", end.syncs - start.syncs),
+      ("fileWrites", "writes to files", end.writes - start.writes),
+      ("networkCalls", "calls for packets", end.networkCalls - start.networkCalls),
+      ("journalBytes", "bytes to its journal", end.journalBytes - min(start.journalBytes, end.journalBytes)),
+    ]
+    if json {
+      return printLine(
+        "{\"aggregators\":\(members),\"metersPerSet\":\(metersPerSet),\"bits\":\(bits),\"periods\":\(periods),"
+          + "\"milliseconds\":\(cpu),"
+          + numbers.map { "\"\($0.name)\":\($0.count / periods)" }.joined(separator: ",") + "}")
+    }
+    printLine(
+      "one of \(members) aggregators, \(metersPerSet) meters a set, \(bits) bits, periods of \(periodSeconds) s; a period:"
+    )
+    printLine(padded("  CPU ms", 24) + aligned(cpu, 14))
+    for number in numbers { printLine(padded("  \(number.text)", 24) + aligned("\(number.count / periods)", 14)) }
   }
 }

@@ -102,7 +102,7 @@ struct SimulatedMeters {
   private static let tickMilliseconds: UInt64 = 100
   private static let stateMilliseconds: UInt64 = 500
   /// Meters that may close a period, which takes an encryption each, before arrivals are looked at again.
-  private static let ticksAtOnce = 8
+  static let ticksAtOnce = 8
 
   private let folder: String
   private let genesis: Genesis
