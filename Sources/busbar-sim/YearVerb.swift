@@ -195,8 +195,8 @@ func yearVerb(_ words: ArraySlice<String>) throws(Arguments.Failure) -> Int32 {
   let bits = try arguments.integer("bits", default: 512)
   let seconds = try arguments.integer("period-seconds", default: 1800)
   let folder = arguments.values["data"] ?? "/tmp/busbar-year"
-  guard (4...16).contains(members), (3...64).contains(metersPerSet), periods > 0, (60...3600).contains(seconds) else {
-    throw Arguments.Failure(message: "year: 4 to 16 members, 3 to 64 meters a set, periods of 60 to 3600 s")
+  guard (4...16).contains(members), (3...512).contains(metersPerSet), periods > 0, (60...3600).contains(seconds) else {
+    throw Arguments.Failure(message: "year: 4 to 16 members, 3 to 512 meters a set, periods of 60 to 3600 s")
   }
   guard !Files.exists(folder) else { throw Arguments.Failure(message: "\(folder) exists; name a fresh folder") }
   let clock = ContinuousClock()
@@ -281,6 +281,8 @@ private func measureStart(_ folder: String, _ output: String) -> String {
 private func startVerb(_ folder: String) throws(PlatformError) -> Int32 {
   let bytes = try Files.read(folder + "/genesis.bin", limit: 1 << 24)
   guard let genesis = try? Genesis(decoding: bytes.span), let group = try? YearGroup(genesis) else { return 1 }
+  let plan = MemoryPlan.aggregator(
+    genesis, ciphertextBytes: group.key.ciphertextBytes, machineBytes: FileJournal.memoryBytes)
   let before = ThisProcess.residentKilobytes
   let start = busbar_clock_boot()
   let name = NodeIdentifier.aggregator(ReplicaIndex(0))
@@ -298,6 +300,7 @@ private func startVerb(_ folder: String) throws(PlatformError) -> Int32 {
   printLine(
     "\((end - start) / 1_000_000) ms, \((opened - start) / 1_000_000) of them to open and read it once; \(entries) entries, "
       + "position \(node.headPosition(of: ReplicaIndex(0))); peak \(ThisProcess.peakResidentKilobytes) KiB resident, "
-      + "\(before) before")
+      + "\(before) before; planned \(plan.startBytes / 1024) KiB beside the program at the start, \(plan.bytes / 1024) at most"
+  )
   return 0
 }

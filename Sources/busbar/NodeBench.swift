@@ -14,6 +14,8 @@ import Wire
 struct NodeBench {
   private static let stepMilliseconds: UInt64 = 100
   private static let firstPeriod = Period(1001)
+  /// Beside one with a machine: as many records as the one process that has all of a fleet's meters encrypts in a step, at 3072 bits.
+  private static let closingsAStep = 27
   /// The aggregator that may have a machine of its own.
   private static let own = 0
 
@@ -291,6 +293,7 @@ struct NodeBench {
     }
     var tally = Tally()
     var machineAtStart = MachineNumbers()
+    var nextMeter = 0
     // That there were some shows that they are counted.
     var warmUpAllocations: UInt64 = 0
     var milliseconds: UInt64 = 0
@@ -303,7 +306,7 @@ struct NodeBench {
             nanoseconds: (Self.firstPeriod.rawValue * periodSeconds * 1000 + milliseconds) * 1_000_000),
           clock: .synchronised)
         let period = milliseconds / (periodSeconds * 1000)
-        try step(aggregators, &bookkeeper, meters, queues, at: instant, &tally)
+        try step(aggregators, &bookkeeper, meters, queues, at: instant, &nextMeter, &tally)
         if period < warmUpPeriods {
           warmUpAllocations += tally.allocations + tally.tickAllocations
           tally = Tally()
@@ -400,7 +403,7 @@ struct NodeBench {
   /// Everything that waits is delivered, everyone ticks.
   private func step(
     _ aggregators: [AggregatorProcess], _ bookkeeper: inout Bookkeeper, _ meters: [MeterProcess], _ queues: [Queue],
-    at now: Instant, _ tally: inout Tally
+    at now: Instant, _ nextMeter: inout Int, _ tally: inout Tally
   ) throws(PlatformError) {
     for place in aggregators.indices {
       let process = aggregators[place]
@@ -424,24 +427,40 @@ struct NodeBench {
         queues[Int(sender)].put(reply, from: UInt16(bookkeeperPlace))
       }
     }
-    for (number, process) in meters.enumerated() {
+    for process in meters {
       let queue = queues[Int(process.host.place)]
       while let (datagram, sender) = queue.take() {
         let bytes = unsafe Span(_unsafeElements: datagram)
         try process.node.receive(bytes, from: RoundBenchParty.endpoint(Int(sender)), at: now, via: &process.host)
       }
-      if let period = process.node.needsClosing(at: now) {
-        process.reading += 1_234_567
-        let registers = EnergyRegisters(
-          activeEnergyImport: MilliwattHours(process.reading), activeEnergyExport: MilliwattHours(process.reading / 3))
-        try process.node.close(period, registers, via: &process.host)
-      }
-      try process.node.tick(at: now, via: &process.host)
-      // As from the one process that has all of a fleet's meters.
-      if number % SimulatedMeters.ticksAtOnce == 0, let machine = aggregators[Self.own].host.machine {
+    }
+    guard let machine = aggregators[Self.own].host.machine else {
+      for process in meters { try tick(process, at: now) }
+      return
+    }
+    // As the one process that has all of a fleet's meters: who comes when that much was encrypted has its turn in the next step.
+    var closings = 0
+    for number in 1...meters.count where closings < Self.closingsAStep {
+      if try tick(meters[nextMeter], at: now) { closings += 1 }
+      nextMeter = (nextMeter + 1) % meters.count
+      if number % SimulatedMeters.ticksAtOnce == 0 || closings == Self.closingsAStep {
         try deliver(aggregators[Self.own], machine, queues[Self.own], at: now, &tally)
       }
     }
+  }
+
+  /// True when it closed a period.
+  @discardableResult
+  private func tick(_ process: MeterProcess, at now: Instant) throws(PlatformError) -> Bool {
+    let period = process.node.needsClosing(at: now)
+    if let period {
+      process.reading += 1_234_567
+      let registers = EnergyRegisters(
+        activeEnergyImport: MilliwattHours(process.reading), activeEnergyExport: MilliwattHours(process.reading / 3))
+      try process.node.close(period, registers, via: &process.host)
+    }
+    try process.node.tick(at: now, via: &process.host)
+    return period != nil
   }
 
   private func report(_ tally: Tally, _ periods: UInt64, _ warmUpAllocations: UInt64, certified: UInt64) {
