@@ -34,125 +34,10 @@ struct NodeBench {
   /// allocations, and everybody has met.
   private var warmUpPeriods: UInt64 { folder == nil ? 16 : 2 }
 
-  /// Datagrams to one party, in order.
-  private final class Queue {
-    private let capacity: Int
-    private let bytes: UnsafeMutablePointer<UInt8>
-    private var lengths: [Int]
-    private var senders: [UInt16]
-    private var first = 0
-    private(set) var count = 0
-
-    init(capacity: Int) {
-      self.capacity = capacity
-      bytes = .allocate(capacity: capacity * Sealer.maximumDatagramBytes)
-      lengths = Array(repeating: 0, count: capacity)
-      senders = Array(repeating: 0, count: capacity)
-    }
-
-    deinit { bytes.deallocate() }
-
-    func put(_ datagram: Span<UInt8>, from sender: UInt16) {
-      precondition(count < capacity, "the bench's network is too small for its group")
-      let place = (first + count) % capacity
-      for index in 0..<datagram.count { bytes[place * Sealer.maximumDatagramBytes + index] = datagram[index] }
-      lengths[place] = datagram.count
-      senders[place] = sender
-      count += 1
-    }
-
-    /// The next datagram, until the next ``put(_:from:)``; nil when there is none.
-    func take() -> (bytes: UnsafeBufferPointer<UInt8>, sender: UInt16)? {
-      guard count > 0 else { return nil }
-      let place = first
-      first = (first + 1) % capacity
-      count -= 1
-      let start = bytes + place * Sealer.maximumDatagramBytes
-      return (UnsafeBufferPointer(start: start, count: lengths[place]), senders[place])
-    }
-  }
-
-  /// What is under one aggregator when it is to be measured as a process is: a journal in a file with its syncs, and sockets.
-  private final class Machine {
-    var host: LinuxHost
-    var incoming: DatagramBatch
-    /// What others sent reaches it from here; what it sends goes where nobody reads, and beside that to whom it is for.
-    var feeder: UDPSocket
-    private let sink: UDPSocket
-    let sinkEndpoint: Endpoint
-    let ownEndpoint: Endpoint
-    var writes: UInt64 = 0
-
-    init(_ folder: String, _ identity: JournalIdentity, cellBytes: Int) throws(PlatformError) {
-      let loopback = Endpoint(ipv4: 127, 0, 0, 1, port: 0)
-      let socket = try UDPSocket(bindingTo: loopback)
-      sink = try UDPSocket(bindingTo: loopback)
-      feeder = try UDPSocket(bindingTo: loopback)
-      ownEndpoint = Endpoint(ipv4: 127, 0, 0, 1, port: socket.port)
-      sinkEndpoint = Endpoint(ipv4: 127, 0, 0, 1, port: sink.port)
-      try Files.makeFolder(folder)
-      let journal = try FileJournal(folder + "/journal", as: identity)
-      incoming = try DatagramBatch(datagramBytes: Sealer.maximumDatagramBytes)
-      host = LinuxHost(
-        socket: socket, outgoing: try DatagramBatch(datagramBytes: Sealer.maximumDatagramBytes), journal: journal,
-        cells: FileCells(folder + "/unpublished", cellBytes: cellBytes), published: nil, packetKeyLog: nil)
-    }
-
-    var numbers: MachineNumbers {
-      MachineNumbers(
-        syncs: host.syncCount, writes: writes, networkCalls: host.outgoing.systemCallCount + incoming.systemCallCount,
-        journalBytes: host.journal.appendedBytes)
-    }
-  }
-
-  private struct MachineNumbers {
-    var syncs: UInt64 = 0
-    var writes: UInt64 = 0
-    var networkCalls: UInt64 = 0
-    /// Of a journal that is not begun anew meanwhile.
-    var journalBytes: UInt64 = 0
-  }
-
-  private struct Host: ~Copyable, NodeHost {
-    let place: UInt16
-    let queues: [Queue]
-    let machine: Machine?
-    var random = SecureRandom()
-    var published: UInt64 = 0
-
-    init(_ place: Int, _ queues: [Queue], _ machine: Machine? = nil) {
-      self.place = UInt16(place)
-      self.queues = queues
-      self.machine = machine
-    }
-    mutating func send(_ datagram: Span<UInt8>, to endpoint: Endpoint) {
-      if let machine { machine.host.send(datagram, to: machine.sinkEndpoint) }
-      queues[Int(endpoint.port)].put(datagram, from: place)
-    }
-    mutating func append(_ entry: Span<UInt8>) throws(PlatformError) {
-      guard let machine else { return }
-      machine.writes += 1
-      try machine.host.append(entry)
-    }
-    mutating func sync() throws(PlatformError) { try machine?.host.sync() }
-    mutating func reread(_ visit: (Span<UInt8>) -> Void) throws(PlatformError) { try machine?.host.reread(visit) }
-    mutating func writeCell(_ bytes: Span<UInt8>, to place: CellPlace) throws(PlatformError) {
-      try machine?.host.writeCell(bytes, to: place)
-    }
-    mutating func readCell(_ place: CellPlace) throws(PlatformError) -> [UInt8]? {
-      try machine?.host.readCell(place)
-    }
-    mutating func freeCell(_ place: CellPlace) throws(PlatformError) { try machine?.host.freeCell(place) }
-    mutating func syncCells() throws(PlatformError) { try machine?.host.syncCells() }
-    mutating func publish(
-      _ kind: Publication, period: Period, owner: ReplicaIndex, _ bytes: Span<UInt8>
-    ) throws(PlatformError) { published += 1 }
-  }
-
   private final class AggregatorProcess {
     var node: AggregatorNode
-    var host: Host
-    init(_ node: consuming AggregatorNode, _ host: consuming Host) {
+    var host: BenchHost
+    init(_ node: consuming AggregatorNode, _ host: consuming BenchHost) {
       self.node = node
       self.host = host
     }
@@ -160,10 +45,10 @@ struct NodeBench {
 
   private final class MeterProcess {
     var node: MeterNode
-    var host: Host
+    var host: BenchHost
     /// Milliwatt hours.
     var reading: Int64 = 0
-    init(_ node: consuming MeterNode, _ host: consuming Host) {
+    init(_ node: consuming MeterNode, _ host: consuming BenchHost) {
       self.node = node
       self.host = host
     }
@@ -246,7 +131,7 @@ struct NodeBench {
   func run() throws(Failure) {
     let directory = Directory(members: members, metersPerSet: metersPerSet)
     let queues = (0..<directory.parties).map { place in
-      Queue(capacity: place <= directory.bookkeeper ? max(1024, 4 * members * metersPerSet) : 64)
+      BenchQueue(capacity: place <= directory.bookkeeper ? max(1024, 4 * members * metersPerSet) : 64)
     }
     let publicKey: PublicKey
     var random = SecureRandom()
@@ -274,7 +159,7 @@ struct NodeBench {
         AggregatorNode(
           genesis: genesis, key: publicKey, index: ReplicaIndex(UInt16(place)),
           signer: RoundBenchParty.signer(Directory.kind, place),
-          sealer: directory.sealer(place, genesis)), Host(place, queues, place == Self.own ? machine : nil))
+          sealer: directory.sealer(place, genesis)), BenchHost(place, queues, place == Self.own ? machine : nil))
     }
     var bookkeeper = Bookkeeper(directory.sealer(directory.bookkeeper, genesis))
     var meters: [MeterProcess] = []
@@ -288,11 +173,11 @@ struct NodeBench {
               genesis: genesis, encryptor: Encryptor(sharing: encryptor), owner: ReplicaIndex(UInt16(owner)),
               index: MeterIndex(UInt16(meter)), signer: RoundBenchParty.signer(Directory.kind, place),
               closingKey: RoundBenchParty.closing(Directory.kind, place),
-              sealer: directory.sealer(place, genesis)), Host(place, queues)))
+              sealer: directory.sealer(place, genesis)), BenchHost(place, queues)))
       }
     }
     var tally = Tally()
-    var machineAtStart = MachineNumbers()
+    var machineAtStart = BenchMachine.Numbers()
     var nextMeter = 0
     // That there were some shows that they are counted.
     var warmUpAllocations: UInt64 = 0
@@ -327,12 +212,12 @@ struct NodeBench {
     report(tally, periods - warmUpPeriods, warmUpAllocations, certified: aggregators[0].node.decidedPositions)
   }
 
-  private func makeMachine(_ genesis: Genesis, _ key: PublicKey) throws(Failure) -> Machine? {
+  private func makeMachine(_ genesis: Genesis, _ key: PublicKey) throws(Failure) -> BenchMachine? {
     guard let folder else { return nil }
     let identity = JournalIdentity(networkIdentifier: genesis.networkIdentifier, node: UInt32(Self.own))
     let cellBytes = AggregatorNode.cellBytes(genesis, ciphertextBytes: key.ciphertextBytes)
     do throws(PlatformError) {
-      let machine = try Machine(folder, identity, cellBytes: cellBytes)
+      let machine = try BenchMachine(folder, identity, cellBytes: cellBytes)
       try machine.host.journal.replay { _ in }
       return machine
     } catch { throw Failure(folder, error) }
@@ -340,7 +225,7 @@ struct NodeBench {
 
   /// What waits for the aggregator with the machine reaches it as its process would take it: a batch, its entries' sync, what it answers.
   private func deliver(
-    _ process: AggregatorProcess, _ machine: Machine, _ queue: Queue, at now: Instant, _ tally: inout Tally
+    _ process: AggregatorProcess, _ machine: BenchMachine, _ queue: BenchQueue, at now: Instant, _ tally: inout Tally
   ) throws(PlatformError) {
     while queue.count > 0 {
       var senders: [UInt16] = []
@@ -371,7 +256,7 @@ struct NodeBench {
   }
 
   private func tick(
-    _ process: AggregatorProcess, _ machine: Machine, at now: Instant, _ tally: inout Tally
+    _ process: AggregatorProcess, _ machine: BenchMachine, at now: Instant, _ tally: inout Tally
   ) throws(PlatformError) {
     let started = LinuxClock.threadNanoseconds
     try process.node.tick(at: now, via: &process.host)
@@ -382,7 +267,7 @@ struct NodeBench {
   }
 
   private func step(
-    _ process: AggregatorProcess, _ queue: Queue, at now: Instant, _ tally: inout Tally
+    _ process: AggregatorProcess, _ queue: BenchQueue, at now: Instant, _ tally: inout Tally
   ) throws(PlatformError) {
     let allocated = heapAllocationCount() ?? 0
     let started = LinuxClock.threadNanoseconds
@@ -402,7 +287,8 @@ struct NodeBench {
 
   /// Everything that waits is delivered, everyone ticks.
   private func step(
-    _ aggregators: [AggregatorProcess], _ bookkeeper: inout Bookkeeper, _ meters: [MeterProcess], _ queues: [Queue],
+    _ aggregators: [AggregatorProcess], _ bookkeeper: inout Bookkeeper, _ meters: [MeterProcess],
+    _ queues: [BenchQueue],
     at now: Instant, _ nextMeter: inout Int, _ tally: inout Tally
   ) throws(PlatformError) {
     for place in aggregators.indices {
@@ -487,7 +373,7 @@ struct NodeBench {
   }
 
   /// Of the aggregator with the machine, a period.
-  private func report(_ tally: Tally, from start: MachineNumbers, to end: MachineNumbers) {
+  private func report(_ tally: Tally, from start: BenchMachine.Numbers, to end: BenchMachine.Numbers) {
     let cpu = decimal(tally.nanoseconds / 1000 / periods, places: 3)
     let numbers: [(name: String, text: String, count: UInt64)] = [
       ("messages", "messages", tally.messages), ("syncs", "syncs", end.syncs - start.syncs),

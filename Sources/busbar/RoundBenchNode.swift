@@ -127,31 +127,10 @@ struct RoundBenchNode: ~Copyable {
   /// The program that plays the group is gone when it is silent for so long.
   private static let patienceMilliseconds: UInt64 = 120_000
 
-  /// Takes what the node sends and keeps the STATUS packets, by the port they go to.
-  private struct Host: ~Copyable, NodeHost {
-    var random = SecureRandom()
-    var statuses: [[UInt8]] = []
-    var numbers = RoundBenchNumbers()
-
-    mutating func send(_ datagram: Span<UInt8>, to endpoint: Endpoint) {
-      numbers.sent += 1
-      numbers.sentBytes += UInt64(datagram.count)
-      if datagram[1] == PacketType.status.rawValue, Int(endpoint.port) < statuses.count {
-        statuses[Int(endpoint.port)] = [UInt8](copying: datagram)
-      }
-    }
-    mutating func append(_ entry: Span<UInt8>) throws(PlatformError) { numbers.journalBytes += UInt64(entry.count) }
-    mutating func sync() throws(PlatformError) {}
-    mutating func reread(_ visit: (Span<UInt8>) -> Void) throws(PlatformError) {}
-    mutating func publish(
-      _ kind: Publication, period: Period, owner: ReplicaIndex, _ bytes: Span<UInt8>
-    ) throws(PlatformError) { numbers.published += 1 }
-  }
-
   private var socket: UDPSocket
   private let driver: Endpoint
   private let clock = LinuxClock()
-  private var host = Host()
+  private var host = BenchHost(RoundBenchParty.own, [])
   private var order = ByteBuffer(capacity: RoundBenchOrder.maximumBytes)
   private var answer = ByteBuffer(capacity: 1500)
 

@@ -1242,7 +1242,7 @@ def main():
                     text = open(path).read().replace(old + "/", DEMO + "/")
                     open(path, "w").write(text)
         else:
-            demo = busbar("demo", "--data", DEMO, "--periods", "1")
+            demo = busbar("demo", "--data", DEMO, "--periods", "3")
             if demo.returncode != 0:
                 print(demo.stdout + demo.stderr + "the demo to test with failed\n0 passed, 1 failed")
                 return 1

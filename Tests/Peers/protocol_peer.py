@@ -456,7 +456,7 @@ class Decoder:
         first, through, cipher, closing = r.number(8), r.number(8), r.take(32), r.take(72)
         siblings = [r.take(32) for _ in range(count)]
         r.end()
-        assert count <= 9 and receiver == 0x10000 + 512 * owner + meter
+        assert count <= 9 and (receiver < 64 or receiver == 0x10000 + 512 * owner + meter)
         sealed = (b"BUSBARrc" + self.g.network + struct.pack("<QHHH2xQQ", self.g.epoch, self.g.group, owner, meter, first,
                   through) + self.g.key + cipher + closing)
         node = H(b"BUSBARml", struct.pack("<H", meter), H(b"BUSBARrh", sealed))
@@ -539,7 +539,7 @@ class Capture:
         boot, sequence = r.number(8), r.number(8)
         numbers = r.number(4), r.number(4)
         assert (numbers[0] == 0) == (numbers[1] == 0) == (kind == STATUS)
-        assert len(datagram) == 40 + length + 16 and 1 <= kind <= 8
+        assert len(datagram) == 40 + length + 16 and 1 <= kind <= 9
         self.boots[sender] = max(boot, self.boots.get(sender, 0))
         key = self.key(sender, receiver, boot, 0 if kind == STATUS else self.boots.get(receiver, 0), numbers)
         nonce = bytes(4) + struct.pack("<Q", sequence)
