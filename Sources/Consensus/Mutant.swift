@@ -46,7 +46,7 @@ public enum Mutant: UInt8, CaseIterable, Sendable {
   // Of snapshots of journals.
   case compactionWithoutSync, snapshotWithoutLock, snapshotWithoutOwnVotes, snapshotWithoutCoverage
   case snapshotWithoutProofs, snapshotWithoutInclusions, snapshotWithoutOutstanding, snapshotWithoutAcknowledgements
-  case sendsBeforeSync
+  case snapshotWithoutPreparedRecords, sendsBeforeSync
   case acknowledgedBeforeDurable, forgottenBeforeAcknowledged, servedFromMemoryOnly, publishedTwiceAfterRestart
   case nothingHandedOn
   case proofUnchecked, loneFeederCounted, maximumUnchecked

@@ -181,9 +181,14 @@ extension AggregatorNode {
     var round: Round?
     /// Which round change claims the highest lock, counted from the journal's begin, and that claim.
     var claimed: (place: UInt64, claim: LockClaim)?
+    /// Of headers of the position: records of these periods may be asked for, or be multiplied again.
+    var headerPeriods: [Period] = []
+    /// Of the newest record there is.
+    var recordPeriod = Period(0)
   }
 
-  /// Round changes of rounds that were left show nothing but locks, and in an outage there is one in each period.
+  /// Round changes of rounds that were left show nothing but locks, and records of periods that were left and no header is of are followed
+  /// by longer ones; in an outage there are some of both in each period.
   private mutating func findNeeds(
     via host: inout some NodeHost & ~Copyable
   ) throws(PlatformError) -> [OpenNeeds] {
@@ -191,6 +196,14 @@ extension AggregatorNode {
     var place: UInt64 = 0
     try host.reread { entry in
       place += 1
+      if let header = openHeader(entry) {
+        let owner = Int(header.owner.rawValue)
+        if !needs[owner].headerPeriods.contains(header.period) { needs[owner].headerPeriods.append(header.period) }
+      }
+      if let record = record(entry) {
+        let owner = Int(record.owner.rawValue)
+        needs[owner].recordPeriod = max(needs[owner].recordPeriod, record.through)
+      }
       guard let statement = openVote(entry) else { return }
       let owner = Int(statement.owner.rawValue)
       if needs[owner].round.map({ $0 < statement.round }) ?? true { needs[owner].round = statement.round }
@@ -200,6 +213,23 @@ extension AggregatorNode {
       }
     }
     return needs
+  }
+
+  private func record(_ entry: Span<UInt8>) -> Record? {
+    var reader = WireReader(entry)
+    guard (try? reader.read(UInt8.self)) == EntryKind.record.rawValue, let record = try? Record(decoding: &reader),
+      record.owner.rawValue < genesis.members
+    else { return nil }
+    return record
+  }
+
+  /// A header of an open position; nil of any other entry.
+  private func openHeader(_ entry: Span<UInt8>) -> Header? {
+    var reader = WireReader(entry)
+    guard (try? reader.read(UInt8.self)) == EntryKind.proposal.rawValue, let header = try? Header(decoding: &reader),
+      header.owner.rawValue < genesis.members, header.previous == chain(header.owner).head
+    else { return nil }
+    return header
   }
 
   /// What an own vote in an open position says; nil of any other entry.
@@ -238,12 +268,14 @@ extension AggregatorNode {
       if statement.kind != .roundChange { return statement.kind == .prepare || !mutated(.snapshotWithoutLock) }
       let needs = needs[Int(statement.owner.rawValue)]
       return statement.round == needs.round || place == needs.claimed?.place && !mutated(.snapshotWithoutLock)
-    case .proposal:
-      guard let header = try? Header(decoding: &reader), header.owner.rawValue < genesis.members else { return false }
-      return header.previous == chain(header.owner).head
+    case .proposal: return openHeader(entry) != nil
     case .record:
-      guard let record = try? Record(decoding: &reader), record.owner.rawValue < genesis.members else { return false }
-      return record.through > chain(record.owner).headPeriod
+      guard let record = record(entry) else { return false }
+      let chain = chain(record.owner)
+      let needs = needs[Int(record.owner.rawValue)]
+      guard record.through > chain.headPeriod else { return false }
+      return record.through >= min(needs.recordPeriod, chain.collected.period, chain.instance.round.period)
+        || needs.headerPeriods.contains(record.through) && !mutated(.snapshotWithoutPreparedRecords)
     case .modulusProven: return true
     case .boot, .decided, .baseline, .closed, .certified, .recovered, .head, .peerBoot, .votingFloor, .contradiction,
       .takenBack, .shown, .meterStanding, .named, .published, .unreadable, .acknowledged, .inclusion, .knownCoverage:

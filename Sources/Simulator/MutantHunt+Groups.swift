@@ -120,7 +120,8 @@
       case .clockUnguarded, .closingNotTakenBack, .closingSignedTwice: "R16"
       case .compactionWithoutSync, .snapshotWithoutLock, .snapshotWithoutOwnVotes, .snapshotWithoutCoverage,
         .snapshotWithoutProofs, .snapshotWithoutInclusions, .snapshotWithoutOutstanding,
-        .snapshotWithoutAcknowledgements:
+        .snapshotWithoutAcknowledgements,
+        .snapshotWithoutPreparedRecords:
         "K, snapshots"
       case .sendsBeforeSync: "39"
       case .ingressUnbounded, .repetitionsUnbounded, .receiptsUnbounded, .strangersUnbounded, .signaturesUnbounded:

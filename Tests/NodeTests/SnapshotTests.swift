@@ -121,6 +121,28 @@ struct SnapshotTests {
     for process in group.aggregators { #expect(process!.node.evidenceCount == 0) }
   }
 
+  @Test("in a long outage a snapshot has the newest record of each meter and those of headers, not one of every period")
+  func longOutage() throws {
+    let group = group()
+    group.run(toEndOf: 1001, plus: 2500)
+    group.setCut(true, among: [0, 1, 2, 3])
+    group.run(toEndOf: 1012, plus: 3000)
+    for index in 0..<Group.members {
+      let process = group.aggregators[index]!
+      let before = process.entries(.record).count
+      try group.writeSnapshot(index)
+      let after = process.entries(.record).count
+      // It led each set in three of these twelve periods and prepared for itself; four meters a set.
+      #expect(before > 60 && after <= 4 * 4 * 5)
+      #expect(after < before)
+    }
+    #expect(group.compareSnapshots().differing == [])
+    group.setCut(false, among: [0, 1, 2, 3])
+    let target = group.period + 2
+    #expect(group.run(untilAtMost: 8) { group.isSettled(through: target) })
+    #expect(group.reckon() == [])
+  }
+
   @Test("the votes of an open position are in it, so that nothing is signed twice")
   func ownVotes() throws {
     let group = group()
