@@ -291,8 +291,12 @@ public struct BookkeeperNode: ~Copyable {
 
   // MARK: Publishing
 
+  /// A sum is here that can be opened. ``tick(at:via:)`` opens one; a host that would only wait meanwhile calls ``openOne(via:)``, and looks
+  /// at its packets in between.
+  public var isSumWaiting: Bool { chains.contains { $0.next != nil } }
+
   /// Publishes one position of one set: opening a sum is the longest thing this node does.
-  private mutating func openOne(via host: inout some NodeHost & ~Copyable) throws(PlatformError) {
+  public mutating func openOne(via host: inout some NodeHost & ~Copyable) throws(PlatformError) {
     for step in 1...chains.count {
       let place = (lastOpened + step) % chains.count
       guard let entry = chains[place].next, let certificate = entry.certificate else { continue }

@@ -236,7 +236,7 @@ func run(_ node: LoadedNode) throws(Failure) {
       try host.reread { entry in node.restore(entry) }
       try loop(&host, clock, told) { (datagram, endpoint, now, host) throws(PlatformError) in
         try node.receive(datagram, from: endpoint, at: now, via: &host)
-      } poll: { (now, host) in
+      } poll: { (now, host) throws(PlatformError) in
         if let due = node.nextPoll(after: now.monotonic), due <= now.monotonic { node.poll(at: now, via: &host) }
         return node.nextPoll(after: now.monotonic)
       } tick: { (now, host) throws(PlatformError) in
@@ -255,6 +255,10 @@ func run(_ node: LoadedNode) throws(Failure) {
       var unreadable = node.newestUnreadable
       try loop(&host, clock, told) { (datagram, endpoint, now, host) throws(PlatformError) in
         try node.receive(datagram, from: endpoint, at: now, via: &host)
+      } poll: { (now, host) throws(PlatformError) in
+        guard node.isSumWaiting else { return nil }
+        try node.openOne(via: &host)
+        return node.isSumWaiting ? now.monotonic : nil
       } tick: { (now, host) throws(PlatformError) in
         try node.tick(at: now, via: &host)
         watch.tell(node.clockVerdict, at: now.monotonic)
@@ -445,7 +449,7 @@ private struct FloodGauge {
 private func loop(
   _ host: inout LinuxHost, _ clock: LinuxClock, _ place: StatusPlace,
   receive: (Span<UInt8>, Endpoint, Instant, inout LinuxHost) throws(PlatformError) -> Void,
-  poll: (Instant, inout LinuxHost) -> MonotonicTime? = { _, _ in nil },
+  poll: (Instant, inout LinuxHost) throws(PlatformError) -> MonotonicTime? = { _, _ in nil },
   tick: (Instant, inout LinuxHost) throws(PlatformError) -> Void,
   tell: (Instant, MachineStatistics, Metrics) -> Void
 ) throws(PlatformError) {
@@ -490,7 +494,8 @@ private func loop(
         writeFile(place, now(clock), machineStatistics(host, incoming), tell)
       }
     }
-    nextPoll = poll(now(clock), &host)
+    nextPoll = try poll(now(clock), &host)
+    try host.commit()
     host.flush()
   }
   writeFile(place, now(clock), machineStatistics(host, incoming), tell)
