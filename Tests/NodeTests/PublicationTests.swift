@@ -104,6 +104,28 @@ struct PublicationTests {
     #expect(group.reckon() == [])
   }
 
+  @Test("a bookkeeper opens one sum a tick, and one whenever it is asked to while one waits")
+  func oneAtATime() throws {
+    let group = Group()
+    group.run(toEndOf: 1002, plus: 3000)
+    group.killBookkeeper()
+    group.run(toEndOf: 1008, plus: 3000)
+    group.startBookkeeper()
+    let process = group.bookkeeper!
+    var asked: UInt64 = 0
+    for _ in 0..<80 {
+      let before = process.decryptions
+      group.step()
+      #expect(process.decryptions <= before + 1)
+      guard asked < 3, process.node.isSumWaiting else { continue }
+      let opened = process.decryptions
+      try process.node.openOne(via: &process.host)
+      #expect(process.decryptions == opened + 1)
+      asked += 1
+    }
+    #expect(asked == 3 && group.unpublished.isEmpty)
+  }
+
   @Test("one whose disk was lost looks before it writes, and goes on from what f + 1 aggregators were told")
   func lostDisk() {
     let group = Group()
