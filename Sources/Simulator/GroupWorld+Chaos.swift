@@ -221,17 +221,27 @@ extension GroupWorld {
     }
   }
 
-  /// The commits about the second position reach the last member alone, which is then cut off. The others lose their disks, each back
-  /// before the next.
+  /// In one set the commits about the second position reach the last member alone, which is then cut off. The others lose their disks, each
+  /// back before the next. All but the last are silent to each other from the first commit there until they lost theirs.
   private func arrangeLostDisks() {
     guard tick >= ticks(afterEndOf: 0, ticksPerPeriod / 2) else { return }
     let last = members - 1
     let isApart = tick < ticks(afterEndOf: 3 + faults)
-    let isAway = isApart && parties[last].heads.values.contains { $0 >= 2 }
+    let isAway = isApart && isDecidedAtLast
     var silent: UInt64 = isApart ? 1 << UInt64(last) : 0
-    if isApart { for member in lostInTurn..<last where hasCommitted(member) { silent |= 1 << UInt64(member) } }
+    if isApart, isCommittedSomewhere {
+      for member in lostInTurn..<last { silent |= 1 << UInt64(member) }
+    }
     for place in 0..<last { blocked[place] = place < lostInTurn ? silent & 1 << UInt64(last) : silent }
     blocked[last] = isAway ? allMembers : 0
+  }
+
+  /// The last member has the second position of set 0.
+  private var isDecidedAtLast: Bool { parties[members - 1].heads[0] ?? 0 >= 2 }
+  private var isCommittedSomewhere: Bool {
+    books.votes.keys.contains {
+      $0.place.position == 2 && $0.place.owner == 0 && $0.kind == StatementKind.commit.rawValue
+    }
   }
 
   /// The bookkeeper is killed, and killed again before the first sum after the third period; it comes back after the absence. Meanwhile each
@@ -281,7 +291,7 @@ extension GroupWorld {
     if schedule.scenario == .replacedBoards { return arrangeReplacement() }
     guard schedule.scenario == .lostDisks, lostInTurn < members - 1 else { return }
     let isApart = tick < ticks(afterEndOf: 3 + faults)
-    guard !isApart || parties[members - 1].heads.values.contains(where: { $0 >= 2 }) else { return }
+    guard !isApart || isDecidedAtLast else { return }
     guard tick >= ticks(afterEndOf: 1), mutedMembers(below: isApart ? members - 1 : members) == 0 else { return }
     loseDisk(parties[lostInTurn], ticks: 2)
     lostInTurn += 1
