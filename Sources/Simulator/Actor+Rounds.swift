@@ -49,7 +49,11 @@ extension GroupWorld {
   var liesAboutRuns: Bool { siege?.attack.includes(.bootClaims) ?? swarm.liesAboutRuns }
   var liesAboutTime: Bool { siege?.attack.includes(.clockLiars) ?? swarm.liesAboutTime }
 
-  func isHonest(_ member: ReplicaIndex) -> Bool { parties[places[UInt32(member.rawValue)]![0]].isHonest }
+  /// False of a member that the group does not have: liars send each other anything.
+  func isHonest(_ member: ReplicaIndex) -> Bool {
+    guard member.rawValue < members else { return false }
+    return parties[Int(member.rawValue)].isHonest
+  }
 
   /// One of those that were decided of late, most often the last.
   func somePosition(of owner: Int) -> Position {
