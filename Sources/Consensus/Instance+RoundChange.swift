@@ -310,6 +310,18 @@ extension Instance {
     sendAgain(&effects)
   }
 
+  /// A member that restarts in the first view of a period has waited in it since the period ended, as far as its clock says.
+  ///
+  /// Story: the one honest holder of a set's records restarted in the middle of a period that a silent member led. It waited another quarter
+  /// of the period, and by then its meters had signed records that no longer followed: the next period was lost as well.
+  public mutating func resumeWaiting(_ ticks: UInt64, in period: Period) {
+    guard round == Round(period), decided == nil, !mutated(.waitsAnewAfterRestart) else { return }
+    let timeout = timing.roundChangeTimeoutTicks(round.view)
+    waited = max(waited, UInt32(min(ticks, UInt64(timeout))))
+    // It leaves with work alone.
+    elapsed = max(elapsed, UInt32(min(ticks, UInt64(timeout - 1))))
+  }
+
   /// After T with work. Without, after T too, if one other member has asked for a later round: it has what this one lacks. Never before T,
   /// and one view at a time, however far the asker is. (rule 12)
   @inline(__always)

@@ -312,12 +312,12 @@ public struct AggregatorNode: ~Copyable {
     if ticks % UInt64(Self.ticksPerSecond) == 1, let late = chains.first(where: { !$0.unproven.isEmpty }) {
       try proveLate(late, via: &host)
     }
-    for member in 0..<genesis.members { try drive(chains[Int(member)], current, via: &host) }
+    for member in 0..<genesis.members { try drive(chains[Int(member)], current, at: now, via: &host) }
     if isConfirmed { for chain in chains { try pull(chain, via: &host) } }
   }
 
   private mutating func drive(
-    _ chain: SetChain, _ current: Period, via host: inout some NodeHost & ~Copyable
+    _ chain: SetChain, _ current: Period, at now: Instant, via host: inout some NodeHost & ~Copyable
   ) throws(PlatformError) {
     // Decided by votes without the header in hand: whoever has it tells, be it that he did not see the decision.
     if chain.lacksHeader {
@@ -328,8 +328,12 @@ public struct AggregatorNode: ~Copyable {
       let ended = Period(current.rawValue - 1)
       if chain.isAhead(of: ended) { try rewind(chain, to: ended, via: &host) }
       if chain.mustTell(ended) {
+        let isFirst = chain.hasToldNoEnd
         chain.noteTold(ended)
         try step(chain, .periodEnded(ended), via: &host)
+        if isFirst, let passed = now.milliseconds(sinceEndOf: ended, ofSeconds: UInt64(genesis.periodSeconds)) {
+          chain.instance.resumeWaiting(passed * UInt64(Self.ticksPerSecond) / 1000, in: ended)
+        }
       }
     }
     follow(chain)

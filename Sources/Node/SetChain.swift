@@ -154,6 +154,8 @@ final class SetChain {
 
   /// True when the instance must be told that `period` has ended.
   func mustTell(_ period: Period) -> Bool { toldEnd == nil || toldEnd! < period }
+  /// Nothing was told in this run.
+  var hasToldNoEnd: Bool { toldEnd == nil }
   func noteTold(_ period: Period) { toldEnd = period }
   /// True when the clock was ahead before, by more than a moment at a period's end: the instance was told of ends that have not come, or the
   /// journal has records of periods that have not ended.

@@ -114,6 +114,7 @@
       case .earlierPreparesDropped: "R, kept"
       case .receiptConvictsLaterPosition: "R15"
       case .twoPrimariesOnly: "R14"
+      case .waitsAnewAfterRestart: "R12"
       case .oneClaimOfLaterRun: "D, runs"
       case .proofUnchecked: "D, modulus"
       case .loneFeederCounted, .maximumUnchecked: "D, quantities"

@@ -122,4 +122,20 @@ struct CrashTests {
     #expect(group.run(untilAtMost: 4) { group.isSettled(through: 1003) })
     #expect(group.reckon() == [])
   }
+
+  @Test("a member that restarts while a primary is silent goes on waiting where it was (mutant waitsAnewAfterRestart)")
+  func waitsOn() {
+    var options = GroupOptions()
+    options.periodSeconds = 8
+    let group = Group(options)
+    group.run(toEndOf: 1002, plus: 4000)
+    // It leads set 0 in 1003; the next one is the only other that its meters' records go to at once.
+    group.killAggregator(3)
+    group.run(toEndOf: 1003, plus: 1900)
+    group.restartAggregator(0)
+    // All four sets are published after 4.4 s; after 6.3 s when it waits another quarter of the period from its restart on.
+    group.run(toEndOf: 1003, plus: 5300)
+    #expect(group.publishedCount(1003) == 4)
+    #expect(group.run(untilAtMost: 3) { group.reckon() == [] })
+  }
 }
