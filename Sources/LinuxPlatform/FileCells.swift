@@ -139,15 +139,8 @@ public struct FileCells: ~Copyable, CellStore {
 
   /// What the file has there, at most so many bytes.
   private static func bytes(_ file: Int32, at offset: Int, _ count: Int) throws(PlatformError) -> [UInt8] {
-    try check(busbar_seek(file, Int64(offset)))
     var block = ByteBuffer(capacity: count)
-    var done = 0
-    while done < count {
-      let result = Int(try check(busbar_read(file, block.mutableBytes.baseAddress! + done, count - done)))
-      if result == 0 { break }
-      done += result
-    }
-    block.setCount(done)
+    try Files.read(file, from: Int64(offset), into: &block)
     return Array(copying: block.span)
   }
 }

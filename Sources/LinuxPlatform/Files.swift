@@ -43,6 +43,19 @@ public enum Files {
     }
   }
 
+  /// What a file has from `offset` on, as much as there is room for, behind what the buffer holds.
+  static func read(_ file: Int32, from offset: Int64, into buffer: inout ByteBuffer) throws(PlatformError) {
+    let start = buffer.count
+    while buffer.count < buffer.capacity {
+      let count = try check(
+        busbar_read_at(
+          file, buffer.mutableBytes.baseAddress! + buffer.count, buffer.capacity - buffer.count,
+          offset + Int64(buffer.count - start)))
+      if count == 0 { return }
+      buffer.setCount(buffer.count + count)
+    }
+  }
+
   /// Writes beside, syncs, renames, syncs the folder: the old file or the new one is there, never a part.
   ///
   /// - Parameter isDurable: false for what may be lost with the power and spares the card: nothing is synced.

@@ -49,15 +49,7 @@ struct JournalSegment: ~Copyable {
       let end = min(bytes.count, Int(offset) + Self.windowBytes)
       let span = bytes.span
       window.replace { out in out.write(span.extracting(min(Int(offset), end)..<end)) }
-    case .file(let file):
-      while window.count < Self.windowBytes {
-        let count = try check(
-          busbar_read_at(
-            file, window.mutableBytes.baseAddress! + window.count, Self.windowBytes - window.count,
-            Int64(offset) + Int64(window.count)))
-        if count == 0 { return }
-        window.setCount(window.count + count)
-      }
+    case .file(let file): try Files.read(file, from: Int64(offset), into: &window)
     }
   }
 

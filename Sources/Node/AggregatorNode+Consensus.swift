@@ -106,7 +106,7 @@ extension AggregatorNode {
   ) throws(PlatformError) {
     guard !chain.hasRefused(digest) else { return }
     guard let header = try header(digest, chain, via: &host) else {
-      return askForManifest(digest, chain, nil, via: &host)
+      return askForManifest(digest, chain, of: holder(chain, nil), via: &host)
     }
     if let refusal = refusal(of: header, in: chain) { return refuse(chain, digest, refusal) }
     if mutated(.validityAskedOfClock), let instant,
@@ -117,14 +117,16 @@ extension AggregatorNode {
     guard let shelf = try shelf(for: header, digest, chain, via: &host) else { return }
     guard shelf.missing(of: header.contributors).count == 0 else {
       // Records of another period are taken only by name.
-      if shelf === chain.older, chain.manifestDigest != digest { askForManifest(digest, chain, header, via: &host) }
-      return fetch(chain, header, via: &host)
+      if shelf === chain.older, chain.manifestDigest != digest {
+        askForManifest(digest, chain, of: holder(chain, header), via: &host)
+      }
+      return fetch(chain, from: holder(chain, header), via: &host)
     }
     chain.fetch.end()
     guard holdsProofs(of: header, chain) else {
-      guard let peer = holder(chain, header) else { return }
-      return link.want(
-        Want(object: .contradiction, owner: header.owner, position: chain.position), from: peer, via: &host)
+      return ask(
+        Want(object: .contradiction, owner: header.owner, position: chain.position), of: holder(chain, header),
+        via: &host)
     }
     guard fits(shelf, header) || mutated(.manifestUnchecked) else {
       return try replaceOthers(header, digest, chain, shelf, via: &host)
@@ -267,7 +269,7 @@ extension AggregatorNode {
     }
   }
 
-  private static func proposal(in entry: Span<UInt8>) -> Header? {
+  static func proposal(in entry: Span<UInt8>) -> Header? {
     var reader = WireReader(entry)
     guard (try? reader.read(UInt8.self)) == EntryKind.proposal.rawValue else { return nil }
     return try? Header(decoding: &reader)
@@ -276,35 +278,24 @@ extension AggregatorNode {
   // MARK: Asking for what a proposal stands for
 
   /// Whom to ask about a proposal: its author; in a later round, when the author may be gone, everybody in turn.
-  private func holder(_ chain: SetChain, _ header: Header?) -> Int? {
-    let members = UInt64(genesis.members)
-    let others = ReplicaIndex(UInt16((UInt64(index.rawValue) + 1 + ticks / 2 % (members - 1)) % members))
+  private func holder(_ chain: SetChain, _ header: Header?) -> ReplicaIndex {
     let isFirst = !chain.instance.isLocked && header?.author != index
-    return link.peer(.aggregator(isFirst ? header?.author ?? chain.instance.primary : others))
-  }
-
-  private mutating func fetch(_ chain: SetChain, _ header: Header, via host: inout some NodeHost & ~Copyable) {
-    guard let peer = holder(chain, header),
-      let holder = NodeIdentifier(link.sealer.peers[peer].identifier).aggregatorIndex
-    else { return }
-    fetch(chain, from: holder, via: &host)
+    return isFirst ? header?.author ?? chain.instance.primary : other(ticks / 2)
   }
 
   /// Asks for a certificate that was seen as votes alone: for the head that others have, and for its header.
   mutating func askForDecided(_ chain: SetChain, via host: inout some NodeHost & ~Copyable) {
     let member = memberInTurn
     askForHead(chain, from: member, via: &host)
-    guard let digest = chain.instance.decided, let peer = link.peer(.aggregator(member)) else { return }
-    link.want(
-      Want(object: .manifest, owner: chain.owner, position: chain.position, digest: digest), from: peer, via: &host)
+    guard let digest = chain.instance.decided else { return }
+    askForManifest(digest, chain, of: member, via: &host)
   }
 
   private mutating func askForManifest(
-    _ digest: Digest, _ chain: SetChain, _ header: Header?, via host: inout some NodeHost & ~Copyable
+    _ digest: Digest, _ chain: SetChain, of member: ReplicaIndex, via host: inout some NodeHost & ~Copyable
   ) {
-    guard let peer = holder(chain, header) else { return }
-    link.want(
-      Want(object: .manifest, owner: chain.owner, position: chain.position, digest: digest), from: peer, via: &host)
+    ask(
+      Want(object: .manifest, owner: chain.owner, position: chain.position, digest: digest), of: member, via: &host)
   }
 
   /// All records are here, and they are not those of the header: a meter that contradicts itself is held differently here and there, and
@@ -318,17 +309,18 @@ extension AggregatorNode {
       headerRefusals[Int(HeaderRefusal.wrongManifestRoot.rawValue)] += 1
     }
     if mutated(.otherRecordNeverTaken) { return }
-    guard chain.manifestDigest == digest else { return askForManifest(digest, chain, header, via: &host) }
+    guard chain.manifestDigest == digest else {
+      return askForManifest(digest, chain, of: holder(chain, header), via: &host)
+    }
     var missing = MeterBitmap()
     for meter in 0..<genesis.meterCount(of: header.owner) where header.contributors.contains(MeterIndex(meter)) {
       let meter = MeterIndex(meter)
       if let named = chain.namedHash(of: meter, in: header), named != shelf.hash(of: meter) { missing.insert(meter) }
     }
-    guard let peer = holder(chain, header) else { return }
-    link.want(
+    ask(
       Want(
         object: .records, owner: header.owner, position: chain.position, period: header.period, digest: digest,
-        missing: missing.bytes), from: peer, via: &host)
+        missing: missing.bytes), of: holder(chain, header), via: &host)
   }
 
   // MARK: Telling the others

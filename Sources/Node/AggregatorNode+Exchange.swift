@@ -80,11 +80,10 @@ extension AggregatorNode {
     let missing = shelf.missing(of: header.contributors)
     guard missing.count > 0 else { return chain.fetch.end() }
     let holder = chain.fetch.ask(members: genesis.members, own: index, at: now)
-    guard let peer = link.peer(.aggregator(holder)) else { return }
-    link.want(
+    ask(
       Want(
         object: .records, owner: header.owner, position: chain.position, period: header.period, digest: digest,
-        missing: missing.bytes), from: peer, via: &host)
+        missing: missing.bytes), of: holder, via: &host)
   }
 
   /// A record came from another member. The last one that was missing lets the proposal be checked at once.

@@ -39,12 +39,15 @@ extension AggregatorNode {
     via host: inout some NodeHost & ~Copyable
   ) throws(PlatformError) {
     // The buffer holds a head with its table, so it holds this.
-    entry.replace { out in
-      out.write(UInt16(certificate.count))
-      out.write(certificate.span)
-      out.write(product.span)
-    }
+    entry.replace { out in Self.write(certificate, product, into: &out) }
     try host.writeCell(entry.span, to: Self.cell(chain, position))
+  }
+
+  /// Length of the certificate u16, certificate, product, as cells and the journal's snapshots have them.
+  static func write(_ certificate: [UInt8], _ product: [UInt8], into output: inout OutputSpan<UInt8>) {
+    output.write(UInt16(certificate.count))
+    output.write(certificate.span)
+    output.write(product.span)
   }
 
   /// Certificate and product of a position that is not in memory; nil when it is not stored.
@@ -174,7 +177,7 @@ extension AggregatorNode {
     let news = news(told)
     chain.acknowledge(told)
     for number in news where told.isOpen(Position(number)) == false {
-      try host.freeCell(CellPlace(series: told.owner.rawValue, number: number))
+      try host.freeCell(Self.cell(chain, Position(number)))
     }
   }
 

@@ -17,19 +17,6 @@ extension AggregatorNode {
     }
   }
 
-  /// Members in turn, without this one.
-  private func other(_ turn: UInt64) -> ReplicaIndex {
-    let members = UInt64(genesis.members)
-    return ReplicaIndex(UInt16((UInt64(index.rawValue) + 1 + turn % (members - 1)) % members))
-  }
-
-  private mutating func ask(
-    _ want: Want, of member: ReplicaIndex, via host: inout some NodeHost & ~Copyable
-  ) {
-    guard let peer = link.peer(.aggregator(member)) else { return }
-    link.want(want, from: peer, via: &host)
-  }
-
   // MARK: Positions
 
   private mutating func pullPosition(_ chain: SetChain, via host: inout some NodeHost & ~Copyable) throws(PlatformError)
@@ -130,7 +117,7 @@ extension AggregatorNode {
       while next < meters, !lacksProof(MeterIndex(next), chain) { next += 1 }
       if next >= meters {
         // Once round. When nobody had any of them, or none is missing, there is no hurry.
-        chain.pull.proofAskAt = ticks + (chain.pull.hasProgress ? Pull.askTicks : Pull.restTicks / 10)
+        chain.pull.proofAskAt = ticks + (chain.pull.hasProgress ? Pull.askTicks : Pull.restTicks)
         chain.pull.hasProgress = false
         next = 0
       }
@@ -160,42 +147,14 @@ extension AggregatorNode {
       certificate.period == proof.through, proof.through == chain.coverage.coveredThrough(proof.meter),
       lacksProof(proof.meter, chain)
     else { return }
-    let certificateBytes = chain.pull.proofCertificateBytes
-    guard take(bytes, certificate.header, certificateBytes, chain) else { return link.sealer.count(.malformedBody) }
-    let entry = [UInt8](capacity: 3 + certificateBytes.count + bytes.count) { out in
-      out.write(EntryKind.inclusion.rawValue)
-      out.write(UInt16(certificateBytes.count))
-      out.write(certificateBytes.span)
-      out.write(bytes)
-    }
+    guard
+      chain.inclusions.take(
+        bytes, under: certificate.header, chain.pull.proofCertificateBytes, with: &proofManifest)
+    else { return link.sealer.count(.malformedBody) }
+    entry.replace { out in chain.inclusions.writeAbsent(proof.meter, into: &out) }
     try host.append(entry.span)
     try host.sync()
     chain.pull.hasProgress = true
-  }
-
-  /// Keeps a proof that holds under its certificate. False when it does not.
-  private mutating func take(
-    _ bytes: Span<UInt8>, _ header: Header, _ certificateBytes: [UInt8], _ chain: SetChain
-  ) -> Bool {
-    var reader = WireReader(bytes)
-    guard let proof = try? InclusionProof(decoding: &reader), Int(proof.siblingCount) <= Manifest.maximumSiblings,
-      reader.remaining == 32 * Int(proof.siblingCount), proof.meter.rawValue < genesis.meterCount(of: chain.owner)
-    else { return false }
-    var siblings: [Digest] = []
-    for _ in 0..<proof.siblingCount { if let sibling = try? reader.read(Digest.self) { siblings.append(sibling) } }
-    let statement = RecordStatement(
-      networkIdentifier: genesis.networkIdentifier, group: genesis.group,
-      record: Record(
-        owner: proof.owner, meter: proof.meter, epoch: header.epoch, from: proof.from, through: proof.through,
-        keyIdentifier: header.keyIdentifier, closing: proof.closing, signature: Signature()),
-      ciphertextHash: proof.ciphertextHash)
-    guard
-      Manifest.verify(
-        proof.meter, statement.recordHash, index: Int(proof.leafIndex), count: Int(header.count),
-        siblings: siblings.span, root: header.manifestRoot)
-    else { return false }
-    chain.inclusions.take(proof, siblings, certificateBytes, with: &proofManifest)
-    return true
   }
 
   /// A proof that was pulled in an earlier run, or stands in a snapshot.
@@ -203,7 +162,8 @@ extension AggregatorNode {
     guard let certificate = restoredCertificate(&reader), let bytes = try? reader.readBytes(reader.remaining) else {
       return
     }
-    _ = take(bytes, certificate.header, certificate.bytes, chain(certificate.header.owner))
+    let inclusions = chain(certificate.header.owner).inclusions
+    _ = inclusions.take(bytes, under: certificate.header, certificate.bytes, with: &proofManifest)
   }
 
   /// The period of a meter's newest certified record that can be shown to it; nil without one.

@@ -40,10 +40,7 @@ extension AggregatorNode {
     try host.beginSnapshot()
     try link.writeSnapshot(via: &host)
     if votingFloor.rawValue > 0 {
-      let floor = FixedBytes<9> { out in
-        out.write(EntryKind.votingFloor.rawValue)
-        out.write(votingFloor.rawValue)
-      }
+      let floor = EntryKind.votingFloor.entry(votingFloor.rawValue)
       try host.appendToSnapshot(floor.span)
     }
     for place in chains.indices {
@@ -96,21 +93,15 @@ extension AggregatorNode {
     var position = Position(0)
     while let kept = chain.keptAfter(position), kept !== newest {
       position = kept.position
-      entry.replace { out in Self.writeDecided(kept, into: &out) }
+      entry.replace { out in
+        out.write(EntryKind.decided.rawValue)
+        Self.write(kept.certificate, kept.product, into: &out)
+      }
       try host.appendToSnapshot(entry.span)
     }
     let withoutTable = mutated(.snapshotWithoutCoverage)
     entry.replace { out in Self.writeHead(newest, withoutTable ? nil : chain, into: &out) }
     try host.appendToSnapshot(entry.span)
-  }
-
-  private static func writeDecided(_ kept: KeptPosition, into out: inout OutputSpan<UInt8>) {
-    let certificate = kept.certificate
-    let product = kept.product
-    out.write(EntryKind.decided.rawValue)
-    out.write(UInt16(certificate.count))
-    out.write(certificate.span)
-    out.write(product.span)
   }
 
   /// A position before the head, which is not moved by it.
@@ -149,10 +140,7 @@ extension AggregatorNode {
     while let next = inclusions.absencePeriod(after: period) {
       period = next
       for meter in 0..<genesis.meterCount(of: chain.owner) where inclusions.isAbsent(MeterIndex(meter), since: period) {
-        entry.replace { out in
-          out.write(EntryKind.inclusion.rawValue)
-          inclusions.writeAbsent(MeterIndex(meter), into: &out)
-        }
+        entry.replace { out in inclusions.writeAbsent(MeterIndex(meter), into: &out) }
         try host.appendToSnapshot(entry.span)
       }
     }
@@ -225,9 +213,8 @@ extension AggregatorNode {
 
   /// A header of an open position; nil of any other entry.
   private func openHeader(_ entry: Span<UInt8>) -> Header? {
-    var reader = WireReader(entry)
-    guard (try? reader.read(UInt8.self)) == EntryKind.proposal.rawValue, let header = try? Header(decoding: &reader),
-      header.owner.rawValue < genesis.members, header.previous == chain(header.owner).head
+    guard let header = Self.proposal(in: entry), header.owner.rawValue < genesis.members,
+      header.previous == chain(header.owner).head
     else { return nil }
     return header
   }
@@ -236,11 +223,12 @@ extension AggregatorNode {
   private func openVote(_ entry: Span<UInt8>) -> Statement? {
     var reader = WireReader(entry)
     guard (try? reader.read(UInt8.self)) == EntryKind.vote.rawValue, let vote = try? Vote(decoding: &reader),
-      vote.statement.owner.rawValue < genesis.members,
-      vote.statement.position == chain(vote.statement.owner).position
+      vote.statement.owner.rawValue < genesis.members, isOpen(vote.statement)
     else { return nil }
     return vote.statement
   }
+
+  private func isOpen(_ statement: Statement) -> Bool { statement.position == chain(statement.owner).position }
 
   /// Own votes, and headers and records of everything prepared, as the journal has them and in its order: what is not in memory is there
   /// alone. (reference/set-chain.md, What is kept)
@@ -264,7 +252,8 @@ extension AggregatorNode {
       guard let vote = try? Vote(decoding: &reader), vote.statement.owner.rawValue < genesis.members else {
         return true
       }
-      guard let statement = openVote(entry) else { return false }
+      let statement = vote.statement
+      guard isOpen(statement) else { return false }
       if statement.kind != .roundChange { return statement.kind == .prepare || !mutated(.snapshotWithoutLock) }
       let needs = needs[Int(statement.owner.rawValue)]
       return statement.round == needs.round || place == needs.claimed?.place && !mutated(.snapshotWithoutLock)

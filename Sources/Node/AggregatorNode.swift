@@ -396,10 +396,7 @@ public struct AggregatorNode: ~Copyable {
       // The floor needs a time that members bear out: with one that is behind this node would sign what it signed before.
       guard clockVerdict == .nearMembers else { return }
       votingFloor = Period(current.rawValue + 2)
-      let entry = [UInt8](capacity: 9) { out in
-        out.write(EntryKind.votingFloor.rawValue)
-        out.write(votingFloor.rawValue)
-      }
+      let entry = EntryKind.votingFloor.entry(votingFloor.rawValue)
       try host.append(entry.span)
       try host.sync()
       return try link.acceptForgotten(signer: signer, via: &host)
@@ -436,18 +433,23 @@ public struct AggregatorNode: ~Copyable {
     votingFloor.rawValue == 0 || chain.headPeriod >= votingFloor
   }
 
-  /// The others in turn.
-  var memberInTurn: ReplicaIndex {
-    ReplicaIndex(
-      UInt16((UInt64(index.rawValue) + 1 + ticks / 3 % UInt64(genesis.members - 1)) % UInt64(genesis.members)))
+  /// One of the others, in turn.
+  func other(_ turn: UInt64) -> ReplicaIndex {
+    let members = UInt64(genesis.members)
+    return ReplicaIndex(UInt16((UInt64(index.rawValue) + 1 + turn % (members - 1)) % members))
+  }
+  var memberInTurn: ReplicaIndex { other(ticks / 3) }
+
+  mutating func ask(_ want: Want, of member: ReplicaIndex, via host: inout some NodeHost & ~Copyable) {
+    guard let peer = link.peer(.aggregator(member)) else { return }
+    link.want(want, from: peer, via: &host)
   }
 
   /// Asks for the newest certificate of a set from the open position on, with the table after it.
   mutating func askForHead(
     _ chain: SetChain, from member: ReplicaIndex, via host: inout some NodeHost & ~Copyable
   ) {
-    guard let peer = link.peer(.aggregator(member)) else { return }
-    link.want(Want(object: .head, owner: chain.owner, position: chain.position), from: peer, via: &host)
+    ask(Want(object: .head, owner: chain.owner, position: chain.position), of: member, via: &host)
   }
 
   private mutating func askEveryoneForHead(_ chain: SetChain, via host: inout some NodeHost & ~Copyable) {

@@ -113,8 +113,7 @@ final class BookChain {
 
   /// What an acknowledgement says of this set; nil before anything can be said.
   var acknowledgement: AcknowledgedPosition? {
-    guard published.rawValue > 0, let digest else { return nil }
-    return AcknowledgedPosition(owner: owner, position: published, digest: digest, open: open)
+    digest == nil ? nil : known
   }
 
   /// What a snapshot says of this set: the same, but with a digest of zeros when there is only members' word for it.

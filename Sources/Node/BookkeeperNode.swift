@@ -116,7 +116,7 @@ public struct BookkeeperNode: ~Copyable {
     try link.writeSnapshot(via: &host)
     for chain in chains {
       guard let told = chain.known else { continue }
-      let published = Self.entry(told, chain.period, MeterBitmap(), .published)
+      let published = Self.entry(told, chain.period, MeterBitmap())
       try host.appendToSnapshot(published.span)
       let covered = coverage.entry(of: chain.owner)
       try host.appendToSnapshot(covered.span)
@@ -282,9 +282,10 @@ public struct BookkeeperNode: ~Copyable {
       let chain = chain(position.owner)
       chain.noteAnswer(of: member)
       guard let known = chain.hear(position, from: member, faults: genesis.context.quorum.faults) else { continue }
-      try persist(known, Period(0), MeterBitmap(), .published, via: &host)
+      let bytes = Self.entry(known, Period(0), MeterBitmap())
+      try host.append(bytes.span)
       try host.sync()
-      chain.advance(to: known, Period(0))
+      note(known, Period(0), MeterBitmap(), isReadable: true)
       chain.ask(Int(genesis.context.quorum.faults) + 1, at: ticks)
     }
   }
@@ -370,29 +371,31 @@ public struct BookkeeperNode: ~Copyable {
     _ entry: BookEntry, _ header: Header, of chain: BookChain, unreadableSum: [UInt8]?,
     via host: inout some NodeHost & ~Copyable
   ) throws(PlatformError) {
-    let told = chain.acknowledgement(after: header, isReadable: unreadableSum == nil)
-    try persist(
-      told, header.period, header.contributors, unreadableSum == nil ? .published : .unreadable, entry, unreadableSum,
-      via: &host)
+    let isReadable = unreadableSum == nil
+    let told = chain.acknowledgement(after: header, isReadable: isReadable)
+    let bytes = Self.entry(
+      told, header.period, header.contributors, unreadable: unreadableSum.map { (entry: entry, sum: $0) })
+    try host.append(bytes.span)
     try host.sync()
-    note(told, header.period, header.contributors, isReadable: unreadableSum == nil)
+    note(told, header.period, header.contributors, isReadable: isReadable)
     chain.isUntold = true
   }
 
+  /// What the journal says of a position: that it is published; or that it is not, with all that a later total needs.
   private static func entry(
-    _ told: AcknowledgedPosition, _ period: Period, _ contributors: MeterBitmap, _ kind: EntryKind,
-    _ entry: BookEntry? = nil, _ unreadableSum: [UInt8]? = nil
+    _ told: AcknowledgedPosition, _ period: Period, _ contributors: MeterBitmap,
+    unreadable: (entry: BookEntry, sum: [UInt8])? = nil
   ) -> [UInt8] {
-    let certificate = unreadableSum == nil ? [] : entry?.certificateBytes ?? []
-    let product = unreadableSum == nil ? [] : entry?.product ?? []
-    let sum = unreadableSum ?? []
+    let certificate = unreadable?.entry.certificateBytes ?? []
+    let product = unreadable?.entry.product ?? []
+    let sum = unreadable?.sum ?? []
     let capacity = 77 + AcknowledgedPosition.encodedBytes + certificate.count + product.count + sum.count
     return [UInt8](capacity: capacity) { out in
-      out.write(kind.rawValue)
+      out.write((unreadable == nil ? EntryKind.published : .unreadable).rawValue)
       out.write(period.rawValue)
       told.encode(into: &out)
       out.write(contributors.bytes)
-      guard unreadableSum != nil else { return }
+      guard unreadable != nil else { return }
       out.write(UInt16(certificate.count))
       out.write(certificate.span)
       out.write(UInt16(product.count))
@@ -401,22 +404,13 @@ public struct BookkeeperNode: ~Copyable {
     }
   }
 
-  private func persist(
-    _ told: AcknowledgedPosition, _ period: Period, _ contributors: MeterBitmap, _ kind: EntryKind,
-    _ entry: BookEntry? = nil, _ unreadableSum: [UInt8]? = nil, via host: inout some NodeHost & ~Copyable
-  ) throws(PlatformError) {
-    let bytes = Self.entry(told, period, contributors, kind, entry, unreadableSum)
-    try host.append(bytes.span)
-  }
-
   // MARK: Telling
 
   /// Tells aggregators what they need not keep any more: after publications, some of them together; all of it once a period, and to
   /// whoever began a new run.
   private mutating func tellPublished(via host: inout some NodeHost & ~Copyable) {
-    let isWaiting = chains.contains { $0.next != nil }
     let untold = chains.contains { $0.isUntold }
-    if untold, !isWaiting || ticks >= toldAt + UInt64(AggregatorNode.ticksPerSecond) {
+    if untold, !isSumWaiting || ticks >= toldAt + UInt64(AggregatorNode.ticksPerSecond) {
       tell(chains.compactMap { $0.isUntold ? $0.acknowledgement : nil }, via: &host)
       for chain in chains { chain.isUntold = false }
       toldAt = ticks

@@ -52,6 +52,15 @@ final class InclusionStore {
 
     init() {}
 
+    /// With the siblings that follow a proof, and nothing else.
+    init(of proof: InclusionProof, _ reader: inout WireReader) throws(WireError) {
+      guard Int(proof.siblingCount) <= Manifest.maximumSiblings else { throw .outOfRange(offset: reader.offset) }
+      leafIndex = proof.leafIndex
+      siblingCount = proof.siblingCount
+      for place in 0..<Int(siblingCount) { siblings[place] = try reader.read(Digest.self) }
+      try reader.expectEnd()
+    }
+
     /// - Parameter leaf: below the manifest's count.
     init(of leaf: Int, in manifest: inout Manifest) {
       leafIndex = UInt16(leaf)
@@ -182,22 +191,31 @@ final class InclusionStore {
     standings[place] = .newest
   }
 
-  /// Takes over what another member has of a meter that was away, unless a newer one is here.
-  /// - Precondition: the proof holds under the certificate, whose period is the proof's.
+  /// Takes over what another member has of a meter that was away, unless a newer one is here. False when the proof, as it travels, does
+  /// not lead to the certificate's root.
+  /// - Parameter certificate: of this set; its signatures hold.
   func take(
-    _ proof: InclusionProof, _ siblings: [Digest], _ certificate: [UInt8], with scratch: inout ProofManifest
-  ) {
-    let place = Int(proof.meter.rawValue)
-    guard newest(proof.meter)?.period ?? Period(0) < proof.through else { return }
+    _ bytes: Span<UInt8>, under header: Header, _ certificate: [UInt8], with scratch: inout ProofManifest
+  ) -> Bool {
+    var reader = WireReader(bytes)
+    guard let proof = try? InclusionProof(decoding: &reader), proof.owner == owner,
+      Int(proof.meter.rawValue) < meterCount,
+      let path = try? Path(of: proof, &reader)
+    else { return false }
+    let entry = Entry(from: proof.from, ciphertextHash: proof.ciphertextHash, closing: proof.closing)
+    let siblings = path.siblings
+    guard
+      Manifest.verify(
+        proof.meter, recordHash(proof.meter, entry, through: proof.through), index: Int(path.leafIndex),
+        count: Int(header.count), siblings: siblings.span.extracting(0..<Int(path.siblingCount)),
+        root: header.manifestRoot)
+    else { return false }
+    guard newest(proof.meter)?.period ?? Period(0) < proof.through else { return true }
     // Without this meter's entry the newest certificate's manifest cannot be made again.
     if contributors.contains(proof.meter) { dissolveNewest(with: &scratch) }
-    (entries + place).initialize(
-      to: Entry(from: proof.from, ciphertextHash: proof.ciphertextHash, closing: proof.closing))
-    var path = Path()
-    path.leafIndex = proof.leafIndex
-    path.siblingCount = proof.siblingCount
-    for place in siblings.indices { path.siblings[place] = siblings[place] }
+    (entries + Int(proof.meter.rawValue)).initialize(to: entry)
     leave(proof.meter, Absence(period: proof.through, path: path, certificate: certificate))
+    return true
   }
 
   /// What the newest certificate's contributors are shown is written down, but for those that go on with another.
@@ -285,9 +303,10 @@ final class InclusionStore {
     return standings[place] == .earlier && absences[place].period == period
   }
 
-  /// The certificate an absent meter is shown, and its proof as it travels.
+  /// The journal's entry of what an absent meter is shown: certificate, and proof as it travels. (docs/PROTOCOL.md, Files, entry 23)
   /// - Precondition: ``isAbsent(_:since:)``
   func writeAbsent(_ meter: MeterIndex, into output: inout OutputSpan<UInt8>) {
+    output.write(EntryKind.inclusion.rawValue)
     let absence = absences[Int(meter.rawValue)]
     output.write(UInt16(absence.certificate.count))
     output.write(absence.certificate.span)

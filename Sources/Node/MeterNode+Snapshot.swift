@@ -77,10 +77,7 @@ extension MeterNode {
     // As if all of them had been closed, and then taken back.
     if !takenBack.isEmpty {
       for record in takenBack { try writeClosed(record, via: &host) }
-      let entry = FixedBytes<9> { out in
-        out.write(EntryKind.takenBack.rawValue)
-        out.write(UInt64(0))
-      }
+      let entry = EntryKind.takenBack.entry(0)
       try host.appendToSnapshot(entry.span)
     }
     for record in outstanding where !mutated(.snapshotWithoutOutstanding) { try writeClosed(record, via: &host) }

@@ -134,14 +134,7 @@ public struct MeterNode: ~Copyable {
 
   /// Stands behind a journal whose tail was torn. Most often nothing is lost that anybody heard of; but what was the last entry may
   /// as well have been damaged since, and a record in it may be out there.
-  static let tornEntry = floorEntry(0)
-
-  private static func floorEntry(_ period: UInt64) -> [UInt8] {
-    [UInt8](capacity: 9) { out in
-      out.write(EntryKind.votingFloor.rawValue)
-      out.write(period)
-    }
-  }
+  static var tornEntry: FixedBytes<9> { EntryKind.votingFloor.entry(0) }
 
   public mutating func restore(_ entry: Span<UInt8>) {
     var reader = WireReader(entry)
@@ -386,10 +379,7 @@ public struct MeterNode: ~Copyable {
     var stays = max(lastEnded(at: now), coveredThrough, forgoneThrough)
     for record in outstanding where record.isReceipted { stays = max(stays, record.through) }
     if stays < lastClosed, clockVerdict == .nearMembers, !mutated(.closingNotTakenBack) {
-      let entry = [UInt8](capacity: 9) { out in
-        out.write(EntryKind.takenBack.rawValue)
-        out.write(stays.rawValue)
-      }
+      let entry = EntryKind.takenBack.entry(stays.rawValue)
       try host.append(entry.span)
       try host.sync()
       takeBack(beyond: stays)
@@ -503,7 +493,8 @@ public struct MeterNode: ~Copyable {
   private mutating func forgoEnded(_ now: Instant, via host: inout some NodeHost & ~Copyable) throws(PlatformError) {
     let ended = lastEnded(at: now)
     if !mutated(.meterFloorNotPersisted) {
-      try host.append(Self.floorEntry(ended.next.rawValue).span)
+      let floor = EntryKind.votingFloor.entry(ended.next.rawValue)
+      try host.append(floor.span)
       try host.sync()
     }
     forgoneThrough = max(forgoneThrough, ended)

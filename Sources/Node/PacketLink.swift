@@ -440,6 +440,14 @@ public enum EntryKind: UInt8, Sendable {
   case inclusion = 23
   /// Of a bookkeeper's snapshot: through when the meters of a set are covered.
   case knownCoverage = 24
+
+  /// An entry that is this kind and a number.
+  func entry(_ value: UInt64) -> FixedBytes<9> {
+    FixedBytes { out in
+      out.write(rawValue)
+      out.write(value)
+    }
+  }
 }
 
 /// The boot counter this run must use. ``begin(_:of:in:)`` writes it down before the first send.
@@ -477,10 +485,5 @@ public struct BootCounter: Sendable {
     try journal.sync()
   }
 
-  static func entry(_ counter: UInt64) -> [UInt8] {
-    [UInt8](capacity: 9) { out in
-      out.write(EntryKind.boot.rawValue)
-      out.write(counter)
-    }
-  }
+  static func entry(_ counter: UInt64) -> FixedBytes<9> { EntryKind.boot.entry(counter) }
 }

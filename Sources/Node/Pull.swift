@@ -15,7 +15,7 @@ struct Pull {
   static let looksPerTick = 8
   /// Between asks, and before what is missing is asked for again that nobody had, in ticks.
   static let askTicks: UInt64 = 5
-  static let restTicks: UInt64 = 600
+  static let restTicks: UInt64 = 60
 
   // MARK: Positions
 

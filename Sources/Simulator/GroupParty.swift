@@ -209,8 +209,13 @@ struct GroupHost: ~Copyable, NodeHost {
     self.random = random
   }
 
-  mutating func writeCell(_ bytes: Span<UInt8>, to place: CellPlace) throws(PlatformError) {
+  /// - Throws: when the party has crashed, or crashes here.
+  private func goOn() throws(PlatformError) {
     guard !party.isCrashing, !world.crashesHere(party) else { throw PlatformError(.other) }
+  }
+
+  mutating func writeCell(_ bytes: Span<UInt8>, to place: CellPlace) throws(PlatformError) {
+    try goOn()
     try cells.write(bytes, to: place)
     world.outcome.cellsWritten += 1
   }
@@ -218,11 +223,11 @@ struct GroupHost: ~Copyable, NodeHost {
   mutating func freeCell(_ place: CellPlace) throws(PlatformError) {
     // What says that it may go is durable first.
     try commit()
-    guard !party.isCrashing, !world.crashesHere(party) else { throw PlatformError(.other) }
+    try goOn()
     try cells.free(place)
   }
   mutating func syncCells() throws(PlatformError) {
-    guard !party.isCrashing, !world.crashesHere(party) else { throw PlatformError(.other) }
+    try goOn()
     try cells.sync()
   }
 
@@ -238,7 +243,7 @@ struct GroupHost: ~Copyable, NodeHost {
   }
 
   mutating func append(_ entry: Span<UInt8>) throws(PlatformError) {
-    guard !party.isCrashing, !world.crashesHere(party) else { throw PlatformError(.other) }
+    try goOn()
     try journal.append(entry)
     world.noteAppend(entry, by: party)
   }
@@ -251,7 +256,7 @@ struct GroupHost: ~Copyable, NodeHost {
   /// One sync for all that came together; then what waited for it leaves.
   mutating func commit() throws(PlatformError) {
     guard party.mustSync else { return }
-    guard !party.isCrashing, !world.crashesHere(party) else { throw PlatformError(.other) }
+    try goOn()
     try journal.sync()
     world.outcome.syncs += 1
     try release()
@@ -279,7 +284,7 @@ struct GroupHost: ~Copyable, NodeHost {
 
   mutating func beginSnapshot() throws(PlatformError) {
     try commit()
-    guard !party.isCrashing, !world.crashesHere(party) else { throw PlatformError(.other) }
+    try goOn()
     before.removeAll()
     try journal.reread { entry in before.append(Array(copying: entry)) }
     party.disk.forgetsSnapshotSyncs = mutated(.compactionWithoutSync)
@@ -287,12 +292,12 @@ struct GroupHost: ~Copyable, NodeHost {
   }
 
   mutating func appendToSnapshot(_ entry: Span<UInt8>) throws(PlatformError) {
-    guard !party.isCrashing, !world.crashesHere(party) else { throw PlatformError(.other) }
+    try goOn()
     try journal.appendToSnapshot(entry)
   }
 
   mutating func copyIntoSnapshot(where isNeeded: (Span<UInt8>) -> Bool) throws(PlatformError) {
-    guard !party.isCrashing, !world.crashesHere(party) else { throw PlatformError(.other) }
+    try goOn()
     try journal.copyIntoSnapshot(where: isNeeded)
   }
 
@@ -315,7 +320,7 @@ struct GroupHost: ~Copyable, NodeHost {
   }
 
   mutating func reread(_ visit: (Span<UInt8>) -> Void) throws(PlatformError) {
-    guard !party.isCrashing, !world.crashesHere(party) else { throw PlatformError(.other) }
+    try goOn()
     world.outcome.rereads += 1
     try journal.reread(visit)
   }
@@ -324,7 +329,7 @@ struct GroupHost: ~Copyable, NodeHost {
     _ kind: Publication, period: Period, owner: ReplicaIndex, _ bytes: Span<UInt8>
   ) throws(PlatformError) {
     try commit()
-    guard !party.isCrashing, !world.crashesHere(party) else { throw PlatformError(.other) }
+    try goOn()
     guard !world.stopsBefore(kind, by: party) else { throw PlatformError(.other) }
     world.notePublication(kind, period: period, owner: owner, bytes, by: party)
   }

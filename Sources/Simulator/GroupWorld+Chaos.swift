@@ -186,16 +186,17 @@ extension GroupWorld {
   /// Some ticks after the end of the period that many after the first.
   private func ticks(afterEndOf number: Int, _ more: Int = 0) -> Int { 10 + (number + 1) * ticksPerPeriod + more }
 
-  private func hasCommitted(_ member: Int?) -> Bool {
+  /// Somebody has signed a commit about the second position of a set; nil for any.
+  private func isCommitted(in owner: Int? = nil) -> Bool {
     books.votes.keys.contains {
-      $0.place.position == 2 && $0.kind == StatementKind.commit.rawValue && (member == nil || $0.member == member)
+      $0.place.position == 2 && $0.kind == StatementKind.commit.rawValue && (owner == nil || $0.place.owner == owner)
     }
   }
 
   /// The second position is decided after the third period has ended.
   private func arrangeLateDecision() {
     let returns = ticks(afterEndOf: 2, 5)
-    isMuted = tick < returns && hasCommitted(nil)
+    isMuted = tick < returns && isCommitted()
     // With a record missing, primaries wait for a quarter of a period.
     guard tick == ticks(afterEndOf: 0, ticksPerPeriod / 2) else { return }
     for owner in 0..<members {
@@ -229,7 +230,7 @@ extension GroupWorld {
     let isApart = tick < ticks(afterEndOf: 3 + faults)
     let isAway = isApart && isDecidedAtLast
     var silent: UInt64 = isApart ? 1 << UInt64(last) : 0
-    if isApart, isCommittedSomewhere {
+    if isApart, isCommitted(in: 0) {
       for member in lostInTurn..<last { silent |= 1 << UInt64(member) }
     }
     for place in 0..<last { blocked[place] = place < lostInTurn ? silent & 1 << UInt64(last) : silent }
@@ -238,11 +239,6 @@ extension GroupWorld {
 
   /// The last member has the second position of set 0.
   private var isDecidedAtLast: Bool { parties[members - 1].heads[0] ?? 0 >= 2 }
-  private var isCommittedSomewhere: Bool {
-    books.votes.keys.contains {
-      $0.place.position == 2 && $0.place.owner == 0 && $0.kind == StatementKind.commit.rawValue
-    }
-  }
 
   /// The bookkeeper is killed, and killed again before the first sum after the third period; it comes back after the absence. Meanwhile each
   /// aggregator is killed once. When it has begun to catch up it is killed once more.
