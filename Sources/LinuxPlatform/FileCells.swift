@@ -4,7 +4,7 @@ import HAL
 import Wire
 
 /// Cells in files of 64, one series and 64 numbers each, of fixed size, so that a cell's place follows from its number. A file goes when
-/// its last cell is freed. (docs/PROTOCOL.md, CellFile)
+/// its last cell is freed. (docs/PROTOCOL.md, Cells)
 ///
 /// Files are opened for each call: cells are for bad days.
 public struct FileCells: ~Copyable, CellStore {

@@ -129,6 +129,33 @@ struct MaximumEnergyTests {
     #expect(group.published.sums["1003-0"] != nil && group.failures == [])
   }
 
+  @Test(
+    "it is as tight after the bookkeeper's restart, from its entries and from a snapshot of them",
+    arguments: [false, true])
+  func restarted(fromSnapshot: Bool) throws {
+    let group = Self.group()
+    group.run(toEndOf: 1008, plus: 3000)
+    group.killMeter(0, 0)
+    if fromSnapshot {
+      let process = group.bookkeeper!
+      try process.node.writeSnapshot(via: &process.host)
+    }
+    group.killBookkeeper()
+    group.startBookkeeper()
+    for owner in 0..<4 { #expect(group.bookkeeper!.publishedPosition(owner) == 8) }
+    let rogue = Rogue.meter(0, 0, of: group)
+    rogue.greet()
+    group.run(toEndOf: 1009, plus: 100)
+    // Above 8 periods of one meter, which is what four of them may have in one period and the one before; below 36, which they may have
+    // had since their activation.
+    for member in 0..<4 {
+      rogue.send(.record, group.record(0, 0, from: 1009, through: 1009, values: [400_000, 0]), toAggregator: member)
+    }
+    group.run(toEndOf: 1009, plus: 3500)
+    #expect(group.published.unreadable["1009-0"] != nil && group.published.sums["1009-0"] == nil)
+    for owner in 1..<4 { #expect(group.published.sums["1009-\(owner)"] != nil) }
+  }
+
   @Test("a meter that was away for long may have used more, and its sum is published")
   func away() {
     let group = Self.group()
