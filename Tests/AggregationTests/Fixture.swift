@@ -202,6 +202,25 @@ enum Fixture {
     return QuorumCertificate(statement: common, signers: bits, signatures: signatures)
   }
 
+  /// What meter 1 of set 0 shows of its keys before there is a group.
+  static func meterRegistration() -> KeyRegistration {
+    KeyRegistration(role: .meter, keys: party(0x81, 0xC1), proven: nil, signer: signingKey(0x81))
+  }
+
+  static func bookkeeperRegistration() -> KeyRegistration {
+    KeyRegistration(
+      role: .bookkeeper, keys: party(0x20, 0x21),
+      proven: ProvenModulus(
+        modulus: pattern(0xC1, 32, step: 7), proof: ModulusProof(roots: pattern(0x17, 256, step: 3))),
+      signer: bookkeeperKey())
+  }
+
+  static func bundle() -> NodeBundle {
+    NodeBundle(
+      genesis: bytes { out in genesis.encode(into: &out) },
+      configuration: Array("[node]\nrole = meter\nowner = 0\nindex = 1\n".utf8))
+  }
+
   static func certificate(_ header: Header = header()) -> Certificate {
     Certificate(quorum: quorum(header.digest), header: header)
   }

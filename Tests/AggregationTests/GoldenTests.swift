@@ -8,7 +8,7 @@ import Wire
 /// A format with a vector, and what decoding it again gives.
 enum Format: String, CaseIterable, Sendable {
   case genesis, record, receipt, header, certificate, sum, voteContradiction, roundChangeContradiction,
-    recordContradiction
+    recordContradiction, meterRegistration, bookkeeperRegistration, bundle
 
   private static let sumHeader = Fixture.header()
 
@@ -24,6 +24,9 @@ enum Format: String, CaseIterable, Sendable {
     case .voteContradiction: bytes { out in Fixture.voteContradiction().encode(into: &out) }
     case .roundChangeContradiction: bytes { out in Fixture.roundChangeContradiction().encode(into: &out) }
     case .recordContradiction: bytes { out in Fixture.recordContradiction().encode(into: &out) }
+    case .meterRegistration: bytes { out in Fixture.meterRegistration().encode(into: &out) }
+    case .bookkeeperRegistration: bytes { out in Fixture.bookkeeperRegistration().encode(into: &out) }
+    case .bundle: bytes { out in Fixture.bundle().encode(into: &out) }
     }
   }
 
@@ -48,6 +51,12 @@ enum Format: String, CaseIterable, Sendable {
       return bytes { out in value.encode(into: &out) }
     case .voteContradiction, .roundChangeContradiction, .recordContradiction:
       guard let value = try? Contradiction(decoding: &reader), reader.remaining == 0 else { return nil }
+      return bytes { out in value.encode(into: &out) }
+    case .meterRegistration, .bookkeeperRegistration:
+      guard let value = try? KeyRegistration(checking: input.span) else { return nil }
+      return bytes { out in value.encode(into: &out) }
+    case .bundle:
+      guard let value = try? NodeBundle(decoding: input.span) else { return nil }
       return bytes { out in value.encode(into: &out) }
     case .sum:
       guard let value = try? PublishedSum(checking: input.span, of: Self.sumHeader, against: Fixture.genesis) else {
@@ -75,7 +84,7 @@ enum Format: String, CaseIterable, Sendable {
     case .voteContradiction, .roundChangeContradiction, .recordContradiction:
       guard let contradiction = try? Contradiction(decoding: &reader) else { return false }
       return contradiction.holds(in: Fixture.genesis)
-    case .certificate, .sum: return reencoded(input) != nil
+    case .certificate, .sum, .meterRegistration, .bookkeeperRegistration, .bundle: return reencoded(input) != nil
     }
   }
 }

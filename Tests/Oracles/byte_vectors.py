@@ -225,6 +225,20 @@ def aggregation(out):
     out("sum", published + signing(BOOKKEEPER).sign(published))
 
 
+def provisioning(out):
+    """What meter 1 of set 0 and the bookkeeper show of their keys before there is a group, and the meter's bundle afterwards."""
+    proven = b"BUSBARmp" + struct.pack("<H", len(MODULUS)) + MODULUS + ROOTS
+    for name, role, keys, more in [("meterRegistration", 2, (0x81, 0xC1), b""),
+                                   ("bookkeeperRegistration", 3, (BOOKKEEPER, 0x21), proven)]:
+        signed = struct.pack("<8sB3x", b"BUSBARkr", role) + party(*keys) + more
+        registration = signed + signing(keys[0]).sign(signed)
+        out(name, registration)
+        out(name + "Fingerprint", H(b"BUSBARkf", registration)[:16])
+    text = b"[node]\nrole = meter\nowner = 0\nindex = 1\n"
+    summed = struct.pack("<8sII", b"BUSBARnb", len(genesis()), len(text)) + genesis() + text
+    out("bundle", summed + H(b"BUSBARnc", summed))
+
+
 # Packets: node 1 in its 9th run and node 2 in its 7th.
 BOOT = {1: 9, 2: 7}
 RUN = {1: bytes([0x81]) * 16, 2: bytes([0x82]) * 16}
@@ -312,5 +326,6 @@ if __name__ == "__main__":
     out = lambda name, value: print(name, value.hex())
     consensus(out)
     aggregation(out)
+    provisioning(out)
     packets(out)
     journal(out)

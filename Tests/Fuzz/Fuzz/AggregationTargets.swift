@@ -46,6 +46,22 @@ func aggregationTargets() -> [FuzzTarget] {
       seeds: [[0] + certificate, [1] + certificate, [1] + lonely, [1] + together, [1] + stranger],
       run: fuzzCertificate),
     FuzzTarget("published-sum", maximumBytes: 512, seeds: [[0] + sum, [1] + sum], run: fuzzSum),
+    FuzzTarget(
+      "key-registration", maximumBytes: 512,
+      seeds: [
+        bytes { out in Fixture.meterRegistration().encode(into: &out) },
+        bytes { out in Fixture.bookkeeperRegistration().encode(into: &out) },
+      ], run: fuzzRegistration),
+    FuzzTarget(
+      "registration-text", maximumBytes: 1024,
+      seeds: [Array(Fixture.meterRegistration().text.utf8), Array(Fixture.bookkeeperRegistration().text.utf8)],
+      run: fuzzRegistrationText),
+    FuzzTarget(
+      "node-bundle", maximumBytes: 512,
+      seeds: [
+        bytes { out in Fixture.bundle().encode(into: &out) },
+        bytes { out in NodeBundle(genesis: [1, 2, 3], configuration: [4]).encode(into: &out) },
+      ], run: fuzzBundle),
     FuzzTarget("coverage-table", maximumBytes: 96, seeds: [tableBytes, excluding], run: fuzzCoverage),
   ]
 }
@@ -113,6 +129,30 @@ private func fuzzContradiction(_ input: [UInt8]) {
   (swapped.first, swapped.second) = (contradiction.second, contradiction.first)
   let known = [Fixture.voteContradiction(), Fixture.roundChangeContradiction(), Fixture.recordContradiction()]
   require(known.contains(contradiction) || known.contains(swapped), "a contradiction nobody signed holds")
+}
+
+/// What its signature holds for is what somebody signed, to the byte.
+private func fuzzRegistration(_ input: [UInt8]) {
+  guard let registration = try? KeyRegistration(checking: input.span) else { return }
+  requireIdentity(input, "registration") { out in registration.encode(into: &out) }
+  require((registration.role == .bookkeeper) == (registration.proven != nil), "a modulus of nobody's")
+  require(
+    registration == Fixture.meterRegistration() || registration == Fixture.bookkeeperRegistration(),
+    "a registration nobody signed holds")
+}
+
+/// However its lines are broken, the same digits are the same registration.
+private func fuzzRegistrationText(_ input: [UInt8]) {
+  guard let registration = try? KeyRegistration(checkingText: input.span) else { return }
+  require(
+    registration == Fixture.meterRegistration() || registration == Fixture.bookkeeperRegistration(),
+    "a registration nobody signed holds")
+}
+
+private func fuzzBundle(_ input: [UInt8]) {
+  guard let bundle = try? NodeBundle(decoding: input.span) else { return }
+  requireIdentity(input, "bundle") { out in bundle.encode(into: &out) }
+  require(bundle.encodedBytes == input.count, "a bundle miscounts its bytes")
 }
 
 private func fuzzGenesis(_ input: [UInt8]) {
