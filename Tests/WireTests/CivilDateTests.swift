@@ -50,3 +50,54 @@ struct CivilDateTests {
     #expect(day(.max, 1) == day(.max, 86_400))
   }
 }
+
+@Suite("Moments in UTC, as people write them")
+struct CivilTimeTests {
+  @Test(
+    "a moment is written and read again",
+    arguments: [
+      (0, "1970-01-01T00:00Z", "1970-01-01 00:00:00 UTC"), (59, "1970-01-01T00:00:59Z", "1970-01-01 00:00:59 UTC"),
+      (951_782_400, "2000-02-29T00:00Z", "2000-02-29 00:00:00 UTC"),
+      (1_735_689_599, "2024-12-31T23:59:59Z", "2024-12-31 23:59:59 UTC"),
+      (1_735_689_600, "2025-01-01T00:00Z", "2025-01-01 00:00:00 UTC"),
+      (253_402_300_799, "9999-12-31T23:59:59Z", "9999-12-31 23:59:59 UTC"),
+    ] as [(UInt64, String, String)])
+  func known(seconds: UInt64, text: String, shown: String) {
+    #expect(CivilTime(text)?.seconds == seconds)
+    #expect("\(CivilTime(seconds: seconds))" == shown)
+  }
+
+  @Test("every day of 430 years is read as itself")
+  func everyDay() {
+    for days in UInt64(0)..<157_060 {
+      let text = "\(CivilDate(daysSince1970: days))T00:00Z"
+      guard CivilTime(text)?.seconds != days * 86_400 else { continue }
+      Issue.record("\(text)")
+      return
+    }
+  }
+
+  @Test(
+    "what is in no calendar, or is not written so, is refused",
+    arguments: [
+      "", "2026-12-24", "2026-12-24T18:00", "2026-12-24 18:00Z", "2026-12-24T18:00z", "2026-13-01T00:00Z",
+      "2026-00-01T00:00Z", "2026-02-29T00:00Z", "2100-02-29T00:00Z", "2026-04-31T00:00Z", "2026-01-32T00:00Z",
+      "2026-01-00T00:00Z", "2026-12-24T24:00Z", "2026-12-24T18:60Z", "2026-12-24T18:00:60Z", "1969-12-31T23:59Z",
+      "2026-12-24T18:00:0Z", "2026-12-24T18.00Z", "+026-12-24T18:00Z", "2026/12/24T18:00Z", "2026-12-24T18:00-00Z",
+    ])
+  func refused(text: String) { #expect(CivilTime(text) == nil) }
+
+  @Test("a period begins at its number times its length, and beyond 64 bits at the last second there is")
+  func starts() {
+    #expect(CivilTime(startOf: Period(896_540), ofSeconds: 1800).seconds == 1_613_772_000)
+    #expect(CivilTime(startOf: Period(.max), ofSeconds: 2).seconds == .max)
+  }
+
+  @Test(
+    "a span is told in its two largest units",
+    arguments: [
+      (0, "0 s"), (59, "59 s"), (60, "1 min"), (61, "1 min 1 s"), (3600, "1 h"), (3660, "1 h 1 min"), (3601, "1 h"),
+      (86_399, "23 h 59 min"), (97_200, "1 d 3 h"), (86_460, "1 d"),
+    ] as [(UInt64, String)])
+  func spans(seconds: UInt64, text: String) { #expect(CivilTime.span(seconds: seconds) == text) }
+}
