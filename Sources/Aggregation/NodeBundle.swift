@@ -1,3 +1,4 @@
+import Consensus
 import Cryptography
 import Wire
 
@@ -74,6 +75,8 @@ public struct NodeBundle: Equatable, Sendable {
       try reader.expectEnd()
     } catch { throw .malformed(error) }
     let summed = bytes.extracting(0..<(bytes.count - Self.checksumBytes))
-    guard Blake2b.digest(domain: "BUSBARnc", summed) == checksum else { throw .damaged }
+    guard Blake2b.digest(domain: "BUSBARnc", summed) == checksum || mutated(.bundleChecksumUnchecked) else {
+      throw .damaged
+    }
   }
 }

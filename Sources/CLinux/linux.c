@@ -305,6 +305,9 @@ void busbar_catch_termination(void) {
   signal(SIGPIPE, SIG_IGN);
 }
 int busbar_terminated(void) { return terminated; }
+int64_t busbar_working_folder(char *path, size_t capacity) {
+  return getcwd(path, capacity) ? (int64_t)strlen(path) : -errno;
+}
 int64_t busbar_own_path(char *path, size_t capacity) { return RESULT((int64_t)readlink("/proc/self/exe", path, capacity)); }
 const char *busbar_environment(const char *name) { return getenv(name); }
 void busbar_exit(int status) { exit(status); }

@@ -12,7 +12,8 @@ public enum MeterSource: Equatable, Sendable {
   case sysfs(root: String, device: String)
 }
 
-/// `node.ini`: one node of one group. (docs/CONFIGURATION.md)
+/// `node.ini`: one node of one group. Its paths are reached from where the program runs; in the file they are relative to it.
+/// (docs/CONFIGURATION.md)
 public struct NodeConfiguration: Sendable {
   public let role: Role
   public let index: UInt16
@@ -62,12 +63,12 @@ public struct NodeConfiguration: Sendable {
     owner =
       role == .meter
       ? UInt16(try reader.integer("node", "owner", in: 0...Int64(GroupLimits.maximumAggregators - 1))) : 0
-    data = try reader.text("node", "data")
-    published = try reader.optionalText("node", "published")
-    genesis = try reader.text("node", "genesis")
-    key = try reader.text("node", "key")
+    data = placed(try reader.text("node", "data"), beside: file)
+    published = (try reader.optionalText("node", "published")).map { placed($0, beside: file) }
+    genesis = placed(try reader.text("node", "genesis"), beside: file)
+    key = placed(try reader.text("node", "key"), beside: file)
     listen = try reader.endpoint("node", "listen")
-    self.board = try reader.optionalText("node", "board")
+    self.board = (try reader.optionalText("node", "board")).map { placed($0, beside: file) }
     trustsClock =
       try reader.choice("node", "clock", of: ["synchronised", "trusted"], default: "synchronised") == "trusted"
     let link =
@@ -75,7 +76,7 @@ public struct NodeConfiguration: Sendable {
       ? try reader.integer("node", "linkBitsPerSecond", in: Self.linkBitsPerSecond, default: 0) : 0
     linkBitsPerSecond = link == 0 ? nil : link
     packetKeySeconds = UInt64(try reader.integer("node", "packetKeySeconds", in: 1...86_400, default: 86_400))
-    packetKeyLog = try reader.optionalText("node", "packetKeyLog")
+    packetKeyLog = (try reader.optionalText("node", "packetKeyLog")).map { placed($0, beside: file) }
     if role == .meter {
       if try reader.choice("meter", "source", of: ["modbus", "sysfs"]) == "modbus" {
         source = .modbus(
@@ -89,7 +90,9 @@ public struct NodeConfiguration: Sendable {
             "meter", "parity", of: ["none", "even", "odd"], default: board?.parity ?? "none"))
       } else {
         source = .sysfs(
-          root: try reader.text("meter", "root", default: board?.sysfsRoot),
+          root: reader.has("meter", "root")
+            ? placed(try reader.text("meter", "root"), beside: file)
+            : try reader.text("meter", "root", default: board?.sysfsRoot),
           device: try reader.text("meter", "device"))
       }
       let watts = try reader.integer("meter", "ratedPowerWatts", in: 0...1_000_000_000, default: 0)
@@ -120,7 +123,8 @@ public struct NodeConfiguration: Sendable {
   ) throws(ConfigurationError) -> PortPlace {
     let text = try reader.text("meter", "port", default: board?.serialPort)
     switch PortPlace(text) {
-    case .serial(let path): return .serial(path)
+    // A path that the board lends does not stand in this file.
+    case .serial(let path): return .serial(reader.has("meter", "port") ? placed(path, beside: reader.file) : path)
     case .tcp(let endpoint): return .tcp(endpoint)
     case .rtuOverTCP(let endpoint): return .rtuOverTCP(endpoint)
     case .replay: throw reader.wrong("meter", "port", "port is a capture: \(text)")
@@ -149,16 +153,11 @@ public struct TopologyMeter: Equatable, Sendable {
   }
 }
 
-/// The small file `busbar provision` makes a group from.
+/// The small file `busbar provision` makes a group on one machine from: a bench. A site has a ``SiteConfiguration``.
 public struct TopologyConfiguration: Sendable {
   public let aggregators: UInt16
   public let metersPerSet: UInt16
-  public let periodSeconds: UInt32
-  public let minimumContributors: UInt16
-  public let modulusBits: Int
-  public let rotates: Bool
-  /// For so many periods the records of a meter that contradicted itself are not counted.
-  public let exclusionPeriods: UInt32
+  public let terms: GroupTerms
   public let host: String
   public let basePort: UInt16
   public let busFolder: String
@@ -172,15 +171,7 @@ public struct TopologyConfiguration: Sendable {
       try reader.integer(
         "group", "aggregators", in: Int64(GroupLimits.minimumAggregators)...Int64(GroupLimits.maximumAggregators)))
     metersPerSet = UInt16(try reader.integer("group", "metersPerSet", in: 1...Int64(GroupLimits.maximumMetersPerSet)))
-    periodSeconds = UInt32(try reader.integer("group", "periodSeconds", in: 1...86400))
-    minimumContributors = UInt16(
-      try reader.integer(
-        "group", "minimumContributors",
-        in: Int64(GroupLimits.fewestContributors)...Int64(GroupLimits.maximumMetersPerSet),
-        default: Int64(GroupLimits.minimumContributors)))
-    modulusBits = Int(try reader.integer("group", "modulusBits", in: 2048...4096, default: 3072))
-    rotates = try reader.choice("group", "rotation", of: ["period", "fixed"], default: "period") == "period"
-    exclusionPeriods = UInt32(try reader.integer("group", "exclusionPeriods", in: 0...1_000_000, default: 48))
+    terms = try GroupTerms(&reader)
     host = try reader.text("network", "host")
     basePort = UInt16(try reader.integer("network", "basePort", in: 1024...60000))
     busFolder = try reader.text("meter", "bus")
@@ -199,28 +190,21 @@ public struct TopologyConfiguration: Sendable {
     self.meters = meters
     trustsClock =
       try reader.choice("network", "clock", of: ["synchronised", "trusted"], default: "synchronised") == "trusted"
-    guard modulusBits % 16 == 0 else {
-      let entry = reader.entry("group", "modulusBits")!
-      throw reader.wrong(entry, "modulusBits is \(modulusBits), not a multiple of 16")
-    }
     guard Endpoint("\(host):1") != nil else {
-      let entry = reader.entry("network", "host")!
-      throw reader.wrong(entry, "host is not an address: \(host)")
+      throw reader.wrong("network", "host", "host is not an address: \(host)")
     }
-    guard minimumContributors <= metersPerSet else {
-      let entry = reader.entry("group", "metersPerSet")!
-      throw reader.wrong(entry, "metersPerSet is below minimumContributors \(minimumContributors)")
+    guard terms.minimumContributors <= metersPerSet else {
+      throw reader.wrong(
+        "group", "metersPerSet", "metersPerSet is below minimumContributors \(terms.minimumContributors)")
     }
     guard Int(basePort) + 1 + Int(aggregators) * (1 + Int(metersPerSet)) <= 65535 else {
-      let entry = reader.entry("network", "basePort")!
-      throw reader.wrong(entry, "basePort leaves too few ports")
+      throw reader.wrong("network", "basePort", "basePort leaves too few ports")
     }
-    for set in 0..<Int(aggregators) {
-      let count = exporters(ofSet: set)
-      guard measuresExport, count < Int(minimumContributors) else { continue }
+    if let set = terms.setOfTooFewExporters(importers: importers, exporters: exporters) {
       throw reader.wrong(
         "meter", "measures",
-        "set \(set) has \(count) meters that feed activeEnergyExport, below minimumContributors \(minimumContributors)")
+        "set \(set) has \(exporters[set]) meters that feed activeEnergyExport, below minimumContributors "
+          + "\(terms.minimumContributors)")
     }
     try reader.finish(sections: sections)
   }
@@ -236,20 +220,15 @@ public struct TopologyConfiguration: Sendable {
     let range = Int64(GroupLimits.maximumPowerWatts.lowerBound)...Int64(GroupLimits.maximumPowerWatts.upperBound)
     meter.ratedPowerWatts = UInt32(
       try reader.integer(section, "ratedPowerWatts", in: range, default: Int64(standard.ratedPowerWatts)))
-    if let text = try reader.optionalText(section, "measures") {
-      guard text != "export" else {
-        throw reader.wrong(section, "measures", "measures is export: every meter measures import")
-      }
-      guard text == "import" || text == "import, export" else {
-        throw reader.wrong(section, "measures", "measures is \(text), not import or import, export")
-      }
-      meter.measuresExport = text == "import, export"
-    }
+    try meter.takeMeasures(try reader.optionalText(section, "measures"), section, reader)
     return meter
   }
 
   /// Whether the group has a slot for exports: where no meter measures them it has none.
   public var measuresExport: Bool { meters.contains { $0.measuresExport } }
+
+  private var importers: [Int] { Array(repeating: Int(metersPerSet), count: Int(aggregators)) }
+  private var exporters: [Int] { measuresExport ? (0..<Int(aggregators)).map { exporters(ofSet: $0) } : [] }
 
   public func exporters(ofSet set: Int) -> Int {
     let start = set * Int(metersPerSet)
@@ -257,19 +236,5 @@ public struct TopologyConfiguration: Sendable {
   }
 
   /// What to know before it is made: of each slot, whether one or two meters that fail would hold back the others that feed it.
-  public var spareWarnings: [String] {
-    var warnings: [String] = []
-    func warn(_ slot: String, _ counts: [Int]) {
-      guard let fewest = counts.min(), fewest < Int(minimumContributors) + 2 else { return }
-      let sets = counts.indices.filter { counts[$0] < Int(minimumContributors) + 2 }
-      let spare = fewest - Int(minimumContributors)
-      warnings.append(
-        "slot \(slot): set \(sets[0])\(sets.count > 1 ? " (and \(sets.count - 1) more)" : "") has as few as \(fewest) feeders, "
-          + "\(spare) to spare: when \(spare + 1) of them \(spare == 0 ? "fails" : "fail"), the energy of the others waits"
-      )
-    }
-    warn("activeEnergyImport", Array(repeating: Int(metersPerSet), count: Int(aggregators)))
-    if measuresExport { warn("activeEnergyExport", (0..<Int(aggregators)).map { exporters(ofSet: $0) }) }
-    return warnings
-  }
+  public var spareWarnings: [String] { terms.spareWarnings(importers: importers, exporters: exporters) }
 }

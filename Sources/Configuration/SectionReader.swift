@@ -10,6 +10,18 @@ struct SectionReader: ~Copyable {
     taken = Array(repeating: false, count: ini.entries.count)
   }
 
+  var file: String { ini.file }
+
+  /// Whether a value stands in the file, without taking it.
+  func has(_ section: String, _ key: String) -> Bool {
+    ini.entries.contains { $0.section == section && $0.key == key }
+  }
+
+  /// Where a node's value stands: in its own section, or else in that for all; in its own where it stands nowhere.
+  func home(of key: String, in section: String) -> String {
+    !has(section, key) && has("defaults", key) ? "defaults" : section
+  }
+
   var sections: [(name: String, line: Int)] { ini.sections.map { ($0.name, $0.line) } }
 
   mutating func entry(_ section: String, _ key: String) -> IniEntry? {
@@ -78,6 +90,16 @@ struct SectionReader: ~Copyable {
   mutating func all(_ section: String) -> [IniEntry] {
     var result: [IniEntry] = []
     for place in ini.entries.indices where ini.entries[place].section == section {
+      taken[place] = true
+      result.append(ini.entries[place])
+    }
+    return result
+  }
+
+  /// The entries of a section whose keys are not among `own`, which are taken one by one.
+  mutating func rest(_ section: String, but own: [String]) -> [IniEntry] {
+    var result: [IniEntry] = []
+    for place in ini.entries.indices where ini.entries[place].section == section && !own.contains(ini.entries[place].key) {
       taken[place] = true
       result.append(ini.entries[place])
     }

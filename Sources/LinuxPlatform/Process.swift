@@ -62,6 +62,16 @@ public enum ThisProcess {
   public static func forbidCoreDumps() { busbar_forbid_core_dumps() }
   public static func catchTermination() { busbar_catch_termination() }
   public static var isTerminated: Bool { busbar_terminated() == 1 }
+  /// The folder that relative paths are taken from.
+  /// - Throws: `.notFound` when it was removed.
+  public static func workingFolder() throws(PlatformError) -> String {
+    var buffer = ByteBuffer(capacity: 4096)
+    let count = buffer.mutableBytes.withMemoryRebound(to: CChar.self) {
+      busbar_working_folder($0.baseAddress!, 4096)
+    }
+    buffer.setCount(Int(try check(count)))
+    return String(decoding: Array(copying: buffer.span), as: UTF8.self)
+  }
   public static var executablePath: String {
     var buffer = ByteBuffer(capacity: 4096)
     let count = buffer.mutableBytes.withMemoryRebound(to: CChar.self) {

@@ -110,6 +110,8 @@ extension AggregatorNode {
   private mutating func pullProof(_ chain: SetChain, via host: inout some NodeHost & ~Copyable) {
     guard ticks >= chain.pull.proofAskAt else { return }
     let meters = genesis.meterCount(of: chain.owner)
+    // A set without meters has nothing to prove.
+    guard meters > 0 || mutated(.proofsOfEmptySetLookedFor) else { return }
     // Everybody is asked once for each; then the next one has its turn.
     if chain.pull.proofAsked >= genesis.members - 1 || !lacksProof(chain.pull.meter, chain) {
       chain.pull.proofAsked = 0
@@ -122,7 +124,7 @@ extension AggregatorNode {
         next = 0
       }
       chain.pull.meter = MeterIndex(next)
-      guard meters > 0, lacksProof(MeterIndex(next), chain) else { return }
+      guard lacksProof(MeterIndex(next), chain) else { return }
     }
     let member = other(UInt64(chain.pull.proofAsked) + UInt64(chain.pull.meter.rawValue))
     chain.pull.proofAsked += 1

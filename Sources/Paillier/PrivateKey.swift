@@ -106,6 +106,15 @@ public struct ProfiledPrivateKey<Profile: ArithmeticProfile>: ~Copyable {
     PrimePair.write(p, q, layout: publicKey.layout, into: &output)
   }
 
+  /// The same key for plaintexts of another layout, as a key file.
+  public func encoded(for layout: SlotLayout) -> [UInt8] {
+    let bytes = 8 + 2 + 2 + layout.quantities.count + 2 * PrimePair.bytes(p)
+    return [UInt8](capacity: bytes) { out in
+      out.writeTag("BUSBARsk")
+      PrimePair.write(p, q, layout: layout, into: &out)
+    }
+  }
+
   public init(decoding bytes: Span<UInt8>, allowingSmallForTests: Bool = false) throws(PaillierError) {
     let file: PrimePair.File
     do { file = try PrimePair.File(bytes, tag: "BUSBARsk", numbers: 2) } catch { throw .malformedKeyFile }

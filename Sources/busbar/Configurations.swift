@@ -11,8 +11,8 @@ import Paillier
 import Units
 import Wire
 
-/// The longest configuration file; the largest node.ini has 65 peers.
-private let maximumConfigurationBytes = 65536
+/// The longest configuration file. The largest node.ini has 65 peers; a topology.ini of this length has some 2,000 meters.
+private let maximumConfigurationBytes = 262_144
 
 func readConfiguration(_ path: String) throws(Failure) -> [UInt8] {
   do throws(PlatformError) { return try Files.read(path, limit: maximumConfigurationBytes) } catch {
@@ -34,11 +34,11 @@ func loadNode(_ path: String) throws(Failure) -> LoadedNode {
   }
   var board: BoardConfiguration?
   if let entry {
-    guard isReadable(entry.value) else {
-      throw Failure(
-        ConfigurationError(file: path, line: entry.line, message: "board: there is no file \(entry.value)"))
+    let file = placed(entry.value, beside: path)
+    guard isReadable(file) else {
+      throw Failure(ConfigurationError(file: path, line: entry.line, message: "board: there is no file \(file)"))
     }
-    board = try loadBoard(entry.value, try readConfiguration(entry.value))
+    board = try loadBoard(file, try readConfiguration(file))
   }
   do throws(ConfigurationError) {
     return LoadedNode(
@@ -48,6 +48,18 @@ func loadNode(_ path: String) throws(Failure) -> LoadedNode {
 
 func loadBoard(_ path: String, _ bytes: [UInt8]) throws(Failure) -> BoardConfiguration {
   do throws(ConfigurationError) { return try BoardConfiguration(file: path, bytes: bytes.span) } catch {
+    throw Failure(error)
+  }
+}
+
+func loadSite(_ path: String, _ bytes: [UInt8]) throws(Failure) -> SiteConfiguration {
+  do throws(ConfigurationError) { return try SiteConfiguration(file: path, bytes: bytes.span) } catch {
+    throw Failure(error)
+  }
+}
+
+func isSite(_ path: String, _ bytes: [UInt8]) throws(Failure) -> Bool {
+  do throws(ConfigurationError) { return try SiteConfiguration.isSite(file: path, bytes: bytes.span) } catch {
     throw Failure(error)
   }
 }
@@ -64,7 +76,7 @@ private func isReadable(_ path: String) -> Bool {
   return file >= 0
 }
 
-private func isFolder(_ path: String) -> Bool {
+func isFolder(_ path: String) -> Bool {
   let folder = busbar_open_folder(path)
   if folder >= 0 { busbar_close(folder) }
   return folder >= 0
@@ -93,13 +105,7 @@ func check(_ node: LoadedNode) throws(Failure) -> CheckedNode {
     genesis = try loadGenesis(configuration.genesis)
     _ = try loadPublicKey(genesis)
   } catch { throw wrong(configuration, "genesis", "genesis: \(error.message)") }
-  let (name, keys) = try party(configuration, genesis)
-  do throws(Failure) {
-    let identity = try Identity(path: configuration.key)
-    guard identity.publicKeys == keys else {
-      throw Failure("\(configuration.key) is not the key of \(name) in \(configuration.genesis)")
-    }
-  } catch { throw wrong(configuration, "key", "key: \(error.message)") }
+  let name = try checkKeys(configuration, genesis)
   guard isFolder(configuration.data) else {
     throw wrong(configuration, "data", "data: there is no folder \(configuration.data)")
   }
@@ -114,16 +120,29 @@ func check(_ node: LoadedNode) throws(Failure) -> CheckedNode {
       }
     } catch { throw wrong(configuration, "data", "data: \(error.message)") }
   }
+  return CheckedNode(
+    name: name, genesis: genesis, recordStoreBytes: recordStoreBytes(node, genesis),
+    memory: try memoryPlan(node, genesis),
+    warnings: warnings(configuration, genesis))
+}
+
+/// Checks that this node is one of the genesis, by its keys, and that its peers are.
+/// - Returns: its name.
+func checkKeys(_ configuration: NodeConfiguration, _ genesis: Genesis) throws(Failure) -> String {
+  let (name, keys) = try party(configuration, genesis)
+  do throws(Failure) {
+    let identity = try Identity(path: configuration.key)
+    guard identity.publicKeys == keys else {
+      throw Failure("\(configuration.key) is not the key of \(name) in \(configuration.genesis)")
+    }
+  } catch { throw wrong(configuration, "key", "key: \(error.message)") }
   for peer in configuration.peers where peer.name != "bookkeeper-1" {
     guard (1...Int(genesis.members)).contains(where: { peer.name == "aggregator-\($0)" }) else {
       throw Failure(
         configuration.wrong("peers", peer.name, "the genesis has \(genesis.members) aggregators, no \(peer.name)"))
     }
   }
-  return CheckedNode(
-    name: name, genesis: genesis, recordStoreBytes: recordStoreBytes(node, genesis),
-    memory: try memoryPlan(node, genesis),
-    warnings: warnings(configuration, genesis))
+  return name
 }
 
 /// What ``check(_:)`` leaves out, because `run` does it at a node's first start alone: nine powers modulo n.
@@ -250,7 +269,12 @@ func checkConfiguration(_ path: String, json: Bool) throws(Failure) {
   }
   switch kind {
   case .node: try describeNode(path, json)
-  case .topology: describe(path, try loadTopology(path, bytes), json)
+  case .topology:
+    if try isSite(path, bytes) {
+      describe(path, try loadSite(path, bytes), json)
+    } else {
+      describe(path, try loadTopology(path, bytes), json)
+    }
   case .board: describe(path, try loadBoard(path, bytes), json)
   }
 }
@@ -269,11 +293,13 @@ private func describeNode(_ path: String, _ json: Bool) throws(Failure) {
         + "\"quietBytes\":\(checked.memory.quietBytes),"
         + "\"stores\":{"
         + checked.memory.stores.map { "\"\($0.name)\":\($0.bytes)" }.joined(separator: ",") + "},"
+        + "\"firstPeriodBegins\":\(firstPeriodBegins(checked.genesis).seconds),"
         + "\"warnings\":\(checked.warnings.count)}")
     return
   }
   printLine("\(path): a valid \(configuration.role.rawValue): \(checked.name) at \(configuration.listen)")
   printLine("network \(checked.genesis.networkIdentifier), periods of \(checked.genesis.periodSeconds) s")
+  printLine(tellFirstPeriod(firstPeriodBegins(checked.genesis), at: wallTime()))
   if configuration.role == .aggregator {
     printLine(
       "room for records takes \(checked.recordStoreBytes / 1024) KiB"
@@ -299,16 +325,33 @@ private func describeNode(_ path: String, _ json: Bool) throws(Failure) {
 
 private func describe(_ path: String, _ topology: TopologyConfiguration, _ json: Bool) {
   let meters = Int(topology.aggregators) * Int(topology.metersPerSet)
-  if let text = warning(periodSeconds: topology.periodSeconds, members: topology.aggregators) {
+  if let text = warning(periodSeconds: topology.terms.periodSeconds, members: topology.aggregators) {
     printDiagnostic("\(path): warning: \(text)")
   }
   for text in topology.spareWarnings { printDiagnostic("\(path): warning: \(text)") }
   printLine(
     json
       ? "{\"kind\":\"topology\",\"valid\":true,\"aggregators\":\(topology.aggregators),\"meters\":\(meters),"
-        + "\"periodSeconds\":\(topology.periodSeconds),\"modulusBits\":\(topology.modulusBits)}"
+        + "\"periodSeconds\":\(topology.terms.periodSeconds),\"modulusBits\":\(topology.terms.modulusBits)}"
       : "\(path): a valid topology: \(topology.aggregators) aggregators, \(meters) meters, 1 bookkeeper, periods of "
-        + "\(topology.periodSeconds) s, a \(topology.modulusBits)-bit key")
+        + "\(topology.terms.periodSeconds) s, a \(topology.terms.modulusBits)-bit key")
+}
+
+private func describe(_ path: String, _ site: SiteConfiguration, _ json: Bool) {
+  if let text = warning(periodSeconds: site.terms.periodSeconds, members: UInt16(site.aggregators)) {
+    printDiagnostic("\(path): warning: \(text)")
+  }
+  for text in site.spareWarnings { printDiagnostic("\(path): warning: \(text)") }
+  let sets = (0..<site.aggregators).count { site.meterCount(ofSet: $0) > 0 }
+  let names = site.nodes.count { if case .name? = $0.host { true } else { false } }
+  printLine(
+    json
+      ? "{\"kind\":\"topology\",\"valid\":true,\"aggregators\":\(site.aggregators),\"meters\":\(site.meterCount),"
+        + "\"periodSeconds\":\(site.terms.periodSeconds),\"modulusBits\":\(site.terms.modulusBits),"
+        + "\"sets\":\(sets),\"namesToResolve\":\(names)}"
+      : "\(path): a valid site: \(site.aggregators) aggregators, \(site.meterCount) meters in \(sets) \(sets == 1 ? "set" : "sets"), "
+        + "1 bookkeeper, periods of \(site.terms.periodSeconds) s, a \(site.terms.modulusBits)-bit key; "
+        + "\(names) hosts are names, which provision resolves")
 }
 
 private func describe(_ path: String, _ board: BoardConfiguration, _ json: Bool) {

@@ -26,7 +26,7 @@ struct Verb {
 
   static var all: [Verb] {
     [
-      demo, provision, keygen, checkConfig, run, read, scan, dump, limit, capture, replay, simulateBus, simulateMeters,
+      demo, provision, keygen, installBundle, checkConfig, run, read, scan, dump, limit, capture, replay, simulateBus, simulateMeters,
       doctor, inspect, verify, bench, status, relay,
       Verb(
         name: "version", summary: "print the version", options: [.json], examples: ["busbar version"],
@@ -74,35 +74,75 @@ struct Verb {
 
   private static var provision: Verb {
     Verb(
-      name: "provision", summary: "make keys, genesis and a folder for each node of a group",
+      name: "provision", summary: "make a group: a genesis, and what each of its nodes needs to join it",
       options: [
-        Option(name: "topology", value: "FILE", text: "how large the group is and where it runs", isRequired: true),
+        Option(name: "topology", value: "FILE", text: "who is in the group and where", isRequired: true),
         Option(name: "out", value: "FOLDER", text: "a folder that does not exist yet", isRequired: true),
+        Option(name: "registrations", value: "FOLDER", text: "NODE.registration of each node, from keygen --registration"),
+        Option(
+          name: "first-period", value: "TIME",
+          text: "when the first period begins at the earliest, as 2026-12-24T18:00Z (in one to two periods)"),
         .json,
       ],
       notes: [
-        "Key files are readable by their owner alone. Everything is made in FOLDER.new, which is renamed last.\n"
-          + "docs/CONFIGURATION.md explains topology.ini. The first period begins one to two periods from now."
+        "A site's topology has a section for each node. From it and from the registrations genesis.bin is made, and\n"
+          + "bundles/NODE.bundle for each node, without a private key. Names of hosts are looked up now, and addresses\n"
+          + "are written. Compare the fingerprints with those that keygen printed on the nodes.",
+        "A bench's topology has one host for all. Then all keys are made here, for a demo: FOLDER/NODE has those of\n"
+          + "each node and its node.ini.",
+        "The first period begins one to two periods from now. A clock before 2025, and a first period more than a day\n"
+          + "away, are refused unless --first-period says when. Everything is made in FOLDER.new, which is renamed last.\n"
+          + "docs/CONFIGURATION.md explains topology.ini, docs/DEPLOY.md the way from boards to certified sums.",
       ],
-      examples: ["busbar provision --topology topology.ini --out grid"],
+      examples: [
+        "busbar provision --topology topology.ini --registrations registrations --out site",
+        "busbar provision --topology bench.ini --out grid",
+      ],
       exitCodes: [
         "0  done", "1  failed; FOLDER was not made", "2  usage", "78 the topology is wrong: FILE:LINE: message",
       ])
   }
 
-  private static var keygen: Verb {
+  static var keygen: Verb {
     Verb(
-      name: "keygen", summary: "make one node's identity, or a bookkeeper's Paillier key",
+      name: "keygen", summary: "make a node's keys where they are used, and show their public part",
       options: [
-        Option(name: "out", value: "FILE", text: "the key file, mode 0600; never overwritten", isRequired: true),
-        Option(name: "paillier", value: nil, text: "a Paillier key instead of an identity"),
-        Option(name: "bits", value: "N", text: "with --paillier: of its modulus, 2048...4096 (3072)"), .json,
+        Option(
+          name: "out", value: "FILE",
+          text: "the key file, mode 0600, or with --role the node's folder; never overwritten"),
+        Option(name: "role", value: "ROLE", text: "aggregator, meter or bookkeeper: all keys of such a node"),
+        Option(name: "registration", value: "FOLDER", text: "print the public part of the keys in it, signed"),
+        Option(name: "paillier", value: nil, text: "one key alone: a Paillier key instead of an identity"),
+        Option(name: "bits", value: "N", text: "of a Paillier key's modulus, 2048...4096 (3072)"), .json,
       ],
       notes: [
-        "Of an identity the public keys are printed. Beside a Paillier key FILE.modulus is written, which is public:\n"
-          + "the modulus n and a proof that gcd(n, phi(n)) = 1, without which one ciphertext opens to many sums."
+        "With --role the node's folder gets identity.key, a bookkeeper's paillier.key, and registration; a fingerprint\n"
+          + "is printed. --registration prints that file, if it is that of the key: what provision wants of each node.\n"
+          + "Private keys need never leave the folder.",
+        "Of an identity alone the public keys are printed. Beside a Paillier key FILE.modulus is written, which is\n"
+          + "public: the modulus n and a proof that gcd(n, phi(n)) = 1, without which one ciphertext opens to many sums.",
       ],
-      examples: ["busbar keygen --out identity.key", "busbar keygen --paillier --out paillier.key"])
+      examples: [
+        "busbar keygen --role meter --out /var/lib/busbar/node",
+        "busbar keygen --registration /var/lib/busbar/node > meter-1.registration",
+        "busbar keygen --out identity.key", "busbar keygen --paillier --out paillier.key",
+      ])
+  }
+
+  private static var installBundle: Verb {
+    Verb(
+      name: "install-bundle", operands: "BUNDLE", words: 1...1, summary: "join a group with the keys that were made here",
+      options: [
+        Option(name: "data", value: "FOLDER", text: "the folder of keygen --role", isRequired: true),
+        .json,
+      ],
+      notes: [
+        "FOLDER gets genesis.bin and node.ini, whose paths are relative to it. Before anything is written it is checked\n"
+          + "that the genesis holds this node's keys, and that the proof of its modulus holds; a bookkeeper's key must be\n"
+          + "that of the modulus. The network that is printed is the same on every node of the site."
+      ],
+      examples: ["busbar install-bundle meter-1.bundle --data /var/lib/busbar/node"],
+      exitCodes: ["0  done", "1  failed; nothing was changed", "2  usage"])
   }
 
   private static var checkConfig: Verb {
@@ -138,8 +178,8 @@ struct Verb {
         .json,
       ],
       notes: [
-        "KIND is genesis, certificate, sum, journal, identity, paillier-key or configuration; without it the file's\n"
-          + "own tag decides. Secrets and a household's registers are never shown; of a key file the public half is."
+        "KIND is genesis, certificate, sum, journal, identity, paillier-key, registration, bundle or configuration;\n"
+          + "without it the file's own tag decides. Secrets and a household's registers are never shown; of a key file the public half is."
       ],
       examples: [
         "busbar inspect grid/genesis.bin",

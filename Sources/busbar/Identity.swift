@@ -51,7 +51,7 @@ struct Identity: ~Copyable {
 }
 
 /// Takes the name of a key file, which leaves no moment in which two could write the same one. A file that is there is left alone.
-private func takeName(_ path: String) throws(Failure) {
+func takeName(_ path: String) throws(Failure) {
   let file = busbar_create_new(path, 0o600)
   guard file >= 0 else {
     throw Failure(
@@ -104,4 +104,36 @@ func keygen(_ path: String, json: Bool) throws(Failure) {
     json
       ? "{\"verificationKey\":\"\(keys.verificationKey.bytes)\",\"agreementKey\":\"\(keys.agreementKey.bytes)\"}"
       : "verification key \(keys.verificationKey.bytes)\nagreement key    \(keys.agreementKey.bytes)")
+}
+
+/// `busbar keygen` with whatever it was asked for.
+func keygen(_ arguments: Arguments) throws(Failure) {
+  let json = arguments.wantsJSON
+  if let folder = arguments.text("registration") {
+    for other in ["out", "role", "paillier", "bits"] where arguments.has(other) {
+      throw Failure("--registration and --\(other) exclude each other", exitCode: Failure.usageCode)
+    }
+    return try printRegistration(folder, json: json)
+  }
+  guard let path = arguments.text("out") else {
+    throw Failure(usage: "--out FILE is required", of: Verb.keygen)
+  }
+  let role = arguments.text("role")
+  guard role == nil || !arguments.has("paillier") else {
+    throw Failure("--role and --paillier exclude each other: a bookkeeper gets both keys", exitCode: Failure.usageCode)
+  }
+  let needsPaillier = arguments.has("paillier") || role == "bookkeeper"
+  guard needsPaillier || !arguments.has("bits") else {
+    throw Failure("--bits goes with --paillier or --role bookkeeper", exitCode: Failure.usageCode)
+  }
+  let bits = Int(try arguments.integer("bits", default: 3072, in: 2048...4096))
+  guard bits % 16 == 0 else { throw Failure("--bits is not a multiple of 16", exitCode: Failure.usageCode) }
+  if role != nil {
+    let name = try arguments.choice("role", default: "", of: PartyRole.names)
+    try NodeKeys.make(PartyRole(name: name)!, in: path, bits: bits, json: json)
+  } else if arguments.has("paillier") {
+    try keygen(paillier: path, bits: bits, json: json)
+  } else {
+    try keygen(path, json: json)
+  }
 }

@@ -12,6 +12,7 @@ import Wire
 private enum FileKind: String, CaseIterable {
   case genesis, certificate, sum, journal, identity
   case paillierKey = "paillier-key"
+  case registration, bundle
   /// Text without a tag; its sections tell node.ini, topology.ini and board.ini apart.
   case configuration
 
@@ -23,6 +24,9 @@ private enum FileKind: String, CaseIterable {
     case .journal: JournalReader.tag
     case .identity: "BUSBARid"
     case .paillierKey: "BUSBARsk"
+    // Of a text: the digits of the first four bytes of BUSBARkr.
+    case .registration: "42555342"
+    case .bundle: "BUSBARnb"
     case .configuration: ""
     }
   }
@@ -75,8 +79,22 @@ func inspect(_ arguments: Arguments) throws(Failure) {
   case .journal: try describeJournal(path, json)
   case .identity: describe(try Identity(path: path).publicKeys, json)
   case .paillierKey: describe(try loadPaillierKey(path).publicKey, json)
+  case .registration: describe(try loadRegistration(path), json)
+  case .bundle: try describe(path, try loadBundle(path), json)
   case .configuration: try checkConfiguration(path, json: json)
   }
+}
+
+/// A bundle has no secret; its configuration is shown as it stands.
+private func describe(_ path: String, _ bundle: NodeBundle, _ json: Bool) throws(Failure) {
+  let genesis: Genesis
+  let bytes = bundle.genesis
+  do throws(WireError) { genesis = try Genesis(decoding: bytes.span) } catch { throw Failure("\(path): genesis: \(error)") }
+  let text = String(decoding: bundle.configuration, as: UTF8.self)
+  printLine(
+    json
+      ? "{\"kind\":\"bundle\",\"network\":\"\(genesis.networkIdentifier)\",\"configuration\":\"\(jsonEscaped(text))\"}"
+      : "bundle of a node in network \(genesis.networkIdentifier), with this node.ini:\n\n\(text)")
 }
 
 private func describe(_ genesis: Genesis, _ json: Bool) {
@@ -97,7 +115,8 @@ private func describe(_ genesis: Genesis, _ json: Bool) {
   let quorum = genesis.context.quorum
   printLine("genesis of network \(genesis.networkIdentifier)")
   printLine("group         \(genesis.group), epoch \(genesis.epoch)")
-  printLine("periods       of \(genesis.periodSeconds) s, from \(genesis.firstPeriod) on")
+  printLine(
+    "periods       of \(genesis.periodSeconds) s, from \(genesis.firstPeriod) on, which begins at \(firstPeriodBegins(genesis))")
   printLine("aggregators   \(genesis.members), of which \(quorum.size) decide and \(quorum.faults) may lie")
   printLine("meters        \(meters), at least \(genesis.minimumContributors) in a sum")
   printLine("exclusion     \(genesis.exclusionPeriods) periods for a meter that contradicted itself")

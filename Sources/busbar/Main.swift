@@ -53,21 +53,9 @@ private func perform(_ verb: Verb, _ arguments: Arguments) throws(Failure) -> In
   case "demo":
     var demo = Demo(try DemoOptions(arguments))
     return try demo.run() ? 0 : 1
-  case "provision":
-    let path = try arguments.required("topology")
-    let text = try readConfiguration(path)
-    try provision(
-      Provisioning(topology: try loadTopology(path, text), text: text, folder: try arguments.required("out")), json)
-  case "keygen":
-    let path = try arguments.required("out")
-    guard arguments.has("paillier") else {
-      guard !arguments.has("bits") else { throw Failure("--bits goes with --paillier", exitCode: Failure.usageCode) }
-      try keygen(path, json: json)
-      break
-    }
-    let bits = try arguments.integer("bits", default: 3072, in: 2048...4096)
-    guard bits % 16 == 0 else { throw Failure("--bits is not a multiple of 16", exitCode: Failure.usageCode) }
-    try keygen(paillier: path, bits: Int(bits), json: json)
+  case "provision": try provision(arguments)
+  case "keygen": try keygen(arguments)
+  case "install-bundle": try installBundle(arguments)
   case "check-config": try checkConfiguration(arguments.words[0], json: json)
   case "run": try run(try loadNode(try arguments.required("config")))
   case "read", "scan", "dump", "limit", "capture", "replay", "doctor", "simulate-bus":

@@ -193,6 +193,8 @@ func run(_ node: LoadedNode) throws(Failure) {
   let identity = try Identity(path: configuration.key)
   var journal = try openJournal(configuration, genesis)
   for warning in warnings { printDiagnostic("\(name): warning: \(warning)") }
+  let start = firstPeriodBegins(genesis)
+  if wallTime() < start { printDiagnostic("\(name): \(tellFirstPeriod(start, at: wallTime()))") }
   var refusal: ModulusRefusal?
   do throws(PlatformError) {
     var boot = BootCounter()
@@ -225,7 +227,7 @@ func run(_ node: LoadedNode) throws(Failure) {
       epoch: genesis.epoch,
       peers: peers(configuration, genesis), packetKeyMilliseconds: configuration.packetKeySeconds * 1000)
     let startedAt = clock.monotonic()
-    let told = StatusPlace(folder: configuration.data, node: name)
+    let told = StatusPlace(folder: configuration.data, node: name, firstPeriodBegins: start)
     var watch = ClockWatch(name: name)
     switch configuration.role {
     case .aggregator:
@@ -424,7 +426,15 @@ struct StatusPlace {
   static let fileMilliseconds: UInt64 = 5000
   let folder: String
   let node: String
+  let firstPeriodBegins: CivilTime
   var file: String { "\(folder)/\(node).prom" }
+
+  /// What the group says of itself, whatever the role.
+  func tell(_ metrics: Metrics) {
+    metrics.gauge(
+      Self.firstPeriodMetric, "When the group's first period begins, since 1970.", "\(firstPeriodBegins.seconds)")
+  }
+  static let firstPeriodMetric = "first_period_start_seconds"
 }
 
 /// Datagrams that come faster than any group sends them. One at a time, each would cost a wake-up, which is dearer than all that
@@ -468,6 +478,7 @@ private func loop(
       status.answer {
         let text = StatusText()
         let metrics = Metrics(node: place.node, as: .json) { text.append($0) }
+        place.tell(metrics)
         tell(now(clock), machineStatistics(host, incoming), metrics)
         metrics.end()
         return text.bytes
@@ -535,6 +546,7 @@ private func writeFile(
     let metrics = Metrics(node: place.node, as: .prometheus) { piece in
       do throws(PlatformError) { try file.write(piece) } catch { failure.error = error }
     }
+    place.tell(metrics)
     tell(now, machine, metrics)
     metrics.end()
     // Half a file is worse than an old one.

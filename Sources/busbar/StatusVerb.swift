@@ -1,5 +1,6 @@
 import HAL
 import LinuxPlatform
+import Units
 
 extension Verb {
   static var status: Verb {
@@ -32,7 +33,9 @@ func status(_ arguments: Arguments) throws(Failure) {
     } else {
       // Home and clear to the end, as on a terminal.
       if arguments.has("watch") { StandardStream.write("\u{1B}[H\u{1B}[J") }
-      for line in statusLines(text) { printLine(line) }
+      let lines = statusLines(text)
+      if let start = firstPeriod(lines) { printLine(tellFirstPeriod(start, at: wallTime())) }
+      for line in lines { printLine(line) }
     }
     guard arguments.has("watch") else { return }
     clock.sleep(until: clock.monotonic().adding(milliseconds: 1000))
@@ -48,6 +51,15 @@ func nodeStatus(_ folder: String) throws(Failure) -> String {
   let text = String(decoding: answer, as: UTF8.self)
   guard text.hasSuffix("}}\n") else { throw Failure("\(folder): the answer is cut short") }
   return text
+}
+
+/// When the node's group counts from, out of what it said.
+private func firstPeriod(_ lines: [String]) -> CivilTime? {
+  let name = "busbar_\(StatusPlace.firstPeriodMetric) "
+  guard let line = lines.first(where: { $0.hasPrefix(name) }),
+    let seconds = UInt64(String(line.split(separator: " ").last ?? ""))
+  else { return nil }
+  return CivilTime(seconds: seconds)
 }
 
 /// `name value` for each member of the answer's metrics. The answer is this program's own: its values are numbers, and its

@@ -43,7 +43,7 @@ struct KeyRegistrationTests {
     #expect(Self.refusal(other) == .malformed(.trailingBytes(10 + 9 * 32)))
   }
 
-  @Test("another's signature does not hold, nor does one over other keys")
+  @Test("another's signature does not hold, nor does one over other keys (mutant registrationSignatureUnchecked)")
   func signatures() {
     var exchanged = Fixture.vector("meterRegistration")
     let other = KeyRegistration(
@@ -72,7 +72,8 @@ struct KeyRegistrationTests {
     let text = registration.text
     #expect(text.split(separator: "\n").dropLast().allSatisfy { $0.utf8.count == 64 } && text.hasSuffix("\n"))
     let crlf = text.split(separator: "\n").joined(separator: "\r\n")
-    for same in [text, String(text.dropLast()), crlf, text.split(separator: "\n").joined(separator: " \n  "), text.uppercased()] {
+    let indented = text.split(separator: "\n").joined(separator: " \n  ")
+    for same in [text, String(text.dropLast()), crlf, indented, text.uppercased()] {
       let read = Array(same.utf8)
       #expect(try KeyRegistration(checkingText: read.span) == registration)
       #expect(read.count <= KeyRegistration.maximumTextBytes)
@@ -80,7 +81,8 @@ struct KeyRegistrationTests {
     #expect(Self.textRefusal("") == .malformed(.truncated(neededBytes: 8, availableBytes: 0)))
     #expect(Self.textRefusal(text + "0") == .notHexadecimal)
     #expect(Self.textRefusal("> " + text) == .notHexadecimal)
-    #expect(Self.textRefusal(text + "00") == .malformed(.trailingBytes(1)) || Self.textRefusal(text + "00") != nil)
+    // A bookkeeper's modulus takes what is before the signature, so the byte too many is in it.
+    #expect(Self.textRefusal(text + "00") == .malformed(.trailingBytes(1)))
     for count in 0..<text.utf8.count - 1 { #expect(Self.textRefusal(String(text.prefix(count))) != nil, "\(count)") }
   }
 }
@@ -101,7 +103,9 @@ struct NodeBundleTests {
     #expect(bundle.configuration == Array("[node]\nrole = meter\nowner = 0\nindex = 1\n".utf8))
   }
 
-  @Test("a bit of genesis, configuration or checksum that was damaged is found by the checksum")
+  @Test(
+    "a bit of genesis, configuration or checksum that was damaged is found by the checksum (mutant bundleChecksumUnchecked)"
+  )
   func damaged() {
     let whole = Fixture.vector("bundle")
     for bit in (8 * 16)..<(8 * whole.count) {

@@ -365,8 +365,8 @@ struct TopologyConfigurationTests {
   func read() throws {
     let bytes = Array(topology.utf8)
     let group = try TopologyConfiguration(file: "t.ini", bytes: bytes.span)
-    #expect(group.aggregators == 4 && group.metersPerSet == 8 && group.periodSeconds == 4)
-    #expect(group.minimumContributors == 5 && group.modulusBits == 2048 && !group.rotates)
+    #expect(group.aggregators == 4 && group.metersPerSet == 8 && group.terms.periodSeconds == 4)
+    #expect(group.terms.minimumContributors == 5 && group.terms.modulusBits == 2048 && !group.terms.rotates)
     #expect(group.host == "127.0.0.1" && group.basePort == 5000 && group.busFolder == "bus" && group.trustsClock)
   }
 

@@ -16,14 +16,20 @@ struct DocumentTests {
   static func parserKeys(_ type: String) throws -> Set<String> {
     let source =
       try text("Sources/Configuration/NodeConfiguration.swift") + "\npublic struct End {}\n"
-      + text("Sources/Configuration/BoardConfiguration.swift")
+      + text("Sources/Configuration/BoardConfiguration.swift") + "\npublic struct End {}\n"
+      + text("Sources/Configuration/GroupTerms.swift") + "\npublic struct End {}\n"
+      + text("Sources/Configuration/SiteConfiguration.swift")
     let parts = source.components(separatedBy: "public struct ")
     let body = try #require(parts.first { $0.hasPrefix(type) })
     let pattern = /try reader\.(?:text|optionalText|integer|choice|endpoint)\(\s*"(\w+)",\s*"(\w+)"/
     // What may stand in the section of one meter too.
     let ofMeters = /try reader\.(?:text|optionalText|integer|choice|endpoint)\(\s*section,\s*"(\w+)"/
+    // What may stand in the section for all nodes of a site too.
+    let ofNodes = /reader\.home\(of: "(\w+)", in: section\)/
+    let section = type == "SiteConfiguration" ? "node" : "meter"
     return Set(body.matches(of: pattern).map { "\($0.output.1).\($0.output.2)" })
-      .union(body.matches(of: ofMeters).map { "meter.\($0.output.1)" })
+      .union(body.matches(of: ofMeters).map { "\(section).\($0.output.1)" })
+      .union(body.matches(of: ofNodes).map { "node.\($0.output.1)" })
   }
 
   /// "section.key" for every row of a file's tables.
@@ -33,7 +39,7 @@ struct DocumentTests {
     var section = ""
     var keys: Set<String> = []
     for line in chapter.split(separator: "\n") {
-      if let head = line.firstMatch(of: /^### \[(\w+)\]/) { section = String(head.output.1) }
+      if let head = line.firstMatch(of: /^### \[(\w+)/) { section = String(head.output.1) }
       if let row = line.firstMatch(of: /^\| `([\w-]+)` \|/) { keys.insert("\(section).\(row.output.1)") }
     }
     return keys
@@ -51,7 +57,11 @@ struct DocumentTests {
     // Peers are named by pattern; the parser's test has them.
     #expect(node.remove("peers.aggregator-N") != nil && node.remove("peers.bookkeeper-1") != nil)
     #expect(try Self.parserKeys("NodeConfiguration") == node)
-    #expect(try Self.parserKeys("TopologyConfiguration") == Self.documentKeys("topology.ini"))
+    let group = try Self.parserKeys("GroupTerms")
+    #expect(group.count == 5)
+    #expect(try Self.parserKeys("TopologyConfiguration").union(group) == Self.documentKeys("topology.ini of a bench"))
+    // `[meter]` of node.ini is passed on as it stands.
+    #expect(try Self.parserKeys("SiteConfiguration").union(group) == Self.documentKeys("topology.ini of a site"))
     #expect(try Self.parserKeys("BoardConfiguration") == Self.documentKeys("board.ini"))
     #expect(node.count == 22)
   }
@@ -64,8 +74,12 @@ struct DocumentTests {
     let node = try NodeConfiguration(file: "node.ini", bytes: nodeBytes.span, board: board)
     #expect(
       node.source == .modbus(map: "eastron-sdm630", port: .serial("/dev/ttyUSB0"), unit: 1, baud: 9600, parity: "none"))
-    let topologyBytes = Array(try Self.example("topology.ini").utf8)
+    let topologyBytes = Array(try Self.example("topology.ini of a bench").utf8)
     let topology = try TopologyConfiguration(file: "topology.ini", bytes: topologyBytes.span)
-    #expect(topology.aggregators == 4 && topology.modulusBits == 3072)
+    #expect(topology.aggregators == 4 && topology.terms.modulusBits == 3072)
+    let siteBytes = Array(try Self.example("topology.ini of a site").utf8)
+    #expect(try SiteConfiguration.isSite(file: "topology.ini", bytes: siteBytes.span))
+    let site = try SiteConfiguration(file: "topology.ini", bytes: siteBytes.span)
+    #expect(site.aggregators == 4 && site.meterCount == 4)
   }
 }

@@ -328,6 +328,8 @@ final class BookkeeperProcess {
 /// What `make` of a group may be told.
 struct GroupOptions {
   var metersPerSet = 4
+  /// The sets after so many have no meters.
+  var setsWithMeters = Group.members
   /// Of each set, so many meters measure exports too; nil for all.
   var exporters: Int?
   var maximumPowerWatts = GroupLimits.maximumPowerWatts.upperBound
@@ -394,7 +396,8 @@ final class Group {
     let modulusProof = Self.modulusProof
     self.key = key.publicKey
     aggregatorSeeds = (0..<Self.members).map { _ in PartySeeds(&generator) }
-    meterSeeds = (0..<Self.members).map { _ in (0..<options.metersPerSet).map { _ in PartySeeds(&generator) } }
+    let counts = (0..<Self.members).map { $0 < options.setsWithMeters ? options.metersPerSet : 0 }
+    meterSeeds = counts.map { count in (0..<count).map { _ in PartySeeds(&generator) } }
     bookkeeperSeeds = PartySeeds(&generator)
     genesis = Genesis(
       epoch: Epoch(1), group: GroupIndex(0), periodSeconds: UInt32(options.periodSeconds),
@@ -404,21 +407,22 @@ final class Group {
       modulusProof: modulusProof, bookkeeper: bookkeeperSeeds.publicKeys(),
       aggregators: aggregatorSeeds.map { $0.publicKeys() },
       meters: meterSeeds.map { set in set.map { $0.publicKeys() } },
-      registrations: Array(
-        repeating: (0..<options.metersPerSet).map { index in
+      registrations: counts.map { count in
+        (0..<count).map { index in
           MeterRegistration(
             slots: index < options.exporters ?? options.metersPerSet ? 3 : 1,
             maximumPowerWatts: options.maximumPowerWatts)
-        }, count: Self.members))
+        }
+      })
     // A little before the first period.
     clock = SimulatedClock(wall: WallTime(nanoseconds: (1001 * options.periodSeconds - 1) * 1_000_000_000))
     network = SimulatedNetwork(seed: options.seed &+ 1, faults: options.faults)
-    answers = Array(repeating: Array(repeating: [], count: options.metersPerSet), count: Self.members)
+    answers = counts.map { Array(repeating: [], count: $0) }
     aggregators = Array(repeating: nil, count: Self.members)
-    meters = (0..<Self.members).map { _ in Array(repeating: nil, count: options.metersPerSet) }
+    meters = counts.map { Array(repeating: nil, count: $0) }
     for index in 0..<Self.members { startAggregator(index) }
     startBookkeeper()
-    for owner in 0..<Self.members { for index in 0..<options.metersPerSet { startMeter(owner, index) } }
+    for owner in 0..<Self.members { for index in 0..<counts[owner] { startMeter(owner, index) } }
   }
 
   // MARK: Processes

@@ -21,6 +21,22 @@ struct GroupTests {
     #expect(group.reckon() == [])
   }
 
+  @Test(
+    "the smallest site, with meters in one set alone, is certified, also when members restart (docs/DEPLOY.md)",
+    arguments: [nil, 20_000] as [UInt64?])
+  func emptySets(compactionBytes: UInt64?) {
+    var options = GroupOptions(metersPerSet: 3, setsWithMeters: 1)
+    options.compactionBytes = compactionBytes
+    let group = Group(options)
+    group.run(toEndOf: 1002, plus: 3800)
+    for member in 0..<Group.members { group.restartAggregator(member) }
+    group.run(toEndOf: 1005, plus: 3800)
+    for period in UInt64(1001)...1005 { #expect(group.publishedCount(period) == 1, "period \(period)") }
+    #expect(group.isSettled(through: 1005))
+    #expect(group.reckon() == [])
+    #expect(group.failures == [])
+  }
+
   @Test("all aggregators hold the same chain head and coverage for each set (coverage rule 1)")
   func chainsAgree() {
     let group = Group()

@@ -71,6 +71,7 @@ void busbar_forbid_core_dumps(void);
 void busbar_catch_termination(void);
 int busbar_terminated(void);
 int64_t busbar_own_path(char *path, size_t capacity);
+int64_t busbar_working_folder(char *path, size_t capacity); // how long its path is, or -errno
 const char *busbar_environment(const char *name); // NULL when it is not set
 void busbar_exit(int status);
 

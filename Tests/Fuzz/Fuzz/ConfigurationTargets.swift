@@ -44,6 +44,31 @@ private let topology = """
   [meter]
   bus = /b
   """
+private let site = """
+  [group]
+  periodSeconds = 4
+  minimumContributors = 3
+  [defaults]
+  map = eastron-sdm630
+  port = /dev/a
+  unit = 1
+  owner = aggregator-1
+  [aggregator-1]
+  host = a
+  [aggregator-2]
+  host = 10.0.0.2
+  [aggregator-3]
+  host = [fd00::3]
+  [aggregator-4]
+  host = d.e
+  [bookkeeper-1]
+  host = f
+  [meter-1]
+  [meter-2]
+  unit = 2
+  [meter-3]
+  measures = import
+  """
 
 private let device = """
   [device]
@@ -83,10 +108,10 @@ private let scenario = """
   """
 
 func configurationTargets() -> [FuzzTarget] {
-  let texts = [node, board, topology].map { Array($0.utf8) }
+  let texts = [node, board, topology, site].map { Array($0.utf8) }
   return [
     FuzzTarget("ini-file", maximumBytes: 600, seeds: texts, run: fuzzIni),
-    FuzzTarget("configuration", maximumBytes: 600, seeds: texts, run: fuzzConfiguration),
+    FuzzTarget("configuration", maximumBytes: 700, seeds: texts, run: fuzzConfiguration),
     FuzzTarget("device-map", maximumBytes: 900, seeds: [Array(device.utf8)], run: fuzzDevice),
     FuzzTarget("scenario", maximumBytes: 600, seeds: [Array(scenario.utf8)], run: fuzzScenario),
     FuzzTarget(
@@ -137,15 +162,36 @@ private func fuzzConfiguration(_ input: [UInt8]) {
   do throws(ConfigurationError) {
     let group = try TopologyConfiguration(file: "f", bytes: input.span)
     require(group.aggregators >= 4 && group.aggregators <= 64, "a group out of range")
-    require(group.minimumContributors >= 3, "a sum of two")
+    let fewest = group.terms.minimumContributors
+    require(fewest >= 3, "a sum of two")
     require(
       !group.measuresExport
-        || (0..<Int(group.aggregators)).allSatisfy { group.exporters(ofSet: $0) >= Int(group.minimumContributors) },
+        || (0..<Int(group.aggregators)).allSatisfy { group.exporters(ofSet: $0) >= Int(fewest) },
       "a slot of too few feeders")
     require(group.meters.allSatisfy { (1...100_000_000).contains($0.ratedPowerWatts) }, "a maximum out of range")
-    require(group.minimumContributors <= group.metersPerSet, "a group that never reaches its minimum")
+    require(fewest <= group.metersPerSet, "a group that never reaches its minimum")
     require(Int(group.basePort) + Int(group.aggregators) * (1 + Int(group.metersPerSet)) < 65535, "too few ports")
   } catch { judge(error, input) }
+  do throws(ConfigurationError) { judge(try SiteConfiguration(file: "f", bytes: input.span)) } catch {
+    judge(error, input)
+  }
+}
+
+/// Sets are large enough for sums, and what is written for each node is read again.
+private func judge(_ site: SiteConfiguration) {
+  require((4...64).contains(site.aggregators) && site.nodes.count == site.aggregators + 1 + site.meterCount, "a site")
+  for set in 0..<site.aggregators {
+    let count = site.meterCount(ofSet: set)
+    require(count == 0 || count >= Int(site.terms.minimumContributors), "a set of \(count)")
+  }
+  let places = (0..<site.nodes.count).map { Endpoint(ipv4: 10, 0, 0, 1, port: UInt16($0 + 1)) as Endpoint? }
+  for index in 0..<site.nodes.count {
+    let text = Array(site.configuration(of: index, at: places).utf8)
+    guard let node = try? NodeConfiguration(file: "d/node.ini", bytes: text.span) else {
+      fatalError("the node.ini of \(site.nodes[index].name) is not read")
+    }
+    require(node.data == "d" && node.role == site.nodes[index].role && node.index == site.nodes[index].index, "another node")
+  }
 }
 
 /// What is accepted can be planned, within the device's own limits.
