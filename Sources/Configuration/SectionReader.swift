@@ -99,7 +99,8 @@ struct SectionReader: ~Copyable {
   /// The entries of a section whose keys are not among `own`, which are taken one by one.
   mutating func rest(_ section: String, but own: [String]) -> [IniEntry] {
     var result: [IniEntry] = []
-    for place in ini.entries.indices where ini.entries[place].section == section && !own.contains(ini.entries[place].key) {
+    for place in ini.entries.indices
+    where ini.entries[place].section == section && !own.contains(ini.entries[place].key) {
       taken[place] = true
       result.append(ini.entries[place])
     }

@@ -83,7 +83,8 @@ public struct SiteConfiguration: Sendable {
       latest = owner
       guard counts[owner] < GroupLimits.maximumMetersPerSet else {
         throw reader.wrongLine(
-          meters[number - 1], "the set of aggregator-\(owner + 1) has more than \(GroupLimits.maximumMetersPerSet) meters")
+          meters[number - 1],
+          "the set of aggregator-\(owner + 1) has more than \(GroupLimits.maximumMetersPerSet) meters")
       }
       nodes.append(
         try Self.node(.meter, number, meters[number - 1], UInt16(counts[owner]), UInt16(owner), &reader))
@@ -112,7 +113,9 @@ public struct SiteConfiguration: Sendable {
       guard let number = Int(digits), "\(number)" == digits, (1...most).contains(number) else {
         throw reader.wrongLine(
           section.line,
-          most == 1 ? "there is one bookkeeper, [bookkeeper-1]" : "there is no \(section.name): \(prefix)1 to \(prefix)\(most)")
+          most == 1
+            ? "there is one bookkeeper, [bookkeeper-1]"
+            : "there is no \(section.name): \(prefix)1 to \(prefix)\(most)")
       }
       if number > highest { (highest, highestLine) = (number, section.line) }
       while lines.count < number { lines.append(0) }
@@ -122,7 +125,7 @@ public struct SiteConfiguration: Sendable {
       lines[number - 1] = section.line
     }
     if let gap = lines.firstIndex(of: 0) {
-      throw reader.wrongLine(highestLine, "there is a \(prefix)\(highest) but no \(prefix)\(gap + 1)")
+      throw reader.wrongLine(highestLine, "[\(prefix)\(highest)] is here, and there is no [\(prefix)\(gap + 1)]")
     }
     return lines
   }
@@ -265,7 +268,8 @@ public struct SiteConfiguration: Sendable {
       guard isOneMachine || !endpoint.isLoopback else {
         throw wrong(
           place,
-          "\(nodes[place].name) is at \(endpoint), which only its own machine can call; a name may mean that in /etc/hosts")
+          "\(nodes[place].name) is at \(endpoint), which only its own machine can call; a name may mean that in /etc/hosts"
+        )
       }
     }
   }
@@ -307,7 +311,9 @@ public struct SiteConfiguration: Sendable {
     }
     add("")
     add("[peers]")
-    for member in 0..<aggregators { if let endpoint = endpoints[member] { add("\(nodes[member].name) = \(endpoint)") } }
+    for member in 0..<aggregators {
+      if let endpoint = endpoints[member] { add("\(nodes[member].name) = \(endpoint)") }
+    }
     if node.role == .aggregator, let endpoint = endpoints[aggregators] { add("bookkeeper-1 = \(endpoint)") }
     return (text, lines)
   }

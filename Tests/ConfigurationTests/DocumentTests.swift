@@ -39,7 +39,7 @@ struct DocumentTests {
     var section = ""
     var keys: Set<String> = []
     for line in chapter.split(separator: "\n") {
-      if let head = line.firstMatch(of: /^### \[(\w+)/) { section = String(head.output.1) }
+      if let head = line.firstMatch(of: /^### \[(\w+)/) { section = head.output.1.lowercased() }
       if let row = line.firstMatch(of: /^\| `([\w-]+)` \|/) { keys.insert("\(section).\(row.output.1)") }
     }
     return keys

@@ -83,8 +83,9 @@ struct SiteConfigurationTests {
   func nodes() throws {
     let read = try read(site)
     #expect(read.aggregators == 4 && read.meterCount == 3 && read.meterCount(ofSet: 0) == 3)
-    #expect(read.nodes.map(\.name).joined(separator: " ")
-      == "aggregator-1 aggregator-2 aggregator-3 aggregator-4 bookkeeper-1 meter-1 meter-2 meter-3")
+    #expect(
+      read.nodes.map(\.name).joined(separator: " ")
+        == "aggregator-1 aggregator-2 aggregator-3 aggregator-4 bookkeeper-1 meter-1 meter-2 meter-3")
     #expect(read.nodes[1].host == .name("two.example") && read.nodes[1].udpPort == 4000)
     #expect(read.nodes[0].udpPort == 24_000 && read.nodes[5].host == nil)
     #expect(read.nodes[7].index == 2 && read.nodes[7].owner == 0)
@@ -101,7 +102,8 @@ struct SiteConfigurationTests {
     #expect(first.data == "/var/lib/busbar" && first.genesis == "/var/lib/busbar/genesis.bin")
     #expect(first.key == "/var/lib/busbar/identity.key" && first.published == nil)
     #expect(first.listen == Endpoint("0.0.0.0:24000"))
-    #expect(first.peers.map(\.name) == ["aggregator-1", "aggregator-2", "aggregator-3", "aggregator-4", "bookkeeper-1"])
+    #expect(
+      first.peers.map(\.name) == ["aggregator-1", "aggregator-2", "aggregator-3", "aggregator-4", "bookkeeper-1"])
     #expect(first.peers.map(\.endpoint) == endpoints[..<5].compactMap { $0 })
     let third = try node(2)
     #expect(third.listen == Endpoint("[2001:db8::3]:24000") && third.linkBitsPerSecond == 1_000_000)
@@ -125,7 +127,7 @@ struct SiteConfigurationTests {
     "what is wrong is told with the line of the topology, also where only the node's own parser sees it",
     arguments: [
       (2, "periodSeconds = 0", 2, "periodSeconds is 0, outside 1...86400"),
-      (3, "aggregators = 4", 3, "unknown key aggregators in [group]"),
+      (3, "minimumContributors = 3\naggregators = 4", 4, "unknown key aggregators in [group]"),
       (5, "map = sdm", 5, "map is sdm, not one of"),
       (7, "unit = 300", 7, "unit is 300, outside"),
       (7, "host = 10.0.0.9", 24, "[meter] unit is missing"),
@@ -133,22 +135,38 @@ struct SiteConfigurationTests {
       (7, "unit = 1\ncolour = red", 8, "unknown key colour in [meter]"),
       (8, "owner = aggregator-5", 8, "owner is aggregator-5, none of aggregator-1 to aggregator-4"),
       (9, "measures = export", 9, "measures is export: every meter measures import"),
-      (10, "[aggregator-5]", 10, "there is a aggregator-5 but no aggregator-1"),
-      (10, "[aggregator-2]", 12, "[aggregator-2] stands on line 10 already"),
+      (10, "[aggregator-5]", 10, "[aggregator-5] is here, and there is no [aggregator-1]"),
+      (10, "[aggregator-2]", 13, "host is given twice (first on line 11)"),
+      (24, "[meter-1]\n[meter-1]", 25, "[meter-1] stands on line 24 already"),
       (10, "[aggregator-65]", 10, "there is no aggregator-65: aggregator-1 to aggregator-64"),
       (10, "[aggregator-01]", 10, "there is no aggregator-01: aggregator-1 to aggregator-64"),
       (11, "port = 4", 10, "[aggregator-1] host is missing"),
       (11, "host = 0.0.0.0", 11, "host is 0.0.0.0: it means every address of a machine, and others cannot call it"),
       (11, "host = [::]", 11, "host is [::]: it means every address of a machine, and others cannot call it"),
-      (11, "host = [fe80::1%eth0]", 11, "host is [fe80::1%eth0]: an address with a zone means something on one machine only"),
+      (
+        11, "host = [fe80::1%eth0]", 11,
+        "host is [fe80::1%eth0]: an address with a zone means something on one machine only"
+      ),
       (11, "host = [fe80::1]", 11, "host is [fe80::1]: it holds on one link only and needs a zone there"),
       (11, "host = 224.0.0.1", 11, "host is 224.0.0.1: it is a multicast address"),
       (11, "host = [ff02::1]", 11, "host is [ff02::1]: it is a multicast address"),
       (11, "host = 255.255.255.255", 11, "host is 255.255.255.255: it is no host's address"),
-      (11, "host = 10.0.0.1:80", 11, "host is 10.0.0.1:80, neither an address (IPv6 in brackets, without a port) nor a name"),
-      (11, "host = 10.0.0.300", 11, "host is 10.0.0.300, neither an address (IPv6 in brackets, without a port) nor a name"),
-      (11, "host = 2001:db8::1", 11, "host is 2001:db8::1, neither an address (IPv6 in brackets, without a port) nor a name"),
-      (11, "host = -a.example", 11, "host is -a.example, neither an address (IPv6 in brackets, without a port) nor a name"),
+      (
+        11, "host = 10.0.0.1:80", 11,
+        "host is 10.0.0.1:80, neither an address (IPv6 in brackets, without a port) nor a name"
+      ),
+      (
+        11, "host = 10.0.0.300", 11,
+        "host is 10.0.0.300, neither an address (IPv6 in brackets, without a port) nor a name"
+      ),
+      (
+        11, "host = 2001:db8::1", 11,
+        "host is 2001:db8::1, neither an address (IPv6 in brackets, without a port) nor a name"
+      ),
+      (
+        11, "host = -a.example", 11,
+        "host is -a.example, neither an address (IPv6 in brackets, without a port) nor a name"
+      ),
       (11, "host = a b", 11, "host is a b, neither an address (IPv6 in brackets, without a port) nor a name"),
       (11, "host = 10.0.0.4", 20, "aggregator-4 has host and udpPort of aggregator-1"),
       (14, "udpPort = 65536", 14, "udpPort is 65536, outside 1...65535"),
@@ -159,15 +177,24 @@ struct SiteConfigurationTests {
       (22, "[bookkeeper-2]", 22, "there is one bookkeeper, [bookkeeper-1]"),
       (22, "[network]", 19, "there is no [bookkeeper-1]"),
       (22, "[network]\n[bookkeeper-1]", 22, "unknown section [network]"),
-      (24, "[meter-4]", 24, "there is a meter-4 but no meter-1"),
+      (24, "[meter-4]", 24, "[meter-4] is here, and there is no [meter-1]"),
       (24, "[meter-1]\nlisten = host", 24, "meter-1 listens on its host and has none"),
       (24, "[meter-1]\nlinkBitsPerSecond = 1000000", 25, "unknown key linkBitsPerSecond in [meter-1]"),
       (26, "port = replay:x", 26, "port is a capture: replay:x"),
       (27, "unit = seven", 27, "unit is not a whole number: seven"),
       (28, "ratedPowerWatts = 0", 28, "ratedPowerWatts is 0, outside 1...100000000"),
-      (24, "[meter-1]\nowner = aggregator-2", 26, "meters are numbered through the sets: meter-2 of aggregator-1 stands behind one of aggregator-2"),
-      (30, "owner = aggregator-2", 24, "the set of aggregator-1 has 2 meters, below minimumContributors 3: a sum of so few would show a house"),
-      (30, "measures = import, export", 24, "the set of aggregator-1 has 1 meters that feed activeEnergyExport, below minimumContributors 3"),
+      (
+        24, "[meter-1]\nowner = aggregator-2", 26,
+        "meters are numbered through the sets: meter-2 of aggregator-1 stands behind one of aggregator-2"
+      ),
+      (
+        30, "owner = aggregator-2", 24,
+        "the set of aggregator-1 has 2 meters, below minimumContributors 3: a sum of so few would show a house"
+      ),
+      (
+        30, "measures = import, export", 24,
+        "the set of aggregator-1 has 1 meters that feed activeEnergyExport, below minimumContributors 3"
+      ),
     ] as [(Int, String, Int, String)])
   func refused(line: Int, text: String, told: Int, message: String) {
     let said = refusal(edited(line: line, to: text))
@@ -176,7 +203,8 @@ struct SiteConfigurationTests {
 
   @Test("too few aggregators and no meters at all are refused")
   func tooFew() {
-    let three = site.split(separator: "\n").filter { !["[aggregator-4]", "host = 10.0.0.4", "clock = trusted"].contains($0) }
+    let gone = ["[aggregator-4]", "host = 10.0.0.4", "clock = trusted"]
+    let three = site.split(separator: "\n").filter { !gone.contains(String($0)) }
     #expect(refusal(three.joined(separator: "\n"))?.contains("there are 3 aggregators, fewer than 4") == true)
     let none = site.split(separator: "\n").prefix(23)
     #expect(refusal(none.joined(separator: "\n")) == "t.ini:22: there is no [meter-1]")
@@ -184,7 +212,9 @@ struct SiteConfigurationTests {
 
   @Test("a set without meters is fine, and its sums are nobody's")
   func emptySets() throws {
-    let read = try read(site + "\n[meter-4]\nowner = aggregator-4\n[meter-5]\nowner = aggregator-4\n[meter-6]\nowner = aggregator-4")
+    var text = site
+    for number in 4...6 { text += "\n[meter-\(number)]\nowner = aggregator-4" }
+    let read = try read(text)
     #expect((0..<4).map { read.meterCount(ofSet: $0) } == [3, 0, 0, 3])
     #expect(read.nodes.last?.index == 2 && read.nodes.last?.owner == 3)
   }
@@ -204,7 +234,8 @@ struct SiteConfigurationTests {
     #expect(refusal([1: "10.0.0.1:24000"]) == "t.ini:13: aggregator-2 is at 10.0.0.1:24000, as aggregator-1 is")
     #expect(
       refusal([1: "127.0.1.1:24000"])
-        == "t.ini:13: aggregator-2 is at 127.0.1.1:24000, which only its own machine can call; a name may mean that in /etc/hosts")
+        == "t.ini:13: aggregator-2 is at 127.0.1.1:24000, which only its own machine can call; a name may mean that in "
+        + "/etc/hosts")
     #expect(refusal([1: "[::1]:24000"])?.contains("which only its own machine can call") == true)
     // All on one machine is a rehearsal.
     #expect(
@@ -216,9 +247,11 @@ struct SiteConfigurationTests {
   @Test(
     "what is a host, and what is none",
     arguments: [
-      ("a", true), ("a-b.example", true), ("raspberrypi.local", true), ("x_y", true), ("10.0.0.1", true), ("[::1]", true),
+      ("a", true), ("a-b.example", true), ("raspberrypi.local", true), ("x_y", true), ("10.0.0.1", true),
+      ("[::1]", true),
       ("3com.example", true), ("4.a", true), (String(repeating: "a", count: 63), true),
-      (String(repeating: "a", count: 64), false), ("", false), (".", false), ("a.", false), (".a", false), ("a..b", false),
+      (String(repeating: "a", count: 64), false), ("", false), (".", false), ("a.", false), (".a", false),
+      ("a..b", false),
       ("a-", false), ("a.-b", false), ("1", false), ("1.2.3", false), ("a.1", false), ("ä", false), ("a/b", false),
       ("[::1]:80", false), ("::1", false), ("a:80", false),
       ((0..<64).map { _ in "abc" }.joined(separator: "."), false),
@@ -240,7 +273,8 @@ struct FilePlaceTests {
   func everyPath() throws {
     func node(_ role: String, _ more: String, _ meter: String = "") throws -> NodeConfiguration {
       let text =
-        "[node]\nrole = \(role)\ndata = d\ngenesis = g\nkey = k\nlisten = 127.0.0.1:1\npacketKeyLog = p\nboard = b\n\(more)\n\(meter)"
+        "[node]\nrole = \(role)\ndata = d\ngenesis = g\nkey = k\nlisten = 127.0.0.1:1\npacketKeyLog = p\nboard = b\n"
+        + "\(more)\n\(meter)"
       let bytes = Array(text.utf8)
       return try NodeConfiguration(file: "f/n.ini", bytes: bytes.span)
     }
@@ -249,7 +283,8 @@ struct FilePlaceTests {
     #expect(bookkeeper.published == "f/u" && bookkeeper.packetKeyLog == "f/p" && bookkeeper.board == "f/b")
     let head = "[meter]\nsource = modbus\nmap = eastron-sdm630\nunit = 1\nport = "
     func port(_ text: String) throws -> PortPlace? {
-      guard case .modbus(_, let place, _, _, _)? = try node("meter", "owner = 0", head + text).source else { return nil }
+      let read = try node("meter", "owner = 0", head + text)
+      guard case .modbus(_, let place, _, _, _)? = read.source else { return nil }
       return place
     }
     #expect(try port("bus/0") == .serial("f/bus/0") && port("/dev/a") == .serial("/dev/a"))

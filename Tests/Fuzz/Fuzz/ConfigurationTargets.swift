@@ -190,7 +190,8 @@ private func judge(_ site: SiteConfiguration) {
     guard let node = try? NodeConfiguration(file: "d/node.ini", bytes: text.span) else {
       fatalError("the node.ini of \(site.nodes[index].name) is not read")
     }
-    require(node.data == "d" && node.role == site.nodes[index].role && node.index == site.nodes[index].index, "another node")
+    require(
+      node.data == "d" && node.role == site.nodes[index].role && node.index == site.nodes[index].index, "another node")
   }
 }
 
