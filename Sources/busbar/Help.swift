@@ -26,7 +26,8 @@ struct Verb {
 
   static var all: [Verb] {
     [
-      demo, provision, keygen, installBundle, checkConfig, run, read, scan, dump, limit, capture, replay, simulateBus, simulateMeters,
+      demo, provision, keygen, installBundle, checkConfig, run, read, scan, dump, limit, capture, replay, simulateBus,
+      simulateMeters,
       doctor, inspect, verify, bench, status, relay,
       Verb(
         name: "version", summary: "print the version", options: [.json], examples: ["busbar version"],
@@ -78,7 +79,8 @@ struct Verb {
       options: [
         Option(name: "topology", value: "FILE", text: "who is in the group and where", isRequired: true),
         Option(name: "out", value: "FOLDER", text: "a folder that does not exist yet", isRequired: true),
-        Option(name: "registrations", value: "FOLDER", text: "NODE.registration of each node, from keygen --registration"),
+        Option(
+          name: "registrations", value: "FOLDER", text: "NODE.registration of each node, from keygen --registration"),
         Option(
           name: "first-period", value: "TIME",
           text: "when the first period begins at the earliest, as 2026-12-24T18:00Z (in one to two periods)"),
@@ -131,7 +133,8 @@ struct Verb {
 
   private static var installBundle: Verb {
     Verb(
-      name: "install-bundle", operands: "BUNDLE", words: 1...1, summary: "join a group with the keys that were made here",
+      name: "install-bundle", operands: "BUNDLE", words: 1...1,
+      summary: "join a group with the keys that were made here",
       options: [
         Option(name: "data", value: "FOLDER", text: "the folder of keygen --role", isRequired: true),
         .json,
@@ -179,7 +182,7 @@ struct Verb {
       ],
       notes: [
         "KIND is genesis, certificate, sum, journal, identity, paillier-key, registration, bundle or configuration;\n"
-          + "without it the file's own tag decides. Secrets and a household's registers are never shown; of a key file the public half is."
+          + "without it the file's own tag decides.\nSecrets and a household's registers are never shown; of a key file the public half is."
       ],
       examples: [
         "busbar inspect grid/genesis.bin",

@@ -89,11 +89,14 @@ func inspect(_ arguments: Arguments) throws(Failure) {
 private func describe(_ path: String, _ bundle: NodeBundle, _ json: Bool) throws(Failure) {
   let genesis: Genesis
   let bytes = bundle.genesis
-  do throws(WireError) { genesis = try Genesis(decoding: bytes.span) } catch { throw Failure("\(path): genesis: \(error)") }
+  do throws(WireError) { genesis = try Genesis(decoding: bytes.span) } catch {
+    throw Failure("\(path): genesis: \(error)")
+  }
   let text = String(decoding: bundle.configuration, as: UTF8.self)
   printLine(
     json
-      ? "{\"kind\":\"bundle\",\"network\":\"\(genesis.networkIdentifier)\",\"configuration\":\"\(jsonEscaped(text))\"}"
+      ? "{\"kind\":\"bundle\",\"network\":\"\(genesis.networkIdentifier)\","
+        + "\"configuration\":\"\(jsonEscaped(text))\"}"
       : "bundle of a node in network \(genesis.networkIdentifier), with this node.ini:\n\n\(text)")
 }
 
@@ -116,7 +119,8 @@ private func describe(_ genesis: Genesis, _ json: Bool) {
   printLine("genesis of network \(genesis.networkIdentifier)")
   printLine("group         \(genesis.group), epoch \(genesis.epoch)")
   printLine(
-    "periods       of \(genesis.periodSeconds) s, from \(genesis.firstPeriod) on, which begins at \(firstPeriodBegins(genesis))")
+    "periods       of \(genesis.periodSeconds) s, from \(genesis.firstPeriod) on, which begins at "
+      + "\(firstPeriodBegins(genesis))")
   printLine("aggregators   \(genesis.members), of which \(quorum.size) decide and \(quorum.faults) may lie")
   printLine("meters        \(meters), at least \(genesis.minimumContributors) in a sum")
   printLine("exclusion     \(genesis.exclusionPeriods) periods for a meter that contradicted itself")

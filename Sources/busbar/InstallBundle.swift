@@ -98,6 +98,8 @@ private func joined(_ folder: String, _ publicKey: PublicKey) throws(Failure) ->
   func modulus(_ key: PublicKey) -> [UInt8] {
     [UInt8](capacity: key.modulusBytes) { out in key.writeModulus(into: &out) }
   }
-  guard modulus(key.publicKey) == modulus(publicKey) else { throw Failure("\(path) is not the key of the bundle's genesis") }
+  guard modulus(key.publicKey) == modulus(publicKey) else {
+    throw Failure("\(path) is not the key of the bundle's genesis")
+  }
   return key.encoded(for: publicKey.layout)
 }

@@ -44,7 +44,9 @@ struct SiteProvisioning {
 
   private func readRegistrations() throws(Failure) -> [KeyRegistration] {
     let names: [String]
-    do throws(PlatformError) { names = try Files.names(in: registrations) } catch { throw Failure(registrations, error) }
+    do throws(PlatformError) { names = try Files.names(in: registrations) } catch {
+      throw Failure(registrations, error)
+    }
     for name in names where name.hasSuffix(Self.suffix) {
       let node = String(name.dropLast(Self.suffix.utf8.count))
       guard site.nodes.contains(where: { $0.name == node }) else {
@@ -175,7 +177,8 @@ private func provision(_ provisioning: SiteProvisioning, _ json: Bool) throws(Fa
   if json {
     var nodes = ""
     for index in site.nodes.indices {
-      nodes += (index > 0 ? "," : "") + "{\"name\":\"\(site.nodes[index].name)\",\"fingerprint\":\"\(made.fingerprints[index])\""
+      nodes += index > 0 ? "," : ""
+      nodes += "{\"name\":\"\(site.nodes[index].name)\",\"fingerprint\":\"\(made.fingerprints[index])\""
       if let endpoint = made.endpoints[index] { nodes += ",\"endpoint\":\"\(endpoint)\"" }
       nodes += "}"
     }
@@ -188,7 +191,8 @@ private func provision(_ provisioning: SiteProvisioning, _ json: Bool) throws(Fa
   for index in site.nodes.indices {
     let node = site.nodes[index]
     printLine(
-      padded(node.name, 16) + made.fingerprints[index] + (made.endpoints[index].map { "  at \($0)" } ?? "  calls by itself"))
+      padded(node.name, 16) + made.fingerprints[index]
+        + (made.endpoints[index].map { "  at \($0)" } ?? "  calls by itself"))
   }
   printLine("\(folder): genesis and \(site.nodes.count) bundles, without a private key")
   printLine("network \(made.genesis.networkIdentifier); \(tellFirstPeriod(start, at: wallTime()))")

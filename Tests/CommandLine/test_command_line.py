@@ -4,9 +4,10 @@
 usage: test_command_line.py BUSBAR [FOLDER]
 
 FOLDER is what a finished `busbar demo` left; it is copied, never changed. Without it a demo of one period is run first.
-Standard library only. The last line is "N passed, N failed"; exits 0 only if none failed.
+Needs cryptography, for one signature. The last line is "N passed, N failed"; exits 0 only if none failed.
 """
 import datetime
+import hashlib
 import json
 import os
 import re
@@ -19,10 +20,12 @@ import tempfile
 import time
 import unittest
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
 BUSBAR = ""
 DEMO = ""
 SCRATCH = ""
-VERBS = ["demo", "provision", "keygen", "check-config", "run", "read", "scan", "dump", "limit", "capture", "replay",
+VERBS = ["demo", "provision", "keygen", "install-bundle", "check-config", "run", "read", "scan", "dump", "limit", "capture", "replay",
          "simulate-bus", "simulate-meters", "doctor", "inspect", "verify", "bench", "status", "relay", "version"]
 TOPOLOGY = """[group]
 aggregators = 4
@@ -148,9 +151,10 @@ class Usage(CommandLine):
     def test_a_required_option_is_missing(self):
         for verb, option in [
             ("keygen", "--out FILE"), ("run", "--config FILE"), ("read", "--port PORT"), ("limit", "--port PORT"), ("scan", "--port PORT"),
-            ("provision", "--topology FILE"), ("capture", "--out FILE"),
+            ("provision", "--topology FILE"), ("capture", "--out FILE"), ("install-bundle", "--data FOLDER"),
         ]:
-            self.assertEqual(self.fails(2, verb), f"busbar: {option} is required; see busbar {verb} --help")
+            words = ["BUNDLE"] if verb == "install-bundle" else []
+            self.assertEqual(self.fails(2, verb, *words), f"busbar: {option} is required; see busbar {verb} --help")
         self.assertIn("--genesis is required", self.fails(2, "verify", "certificate"))
         self.assertIn("--certificate is required", self.fails(2, "verify", "sum", "--genesis", DEMO + "/genesis.bin"))
 
@@ -319,11 +323,13 @@ class Provision(CommandLine):
 
     def test_what_is_refused_makes_nothing(self):
         topology = self.write("topology.ini", TOPOLOGY)
-        long = self.path("x" * 190)
-        self.assertIn("cannot stand in a configuration: aggregator-1/node.ini:3: line is longer than 198 bytes",
-                      self.fails(1, "provision", "--topology", topology, "--out", long))
-        self.assertIn("data reads back as",
-                      self.fails(1, "provision", "--topology", topology, "--out", self.path("a ;b")))
+        # Where the meters' lines are stands in their node.ini from the root.
+        for folder, reason in [("x" * 190, "cannot stand in a configuration: meter-1/node.ini:14: line is longer than 198 bytes"),
+                               ("a ;b", "port reads back as")]:
+            os.mkdir(self.path(folder))
+            self.assertIn(reason, self.fails(1, "provision", "--topology", topology, "--out", "grid", cwd=self.path(folder)))
+            self.assertEqual(os.listdir(self.path(folder)), [])
+            os.rmdir(self.path(folder))
         os.mkdir(self.path("grid.new"))
         self.assertIn("is left from a provisioning that was cut short",
                       self.fails(1, "provision", "--topology", topology, "--out", self.path("grid")))
@@ -336,11 +342,410 @@ class Provision(CommandLine):
         self.assertEqual(sorted(os.listdir(self.folder)), ["bad.ini", "grid.new", "topology.ini"])
 
 
+def keys_of(site):
+    """Keys of each node of a topology, made once; and their public parts as files. A bookkeeper's key takes a second."""
+    folder = os.path.join(SCRATCH, "keys-" + site)
+    if not os.path.exists(folder):
+        os.makedirs(folder + "/registrations")
+        for name in SITE_NODES:
+            role = name.split("-")[0]
+            more = ["--bits", "2048"] if role == "bookkeeper" else []
+            assert busbar("keygen", "--role", role, "--out", f"{folder}/{name}", *more).returncode == 0
+            with open(f"{folder}/registrations/{name}.registration", "w") as file:
+                file.write(busbar("keygen", "--registration", f"{folder}/{name}").stdout)
+    return folder
+
+
+SITE_NODES = [f"aggregator-{n}" for n in range(1, 5)] + ["bookkeeper-1"] + [f"meter-{n}" for n in range(1, 4)]
+SITE = """[group]
+periodSeconds = 5
+minimumContributors = 3
+modulusBits = 2048
+[defaults]
+clock = trusted
+owner = aggregator-1
+map = eastron-sdm630
+port = /dev/none
+unit = 1
+""" + "".join(f"[{name}]\n" + ("udpPort = 25000\n" if name.startswith("meter") else f"host = 127.0.0.{number}\n")
+              for number, name in enumerate(SITE_NODES, 1))
+
+
+class Site(CommandLine):
+    """Keys are made where they are used (docs/DEPLOY.md)."""
+
+    def setUp(self):
+        super().setUp()
+        self.keys = self.path("keys")
+        shutil.copytree(keys_of("a"), self.keys)
+        self.registrations = self.keys + "/registrations"
+        self.topology = self.write("topology.ini", SITE)
+
+    def provision(self, *more, out="site", topology=None):
+        return ["provision", "--topology", topology or self.topology, "--registrations", self.registrations, "--out",
+                self.path(out), *more]
+
+    def refuses(self, code, *words):
+        """Nothing is made, or left behind."""
+        before = sorted(os.listdir(self.folder))
+        line = self.fails(code, *words)
+        self.assertEqual(sorted(os.listdir(self.folder)), before)
+        return line
+
+    def secrets(self):
+        """Every private key: the seeds of each identity, and the bookkeeper's primes."""
+        found = []
+        for name in SITE_NODES:
+            seeds = open(f"{self.keys}/{name}/identity.key", "rb").read()[8:]
+            found += [seeds[place:place + 32] for place in range(0, 96, 32)]
+        key = open(f"{self.keys}/bookkeeper-1/paillier.key", "rb").read()
+        return found + [key[-256:-128], key[-128:]]
+
+    def test_a_node_makes_its_keys_and_shows_what_is_public(self):
+        for role, files in [("meter", {"identity.key", "registration"}), ("aggregator", {"identity.key", "registration"}),
+                            ("bookkeeper", {"identity.key", "paillier.key", "registration"})]:
+            folder = self.path(role)
+            more = ["--bits", "2048"] if role == "bookkeeper" else []
+            made = json.loads(self.succeeds("keygen", "--role", role, "--out", folder, "--json", *more))
+            self.assertEqual((made["folder"], made["role"], set(os.listdir(folder))), (folder, role, files))
+            self.assertEqual(os.stat(folder).st_mode & 0o777, 0o700)
+            for name in files - {"registration"}:
+                self.assertEqual(os.stat(f"{folder}/{name}").st_mode & 0o777, 0o600)
+            text = self.succeeds("keygen", "--registration", folder)
+            self.assertTrue(all(len(line) == 64 for line in text.splitlines()[:-1]))
+            shown = json.loads(self.succeeds("inspect", self.write(role + ".registration", text), "--json"))
+            identity = json.loads(self.succeeds("inspect", folder + "/identity.key", "--json"))
+            self.assertEqual((shown["kind"], shown["role"], shown["fingerprint"]), ("registration", role, made["fingerprint"]))
+            self.assertEqual(shown["verificationKey"], identity["verificationKey"])
+            self.assertEqual(shown.get("modulusBits"), 2048 if role == "bookkeeper" else None)
+            as_json = json.loads(self.succeeds("keygen", "--registration", folder, "--json"))
+            self.assertEqual((as_json["registration"], as_json["fingerprint"]), (text.replace("\n", ""), made["fingerprint"]))
+
+    def test_keys_are_never_overwritten(self):
+        folder = self.path("node")
+        self.succeeds("keygen", "--role", "meter", "--out", folder)
+        before = {name: open(f"{folder}/{name}", "rb").read() for name in os.listdir(folder)}
+        self.assertEqual(self.fails(1, "keygen", "--role", "meter", "--out", folder),
+                         f"busbar: {folder}/identity.key exists; a key is never overwritten")
+        self.assertEqual({name: open(f"{folder}/{name}", "rb").read() for name in os.listdir(folder)}, before)
+        # A service's folder is there before its keys are.
+        os.mkdir(self.path("empty"))
+        self.succeeds("keygen", "--role", "meter", "--out", self.path("empty"))
+
+    def test_what_keygen_does_not_do(self):
+        folder = self.path("node")
+        for words, line in [
+            (["--role", "boss", "--out", folder], "busbar: --role is boss, not one of aggregator, meter, bookkeeper"),
+            (["--role", "meter", "--bits", "2048", "--out", folder], "busbar: --bits goes with --paillier or --role bookkeeper"),
+            (["--role", "bookkeeper", "--bits", "2049", "--out", folder], "busbar: --bits is not a multiple of 16"),
+            (["--role", "meter"], "busbar: --out FILE is required; see busbar keygen --help"),
+            (["--role", "bookkeeper", "--paillier", "--out", folder],
+             "busbar: --role and --paillier exclude each other: a bookkeeper gets both keys"),
+            (["--registration", folder, "--out", folder], "busbar: --registration and --out exclude each other"),
+            (["--registration", folder, "--role", "meter"], "busbar: --registration and --role exclude each other"),
+        ]:
+            self.assertEqual(self.refuses(2, "keygen", *words), line)
+        self.assertIn("there are no keys of a node; make them: busbar keygen --role", self.fails(1, "keygen", "--registration", folder))
+
+    def test_a_registration_is_that_of_the_key_beside_it(self):
+        folder = f"{self.keys}/meter-1"
+        shutil.copy(f"{self.keys}/meter-2/registration", folder)
+        self.assertEqual(self.fails(1, "keygen", "--registration", folder),
+                         f"busbar: {folder}/registration is not that of {folder}/identity.key")
+        os.remove(folder + "/registration")
+        self.assertIn("making them was cut short", self.fails(1, "keygen", "--registration", folder))
+
+    def test_a_site_is_made_without_a_private_key(self):
+        made = json.loads(self.succeeds(*self.provision("--json")))
+        self.assertEqual([node["name"] for node in made["nodes"]], SITE_NODES)
+        self.assertFalse(made["keysOnOneMachine"])
+        for node in made["nodes"]:
+            shown = json.loads(self.succeeds("inspect", f"{self.keys}/{node['name']}/registration", "--json"))
+            self.assertEqual(node["fingerprint"], shown["fingerprint"])
+            self.assertEqual("endpoint" in node, not node["name"].startswith("meter"))
+        files = sorted(os.path.join(root, name)[len(self.path("site")) + 1:]
+                       for root, _, names in os.walk(self.path("site")) for name in names)
+        self.assertEqual(files, sorted(["genesis.bin", "topology.ini"] + [f"bundles/{name}.bundle" for name in SITE_NODES]))
+        places = [f"{self.path('site')}/{name}" for name in files] + [
+            f"{self.registrations}/{name}" for name in os.listdir(self.registrations)]
+        for place in places:
+            content = open(place, "rb").read()
+            for secret in self.secrets():
+                self.assertNotIn(secret, content)
+                self.assertNotIn(secret.hex().encode(), content)
+        # What is looked for would be found.
+        self.assertIn(self.secrets()[0], open(f"{self.keys}/aggregator-1/identity.key", "rb").read())
+        self.assertEqual(self.refuses(1, *self.provision()), f"busbar: {self.path('site')} exists; name a fresh folder")
+
+    def test_each_node_joins_with_its_bundle_and_its_folder_can_move(self):
+        made = json.loads(self.succeeds(*self.provision("--json")))
+        for name in SITE_NODES:
+            bundle = f"{self.path('site')}/bundles/{name}.bundle"
+            shown = json.loads(self.succeeds("inspect", bundle, "--json"))
+            self.assertEqual((shown["kind"], shown["network"]), ("bundle", made["network"]))
+            told = json.loads(self.succeeds("install-bundle", bundle, "--data", f"{self.keys}/{name}/", "--json"))
+            self.assertEqual((told["name"], told["network"], told["firstPeriodBegins"]),
+                             (name, made["network"], made["firstPeriodBegins"]))
+            with open(f"{self.keys}/{name}/node.ini") as file:
+                self.assertEqual(file.read(), shown["configuration"])
+            # Once more it is the same.
+            self.succeeds("install-bundle", bundle, "--data", f"{self.keys}/{name}")
+            os.rename(f"{self.keys}/{name}", self.path("moved"))
+            for words, cwd in [([self.path("moved/node.ini")], "/"), (["moved/node.ini"], self.folder),
+                               (["node.ini"], self.path("moved"))]:
+                checked = json.loads(self.succeeds("check-config", *words, "--json", cwd=cwd))
+                self.assertEqual((checked["name"], checked["firstPeriodBegins"]), (name, made["firstPeriodBegins"]))
+            shutil.rmtree(self.path("moved"))
+
+    def test_a_group_without_exports_has_a_bookkeeper_whose_key_fits(self):
+        with open(self.topology, "a") as file:
+            file.write("[meter-4]\nowner = aggregator-2\n[meter-5]\nowner = aggregator-2\n[meter-6]\nowner = aggregator-2\n")
+        for number in (4, 5, 6):
+            self.succeeds("keygen", "--role", "meter", "--out", f"{self.keys}/meter-{number}")
+            with open(f"{self.registrations}/meter-{number}.registration", "w") as file:
+                file.write(self.succeeds("keygen", "--registration", f"{self.keys}/meter-{number}"))
+        text = open(self.topology).read().replace("[defaults]", "[defaults]\nmeasures = import")
+        self.succeeds(*self.provision(topology=self.write("imports.ini", text)))
+        data = f"{self.keys}/bookkeeper-1"
+        before = open(f"{data}/paillier.key", "rb").read()
+        self.succeeds("install-bundle", f"{self.path('site')}/bundles/bookkeeper-1.bundle", "--data", data)
+        after = open(f"{data}/paillier.key", "rb").read()
+        self.assertEqual((after[-256:], len(before) - len(after)), (before[-256:], 1))
+        self.assertEqual(os.stat(f"{data}/paillier.key").st_mode & 0o777, 0o600)
+        self.succeeds("check-config", f"{data}/node.ini")
+        # Meters 4 to 6 are in the second set, and are numbered through both.
+        told = self.succeeds("install-bundle", f"{self.path('site')}/bundles/meter-6.bundle", "--data", f"{self.keys}/meter-6")
+        self.assertIn("this is meter-6 in network", told)
+
+    def test_registrations_that_are_missing_wrong_or_not_of_a_node(self):
+        def at(name):
+            return f"{self.registrations}/{name}.registration"
+        original = {name: open(at(name)).read() for name in SITE_NODES}
+        def restored():
+            for name in os.listdir(self.registrations):
+                os.remove(f"{self.registrations}/{name}")
+            for name, text in original.items():
+                with open(at(name), "w") as file:
+                    file.write(text)
+        os.remove(at("meter-2"))
+        self.assertEqual(self.refuses(1, *self.provision()),
+                         f"busbar: {at('meter-2')} is missing; on meter-2: busbar keygen --registration FOLDER")
+        restored()
+        shutil.copy(at("meter-2"), at("meter-4"))
+        self.assertEqual(self.refuses(1, *self.provision()), f"busbar: {at('meter-4')}: the topology has no meter-4")
+        restored()
+        shutil.copy(at("meter-1"), at("aggregator-2"))
+        self.assertEqual(self.refuses(1, *self.provision()),
+                         f"busbar: {at('aggregator-2')}: registers meter keys, not those of aggregator-2")
+        restored()
+        shutil.copy(at("meter-1"), at("meter-3"))
+        self.assertEqual(self.refuses(1, *self.provision()),
+                         f"busbar: {at('meter-3')}: the keys are those of meter-1; each node makes its own")
+        restored()
+        for place in [30, 100, 200]:
+            text = original["meter-1"]
+            with open(at("meter-1"), "w") as file:
+                file.write(text[:place] + ("0" if text[place] != "0" else "1") + text[place + 1:])
+            self.assertIn("its signature does not hold", self.refuses(1, *self.provision()))
+        with open(at("meter-1"), "w") as file:
+            file.write(original["meter-1"][:-11])
+        self.assertIn("no registration: malformed: truncated", self.refuses(1, *self.provision()))
+        with open(at("meter-1"), "w") as file:
+            file.write("see attachment\n")
+        self.assertIn("no registration: not hexadecimal digits", self.refuses(1, *self.provision()))
+        restored()
+        # A mail program's line ends and margins do no harm.
+        with open(at("meter-1"), "w") as file:
+            file.write(original["meter-1"].replace("\n", " \r\n  "))
+        self.succeeds(*self.provision())
+        none = self.path("none")
+        self.assertEqual(self.refuses(1, "provision", "--topology", self.topology, "--registrations", none, "--out", self.path("x")),
+                         f"busbar: {none}: not found (2)")
+
+    def test_a_modulus_of_another_length_is_refused(self):
+        topology = self.write("long.ini", SITE.replace("modulusBits = 2048\n", ""))
+        self.assertEqual(self.refuses(1, *self.provision(topology=topology)),
+                         f"busbar: {self.registrations}/bookkeeper-1.registration: its modulus has 2048 bits, and the topology "
+                         "says modulusBits = 3072")
+
+    def test_hosts_are_looked_up_and_must_be_callable(self):
+        named = self.write("named.ini", SITE.replace("host = 127.0.0.1\n", "host = localhost\n"))
+        told = json.loads(self.succeeds(*self.provision("--json", topology=named)))
+        self.assertRegex(told["nodes"][0]["endpoint"], r"^(127\.0\.0\.1|\[::1\]):24000$")
+        bundle = json.loads(self.succeeds("inspect", f"{self.path('site')}/bundles/meter-1.bundle", "--json"))
+        self.assertIn(f"aggregator-1 = {told['nodes'][0]['endpoint']}\n", bundle["configuration"])
+        self.assertNotIn("localhost", bundle["configuration"])
+        line = SITE.splitlines().index("host = 127.0.0.1") + 1
+        for host, reason in [("no-such-host.invalid", "no-such-host.invalid has no address: neither /etc/hosts nor a name server knows it"),
+                             ("0.0.0.0", "host is 0.0.0.0: it means every address"),
+                             ("[fe80::1%eth0]", "an address with a zone means something on one machine only")]:
+            bad = self.write("bad.ini", SITE.replace("host = 127.0.0.1\n", f"host = {host}\n"))
+            said = self.refuses(78, *self.provision(out="other", topology=bad))
+            self.assertTrue(said.startswith(f"{bad}:{line}: "), said)
+            self.assertIn(reason, said)
+        far = self.write("far.ini", SITE.replace("host = 127.0.0.2\n", "host = 192.0.2.2\n"))
+        self.assertIn(f"{far}:{line}: aggregator-1 is at 127.0.0.1:24000, which only its own machine can call",
+                      self.refuses(78, *self.provision(out="other", topology=far)))
+
+    def test_a_bench_and_a_site_are_not_confused(self):
+        self.assertIn("busbar keygen --role ROLE --out FOLDER on each",
+                      self.refuses(2, "provision", "--topology", self.topology, "--out", self.path("x")))
+        bench = self.write("bench.ini", TOPOLOGY)
+        self.assertIn("--registrations goes with a topology that has a section for each node", self.refuses(2, *self.provision(topology=bench)))
+        told = self.succeeds("provision", "--topology", bench, "--out", self.path("grid"))
+        self.assertIn("for a bench or a demo: the private keys of all nodes were made on this machine", told)
+        self.assertIn("a valid site: 4 aggregators, 3 meters in 1 set", self.succeeds("check-config", self.topology))
+
+    def test_a_bundle_that_is_damaged_or_another_nodes_changes_nothing(self):
+        self.succeeds(*self.provision())
+        bundle = f"{self.path('site')}/bundles/meter-1.bundle"
+        data = f"{self.keys}/meter-1"
+        before = sorted(os.listdir(data))
+        content = open(bundle, "rb").read()
+        for place in [0, 9, 13, 20, len(content) // 2, len(content) - 40, len(content) - 1]:
+            with open(self.path("bad"), "wb") as file:
+                file.write(content[:place] + bytes([content[place] ^ 1]) + content[place + 1:])
+            self.assertRegex(self.fails(1, "install-bundle", self.path("bad"), "--data", data), "malformed|damaged: its checksum does not fit")
+        for length in [0, 7, 16, len(content) - 1]:
+            with open(self.path("bad"), "wb") as file:
+                file.write(content[:length])
+            self.assertIn("malformed", self.fails(1, "install-bundle", self.path("bad"), "--data", data))
+        other = f"{self.path('site')}/bundles/meter-2.bundle"
+        self.assertIn("made for other keys than those in", self.fails(1, "install-bundle", other, "--data", data))
+        other = f"{self.path('site')}/bundles/aggregator-1.bundle"
+        self.assertEqual(self.fails(1, "install-bundle", other, "--data", data),
+                         f"busbar: {other}: a bundle of an aggregator, and {data} has the keys of a meter")
+        self.assertIn("there are no keys of a node", self.fails(1, "install-bundle", bundle, "--data", self.path("none")))
+        self.assertEqual(sorted(os.listdir(data)), before)
+
+    def test_a_configuration_that_names_files_elsewhere_is_refused(self):
+        self.succeeds(*self.provision())
+        bundle = f"{self.path('site')}/bundles/meter-1.bundle"
+        data = f"{self.keys}/meter-1"
+        content = open(bundle, "rb").read()
+        length = int.from_bytes(content[8:12], "little")
+        genesis, text = content[16:16 + length], content[16 + length:-32].decode()
+        for old, new in [("data = .", "data = /etc"), ("genesis = genesis.bin", "genesis = ../genesis.bin"),
+                         ("key = identity.key", "key = /root/.ssh/id"), ("clock", "packetKeyLog = keys.txt\nclock"),
+                         ("clock", "board = b.ini\nclock")]:
+            other = text.replace(old, new, 1).encode()
+            head = content[:12] + len(other).to_bytes(4, "little") + genesis + other
+            with open(self.path("bad"), "wb") as file:
+                file.write(head + hashlib.blake2b(b"BUSBARnc" + head, digest_size=32).digest())
+            self.assertIn("its configuration names files outside of the node's folder",
+                          self.fails(1, "install-bundle", self.path("bad"), "--data", data))
+
+    def test_a_node_joins_one_group(self):
+        self.succeeds(*self.provision())
+        self.succeeds(*self.provision("--first-period", "2031-01-01T00:00Z", out="again"))
+        data = f"{self.keys}/meter-1"
+        self.succeeds("install-bundle", f"{self.path('site')}/bundles/meter-1.bundle", "--data", data)
+        before = {name: open(f"{data}/{name}", "rb").read() for name in os.listdir(data)}
+        self.assertIn("genesis.bin exists and is another; a node joins one group once",
+                      self.fails(1, "install-bundle", f"{self.path('again')}/bundles/meter-1.bundle", "--data", data))
+        self.assertEqual({name: open(f"{data}/{name}", "rb").read() for name in os.listdir(data)}, before)
+
+    def test_a_genesis_whose_modulus_is_not_proven_is_no_groups(self):
+        path = f"{self.registrations}/bookkeeper-1.registration"
+        # A root is changed and the registration signed again, as a bookkeeper could that has something to hide.
+        seed = open(f"{self.keys}/bookkeeper-1/identity.key", "rb").read()[8:40]
+        content = bytearray.fromhex(open(path).read())
+        content[76 + 10 + 256 + 40] ^= 1
+        key = Ed25519PrivateKey.from_private_bytes(seed)
+        with open(path, "w") as file:
+            file.write((bytes(content[:-64]) + key.sign(bytes(content[:-64]))).hex())
+        self.assertEqual(self.refuses(1, *self.provision()),
+                         f"busbar: {path}: root 0 of the modulus' proof is no n-th root of its challenge")
+
+    def test_run_and_status_say_when_the_first_period_begins(self):
+        start = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(hours=2)
+        told = json.loads(self.succeeds(*self.provision("--json", "--first-period", start.strftime("%Y-%m-%dT%H:%M:%SZ"))))
+        self.assertLess(told["firstPeriodBegins"] - start.timestamp(), 5)
+        self.assertGreaterEqual(told["firstPeriodBegins"], int(start.timestamp()))
+        data = f"{self.keys}/meter-1"
+        self.succeeds("install-bundle", f"{self.path('site')}/bundles/meter-1.bundle", "--data", data)
+        shown = datetime.datetime.fromtimestamp(told["firstPeriodBegins"], datetime.timezone.utc).strftime("%Y-%m-%d %H:%M:%S UTC")
+        line = rf"the first period begins at {shown}, in (1 h 59 min|2 h)"
+        checked = busbar("check-config", f"{data}/node.ini")
+        self.assertRegex(checked.stdout, f"(?m)^{line}$")
+        self.assertIn(f"which begins at {shown}", self.succeeds("inspect", f"{data}/genesis.bin"))
+        node = subprocess.Popen([BUSBAR, "run", "--config", f"{data}/node.ini"], stderr=subprocess.PIPE, text=True)
+        try:
+            deadline = time.monotonic() + 20
+            while (answer := busbar("status", data)).returncode != 0:
+                self.assertLess(time.monotonic(), deadline)
+                time.sleep(0.05)
+            self.assertRegex(answer.stdout.splitlines()[0], f"^{line}$")
+        finally:
+            node.terminate()
+            said = node.communicate(timeout=20)[1]
+        self.assertRegex(said, f"(?m)^meter-1: {line}$")
+
+
+class FirstPeriod(CommandLine):
+    """A genesis is made for a time that a person can mean."""
+
+    def at(self, year, *words):
+        """As on a board whose clock says so."""
+        library = os.path.join(SCRATCH, "clock.so")
+        if not os.path.exists(library):
+            source = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "Outages/clock.c")
+            subprocess.run(["cc", "-shared", "-fPIC", "-O1", "-o", library, source, "-ldl"], check=True)
+        moment = datetime.datetime(year, 1, 1, tzinfo=datetime.timezone.utc).timestamp()
+        with open(self.path("clock"), "wb") as file:
+            file.write(int((moment - time.time()) * 1e9).to_bytes(8, sys.byteorder, signed=True))
+        environment = {**os.environ, "LD_PRELOAD": library, "BUSBAR_TEST_CLOCK": self.path("clock")}
+        return subprocess.run([BUSBAR, *words], capture_output=True, text=True, timeout=60, env=environment)
+
+    def test_a_clock_that_was_never_set_makes_no_genesis(self):
+        words = ["provision", "--topology", self.write("topology.ini", TOPOLOGY), "--out", self.path("grid")]
+        for year in [1970, 2024]:
+            refused = self.at(year, *words)
+            self.assertEqual((refused.returncode, refused.stdout), (1, ""))
+            self.assertRegex(refused.stderr, rf"^busbar: this clock says {year}-01-01 00:00:\d\d UTC, which cannot be; set it")
+            self.assertIn("--first-period 2026-12-24T18:00Z", refused.stderr)
+        self.assertFalse(os.path.exists(self.path("grid")))
+        # Unless it is asked for; and from 2025 on a clock can be right.
+        made = self.at(1970, *words, "--first-period", "2027-03-01T06:00Z", "--json")
+        self.assertEqual(made.returncode, 0, made.stderr)
+        self.assertEqual(json.loads(made.stdout)["firstPeriodBegins"], 1803880800)
+        checked = self.at(1970, "check-config", self.path("grid/aggregator-1/node.ini"))
+        self.assertRegex(checked.stdout, r"the first period begins at 2027-03-01 06:00:00 UTC, and this clock says 1970-01-01")
+        shutil.rmtree(self.path("grid"))
+        self.assertEqual(self.at(2025, *words).returncode, 0)
+
+    def test_a_first_period_more_than_a_day_away_is_asked_for_or_not_made(self):
+        def topology(seconds):
+            return self.write("topology.ini", TOPOLOGY.replace("periodSeconds = 4", f"periodSeconds = {seconds}"))
+        # At the first second of a year the next period begins a period later, and the first one that counts two.
+        words = ["provision", "--topology", topology(86400), "--out", self.path("grid")]
+        refused = self.at(2027, *words)
+        self.assertEqual(refused.returncode, 1)
+        self.assertRegex(refused.stderr, r"^busbar: the first period would begin at 2027-01-03 00:00:00 UTC, in (2 d|1 d 23 h), more than a day from now")
+        self.assertFalse(os.path.exists(self.path("grid")))
+        made = self.at(2027, *words, "--first-period", "2027-01-02T00:00:01Z", "--json")
+        self.assertEqual(made.returncode, 0, made.stderr)
+        # The first whole period from then on.
+        self.assertEqual(json.loads(made.stdout)["firstPeriodBegins"], 1798934400)
+        shutil.rmtree(self.path("grid"))
+        topology(43200)
+        self.assertEqual(self.at(2027, *words).returncode, 0)
+
+    def test_a_time_that_is_none(self):
+        words = ["provision", "--topology", self.write("topology.ini", TOPOLOGY), "--out", self.path("grid"), "--first-period"]
+        for time_ in ["tomorrow", "2026-12-24", "2026-02-30T00:00Z"]:
+            self.assertEqual(self.fails(2, *words, time_), f"busbar: --first-period is not a time as 2026-12-24T18:00Z: {time_}")
+        self.assertEqual(self.fails(2, *words, "2024-12-31T23:59Z"),
+                         "busbar: --first-period is 2024-12-31 23:59:00 UTC, before 2025-01-01 00:00:00 UTC")
+        self.assertFalse(os.path.exists(self.path("grid")))
+
+
 class Configurations(CommandLine):
     def node(self, name="meter-1", replace=()):
-        """A changed copy of a node's file; every path in it stays."""
+        """A changed copy of a node's file; every path in it is that of the same file."""
         with open(f"{DEMO}/{name}/node.ini") as file:
-            text = file.read()
+            text = re.sub(r"^(data|genesis|key|published|port) = (?!/)(.*)$",
+                          lambda found: f"{found[1]} = " + os.path.normpath(f"{DEMO}/{name}/{found[2]}"), file.read(), flags=re.M)
         for old, new in replace:
             self.assertIn(old, text)
             text = text.replace(old, new, 1)
@@ -378,7 +783,7 @@ class Configurations(CommandLine):
     def test_a_board_that_is_too_small_is_refused_with_the_numbers(self):
         board = self.write("board.ini", "[board]\nname = tiny\ntarget = host\nmemoryBudgetMiB = 1\n[serial]\n"
                            "port = /dev/ttyUSB0\n[sysfs]\nroot = /sys\n")
-        text = open(f"{DEMO}/aggregator-1/node.ini").read().replace("[node]", f"[node]\nboard = {board}")
+        text = open(self.node("aggregator-1")).read().replace("[node]", f"[node]\nboard = {board}")
         line = self.fails(78, "check-config", self.write("node.ini", text))
         self.assertRegex(line, r"\d+ KiB of stores and \d+ KiB of program do not fit into the 1 MiB of tiny; the largest "
                                r"store is \d+ KiB, \w+")
@@ -636,7 +1041,7 @@ class Inspect(CommandLine):
         path = self.write("letter.txt", "Dear reader, this is none of them.")
         self.assertEqual(self.fails(1, "inspect", path), f"busbar: {path}: not a file of busbar: no known tag")
         self.assertIn("not found", self.fails(1, "inspect", self.path("none")))
-        self.assertIn("inspect knows genesis, certificate, sum, journal, identity, paillier-key, configuration, not letter",
+        self.assertIn("inspect knows genesis, certificate, sum, journal, identity, paillier-key, registration, bundle, configuration, not letter",
                       self.fails(2, "inspect", "letter", path))
         for kind in ["genesis", "certificate", "sum", "journal", "identity", "paillier-key"]:
             self.assertIn(path, self.fails(1, "inspect", kind, path, "--json") if kind not in ("identity", "paillier-key")
@@ -943,7 +1348,7 @@ class Bus(CommandLine):
             self.assertEqual([port.split(":")[0] for port in ports], ["tcp", "rtu-tcp"])
             for name in ["aggregator-1", "aggregator-2", "aggregator-3", "meter-1", "meter-2"]:
                 path = f"{grid}/{name}/node.ini"
-                text = open(path).read().replace(DEMO + "/", grid + "/")
+                text = open(path).read()
                 if name.startswith("meter"):
                     port = ports[int(name[-1]) - 1]
                     text = re.sub(r"^port = .*$", f"port = {port}", text, flags=re.M)
@@ -1051,8 +1456,8 @@ class Status(CommandLine):
         # On a copy: other tests look at what the demo left.
         folder = self.path("bookkeeper-1")
         shutil.copytree(f"{DEMO}/bookkeeper-1", folder)
-        text = open(f"{folder}/node.ini").read().replace(f"{DEMO}/bookkeeper-1", folder)
-        open(f"{folder}/node.ini", "w").write(text)
+        for name in ["genesis.bin", "published"]:
+            os.symlink(f"{DEMO}/{name}", self.path(name))
         node = subprocess.Popen([BUSBAR, "run", "--config", f"{folder}/node.ini"], stdout=subprocess.PIPE,
                                 stderr=subprocess.PIPE, text=True)
         try:
@@ -1065,7 +1470,11 @@ class Status(CommandLine):
             status = json.loads(answer.stdout)
             self.assertEqual(status["node"], "bookkeeper-1")
             self.assertEqual(status["metrics"]["busbar_clock_synchronised"], 1)
-            lines = busbar("status", folder).stdout.splitlines()
+            start, *lines = busbar("status", folder).stdout.splitlines()
+            self.assertRegex(start, r"^the first period began at \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC$")
+            genesis = json.loads(self.succeeds("inspect", f"{DEMO}/genesis.bin", "--json"))
+            self.assertEqual(status["metrics"]["busbar_first_period_start_seconds"],
+                             genesis["firstPeriod"] * genesis["periodSeconds"])
             names = {line.rsplit(None, 1)[0].strip() for line in lines}
             self.assertEqual(names, set(status["metrics"]))
             mode = os.stat(f"{folder}/status.socket").st_mode
@@ -1234,13 +1643,6 @@ def main():
         given = sys.argv[2] if len(sys.argv) == 3 else None
         if given:
             shutil.copytree(given, DEMO, symlinks=True, ignore=shutil.ignore_patterns("status.socket"))
-            # Its configurations name the folder it was made in.
-            old = re.search(r"^genesis = (.*)/genesis\.bin$", open(f"{DEMO}/meter-1/node.ini").read(), re.M).group(1)
-            for name in os.listdir(DEMO):
-                path = f"{DEMO}/{name}/node.ini"
-                if os.path.exists(path):
-                    text = open(path).read().replace(old + "/", DEMO + "/")
-                    open(path, "w").write(text)
         else:
             demo = busbar("demo", "--data", DEMO, "--periods", "3")
             if demo.returncode != 0:
