@@ -47,7 +47,8 @@ unit-mutants: build
 	@Toolchain/unit-mutants.sh $(UNIT_MUTANTS)
 test:
 	@Toolchain/test.sh
-# A group of nodes that are hosts: each in a network namespace of its own, over IPv4 and over IPv6, in about two minutes. Takes root.
+# A group of nodes that are hosts, each in a network namespace of its own: docs/DEPLOY.md walked, then groups over IPv4 and over IPv6, in
+# about three minutes. Takes root.
 test-hosts: build
 	@Toolchain/setup.sh hosts
 	@timeout --kill-after=30 600 python3 -B Tests/Hosts/hosts.py .build/release/busbar $(HOSTS)

@@ -3,10 +3,12 @@
 nothing else in common, on one bridge. Four aggregators, a bookkeeper and twelve meters run for some periods, over IPv4 and then
 over IPv6; in the second period one aggregator and one meter are given other addresses, as a NAT or a provider would.
 
+Before that, over IPv4, docs/DEPLOY.md is walked; see deploy.py.
+
 Checked: every set of every period is certified, but for one led by who just moved, busbar verify holds, each set's sums are what its meters hold as
 certified and what their houses answered, and who moved is heard from its new address.
 
-usage: hosts.py BUSBAR [--periods N] [--family 4|6]      "N passed, N failed"; exit code 1 also where there are no namespaces
+usage: hosts.py BUSBAR [--periods N] [--family 4|6] [--only deploy|moves]      "N passed, N failed"; exit code 1 also where there are no namespaces
 """
 import datetime
 import argparse
@@ -17,6 +19,8 @@ import subprocess
 import sys
 import tempfile
 import time
+
+import deploy
 
 MEMBERS, METERS, FEWEST, PERIOD, PORT = 4, 4, 3, 5, 24000
 MOVED, MOVED_MEMBER = ("aggregator-4", "meter-1"), 3
@@ -62,6 +66,9 @@ class Network:
         command("ip", "netns", "add", name)
         self.spaces.append(name)
         return name
+
+    def full(self, name):
+        return f"{PREFIX}-{name}"
 
     def inside(self, space, *words):
         command("ip", "-n", space, *words)
@@ -269,24 +276,34 @@ def main():
     parser.add_argument("busbar")
     parser.add_argument("--periods", type=int, default=4)
     parser.add_argument("--family", type=int, choices=(4, 6))
+    parser.add_argument("--only", choices=("deploy", "moves"))
     options = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     names = ([f"aggregator-{n + 1}" for n in range(MEMBERS)] + ["bookkeeper-1"]
              + [f"meter-{n + 1}" for n in range(MEMBERS * METERS)])
-    results, network = Results(), None
-    for family in (options.family,) if options.family else (4, 6):
+    results = Results()
+    families = (options.family,) if options.family else (4, 6)
+    runs = [("moves", names, family) for family in families]
+    runs.insert(0, ("deploy", deploy.NAMES, families[0]))
+    for kind, hosts, family in runs:
+        if options.only not in (None, kind):
+            continue
         network = Network.__new__(Network)
         try:
-            network.__init__(names)
-            with tempfile.TemporaryDirectory(prefix="busbar-hosts-") as folder:
-                run(os.path.abspath(options.busbar), folder, network, family, options.periods, results)
+            network.__init__(hosts)
+            # Not below /tmp, which hosts of a deployment have of their own.
+            with tempfile.TemporaryDirectory(prefix="busbar-hosts-", dir="/var/tmp") as folder:
+                if kind == "deploy":
+                    deploy.deploy(os.path.abspath(options.busbar), folder, network, family, results)
+                else:
+                    run(os.path.abspath(options.busbar), folder, network, family, options.periods, results)
         except Refused as refusal:
             print(f"hosts: this machine does not allow network namespaces, or not all that hosts need:\n  {refusal}\n"
                   "They take root, or a user namespace with a network and mounts of its own; nothing was tested.",
                   file=sys.stderr)
             return 1
         except AssertionError as failure:
-            results.check(False, f"IPv{family}: {failure}")
+            results.check(False, f"{kind}, IPv{family}: {failure}")
         finally:
             network.remove()
     print(f"hosts: {results.passed} passed, {results.failed} failed")
