@@ -56,8 +56,8 @@ func nodeStatus(_ folder: String) throws(Failure) -> String {
 /// When the node's group counts from, out of what it said.
 private func firstPeriod(_ lines: [String]) -> CivilTime? {
   let name = "busbar_\(StatusPlace.firstPeriodMetric) "
-  guard let line = lines.first(where: { $0.hasPrefix(name) }),
-    let seconds = UInt64(String(line.split(separator: " ").last ?? ""))
+  guard let line = lines.first(where: { $0.hasPrefix(name) }), let space = line.utf8.lastIndex(of: UInt8(ascii: " ")),
+    let seconds = UInt64(line[line.utf8.index(after: space)...])
   else { return nil }
   return CivilTime(seconds: seconds)
 }
