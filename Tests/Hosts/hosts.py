@@ -163,8 +163,6 @@ class Group:
         genesis = ("--genesis", f"{self.grid}/genesis.bin")
         header = json.loads(self.say("inspect", stem + ".certificate", *genesis, "--json"))
         values = json.loads(self.say("inspect", stem + ".sum", *genesis, "--certificate", stem + ".certificate", "--json"))
-        if header["decided"] != "value":
-            return None
         return header["contributors"], list(values["sumWattHours"].values())
 
     def state(self, meter):
@@ -247,8 +245,8 @@ def examine(group, periods, found, results, label):
     for period in range(group.first, group.first + periods):
         for owner in range(MEMBERS):
             decided = group.sum(period, owner)
-            # Until it has missed its meters for a period and told them, who moved leads its set to NULL; the sums show that the
-            # energy is in the next period's.
+            # Until it has missed its meters for a period and told them, who moved may lead its set to no sum at all; later sums show
+            # that the energy is in the next period's.
             if period == group.first + 1 and (period + owner) % MEMBERS == MOVED_MEMBER:
                 continue
             # A record that came late on a busy machine is in the next period's too.
