@@ -36,6 +36,17 @@ struct KeyFileTests {
     #expect(Self.reencoded(Self.file) == .success(Self.file))
   }
 
+  @Test("of another layout have the same primes, and are read back as that key")
+  func layouts() throws {
+    let key = try PrivateKey(decoding: Self.file.span, allowingSmallForTests: true)
+    let layout = SlotLayout([.activeEnergyImport])
+    let other = key.encoded(for: layout)
+    #expect(other.suffix(32) == Self.file.suffix(32) && other.count == Self.file.count - 1)
+    let read = try PrivateKey(decoding: other.span, allowingSmallForTests: true)
+    #expect(read.publicKey.layout == layout && read.publicKey.keyIdentifier != key.publicKey.keyIdentifier)
+    #expect(key.encoded(for: key.publicKey.layout) == Self.file)
+  }
+
   @Test("are refused at every shorter length and with a byte more")
   func lengths() {
     for count in 0..<Self.file.count {
