@@ -48,7 +48,7 @@ struct Provisioning: ~Copyable {
     try makeFolder("\(workFolder)/published")
     for (name, text) in configurations { try writeFile("\(workFolder)/\(name)/node.ini", Array(text.utf8)) }
     let result = busbar_rename(workFolder, folder)
-    guard result >= 0 else { throw Failure("\(workFolder) cannot be renamed to \(folder) (\(-result))") }
+    guard result >= 0 else { throw Failure("\(workFolder) cannot be renamed to \(folder): \(platformError(-result))") }
     return genesis
   }
 
