@@ -279,9 +279,7 @@ func lookAtClock(_ clock: LinuxClock) -> Finding {
 
 /// A board without such a clock is common, and no fault; its owner should know what it does after a power cut.
 func lookAtBattery() -> Finding {
-  let advice =
-    "after a power cut nothing is signed until the network told the time; a clock module with a battery, such as DS3231, "
-    + "keeps it"
+  let advice = "after a power cut nothing is signed until the network told the time; a DS3231 module keeps it"
   switch BatteryClock(root: "/sys") {
   case .absent: return Finding(check: "battery", isGood: true, detail: "no clock with a battery", remedy: advice)
   case .unreadable:
