@@ -23,22 +23,14 @@ public struct IniFile: Sendable {
   let sections: [(name: String, line: Int)]
   let lineCount: Int
 
-  /// Lines end with LF or CR LF.
-  /// - Throws: for a control character, an over-long line or name, a line inih cannot read, and a key given twice in one section.
+  /// Lines end with LF or CR LF; UTF-8's byte order mark is skipped.
+  /// - Throws: for UTF-16 and UTF-32, a control character, outside of comments a character that cannot be seen, an over-long line or name, a line inih cannot read, and a key given twice in one section.
   public init(file: String, bytes: Span<UInt8>) throws(ConfigurationError) {
     let state = ReaderState()
-    var line = 1
-    for index in 0..<bytes.count {
-      let byte = bytes[index]
-      let isLast = index + 1 == bytes.count || bytes[index + 1] == UInt8(ascii: "\n")
-      if byte == UInt8(ascii: "\r") && isLast { continue }
-      if byte == UInt8(ascii: "\n") {
-        line += 1
-      } else if byte < 0x20 && byte != UInt8(ascii: "\t") || byte == 0x7F {
-        throw ConfigurationError(file: file, line: line, message: "a control character")
-      }
-      state.bytes.append(byte)
-    }
+    let start = try IniText.start(bytes, file: file)
+    try IniText.check(bytes, from: start, file: file)
+    // What is left of CR is at the end of a line.
+    for index in start..<bytes.count where bytes[index] != UInt8(ascii: "\r") { state.bytes.append(bytes[index]) }
     let context = Unmanaged.passUnretained(state).toOpaque()
     // `state` outlives the call, and inih keeps neither callback nor context.
     let status = unsafe ini_parse_stream(readIniLine, context, handleIniEntry, context)

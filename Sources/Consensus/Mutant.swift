@@ -59,6 +59,8 @@ public enum Mutant: UInt8, CaseIterable, Sendable {
   case oneClaimOfLaterRun, clockUnguarded, closingNotTakenBack, closingSignedTwice, twoPrimariesOnly
   case waitsAnewAfterRestart, proofAskedSeldom
   case registrationSignatureUnchecked, bundleChecksumUnchecked, proofsOfEmptySetLookedFor
+  // Of two runs of one key.
+  case oneClaimEndsRun, strangersEndRun, olderRunGoesOn, recordedRunTold, doubleRunUntold
   // Each in a group that is arranged for it, too: `Tests/NodeTests/PlantedFaults.swift`, which `Tests/PlantedTests` runs with each.
   case votesSentBeforeSync, confirmedByTooFew, peerBootsNotJournaled, peerBootsForgotten, votesBeyondNowCounted
   case recordsOfNextPeriodTaken, boundUnchecked, meterFloorNotPersisted, olderProofTaken, piecesOfAnybodyTaken

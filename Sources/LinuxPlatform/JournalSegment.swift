@@ -82,6 +82,10 @@ struct JournalSegment: ~Copyable {
     var chain: FixedBytes<16>
   }
 
+  /// How far the last ``verify(_:_:)`` came, be it that it threw: entries that follow on each other, and where the last one ends.
+  private(set) var entryCount: UInt64 = 0
+  private(set) var verifiedBytes: UInt64 = 0
+
   /// Checks all of it and visits each entry.
   /// - Throws: `.corrupted` when a whole entry stands behind damage, or the snapshot has no end; and what the head throws.
   mutating func verify(
@@ -93,6 +97,7 @@ struct JournalSegment: ~Copyable {
       goodBytes: UInt64(JournalFormat.headBytes), chain: JournalFormat.firstChain(head))
     var count: UInt64 = 0
     while true {
+      (entryCount, verifiedBytes) = (count, extent.goodBytes)
       let bytes = try piece(extent.goodBytes, JournalFormat.maximumFrameBytes)
       guard let frame = JournalFormat.frame(bytes, following: extent.chain) else { break }
       let payload = JournalFormat.payload(frame, bytes)

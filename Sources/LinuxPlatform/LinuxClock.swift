@@ -4,7 +4,7 @@ import HAL
 /// CLOCK_BOOTTIME and CLOCK_REALTIME.
 public struct LinuxClock: Clock {
   /// True on the bench, where no time daemon runs and one machine's clock serves all nodes.
-  let trustsWallClock: Bool
+  public let trustsWallClock: Bool
 
   public init(trustingWallClock: Bool = false) { trustsWallClock = trustingWallClock }
 

@@ -14,7 +14,7 @@ func check(_ result: Int64) throws(PlatformError) -> Int {
 }
 
 /// Linux's numbers, which are the same on x86 and ARM. (asm-generic/errno-base.h)
-func platformError(_ code: Int32) -> PlatformError {
+public func platformError(_ code: Int32) -> PlatformError {
   let kind: PlatformError.Kind =
     switch code {
     case 2: .notFound

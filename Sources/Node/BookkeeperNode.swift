@@ -138,7 +138,8 @@ public struct BookkeeperNode: ~Copyable {
         silentSeconds: UInt64(genesis.periodSeconds), isClockBorneOut: clockVerdict == .nearMembers, via: &host)
     }
     // What a bookkeeper signs follows from what was certified, so an old image can do no harm; it must only be heard.
-    if link.runs.forgottenCounter != nil { try link.acceptForgotten(signer: signer, via: &host) }
+    // Two that are alive would go above each other without end.
+    if link.runs.forgottenCounter != nil, laterRun == nil { try link.acceptForgotten(signer: signer, via: &host) }
     try openOne(via: &host)
     tellPublished(via: &host)
     guard now.clock == .synchronised else { return }

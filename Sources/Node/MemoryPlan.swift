@@ -31,7 +31,9 @@ public struct MemoryPlan: Sendable {
   }
 
   private mutating func addLink(peers: Int, quiet: Int = 0, members: UInt16) {
-    add("peers: keys, replay windows, budgets", peers * Sealer.peerBytes + quiet * (Sealer.quietPeerBytes + 1))
+    add(
+      "peers: keys, replay windows, budgets",
+      peers * (Sealer.peerBytes + DoubleRuns.peerBytes) + quiet * (Sealer.quietPeerBytes + 1 + DoubleRuns.peerBytes))
     // Every role has one, and those that send no records have it for one member.
     let count = max(1, Int(members))
     add(

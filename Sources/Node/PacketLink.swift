@@ -24,6 +24,8 @@ struct PacketLink: ~Copyable {
   private(set) var runs: RunConfirmation
   /// Whether its clock is right.
   private(set) var clocks: ClockGuard
+  /// Which peers' keys two processes use.
+  var doubles: DoubleRuns
   private var body = ByteBuffer(capacity: Sealer.maximumBodyBytes)
   private var datagram = ByteBuffer(capacity: Sealer.maximumDatagramBytes)
   private var input = ByteBuffer(capacity: Sealer.maximumBodyBytes)
@@ -59,6 +61,7 @@ struct PacketLink: ~Copyable {
     hasTransfers = own != nil
     transfers = Transfers(members: hasTransfers ? Int(genesis.members) : 1, limits: pacing)
     answered = Array(repeating: [], count: sealer.peers.count)
+    doubles = DoubleRuns(peers: sealer.peers.count)
     self.sealer = sealer
   }
 
@@ -261,8 +264,9 @@ struct PacketLink: ~Copyable {
     }
   }
 
-  /// Tells a peer that still seals for an earlier run or packet key, speaks another version, or that we know no run of, about
-  /// ours. The address is only claimed, so it gets one STATUS between two greetings and is not remembered.
+  /// Tells a peer that still seals for an earlier run or packet key, speaks another version, is in another run than the one we
+  /// listen to, or that we know no run of, about what we know. The address is only claimed, so it gets one STATUS between two
+  /// greetings and is not remembered. Whoever may be a second process of one key is asked to answer, which shows that it is alive.
   private mutating func answerStranger(
     _ datagramBytes: Int, via host: inout some NodeHost & ~Copyable
   ) {
@@ -273,7 +277,8 @@ struct PacketLink: ~Copyable {
     guard isHome || datagramBytes >= Sealer.statusDatagramBytes || mutated(.strangersUnbounded) else { return }
     let isFirst = answered[peer].insert(isHome ? .home : .elsewhere).inserted
     guard isFirst || mutated(.strangersUnbounded) else { return }
-    let status = sealer.statusBody(to: peer)
+    let status = sealer.statusBody(
+      to: peer, wantsAnswer: sealer.strangerIsOfOtherRun && doubles.isInDoubt(peer))
     send(.status, to: peer, at: endpoint, via: &host) { out in out.write(status) }
   }
 
@@ -371,14 +376,23 @@ struct PacketLink: ~Copyable {
   ) throws(PlatformError) -> (type: PacketType, peer: Int)? {
     receivedPackets += 1
     receivedBytes += UInt64(datagram.count)
-    guard let opened = Self.open(datagram, from: endpoint, by: &sealer, into: &input) else {
+    let opened = Self.open(datagram, from: endpoint, by: &sealer, into: &input)
+    if let peer = sealer.takeBegunRun() { doubles.begin(peer) }
+    guard let opened else {
+      if let other = sealer.takeOtherRun() {
+        let known = sealer.peers[other.peer]
+        doubles.hear(other, node: known.identifier, newer: known.bootCounter)
+      }
       answerStranger(datagram.count, via: &host)
       return nil
     }
     if opened.type == .status {
       let body = unsafe Span(_unsafeElements: openedBody)
       let wantsAnswer = sealer.readStatus(body, from: opened.peer, knowing: genesis)
-      if let status = sealer.heardStatus { note(status, of: opened.peer) }
+      if let status = sealer.heardStatus {
+        doubles.hear(status, of: opened.peer)
+        note(status, of: opened.peer)
+      }
       try noteBoot(opened.peer, via: &host)
       if wantsAnswer { sendStatus(to: opened.peer, via: &host) }
       return nil

@@ -59,6 +59,8 @@ public struct RunConfirmation: Sendable {
   private var claims = InlineArray<64, UInt64>(repeating: 0)
   /// Bit i: member i knows of this run.
   private var acknowledgedBy: UInt64 = 0
+  /// Of each member that knew of this run: the highest later one that it claims since; 0: none.
+  private var wentOver = InlineArray<64, UInt64>(repeating: 0)
   public private(set) var counts = RunClaimCounts()
 
   /// - Parameters:
@@ -80,7 +82,14 @@ public struct RunConfirmation: Sendable {
   /// Takes what a member said last.
   public mutating func hear(_ claim: RunClaim, from member: ReplicaIndex) {
     precondition(Int(member.rawValue) < GroupLimits.maximumAggregators)
-    if claim.known == bootCounter, claim.run == run { acknowledgedBy |= 1 << UInt64(member.rawValue) }
+    let place = Int(member.rawValue)
+    let bit = UInt64(1) << UInt64(place)
+    if claim.known == bootCounter, claim.run == run { acknowledgedBy |= bit }
+    if claim.known > bootCounter, claim.known <= Self.maximumClaim,
+      acknowledgedBy & bit != 0 || mutated(.strangersEndRun)
+    {
+      wentOver[place] = max(wentOver[place], claim.known)
+    }
     let highest = max(forgotten(claim.known, claim.run), forgotten(claim.previous, nil))
     guard highest > 0 else { return }
     counts.heard += 1
@@ -88,7 +97,7 @@ public struct RunConfirmation: Sendable {
       counts.outOfRange += 1
       return
     }
-    claims[Int(member.rawValue)] = max(claims[Int(member.rawValue)], highest)
+    claims[place] = max(claims[place], highest)
   }
 
   /// The counter again if this node knows of no such run of its own; otherwise 0.
@@ -101,10 +110,27 @@ public struct RunConfirmation: Sendable {
 
   /// The highest boot counter of a run that this node has forgotten, as f + 1 members claim at least; nil when they do not.
   public var forgottenCounter: UInt64? {
-    // The largest but f, by leaving out the largest f times.
+    Self.highest(of: claims, butFor: faults)
+  }
+
+  /// The boot counter of a later run of this key that f + 1 members at least went over to after they had known of this one; nil
+  /// when they did not. Somebody else has the key, on a copied card most likely, and this run is not listened to any more.
+  ///
+  /// 1. An honest member knew of this process, so it listened to it. It never goes back to a lower counter, and it goes up only
+  ///    for what this node's identity sealed. So a later run began elsewhere, after this one.
+  /// 2. Up to f liars may say so of any run, and say first that they knew it. Hence f + 1.
+  /// 3. A member that never knew of this run may know a later one that is long dead, which this disk forgot. It does not count
+  ///    here: of that ``forgottenCounter`` tells, and the node goes above. (Under one counter neither run is the later one.)
+  public var laterRun: UInt64? {
+    guard !mutated(.olderRunGoesOn) else { return nil }
+    return Self.highest(of: wentOver, butFor: mutated(.oneClaimEndsRun) ? 0 : faults)
+  }
+
+  /// The largest but so many, by leaving out the largest as often; nil for 0.
+  private static func highest(of claims: InlineArray<64, UInt64>, butFor faults: Int) -> UInt64? {
     var left = claims
-    for _ in 0..<faults { left[Self.placeOfHighest(left)] = 0 }
-    let counter = left[Self.placeOfHighest(left)]
+    for _ in 0..<faults { left[placeOfHighest(left)] = 0 }
+    let counter = left[placeOfHighest(left)]
     return counter > 0 ? counter : nil
   }
 
@@ -131,6 +157,7 @@ public struct RunConfirmation: Sendable {
     guard let bootCounter else { return }
     self.bootCounter = bootCounter
     acknowledgedBy = 0
+    wentOver = InlineArray(repeating: 0)
     // Whoever claimed a still higher one goes on doing so, and is heard again.
     for place in 0..<64 where claims[place] == bootCounter { claims[place] = 0 }
   }

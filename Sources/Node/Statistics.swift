@@ -48,6 +48,8 @@ public struct LinkStatistics: Sendable {
   /// What members claimed of runs that this node knows nothing of, and how many members do.
   public var runClaims: RunClaimCounts
   public var runClaimants: Int
+  /// Runs of peers after whose beginning an older run of the same key was heard. See ``DoubleRun``.
+  public var doubleRuns: UInt64
   /// Members whose clocks are known well enough to be counted, and what was told and is not, by ``ClockRefusal``.
   public var countedClocks: Int
   public var clockRefusals: InlineArray<3, UInt64>
@@ -69,6 +71,7 @@ extension PacketLink {
       oldestPeerVersion: sealer.oldestPeerVersion, transfersSent: transfers.sentCount,
       transfersRepeated: transfers.repeatedCount, transfersRefused: transfers.refusedCount,
       owedHighWater: transfers.owedHighWater, runClaims: runs.counts, runClaimants: runs.claimants,
+      doubleRuns: doubles.count,
       countedClocks: clocks.countedReadings(at: now), clockRefusals: clocks.refusals)
   }
 
@@ -83,6 +86,11 @@ extension PacketLink {
 }
 
 extension AggregatorNode {
+  /// The boot counter of a later run of this node's key that f + 1 members listen to instead; nil as a rule. Nothing that this
+  /// process says is heard any more, so its host ends it. See ``RunConfirmation/laterRun``.
+  public var laterRun: UInt64? { isConfirmed ? link.runs.laterRun : nil }
+  /// A peer whose key two processes use, that was found since the last call and not told.
+  public mutating func takeDoubleRun() -> DoubleRun? { link.doubles.take() }
   public var linkStatistics: LinkStatistics { link.statistics }
   public var peerCount: Int { link.sealer.peers.count }
   public func peerStatistics(_ place: Int) -> PeerStatistics { link.peerStatistics(place) }
@@ -102,6 +110,11 @@ extension AggregatorNode {
 }
 
 extension MeterNode {
+  /// The boot counter of a later run of this node's key that f + 1 members listen to instead; nil as a rule. Nothing that this
+  /// process says is heard any more, so its host ends it. See ``RunConfirmation/laterRun``.
+  public var laterRun: UInt64? { isConfirmed ? link.runs.laterRun : nil }
+  /// A peer whose key two processes use, that was found since the last call and not told.
+  public mutating func takeDoubleRun() -> DoubleRun? { link.doubles.take() }
   public var linkStatistics: LinkStatistics { link.statistics }
   public var peerCount: Int { link.sealer.peers.count }
   public func peerStatistics(_ place: Int) -> PeerStatistics { link.peerStatistics(place) }
@@ -109,6 +122,11 @@ extension MeterNode {
 }
 
 extension BookkeeperNode {
+  /// The boot counter of a later run of this node's key that f + 1 members listen to instead; nil as a rule. Nothing that this
+  /// process says is heard any more, so its host ends it. See ``RunConfirmation/laterRun``.
+  public var laterRun: UInt64? { link.runs.laterRun }
+  /// A peer whose key two processes use, that was found since the last call and not told.
+  public mutating func takeDoubleRun() -> DoubleRun? { link.doubles.take() }
   public var linkStatistics: LinkStatistics { link.statistics }
   public var peerCount: Int { link.sealer.peers.count }
   public func peerStatistics(_ place: Int) -> PeerStatistics { link.peerStatistics(place) }

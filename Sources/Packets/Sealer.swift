@@ -105,6 +105,20 @@ public struct PeerState: Sendable {
   public var isQuiet: Bool { busyPlace == Self.noPlace }
 }
 
+/// A STATUS of another run of a peer than the one that is listened to: of an earlier one, or of another process under the same
+/// counter. Its sender's identity sealed it, but nothing tells when: it may be a recording.
+public struct OtherRunStatus: Sendable {
+  public let peer: Int
+  public let bootCounter: UInt64
+  public let status: StatusBody
+
+  public init(peer: Int, bootCounter: UInt64, status: StatusBody) {
+    self.peer = peer
+    self.bootCounter = bootCounter
+    self.status = status
+  }
+}
+
 /// Seals and opens every packet of one node. (DESIGN §5)
 ///
 /// Each node has a packet key, which it changes daily, and tells its peers of it in STATUS. The key of a direction is agreed by
@@ -175,11 +189,22 @@ public struct Sealer: ~Copyable {
   public private(set) var heardStatus: StatusBody?
   /// It left its sender after every other that was opened here of that run, so what it says of a moment is the newest.
   public private(set) var heardStatusIsNewest = false
-  /// Who sent the packet that was last dropped as ``DropReason/unknownBoot``, ``DropReason/unknownKey`` or
-  /// ``DropReason/unknownVersion``, or the STATUS as ``DropReason/staleBoot``, ``DropReason/replayed`` or
+  /// Who sent the packet that was last dropped as ``DropReason/unknownBoot``, ``DropReason/unknownKey``,
+  /// ``DropReason/unknownVersion`` or ``DropReason/staleBoot``, or the STATUS as ``DropReason/replayed`` or
   /// ``DropReason/otherRun``, and from where: a peer that has not heard of this run, key or version, or that should learn of a
   /// run of its own. Nothing of it is authenticated.
   public private(set) var stranger: (peer: Int, endpoint: Endpoint)?
+
+  /// The stranger is of another run than the one that is listened to, which is the later one or was known first.
+  public private(set) var strangerIsOfOtherRun = false
+  /// The STATUS that was last opened and not listened to, until it is taken.
+  private var otherRun: OtherRunStatus?
+  /// The peer of which a run began that was not known, until it is taken.
+  private var begunRun: Int?
+  /// STATUS packets of other runs are opened to be looked at alone, so a flood of recordings gets this much and no more.
+  private var otherRuns = TokenBucket(perSecond: Sealer.otherRunsPerSecond, burst: Sealer.otherRunBurst)
+  public static let otherRunsPerSecond: UInt64 = 16
+  public static let otherRunBurst: UInt64 = 64
 
   /// A peer is at home if it was heard from there within this time.
   public static let homeMilliseconds: UInt64 = 1000
@@ -554,8 +579,12 @@ public struct Sealer: ~Copyable {
       return openStatus(header, peer, sealed, nonce, clear, endpoint, &output)
     }
     guard header.bootCounter == peers[peer].bootCounter, header.bootCounter > 0 else {
-      guard header.bootCounter >= peers[peer].bootCounter else { return drop(.staleBoot) }
-      stranger = (peer, endpoint)
+      guard header.bootCounter >= peers[peer].bootCounter else {
+        // On its way while the peer restarted; or of a process that does not know that nobody listens to it any more.
+        setStranger(peer, endpoint, isOfOtherRun: true)
+        return drop(.staleBoot)
+      }
+      setStranger(peer, endpoint)
       return drop(.unknownBoot)
     }
     guard isFresh(peer, header.packetSequence) else {
@@ -569,7 +598,7 @@ public struct Sealer: ~Copyable {
       return drop(.replayed)
     }
     guard let keys = keyPlace(header, peer) else {
-      stranger = (peer, endpoint)
+      setStranger(peer, endpoint)
       return drop(.unknownKey)
     }
     guard mayTry(peer, endpoint) else { return drop(.strangersOverBudget) }
@@ -596,7 +625,7 @@ public struct Sealer: ~Copyable {
     if let time, !interface.take(1, at: time) { return drop(.interfaceOverBudget) }
     guard let peer = index(of: sender) else { return drop(.unknownSender) }
     if isSilenced(peer) { return drop(.silenced) }
-    stranger = (peer, endpoint)
+    setStranger(peer, endpoint)
     return drop(.unknownVersion)
   }
 
@@ -721,32 +750,26 @@ public struct Sealer: ~Copyable {
   ) -> (type: PacketType, peer: Int)? {
     guard header.bootCounter >= max(peers[peer].bootCounter, minimumBootCounter(of: peer)), header.bootCounter > 0
     else {
-      stranger = (peer, endpoint)
+      setStranger(peer, endpoint, isOfOtherRun: true)
+      noteOlderRun(header, peer, sealed, nonce, clear, endpoint, &output)
       return drop(.staleBoot)
     }
     let isNewBoot = header.bootCounter > peers[peer].bootCounter
     guard isNewBoot || peers[peer].window.isFresh(header.packetSequence) else {
       // Perhaps of another process under the same counter, which begins to count anew and has to be told.
-      stranger = (peer, endpoint)
+      setStranger(peer, endpoint)
       return drop(.replayed)
     }
     guard mayTry(peer, endpoint) else { return drop(.strangersOverBudget) }
-    // The sender's boot counter is in the header, which the seal covers; the key depends on it as well.
-    let statusContext = statusContext(from: header.sender, to: identifier, header.bootCounter)
-    if let cell = busy(peer) {
-      statusKey.replace(derivingFrom: cell.shared, context: statusContext.span)
-    } else {
-      statusKey.replace(derivingFrom: quietSecrets, peer, context: statusContext.span)
-    }
     let start = output.count
-    let opened = statusKey.open(sealed, nonce: nonce, associatedData: clear, into: &output)
-    guard opened else { return drop(.badSeal) }
+    guard unsealStatus(header, peer, sealed, nonce, clear, &output) else { return drop(.badSeal) }
     // What says no run is malformed, as ``readStatus(_:from:signedBy:)`` finds; it changes nothing here.
     let run = StatusBody.run(in: output.span.extracting(start..<output.count))
     let isOtherRun = !isNewBoot && run != nil && run?.bytes != peers[peer].run
     guard !isOtherRun || !peers[peer].isAcknowledged else {
+      noteOtherRun(header, peer, output.span.extracting(start..<output.count))
       output.removeAll()
-      stranger = (peer, endpoint)
+      setStranger(peer, endpoint, isOfOtherRun: true)
       return drop(.otherRun)
     }
     // Replay story: an attacker keeps a STATUS of an earlier run. Its boot counter is lower than the one we know, so it
@@ -760,6 +783,7 @@ public struct Sealer: ~Copyable {
       peers[peer].run = run?.bytes ?? FixedBytes()
       peers[peer].isAcknowledged = false
       peers[peer].window = SmallReplayWindow()
+      begunRun = peer
       // Its packet key is in the body.
       forgetKeys(peer)
     }
@@ -774,6 +798,55 @@ public struct Sealer: ~Copyable {
       return drop(.overBudget)
     }
     return (.status, peer)
+  }
+
+  private mutating func unsealStatus(
+    _ header: PacketHeader, _ peer: Int, _ sealed: Span<UInt8>, _ nonce: FixedBytes<12>, _ clear: Span<UInt8>,
+    _ output: inout OutputSpan<UInt8>
+  ) -> Bool {
+    // The sender's boot counter is in the header, which the seal covers; the key depends on it as well.
+    let statusContext = statusContext(from: header.sender, to: identifier, header.bootCounter)
+    if let cell = busy(peer) {
+      statusKey.replace(derivingFrom: cell.shared, context: statusContext.span)
+    } else {
+      statusKey.replace(derivingFrom: quietSecrets, peer, context: statusContext.span)
+    }
+    return statusKey.open(sealed, nonce: nonce, associatedData: clear, into: &output)
+  }
+
+  /// Opens a STATUS of an earlier run for ``takeOtherRun()``, and leaves nothing of it in `output`.
+  private mutating func noteOlderRun(
+    _ header: PacketHeader, _ peer: Int, _ sealed: Span<UInt8>, _ nonce: FixedBytes<12>, _ clear: Span<UInt8>,
+    _ endpoint: Endpoint, _ output: inout OutputSpan<UInt8>
+  ) {
+    // Of one that was not heard itself there is nothing to compare with.
+    guard header.bootCounter > 0, peers[peer].bootCounter > 0, sealed.count == StatusBody.encodedBytes + Self.tagBytes
+    else { return }
+    if let time, !otherRuns.take(1, at: time) { return }
+    guard mayTry(peer, endpoint) else { return }
+    let start = output.count
+    if unsealStatus(header, peer, sealed, nonce, clear, &output) {
+      noteOtherRun(header, peer, output.span.extracting(start..<output.count))
+    }
+    output.removeAll()
+  }
+
+  private mutating func noteOtherRun(_ header: PacketHeader, _ peer: Int, _ body: Span<UInt8>) {
+    var reader = WireReader(body)
+    guard let status = try? StatusBody(decoding: &reader) else { return }
+    otherRun = OtherRunStatus(peer: peer, bootCounter: header.bootCounter, status: status)
+  }
+
+  /// The STATUS of another run of a peer that was opened last, once.
+  public mutating func takeOtherRun() -> OtherRunStatus? {
+    defer { otherRun = nil }
+    return otherRun
+  }
+
+  /// The peer whose run began with the packet that was opened last, whatever else became of that; nil for none.
+  public mutating func takeBegunRun() -> Int? {
+    defer { begunRun = nil }
+    return begunRun
   }
 
   /// What belongs to a run of this peer that has ended.
@@ -901,6 +974,11 @@ public struct Sealer: ~Copyable {
     }
     // Peers' packet keys are of their runs, which go on.
     renewPacketKey(seed, signer: signer)
+  }
+
+  private mutating func setStranger(_ peer: Int, _ endpoint: Endpoint, isOfOtherRun: Bool = false) {
+    stranger = (peer, endpoint)
+    strangerIsOfOtherRun = isOfOtherRun
   }
 
   /// ``stranger``, once.

@@ -116,7 +116,9 @@
       case .twoPrimariesOnly: "R14"
       case .waitsAnewAfterRestart: "R12"
       case .proofAskedSeldom: "R14"
-      case .oneClaimOfLaterRun: "D, runs"
+      case .oneClaimOfLaterRun, .oneClaimEndsRun, .strangersEndRun, .olderRunGoesOn, .recordedRunTold,
+        .doubleRunUntold:
+        "D, runs"
       case .proofUnchecked: "D, modulus"
       case .loneFeederCounted, .maximumUnchecked: "D, quantities"
       case .clockUnguarded, .closingNotTakenBack, .closingSignedTwice: "R16"

@@ -234,8 +234,25 @@ private func warning(periodSeconds: UInt32, members: UInt16) -> String? {
     "\(views) views do not fit into three quarters of \(periodSeconds) s: a set whose primaries fail is certified some periods later"
 }
 
+/// What of this machine a node would stumble over, as warnings: the file may be meant for another one.
+/// - Throws: when the node's journal would not open.
+private func surroundings(_ configuration: NodeConfiguration, _ genesis: Genesis) throws(Failure) -> [String] {
+  let isRunning = nodeRuns(in: configuration.data)
+  var warnings: [String] = []
+  let address = lookAtAddress(configuration, isRunning: isRunning)
+  if !address.isGood { warnings.append(address.text) }
+  let journal = lookAtJournal(configuration, genesis, isRunning: isRunning)
+  guard journal.finding.isGood else { throw Failure(journal.finding.text, exitCode: journal.exitCode) }
+  if let newest = journal.newest {
+    let period = lookAtNewest(newest, genesis, now: LinuxClock().wall(), isRunning: isRunning)
+    if !period.isGood { warnings.append(period.text) }
+  }
+  return warnings
+}
+
 private func warnings(_ configuration: NodeConfiguration, _ genesis: Genesis) -> [String] {
   var warnings: [String] = []
+  if let wrong = implausibleTime(LinuxClock().wall()) { warnings.append(wrong) }
   if configuration.role == .aggregator,
     let text = warning(periodSeconds: genesis.periodSeconds, members: genesis.members)
   {
@@ -284,7 +301,8 @@ private func describeNode(_ path: String, _ json: Bool) throws(Failure) {
   let checked = try check(node)
   try proveModulus(node, checked.genesis)
   let configuration = node.configuration
-  for warning in checked.warnings { printDiagnostic("\(path): warning: \(warning)") }
+  let warnings = checked.warnings + (try surroundings(configuration, checked.genesis))
+  for warning in warnings { printDiagnostic("\(path): warning: \(warning)") }
   if json {
     printLine(
       "{\"kind\":\"node\",\"valid\":true,\"role\":\"\(configuration.role.rawValue)\",\"name\":\"\(checked.name)\","
@@ -294,7 +312,7 @@ private func describeNode(_ path: String, _ json: Bool) throws(Failure) {
         + "\"stores\":{"
         + checked.memory.stores.map { "\"\($0.name)\":\($0.bytes)" }.joined(separator: ",") + "},"
         + "\"firstPeriodBegins\":\(firstPeriodBegins(checked.genesis).seconds),"
-        + "\"warnings\":\(checked.warnings.count)}")
+        + "\"warnings\":\(warnings.count)}")
     return
   }
   printLine("\(path): a valid \(configuration.role.rawValue): \(checked.name) at \(configuration.listen)")

@@ -1,17 +1,11 @@
+import Aggregation
 import CLinux
 import Configuration
 import HAL
 import LinuxPlatform
 
-/// One thing that was looked at.
-private struct Finding {
-  let check: String
-  let isGood: Bool
-  let detail: String
-  /// What to do about it; empty when it is good.
-  var remedy = ""
-
-  func tell(json: Bool) {
+extension Finding {
+  fileprivate func tell(json: Bool) {
     if json {
       printLine(
         "{\"check\":\"\(check)\",\"ok\":\(isGood),\"detail\":\"\(jsonEscaped(detail))\","
@@ -26,14 +20,17 @@ private struct Finding {
 private let leastFreeBytes: Int64 = 64 << 20
 
 func examine(_ arguments: Arguments) throws(Failure) -> Int32 {
-  var findings = [clock()]
+  var loaded: LoadedNode?
+  if let file = arguments.text("config") { loaded = try loadNode(file) }
+  let clock = LinuxClock(trustingWallClock: loaded?.configuration.trustsClock ?? false)
+  var findings = [lookAtClock(clock), lookAtBattery()]
   if let path = arguments.text("port") {
     let baud = UInt32(try arguments.integer("baud", default: 9600, in: 1200...115_200))
     let parity = try arguments.choice("parity", default: "none", of: ["none", "even", "odd"])
     findings += port(path, baud, parity)
   }
-  if let file = arguments.text("config") {
-    let node = try loadNode(file).configuration
+  if let loaded {
+    let node = loaded.configuration
     switch node.source {
     case .modbus(_, .serial(let path), _, let baud, let parity)?: findings += port(path, baud, parity)
     case .modbus(_, .tcp(let endpoint), _, _, _)?, .modbus(_, .rtuOverTCP(let endpoint), _, _, _)?:
@@ -42,6 +39,7 @@ func examine(_ arguments: Arguments) throws(Failure) -> Int32 {
     }
     findings.append(disk(node.data))
     findings.append(keyFile(node.key))
+    findings += own(loaded, clock)
     for peer in node.peers { findings.append(reach(peer.name, peer.endpoint)) }
   } else {
     findings.append(disk("."))
@@ -54,12 +52,24 @@ func examine(_ arguments: Arguments) throws(Failure) -> Int32 {
   return isWell ? 0 : 1
 }
 
-private func clock() -> Finding {
-  let isGood = LinuxClock().state() == .synchronised
-  return Finding(
-    check: "clock", isGood: isGood,
-    detail: isGood ? "synchronised" : "not synchronised: nodes neither sign nor propose",
-    remedy: isGood ? "" : "timedatectl set-ntp true, or install chrony; on the bench: clock = trusted in node.ini")
+/// What only this node has: its address, its journal, the newest period in it.
+private func own(_ node: LoadedNode, _ clock: LinuxClock) -> [Finding] {
+  let configuration = node.configuration
+  let isRunning = nodeRuns(in: configuration.data)
+  var findings = [lookAtAddress(configuration, isRunning: isRunning)]
+  let genesis: Genesis
+  do throws(Failure) { genesis = try check(node).genesis } catch {
+    findings.append(
+      Finding(
+        check: "files", isGood: false, detail: error.message, remedy: "correct that line, or fetch the file again"))
+    return findings
+  }
+  let journal = lookAtJournal(configuration, genesis, isRunning: isRunning)
+  findings.append(journal.finding)
+  if let newest = journal.newest {
+    findings.append(lookAtNewest(newest, genesis, now: clock.wall(), isRunning: isRunning))
+  }
+  return findings
 }
 
 private func port(_ path: String, _ baud: UInt32, _ parity: String) -> [Finding] {
@@ -115,9 +125,10 @@ private func gateway(_ endpoint: Endpoint) -> Finding {
 private func disk(_ path: String) -> Finding {
   let free = busbar_free_bytes(path)
   guard free >= 0 else {
+    let error = platformError(Int32(clamping: -free))
     return Finding(
-      check: "disk", isGood: false, detail: "\(path): cannot be looked at (\(-free))",
-      remedy: "make the folder: mkdir -p")
+      check: "disk", isGood: false, detail: "\(path): \(error)",
+      remedy: error.kind == .notFound ? "make the folder: mkdir -p" : remedy(error))
   }
   let isGood = free >= leastFreeBytes && busbar_may_use(path) == 1
   return Finding(

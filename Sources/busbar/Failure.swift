@@ -18,7 +18,7 @@ struct Failure: Error {
     self.init("\(message); see busbar \(verb.name) --help", exitCode: Self.usageCode)
   }
   init(_ error: ConfigurationError) { self.init("\(error)", exitCode: Self.configurationCode) }
-  init(_ path: String, _ error: PlatformError) { self.init("\(path): \(error)") }
+  init(_ path: String, _ error: PlatformError) { self.init("\(path): \(describe(error))") }
 
   /// On stderr, and with JSON wanted as an object on stdout too. A configuration's message begins with FILE:LINE.
   func report(asJSON: Bool) {
@@ -32,7 +32,13 @@ func printLine(_ text: String) { StandardStream.write(text + "\n") }
 func printDiagnostic(_ text: String) { StandardStream.write(text + "\n", toError: true) }
 
 func readFile(_ path: String, limit: Int = 8 << 20) throws(Failure) -> [UInt8] {
-  do throws(PlatformError) { return try Files.read(path, limit: limit) } catch { throw Failure(path, error) }
+  do throws(PlatformError) { return try Files.read(path, limit: limit) } catch {
+    // It is no disk that is full.
+    if error == PlatformError(.full) {
+      throw Failure("\(path): longer than \(limit) bytes, so it is no file of this kind")
+    }
+    throw Failure(path, error)
+  }
 }
 
 func readSecretFile(_ path: String) throws(Failure) -> [UInt8] {

@@ -184,9 +184,9 @@ extension Verb {
 
   static var doctor: Verb {
     Verb(
-      name: "doctor", summary: "check clock, rights, port, network, disk and key files, and say how to mend them",
+      name: "doctor", summary: "check clock, rights, port, network, journal, disk and keys, and say how to mend them",
       options: [
-        Option(name: "config", value: "FILE", text: "a node.ini: its port, peers, folder and keys"),
+        Option(name: "config", value: "FILE", text: "a node.ini: its address, port, peers, folder, journal and keys"),
         Option(name: "port", value: "PATH", text: "a serial port"),
         Option(name: "baud", value: "N", text: "with --port: bits a second (9600)"),
         Option(name: "parity", value: "NAME", text: "with --port: none, even or odd (none)"), .json,

@@ -55,7 +55,8 @@ func takeName(_ path: String) throws(Failure) {
   let file = busbar_create_new(path, 0o600)
   guard file >= 0 else {
     throw Failure(
-      Files.exists(path) ? "\(path) exists; a key is never overwritten" : "\(path) cannot be made (\(-file))")
+      Files.exists(path)
+        ? "\(path) exists; a key is never overwritten" : "\(path) cannot be made: \(describe(platformError(-file)))")
   }
   busbar_close(file)
 }

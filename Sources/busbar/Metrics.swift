@@ -119,6 +119,9 @@ final class Metrics {
         ("followed", link.runClaims.followed),
       ])
     gauge("run_claimants", "Members that claim such runs; up to f of them are ignored.", "\(link.runClaimants)")
+    counter(
+      "double_runs", "Runs of peers after whose beginning an older run of the same key was still heard.",
+      link.doubleRuns)
     counter("packets_sent", "Datagrams sealed and sent.", link.sentPackets)
     counter("packets_received", "Datagrams received, good or bad.", link.receivedPackets)
     counter("sent_bytes", "Of datagrams, without UDP's and IP's headers.", link.sentBytes)
@@ -200,10 +203,35 @@ struct ClockWatch {
   private var told = 0
   private var newest = 0
   private var changedAt = MonotonicTime(nanoseconds: 0)
+  /// Of the wall clock beyond the monotonic one, at the last call; nil before the first.
+  private var offset: Int64?
+  /// A clock that was set by less is none that jumped: a time daemon does that while it begins.
+  private static let leastStepMilliseconds: UInt64 = 2000
+  /// One that jumps to and fro fills no log.
+  private static let leastPauseMilliseconds: UInt64 = 10_000
+  private var stepToldAt: MonotonicTime?
 
   init(name: String) { self.name = name }
 
-  mutating func tell(_ verdict: ClockVerdict, at now: MonotonicTime) {
+  mutating func tell(_ verdict: ClockVerdict, at now: Instant) {
+    tellStep(now)
+    tell(verdict, at: now.monotonic)
+  }
+
+  private mutating func tellStep(_ now: Instant) {
+    let present = Int64(bitPattern: now.wall.nanoseconds &- now.monotonic.nanoseconds)
+    defer { offset = present }
+    guard let offset else { return }
+    let step = present &- offset
+    let milliseconds = step.magnitude / 1_000_000
+    guard milliseconds >= Self.leastStepMilliseconds else { return }
+    if let stepToldAt, now.monotonic.milliseconds(since: stepToldAt) < Self.leastPauseMilliseconds { return }
+    stepToldAt = now.monotonic
+    printDiagnostic(
+      "\(name): the wall clock jumped \(decimal(milliseconds, places: 3)) s \(step < 0 ? "back" : "ahead")")
+  }
+
+  private mutating func tell(_ verdict: ClockVerdict, at now: MonotonicTime) {
     let place = verdict.isTrue ? 0 : verdict.place
     if place != newest {
       newest = place
@@ -212,6 +240,28 @@ struct ClockWatch {
     guard place != told, now.milliseconds(since: changedAt) >= Self.leastMilliseconds else { return }
     told = place
     printDiagnostic("\(name): \(describe(verdict))")
+  }
+}
+
+/// Tells people of two runs of one key: of a peer's, and of this node's own, which ends it.
+struct RunWatch {
+  private let name: String
+
+  init(name: String) { self.name = name }
+
+  func tell(_ double: DoubleRun) {
+    let party = partyName(NodeIdentifier(double.node))
+    printDiagnostic(
+      "\(name): two runs of \(party) are alive, numbers \(double.older) and \(double.newer): its card or folder was copied, or its "
+        + "old board is still on; the older one is not listened to")
+  }
+
+  /// - Returns: with the exit code that forbids another try: the run after this one would end the other, and so on without end.
+  func ended(_ own: UInt64, by later: UInt64) -> Failure {
+    Failure(
+      "\(name): another run of this node's key began after this one: number \(later), this is \(own). Its card or folder was copied, or "
+        + "it was moved to another board; the members listen to the later run alone. This one ends; keep one of both",
+      exitCode: Failure.configurationCode)
   }
 }
 

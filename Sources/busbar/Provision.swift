@@ -38,7 +38,7 @@ struct FreshFolder {
 
   func finish() throws(Failure) {
     let result = busbar_rename(workPath, path)
-    guard result >= 0 else { throw Failure("\(workPath) cannot be renamed to \(path) (\(-result))") }
+    guard result >= 0 else { throw Failure("\(workPath) cannot be renamed to \(path): \(platformError(-result))") }
   }
 }
 

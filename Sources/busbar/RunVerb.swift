@@ -143,24 +143,6 @@ func loadPublicKey(_ genesis: Genesis) throws(Failure) -> PublicKey {
   }
 }
 
-/// - Throws: with a configuration's exit code, when the folder is another node's or another version's.
-private func openJournal(_ configuration: NodeConfiguration, _ genesis: Genesis) throws(Failure) -> FileJournal {
-  let path = configuration.data + "/journal"
-  let own = JournalIdentity(
-    networkIdentifier: genesis.networkIdentifier, node: identifier(configuration).rawValue)
-  do throws(PlatformError) { return try FileJournal(path, as: own) } catch {
-    switch error.kind {
-    case .foreign:
-      let other = try? FileJournal.identity(of: path)
-      throw Failure(
-        "\(path): the journal of \(other.map(describe) ?? "another node"), not of \(describe(own))",
-        exitCode: Failure.configurationCode)
-    case .outdated, .newer: throw Failure("\(path): \(error)", exitCode: Failure.configurationCode)
-    default: throw Failure(path, error)
-    }
-  }
-}
-
 func describe(_ owner: JournalIdentity) -> String {
   let node = NodeIdentifier(owner.node)
   let network = "network \(owner.networkIdentifier)"
@@ -195,7 +177,9 @@ func run(_ node: LoadedNode) throws(Failure) {
   for warning in warnings { printDiagnostic("\(name): warning: \(warning)") }
   let start = firstPeriodBegins(genesis)
   if wallTime() < start { printDiagnostic("\(name): \(tellFirstPeriod(start, at: wallTime()))") }
-  var refusal: ModulusRefusal?
+  let socket = try openSocket(configuration)
+  // Why the node stops, where it is no error of the system.
+  var cause: Failure?
   do throws(PlatformError) {
     var boot = BootCounter()
     var verdict = ModulusVerdict(about: genesis)
@@ -203,14 +187,16 @@ func run(_ node: LoadedNode) throws(Failure) {
       boot.visit(entry)
       verdict.visit(entry)
     }
-    refusal = try verdict.prove(genesis, publicKey, in: &journal)
-    guard refusal == nil else { throw PlatformError(.invalid) }
+    if let refusal = try verdict.prove(genesis, publicKey, in: &journal) {
+      cause = modulusRefused(configuration, "\(configuration.genesis): \(refusal)")
+      throw PlatformError(.invalid)
+    }
     // Durable before the first send: no nonce is ever used twice. (DESIGN §5)
     let clock = LinuxClock(trustingWallClock: configuration.trustsClock)
     guard let counter = bootCounter(boot, clock) else { return }
     try BootCounter.begin(counter, of: identifier(configuration), in: &journal)
     var host = LinuxHost(
-      socket: try UDPSocket(bindingTo: configuration.listen),
+      socket: socket,
       outgoing: try DatagramBatch(datagramBytes: Sealer.maximumDatagramBytes), journal: journal,
       cells: FileCells(
         configuration.data + "/unpublished",
@@ -229,6 +215,7 @@ func run(_ node: LoadedNode) throws(Failure) {
     let startedAt = clock.monotonic()
     let told = StatusPlace(folder: configuration.data, node: name, firstPeriodBegins: start)
     var watch = ClockWatch(name: name)
+    let runs = RunWatch(name: name)
     switch configuration.role {
     case .aggregator:
       // The sealer has agreed with everybody, and nobody else holds the genesis now: its agreement keys go.
@@ -243,13 +230,19 @@ func run(_ node: LoadedNode) throws(Failure) {
         return node.nextPoll(after: now.monotonic)
       } tick: { (now, host) throws(PlatformError) in
         try node.tick(at: now, via: &host)
-        watch.tell(node.clockVerdict, at: now.monotonic)
+        watch.tell(node.clockVerdict, at: now)
+        while let double = node.takeDoubleRun() { runs.tell(double) }
+        if let later = node.laterRun {
+          cause = runs.ended(node.linkStatistics.bootCounter, by: later)
+          throw PlatformError(.busy)
+        }
       } tell: { (now, machine, metrics) in
         metrics.add(node, name: name, startedAt: startedAt, now: now, machine: machine)
       }
     case .bookkeeper:
       let key: PrivateKey
       do throws(Failure) { key = try loadPaillierKey(configuration.data + "/paillier.key") } catch {
+        cause = error
         throw PlatformError(.corrupted)
       }
       var node = BookkeeperNode(genesis: genesis, key: key, signer: signer, sealer: sealer)
@@ -263,7 +256,12 @@ func run(_ node: LoadedNode) throws(Failure) {
         return node.isSumWaiting ? now.monotonic : nil
       } tick: { (now, host) throws(PlatformError) in
         try node.tick(at: now, via: &host)
-        watch.tell(node.clockVerdict, at: now.monotonic)
+        watch.tell(node.clockVerdict, at: now)
+        while let double = node.takeDoubleRun() { runs.tell(double) }
+        if let later = node.laterRun {
+          cause = runs.ended(node.linkStatistics.bootCounter, by: later)
+          throw PlatformError(.busy)
+        }
         guard let newest = node.newestUnreadable, newest != unreadable else { return }
         unreadable = newest
         printDiagnostic(
@@ -295,7 +293,12 @@ func run(_ node: LoadedNode) throws(Failure) {
           }
         }
         try node.tick(at: now, via: &host)
-        watch.tell(node.clockVerdict, at: now.monotonic)
+        watch.tell(node.clockVerdict, at: now)
+        while let double = node.takeDoubleRun() { runs.tell(double) }
+        if let later = node.laterRun {
+          cause = runs.ended(node.linkStatistics.bootCounter, by: later)
+          throw PlatformError(.busy)
+        }
         state.tell(describe(node))
       } tell: { (now, machine, metrics) in
         metrics.add(node, name: name, startedAt: startedAt, now: now, machine: machine)
@@ -308,8 +311,7 @@ func run(_ node: LoadedNode) throws(Failure) {
       }
     }
   } catch {
-    if let refusal { throw modulusRefused(configuration, "\(configuration.genesis): \(refusal)") }
-    throw Failure("\(configuration.data): \(error)")
+    throw cause ?? Failure("\(configuration.data): \(describe(error))")
   }
 }
 

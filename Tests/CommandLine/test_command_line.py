@@ -1401,7 +1401,7 @@ class Bus(CommandLine):
         result = busbar("doctor", "--json", "--port", self.path("none"))
         self.assertEqual(result.returncode, 1)
         findings = {finding["check"]: finding for finding in map(json.loads, result.stdout.splitlines())}
-        self.assertEqual(set(findings), {"clock", "rights", "disk"})
+        self.assertEqual(set(findings), {"clock", "battery", "rights", "disk"})
         self.assertFalse(findings["rights"]["ok"])
         self.assertIn("/dev/serial/by-id", findings["rights"]["remedy"])
 
@@ -1622,6 +1622,300 @@ class Relay(CommandLine):
                 self.fails(2, "relay", good, word), f"busbar: {word} is not A,FOR_A,B,FOR_B, each ADDRESS:PORT")
         self.assertEqual(
             self.fails(2, "relay", good), "busbar: relay needs PATH LINK...; see busbar relay --help")
+
+
+class Surroundings(CommandLine):
+    """What stands in a node's way on this machine: its address, its journal, its clock; and other runs of its key."""
+
+    def node(self, name="meter-1", replace=(), label=None):
+        """A copy of a node of the demo, with its folder; the path of its node.ini."""
+        folder = self.path(label or name)
+        shutil.copytree(f"{DEMO}/{name}", folder)
+        with open(f"{folder}/node.ini") as file:
+            text = file.read().replace(f"{DEMO}/{name}", folder)
+        for old, new in replace:
+            self.assertRegex(text, old)
+            text = re.sub(old, new, text, count=1)
+        with open(f"{folder}/node.ini", "w") as file:
+            file.write(text)
+        return f"{folder}/node.ini"
+
+    def line(self, path, key):
+        with open(path) as file:
+            return next(n for n, line in enumerate(file, 1) if line.startswith(key))
+
+    def doctor(self, path, environment=None):
+        result = subprocess.run([BUSBAR, "doctor", "--config", path, "--json"], capture_output=True, text=True, timeout=60,
+                                env=environment)
+        findings = [json.loads(line) for line in result.stdout.splitlines()]
+        self.assertEqual(result.returncode, 0 if all(each["ok"] for each in findings) else 1, result.stderr)
+        return {each["check"]: each for each in findings}
+
+    def free_port(self):
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as holder:
+            holder.bind(("127.0.0.1", 0))
+            return holder.getsockname()[1]
+
+    def test_a_foreign_address_is_named_with_file_line_and_what_to_do(self):
+        path = self.node("bookkeeper-1", [("listen = .*", "listen = 192.0.2.77:24007")])
+        told = "listen: 192.0.2.77:24007: the address is none of this machine's (99); ip -brief address lists this"
+        line = self.fails(1, "run", "--config", path)
+        self.assertIn(f"busbar: {path}:{self.line(path, 'listen')}: {told}", line)
+        checked = busbar("check-config", path)
+        self.assertEqual((checked.returncode, checked.stderr.count("warning")), (0, 1), checked.stderr)
+        self.assertIn(f"{path}: warning: {told}", checked.stderr)
+        found = self.doctor(path)["listen"]
+        self.assertFalse(found["ok"])
+        self.assertIn("192.0.2.77:24007", found["detail"])
+        self.assertIn("ip -brief address", found["remedy"])
+
+    def test_an_address_that_is_in_use_is_named_with_who_has_it(self):
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as holder:
+            holder.bind(("127.0.0.1", 0))
+            port = holder.getsockname()[1]
+            path = self.node("bookkeeper-1", [("listen = .*", f"listen = 127.0.0.1:{port}")])
+            line = self.fails(1, "run", "--config", path)
+            self.assertIn(f"listen: 127.0.0.1:{port}: the address is in use (98); ss -ulpn 'sport = :{port}' tells", line)
+            self.assertIn("in use (98)", busbar("check-config", path).stderr)
+            self.assertFalse(self.doctor(path)["listen"]["ok"])
+        self.assertNotIn("warning: listen", busbar("check-config", path).stderr)
+        self.assertTrue(self.doctor(path)["listen"]["ok"])
+
+    def test_other_addresses_that_cannot_be_listened_at(self):
+        for address, words in [("[fe80::1]:4000", "begins with fe80"), ("[2001:db8::77]:4000", "none of this machine's")]:
+            with self.subTest(address):
+                path = self.node("bookkeeper-1", [("listen = .*", f"listen = {address}")], label=f"at {address[1:5]}")
+                self.assertIn(words, self.fails(1, "run", "--config", path))
+
+    def test_a_damaged_journal_is_told_with_place_and_remedy_for_each_role(self):
+        for name, remedy in [("meter-1", "gets its certified registers back"), ("aggregator-1", "at most f aggregators"),
+                             ("bookkeeper-1", "what is published stays")]:
+            with self.subTest(name):
+                path = self.node(name)
+                journal = self.path(f"{name}/journal")
+                size = os.path.getsize(journal)
+                with open(journal, "r+b") as file:
+                    file.seek(size // 2)
+                    file.write(bytes(64))
+                before = open(journal, "rb").read()
+                shown = json.loads(self.succeeds("inspect", journal, "--json").splitlines()[-1])
+                good = size - shown["restBytes"]
+                told = f"{journal}: damaged at byte {good} of {size}, behind entry {shown['entries'] - 1}: "
+                for arguments in [["run", "--config", path], ["check-config", path]]:
+                    line = self.fails(1, *arguments)
+                    self.assertTrue(line.startswith("busbar: " + told), line)
+                    self.assertIn(remedy, line)
+                found = self.doctor(path)["journal"]
+                self.assertFalse(found["ok"])
+                self.assertTrue(found["detail"].startswith(told), found)
+                self.assertIn(remedy, found["remedy"])
+                self.assertEqual(open(journal, "rb").read(), before)
+
+    def test_a_node_whose_damaged_journal_was_moved_away_starts(self):
+        path = self.node("meter-1", [("listen = .*", f"listen = 127.0.0.1:{self.free_port()}")])
+        os.rename(self.path("meter-1/journal"), self.path("meter-1/damaged"))
+        self.assertIn("has not run", self.doctor(path)["journal"]["detail"])
+        with self.running(path) as node:
+            self.await_status(self.path("meter-1"))
+            self.assertIsNone(node.poll())
+
+    def test_a_torn_tail_is_told_and_no_fault(self):
+        path = self.node()
+        with open(self.path("meter-1/journal"), "ab") as file:
+            file.write(b"\x40\0\0\0\0\0\0\0 and a part")
+        found = self.doctor(path)["journal"]
+        self.assertTrue(found["ok"])
+        self.assertIn("the last 19 bytes were torn off", found["detail"])
+        self.succeeds("check-config", path)
+
+    def test_another_nodes_journal_is_found_without_a_start(self):
+        path = self.node()
+        shutil.copy(f"{DEMO}/meter-2/journal", self.path("meter-1/journal"))
+        line = self.fails(78, "check-config", path)
+        self.assertIn("the journal of meter", line)
+        self.assertIn("a folder of its own", line)
+        self.assertFalse(self.doctor(path)["journal"]["ok"])
+
+    def test_a_file_that_is_far_too_long_is_no_full_disk(self):
+        path = self.node()
+        with open(self.path("long"), "wb") as file:
+            file.truncate(9 << 20)
+        text = open(path).read().replace(f"genesis = {DEMO}/genesis.bin", f"genesis = {self.path('long')}")
+        open(path, "w").write(text)
+        line = self.fails(78, "check-config", path)
+        self.assertIn("longer than 8388608 bytes, so it is no file of this kind", line)
+        self.assertNotIn("space", line)
+
+    def clock(self, seconds):
+        """An environment in which the wall clock is so many seconds ahead."""
+        library = os.path.join(SCRATCH, "clock.so")
+        if not os.path.exists(library):
+            source = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "Outages", "clock.c")
+            subprocess.run(["cc", "-shared", "-fPIC", "-O1", "-o", library, source, "-ldl"], check=True, timeout=60)
+        # The program has the file in its memory: it is written in place.
+        with open(self.path("shift"), "r+b" if os.path.exists(self.path("shift")) else "wb") as file:
+            file.write((seconds * 10**9).to_bytes(8, "little", signed=True))
+        return dict(os.environ, LD_PRELOAD=library, BUSBAR_TEST_CLOCK=self.path("shift"))
+
+    def test_a_clock_that_was_never_set_is_told(self):
+        path = self.node()
+        environment = self.clock(86400 - int(time.time()))
+        result = subprocess.run([BUSBAR, "check-config", path], capture_output=True, text=True, timeout=60, env=environment)
+        self.assertEqual(result.returncode, 0, result.stderr)
+        self.assertIn("warning: the clock says 1970-01-02, which is before 2025", result.stderr)
+        self.assertIn("warning: period", result.stderr)
+        found = self.doctor(path, environment)
+        self.assertFalse(found["clock"]["ok"])
+        self.assertIn("1970-01-02", found["clock"]["detail"])
+        self.assertFalse(found["period"]["ok"])
+        self.assertIn("the clock is behind what was certified", found["period"]["remedy"])
+        self.assertNotIn("before 2025", busbar("check-config", path).stderr)
+
+    def test_the_time_since_the_last_period_is_told_for_each_role(self):
+        newest = {}
+        for name in ["meter-1", "aggregator-1", "bookkeeper-1"]:
+            path = self.node(name)
+            found = self.doctor(path, self.clock(10 * 86400 + 3 * 3600))["period"]
+            # Nobody runs: that it is long ago is no fault.
+            self.assertTrue(found["ok"], found)
+            match = re.match(r"period (\d+), the newest in the journal, ended 10 d 3 h ago, and the node does not run now",
+                             found["detail"])
+            self.assertTrue(match, found)
+            newest[name] = int(match[1])
+        self.assertLessEqual(max(newest.values()) - min(newest.values()), 1)
+        self.assertIn(str(newest["bookkeeper-1"]), " ".join(name for _, _, names in os.walk(f"{DEMO}/published")
+                                                            for name in names))
+
+    def test_a_clock_that_jumps_is_told_with_how_far_and_which_way(self):
+        path = self.node("bookkeeper-1", [("listen = .*", f"listen = 127.0.0.1:{self.free_port()}")])
+        with self.running(path, self.clock(0)):
+            self.await_status(self.path("bookkeeper-1"))
+            time.sleep(0.5)
+            self.clock(600)
+            self.await_words(path, r"bookkeeper-1: the wall clock jumped (600\.\d|599\.9)\d\d s ahead")
+            # To and fro within ten seconds is one message.
+            self.clock(0)
+            time.sleep(0.5)
+            with open(path + ".log") as file:
+                self.assertEqual(file.read().count("jumped"), 1)
+            time.sleep(10)
+            self.clock(-3600)
+            self.await_words(path, r"jumped (3600\.\d|3599\.9)\d\d s back")
+            # What a time daemon corrects is not told.
+            with open(path + ".log") as file:
+                before = file.read().count("jumped")
+            time.sleep(10.5)
+            self.clock(-3599)
+            time.sleep(0.5)
+            with open(path + ".log") as file:
+                self.assertEqual(file.read().count("jumped"), before)
+
+    def await_words(self, path, pattern, seconds=10):
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            with open(path + ".log") as file:
+                text = file.read()
+            if re.search(pattern, text):
+                return
+            time.sleep(0.1)
+        self.fail(f"{pattern} is not in {text!r}")
+
+    def running(self, path, environment=None):
+        """A node that is ended with the test, its words in the file beside its node.ini."""
+        class Running:
+            def __enter__(self):
+                self.log = open(path + ".log", "w")
+                self.node = subprocess.Popen([BUSBAR, "run", "--config", path], stdout=self.log, stderr=self.log,
+                                             env=environment)
+                return self.node
+
+            def __exit__(self, *_):
+                self.node.terminate()
+                self.node.wait(timeout=20)
+                self.log.close()
+        return Running()
+
+    def await_status(self, folder, accepts=lambda metrics: True, seconds=30):
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            answer = busbar("status", folder, "--json")
+            if answer.returncode == 0 and accepts(json.loads(answer.stdout)["metrics"]):
+                return json.loads(answer.stdout)["metrics"]
+            time.sleep(0.1)
+        self.fail(f"{folder}: {answer.stdout} {answer.stderr}")
+
+    def test_a_running_nodes_own_address_and_journal_are_no_fault(self):
+        path = self.node("bookkeeper-1", [("listen = .*", f"listen = 127.0.0.1:{self.free_port()}")])
+        with self.running(path):
+            self.await_status(self.path("bookkeeper-1"))
+            found = self.doctor(path)
+            self.assertTrue(found["listen"]["ok"])
+            self.assertIn("by the node that runs here", found["listen"]["detail"])
+            self.assertTrue(found["journal"]["ok"])
+            self.assertNotIn("in use", busbar("check-config", path).stderr)
+            line = self.fails(1, "run", "--config", path)
+            self.assertIn("journal: another process has it open; busbar status", line)
+
+    def test_of_two_runs_of_one_key_the_older_ends_with_a_message_and_others_say_so_once(self):
+        paths = [self.node(f"aggregator-{number}") for number in range(1, 5)]
+        copy = self.node("aggregator-1", [("listen = .*", f"listen = 127.0.0.1:{self.free_port()}")], label="copy")
+        with self.running(paths[0]) as older, self.running(paths[1]), self.running(paths[2]), self.running(paths[3]):
+            for number in range(1, 5):
+                self.await_status(self.path(f"aggregator-{number}"), lambda told: told["busbar_confirmed"] == 1)
+            # Boot numbers are of whole seconds.
+            time.sleep(1.1)
+            with self.running(copy) as newer:
+                self.assertEqual(older.wait(timeout=60), 78)
+                with open(paths[0] + ".log") as file:
+                    words = file.read()
+                self.assertRegex(words, r"aggregator-1: another run of this node's key began after this one: number \d+, this is \d+")
+                self.assertEqual(words.count("another run of this node's key"), 1)
+                self.await_status(self.path("copy"), lambda told: told["busbar_confirmed"] == 1)
+                self.assertIsNone(newer.poll())
+                told = [self.await_status(self.path(f"aggregator-{number}"))["busbar_double_runs_total"]
+                        for number in range(2, 5)]
+                self.assertGreater(sum(told), 0)
+                for number, count in zip(range(2, 5), told):
+                    with open(paths[number - 1] + ".log") as file:
+                        self.assertEqual(file.read().count("two runs of aggregator-1 are alive"), count)
+
+
+class Editors(CommandLine):
+    """Files as editors of other systems save them."""
+
+    def save(self, name, data):
+        with open(self.path(name), "wb") as file:
+            file.write(data)
+        return self.path(name)
+
+    def test_a_byte_order_mark_is_skipped_by_every_verb_that_reads_a_configuration(self):
+        mark = b"\xef\xbb\xbf"
+        topology = self.save("topology.ini", mark + TOPOLOGY.replace("\n", "\r\n").encode())
+        self.succeeds("check-config", topology)
+        self.succeeds("provision", "--topology", topology, "--out", self.path("grid"))
+        self.succeeds("check-config", self.path("grid/aggregator-1/node.ini"))
+        with open(f"{DEMO}/aggregator-1/node.ini", "rb") as file:
+            self.succeeds("check-config", self.save("node.ini", mark + file.read()))
+        line = self.fails(78, "simulate-bus", self.save("bench.ini", mark + b"[port a]\nkind = pty\n[device b]\nport = c\n"))
+        self.assertIn("bench.ini:4: there is no [port c]", line)
+        line = self.fails(78, "read", "--port", "p", "--map",
+                          self.save("map.ini", mark + b"[device]\nname = x\ntitle = X\nkind = toaster\nfunction = 3\n"))
+        self.assertIn("map.ini:4: kind is toaster", line)
+
+    def test_what_cannot_be_read_is_named(self):
+        for name, data, told in [
+            ("a.ini", TOPOLOGY.encode("utf-16"), "1: saved as UTF-16; save it as UTF-8"),
+            ("b.ini", TOPOLOGY.encode("utf-16-be"), "1: saved as UTF-16; save it as UTF-8"),
+            ("c.ini", TOPOLOGY.encode("utf-32"), "1: saved as UTF-32; save it as UTF-8"),
+            ("d.ini", TOPOLOGY.replace("host =", "host\u00a0=").encode(),
+             "7: column 5: a no-break space (U+00A0), which cannot be seen; type it anew"),
+            ("e.ini", TOPOLOGY.replace("bus = bus", "bus = b\u00fcs").encode("latin-1"),
+             "11: column 8: byte 0xFC is no UTF-8; save the file as UTF-8"),
+        ]:
+            with self.subTest(name):
+                path = self.save(name, data)
+                for verb in [["check-config", path], ["provision", "--topology", path, "--out", self.path("none")]]:
+                    self.assertEqual(self.fails(78, *verb), f"{path}:{told}")
 
 
 class Summary(unittest.TextTestResult):

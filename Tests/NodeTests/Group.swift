@@ -385,6 +385,8 @@ final class Group {
   var answers: [[[EnergyRegisters]]]
   /// What a node's software speaks from its next start on, where it is not what all do.
   var versions: [NodeIdentifier: ClosedRange<UInt8>] = [:]
+  /// Where a node is from its next start on, if it is not where everybody takes it to be.
+  var places: [NodeIdentifier: Endpoint] = [:]
   /// Failures that stopped a process, for those that were not asked for.
   var failures: [String] = []
 
@@ -446,7 +448,7 @@ final class Group {
     try! BootCounter.begin(counter, of: identifier, in: &journal)
     try! journal.reread { entry in entries.append(Array(copying: entry)) }
     return TestHost(
-      socket: network.attach(Self.endpoint(identifier)), journal: journal,
+      socket: network.attach(places[identifier] ?? Self.endpoint(identifier)), journal: journal,
       cells: MemoryCells(
         disk.cells, cellBytes: AggregatorNode.cellBytes(genesis, ciphertextBytes: key.ciphertextBytes)),
       random: SeededGenerator(seed: options.seed &* 31 &+ UInt64(identifier.rawValue) &+ counter &* 1_000_003),
@@ -596,39 +598,50 @@ final class Group {
   func step() {
     for index in aggregators.indices {
       run(Self.aggregatorName(index)) { () throws(PlatformError) in
-        guard let process = self.aggregators[index] else { return }
-        let now = self.now(Self.aggregatorName(index))
-        try self.deliver(process, at: now)
-        try process.host.commit()
-        try process.node.tick(at: now, via: &process.host)
-        try process.host.commit()
+        if let process = self.aggregators[index] { try self.turn(process, at: self.now(Self.aggregatorName(index))) }
       }
     }
     run(.bookkeeper) { () throws(PlatformError) in
-      guard let process = self.bookkeeper else { return }
-      try self.deliver(process, at: self.now(.bookkeeper))
-      try process.host.commit()
-      try process.node.tick(at: self.now(.bookkeeper), via: &process.host)
-      try process.host.commit()
+      if let process = self.bookkeeper { try self.turn(process, at: self.now(.bookkeeper)) }
     }
     for owner in meters.indices {
       for index in meters[owner].indices {
         run(Self.meterName(owner, index)) { () throws(PlatformError) in
           guard let process = self.meters[owner][index] else { return }
-          let now = self.now(Self.meterName(owner, index))
-          try self.deliver(process, at: now)
-          try process.host.commit()
-          if let period = process.node.needsClosing(at: now) {
-            let registers = self.registers(owner, index)
-            self.answers[owner][index].append(registers)
-            try process.node.close(period, registers, via: &process.host)
-          }
-          try process.node.tick(at: now, via: &process.host)
-          try process.host.commit()
+          let registers = self.registers(owner, index)
+          let isRead = try self.turn(process, registers, at: self.now(Self.meterName(owner, index)))
+          if isRead { self.answers[owner][index].append(registers) }
         }
       }
     }
     clock.advance(milliseconds: Self.stepMilliseconds)
+  }
+
+  /// What waits at a process is delivered, and it ticks.
+  func turn(_ process: AggregatorProcess, at now: Instant) throws(PlatformError) {
+    try deliver(process, at: now)
+    try process.host.commit()
+    try process.node.tick(at: now, via: &process.host)
+    try process.host.commit()
+  }
+  func turn(_ process: BookkeeperProcess, at now: Instant) throws(PlatformError) {
+    try deliver(process, at: now)
+    try process.host.commit()
+    try process.node.tick(at: now, via: &process.host)
+    try process.host.commit()
+  }
+  /// - Returns: whether it read its house, which stood at these registers.
+  @discardableResult
+  func turn(
+    _ process: MeterProcess, _ registers: EnergyRegisters, at now: Instant
+  ) throws(PlatformError) -> Bool {
+    try deliver(process, at: now)
+    try process.host.commit()
+    let period = process.node.needsClosing(at: now)
+    if let period { try process.node.close(period, registers, via: &process.host) }
+    try process.node.tick(at: now, via: &process.host)
+    try process.host.commit()
+    return period != nil
   }
 
   /// Runs one node's turn; a blown fuse or a failed disk ends its process.

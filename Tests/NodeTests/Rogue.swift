@@ -79,6 +79,12 @@ final class Rogue {
     listen()
   }
 
+  /// A STATUS for one party, as a datagram that was not sent.
+  func greeting(to name: NodeIdentifier) -> [UInt8] {
+    let peer = sealer.index(of: name.rawValue)!
+    return seal(.status, status(peer), to: peer)
+  }
+
   func listen() {
     var datagram = ByteBuffer(capacity: Sealer.maximumDatagramBytes)
     while true {

@@ -109,8 +109,13 @@ private let scenario = """
 
 func configurationTargets() -> [FuzzTarget] {
   let texts = [node, board, topology, site].map { Array($0.utf8) }
+  // As editors save them: with a byte order mark, in UTF-16, with characters that cannot be seen.
+  let edited = [
+    [0xEF, 0xBB, 0xBF] + texts[2], [0xFF, 0xFE] + topology.utf8.flatMap { [$0, 0] },
+    Array("[group]\n; Z\u{A0}\nname = Zähler\u{202F}1\nx = 電\u{FEFF}\n".utf8),
+  ]
   return [
-    FuzzTarget("ini-file", maximumBytes: 600, seeds: texts, run: fuzzIni),
+    FuzzTarget("ini-file", maximumBytes: 600, seeds: texts + edited, run: fuzzIni),
     FuzzTarget("configuration", maximumBytes: 700, seeds: texts, run: fuzzConfiguration),
     FuzzTarget("device-map", maximumBytes: 900, seeds: [Array(device.utf8)], run: fuzzDevice),
     FuzzTarget("scenario", maximumBytes: 600, seeds: [Array(scenario.utf8)], run: fuzzScenario),
