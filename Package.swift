@@ -3,7 +3,7 @@ import PackageDescription
 
 // The layers are those of docs/ARCHITECTURE.md; Tests/ArchitectureTests reads the import lines against them.
 // The Embedded flags live in the SDKs that Toolchain/ makes. The one switch of this manifest, BUSBAR_MUTANT_TESTS, adds the unit
-// tests of three modules once more, against the copies that have violations planted in them (`make unit-mutants`).
+// tests of four modules once more, against the copies that have violations planted in them (`make unit-mutants`).
 
 let strict: [SwiftSetting] = [
   .enableExperimentalFeature("Lifetimes"),
@@ -27,6 +27,11 @@ let copied = ["Consensus", "Aggregation", "Node"]
 let mutants: [SwiftSetting] = [
   .define("BUSBAR_MUTANTS"),
   .unsafeFlags(copied.flatMap { ["-module-alias", "\($0)=Mutant\($0)"] }),
+]
+
+/// The counter guard has violations of its own, and what is above it is not copied for them.
+let guardMutants: [SwiftSetting] = [
+  .define("BUSBAR_MUTANTS"), .unsafeFlags(["-module-alias", "Metering=MutantMetering"]),
 ]
 
 func mutantCopy(of name: String, _ dependencies: [Target.Dependency], _ more: [SwiftSetting] = []) -> Target {
@@ -93,6 +98,7 @@ let package = Package(
       ],
       swiftSettings: strict + singleThreaded),
     // The same sources once more, with violations planted in them that `busbar-sim mutants` must find.
+    .target(name: "MutantMetering", dependencies: ["Units", "Wire"], swiftSettings: strict + guardMutants),
     mutantCopy(of: "Consensus", ["Cryptography", "HAL", "Units", "Wire"]),
     mutantCopy(of: "Aggregation", ["MutantConsensus", "Cryptography", "HAL", "Paillier", "Units", "Wire"]),
     mutantCopy(
@@ -155,7 +161,7 @@ let package = Package(
     tests(
       "NodeTests",
       [
-        "Aggregation", "CHeapCount", "Consensus", "Cryptography", "HAL", "Node", "Packets", "Paillier",
+        "Aggregation", "CHeapCount", "Consensus", "Cryptography", "HAL", "Metering", "Node", "Packets", "Paillier",
         "SimulatedPlatform", "Units", "Wire",
       ]),
     // What is arranged there, over the copies: each planted fault must be seen.
@@ -171,6 +177,10 @@ let package = Package(
 )
 
 if Context.environment["BUSBAR_MUTANT_TESTS"] != nil {
+  package.targets.append(
+    .testTarget(
+      name: "MutantMeteringTests", dependencies: ["MutantMetering", "Units", "Wire"],
+      swiftSettings: [.enableExperimentalFeature("Lifetimes")] + guardMutants))
   for name in copied {
     guard let tested = package.targets.first(where: { $0.name == name + "Tests" }) else { continue }
     let dependencies = tested.dependencies.map { dependency in

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# The unit tests of Consensus, Aggregation and Node once for each planted violation, against the copies of these modules that can
-# be told one: a violation that no test notices is alive. First without any, which must pass.
-# usage: Toolchain/unit-mutants.sh [NAME ...]; without names, those that `busbar-sim mutants` leaves to unit tests.
+# The unit tests of Consensus, Aggregation, Node and Metering once for each planted violation, against the copies of these modules
+# that can be told one: a violation that no test notices is alive. First without any, which must pass.
+# usage: Toolchain/unit-mutants.sh [NAME ...]; without names, those that `busbar-sim mutants` leaves to unit tests, and those of the
+# counter guard. `Toolchain/unit-mutants.sh guard` takes the last ones alone.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 # shellcheck source=Toolchain/environment.sh
@@ -10,9 +11,13 @@ seconds=${MUTANT_SECONDS:-300}
 logs=build/unit-mutants
 rm -rf "$logs"
 mkdir -p "$logs"
+guard=$(sed -n '/^enum GuardMutant/,/^}/s/^ *case //p' Sources/Metering/GuardMutant.swift | tr ',' '\n' | sed 's/ //g; /^none$/d')
 if [ $# = 0 ]; then
-  # shellcheck disable=SC2046 # names are words
-  set -- $(sed -n '/Of Node; unit tests show them/,/^}/s/^ *case //p' Sources/Consensus/Mutant.swift | tr ',' ' ')
+  # shellcheck disable=SC2046,SC2086 # names are words
+  set -- $(sed -n '/Of Node; unit tests show them/,/^}/s/^ *case //p' Sources/Consensus/Mutant.swift | tr ',' ' ') $guard
+elif [ "$*" = guard ]; then
+  # shellcheck disable=SC2086 # names are words
+  set -- $guard
 fi
 [ $# -gt 0 ] || { echo "no mutants in Sources/Consensus/Mutant.swift" >&2; exit 1; }
 
@@ -21,8 +26,11 @@ export BUSBAR_MUTANT_TESTS=1
 swift test -c release --disable-testable-imports --disable-xctest --filter '^nothing$' > "$logs/build.txt" 2>&1 ||
   { tail -n 20 "$logs/build.txt"; exit 1; }
 tests() { # NAME
+  local modules='Mutant(Consensus|Aggregation|Node)Tests' planted="--planted=$1"
+  if grep -qxF "$1" <<< "$guard"; then modules=MutantMeteringTests planted="--planted-guard=$1"; fi
+  [ "$1" != none ] || modules='Mutant(Consensus|Aggregation|Node|Metering)Tests'
   timeout --kill-after=10 "$seconds" .build/release/busbarPackageTests.xctest --testing-library swift-testing \
-    --filter 'Mutant(Consensus|Aggregation|Node)Tests' "--planted=$1" > "$logs/$1.txt" 2>&1
+    --filter "$modules" "$planted" > "$logs/$1.txt" 2>&1
 }
 first_failure() { sed -nE 's/^[^ ]+ Test (.*) (recorded an issue|failed) .*/\1/p' "$logs/$1.txt" | head -n 1; }
 

@@ -61,6 +61,8 @@ public enum Mutant: UInt8, CaseIterable, Sendable {
   case registrationSignatureUnchecked, bundleChecksumUnchecked, proofsOfEmptySetLookedFor
   // Of two runs of one key.
   case oneClaimEndsRun, strangersEndRun, olderRunGoesOn, recordedRunTold, doubleRunUntold
+  // Of what a meter keeps of its device's counters.
+  case countersNotPersisted, snapshotWithoutCounters, closingWithoutCounters, countersNotRecovered
   // Each in a group that is arranged for it, too: `Tests/NodeTests/PlantedFaults.swift`, which `Tests/PlantedTests` runs with each.
   case votesSentBeforeSync, confirmedByTooFew, peerBootsNotJournaled, peerBootsForgotten, votesBeyondNowCounted
   case recordsOfNextPeriodTaken, boundUnchecked, meterFloorNotPersisted, olderProofTaken, piecesOfAnybodyTaken

@@ -35,6 +35,7 @@ public struct ScheduledDevice: Sendable {
   private let map: DeviceMap?
   private let model: UInt16?
   fileprivate let schedule: BusScheduler.Schedule
+  fileprivate var isPowerRead = false
   fileprivate var identification: DeviceIdentification?
   /// Of the plan's blocks: the device refused its one point.
   fileprivate var refusedBlocks: [Bool] = []
@@ -98,7 +99,10 @@ public struct ScheduledDevice: Sendable {
 
   fileprivate mutating func identified() {
     if let identification { plan = identification.plan }
-    if schedule == .onDemand { plan = plan.keeping { $0.quantity.isCounter && $0.phase == 0 } }
+    if schedule == .onDemand {
+      let isPowerRead = isPowerRead
+      plan = plan.keeping { $0.phase == 0 && ($0.quantity.isCounter || isPowerRead && $0.quantity == .activePower) }
+    }
     identification = nil
     refusedBlocks = Array(repeating: false, count: plan.blocks.count)
     fast.install(plan)
@@ -310,7 +314,7 @@ public struct BusScheduler: ~Copyable {
   public enum Schedule: Sendable {
     /// Everything: the fast class each second, the rest every ten.
     case periodic
-    /// Only the total counters, once after each ``demand(_:_:)``.
+    /// Only the total counters, and the total power where that is wanted, once after each ``demand(_:_:)``.
     case onDemand
   }
 
@@ -410,6 +414,17 @@ public struct BusScheduler: ~Copyable {
     if case .waiting = phase { return true }
     return false
   }
+
+  /// Whether the total power is read with the counters of a device that is read on demand. A change identifies the device anew.
+  public mutating func readPower(_ device: Int, _ isRead: Bool) {
+    precondition(devices[device].schedule == .onDemand)
+    guard devices[device].isPowerRead != isRead else { return }
+    devices[device].isPowerRead = isRead
+    devices[device].identify()
+  }
+
+  /// Before the device is asked the next time; what it refused is asked for again then.
+  public mutating func identifyAgain(_ device: Int) { devices[device].identify() }
 
   /// Asks for the total counters of a device that is read on demand; no second time while the first goes on.
   public mutating func demand(_ device: Int, _ now: MonotonicTime) {

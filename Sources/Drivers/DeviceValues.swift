@@ -48,9 +48,13 @@ public struct DeviceValues: Sendable {
     entries[place].periodMilliseconds =
       update == .fast ? BusScheduler.fastPeriodMilliseconds : BusScheduler.slowPeriodMilliseconds
     guard sample.quality == .good, entries[place].counter != nil else { return }
-    let outcome = entries[place].counter!.accept(
-      MilliwattHours(sample.value), monotonicNanoseconds: sample.monotonicNanoseconds)
-    if case .suspect = outcome { entries[place].sample.quality = .suspectCounter }
+    let outcome = entries[place].counter!.accept(MilliwattHours(sample.value), at: sample.time)
+    switch outcome {
+    // Nothing contradicts it yet; a 0 says little.
+    case .suspect(.unconfirmed(let value)) where value.value > 0: break
+    case .suspect: entries[place].sample.quality = .suspectCounter
+    default: break
+    }
   }
 
   private func newGuard(_ sample: Sample) -> CounterGuard? {

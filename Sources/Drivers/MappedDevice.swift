@@ -59,40 +59,17 @@ public struct MappedDevice<P: Port & ~Copyable, C: Clock>: ~Copyable {
     return refusal
   }
 
-  /// Both total counters; one that the map does not have is 0.
-  /// - Throws: `.unusable` when a counter's value is not good.
+  /// Both total counters.
+  /// - Throws: `.unusable` when a counter's value is not good; when there is no counter at all, how they were refused.
   public mutating func readEnergy() throws(DriverError) -> EnergyReading {
-    var reading = EnergyReading(
-      importEnergy: MilliwattHours(0), exportEnergy: MilliwattHours(0), monotonic: link.clock.monotonic(),
-      wall: link.clock.wall(), clockState: link.clock.state())
-    var bad: (Quantity, Quality)?
-    var found = false
-    for index in plan.blocks.indices where hasTotalCounter(plan.blocks[index]) {
-      let hasAnswer = try read(index) { sample in
-        guard sample.quantity.isCounter, sample.phase == 0 else { return }
-        if sample.quality != .good { bad = (sample.quantity, sample.quality) }
-        if sample.quantity == .activeEnergyImport {
-          reading.importEnergy = MilliwattHours(sample.value)
-        } else {
-          reading.exportEnergy = MilliwattHours(sample.value)
-        }
-        found = true
+    var collector = EnergyCollector(at: link.clock.stampOfInput())
+    for index in plan.blocks.indices where plan.holdsCounter(index) {
+      // What was refused is asked for again the next time.
+      if !(try read(index) { collector.take($0) }), case .modbus(let error) = forgetRefusals() {
+        collector.noteRefusal(error)
       }
-      if !hasAnswer { throw forgetRefusals() }
-      reading.monotonic = link.stamp.monotonic
-      reading.wall = link.stamp.wall
-      reading.clockState = link.stamp.state
     }
-    guard found else { throw .deviceNotFound }
-    if let bad { throw .unusable(bad.0, bad.1) }
-    return reading
-  }
-
-  private func hasTotalCounter(_ block: ReadBlock) -> Bool {
-    for index in block.points where plan.points[index].quantity.isCounter && plan.points[index].phase == 0 {
-      return true
-    }
-    return false
+    return try collector.finish()
   }
 
   /// One request; where the device refuses it, one a point, and what is refused is `notImplemented` from then on.

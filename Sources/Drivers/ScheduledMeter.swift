@@ -6,18 +6,26 @@ import Units
 /// time, and a meter that fails is left alone for 2, 4, … 30 s.
 ///
 /// The port is opened for each reading, so that a plug which was pulled does not matter; the meter is then identified
-/// anew.
+/// anew. Readings that decide whether counters are believed are separate calls: what a meter says three times within a second it
+/// has said once.
 public struct ScheduledMeter: ~Copyable {
   /// A reading that takes longer is given up.
   public static let longestReadingMilliseconds: UInt64 = 5_000
   public static let longestBackOffMilliseconds: UInt64 = 30_000
-  /// Counters that are not believed yet are read again after this.
+  /// Counters that are not believed yet are read again after this, …
   public static let doubtMilliseconds: UInt64 = 1_000
+  /// … and twice as long each time, up to this.
+  public static let longestDoubtMilliseconds: UInt64 = 60_000
 
   private var scheduler: BusScheduler
   private var probes = ProbeBudget()
   private var portBackOff: BackOff
+  private var doubt = BackOff(firstMilliseconds: doubtMilliseconds, longestMilliseconds: longestDoubtMilliseconds)
   private var notBefore: MonotonicTime
+  /// All counters were 0 in the last reading, and not believed.
+  private var isBlank = false
+  /// Since they are, a reading with power failed.
+  private var hasNoPower = false
   public private(set) var counters: GuardedCounters
 
   /// - Parameter timing: its back-off is shortened to ``longestBackOffMilliseconds``.
@@ -36,61 +44,77 @@ public struct ScheduledMeter: ~Copyable {
 
   /// Whether it is time to open the port. False while the meter is left alone.
   public func isDue(_ now: MonotonicTime) -> Bool {
-    now >= notBefore && now >= portBackOff.end
+    now >= notBefore && now >= portBackOff.end && now >= doubt.end
       && (!scheduler.devices[0].isDead || now >= scheduler.devices[0].probeTime)
   }
 
   /// The port could not be opened, or broke.
   public mutating func portFailed(_ now: MonotonicTime) { portBackOff.fail(now) }
 
-  /// Reads the counters once; up to three times where they are not believed at once.
+  /// Reads the counters once.
   /// - Returns: nil while they are not believed.
   /// - Throws: why there is no reading; `isDue` tells when to try again.
   public mutating func read<P: Port & ~Copyable, C: Clock>(
     port: consuming P, clock: C
-  ) throws(DriverError) -> EnergyReading? {
+  ) throws(DriverError) -> CounterRegisters? {
+    // What else the meter measures is asked for only where it decides something.
+    scheduler.readPower(0, isBlank && !hasNoPower)
     var bus = ScheduledBus(port: port, clock: clock, &scheduler)
     let end = clock.monotonic().adding(milliseconds: Self.longestReadingMilliseconds)
-    for _ in 0..<CounterGuard.readingsForReset {
-      let reading: EnergyReading
-      do throws(DriverError) { reading = try once(&bus, clock, end) } catch {
-        if error.isDisconnected { portBackOff.fail(clock.monotonic()) }
-        throw error
-      }
-      portBackOff.succeed()
-      if let accepted = counters.accept(reading) { return accepted }
+    var collector = EnergyCollector(at: clock.stampOfInput())
+    do throws(DriverError) { try collect(&collector, &bus, clock, end) } catch {
+      if error.isDisconnected { portBackOff.fail(clock.monotonic()) }
+      // Perhaps for the power alone.
+      if isBlank { hasNoPower = true }
+      throw error
     }
-    notBefore = clock.monotonic().adding(milliseconds: Self.doubtMilliseconds)
+    portBackOff.succeed()
+    let reading: EnergyReading
+    do throws(DriverError) { reading = try collector.finish() } catch {
+      notBefore = clock.monotonic().adding(
+        milliseconds: error == .deviceNotFound ? Self.longestBackOffMilliseconds : Self.doubtMilliseconds)
+      throw error
+    }
+    if let accepted = counters.accept(reading) {
+      doubt.succeed()
+      isBlank = false
+      hasNoPower = false
+      return accepted
+    }
+    isBlank = reading.importEnergy?.value ?? 0 == 0 && reading.exportEnergy?.value ?? 0 == 0
+    doubt.fail(clock.monotonic())
+    if let missing = counters.missing, counters.standing.had(missing) {
+      // What it refused it is asked for again.
+      scheduler.identifyAgain(0)
+      throw collector.failure(missing: missing)
+    }
     return nil
   }
 
-  private mutating func once<P: Port & ~Copyable, C: Clock>(
-    _ bus: inout ScheduledBus<P, C>, _ clock: C, _ end: MonotonicTime
-  ) throws(DriverError) -> EnergyReading {
-    let start = clock.stampOfInput()
-    var reading = EnergyReading(
-      importEnergy: MilliwattHours(0), exportEnergy: MilliwattHours(0), monotonic: start.monotonic, wall: start.wall,
-      clockState: start.state)
-    var bad: (Quantity, Quality)?
-    var isFound = false
+  /// What must be durable before what was read last is used; see ``GuardedCounters/takeNews()``.
+  public mutating func takeNews() -> CountersStanding? { counters.takeNews() }
+
+  /// Goes on from what was kept before a restart, or was found again.
+  public mutating func resume(from standing: CountersStanding) { counters.resume(from: standing) }
+
+  private mutating func collect<P: Port & ~Copyable, C: Clock>(
+    _ collector: inout EnergyCollector, _ bus: inout ScheduledBus<P, C>, _ clock: C, _ end: MonotonicTime
+  ) throws(DriverError) {
     scheduler.demand(0, clock.monotonic())
     while !scheduler.devices[0].isSettled {
       switch try bus.run(&scheduler, &probes, until: end) {
       case .failed(_, let error):
         if scheduler.devices[0].isDead { throw error }
-      case .answered, .refused:
-        scheduler.visitSamples { sample in
-          guard sample.quantity.isCounter, sample.phase == 0 else { return }
-          isFound = true
-          if sample.quality != .good { bad = (sample.quantity, sample.quality) }
-          if sample.quantity == .activeEnergyImport {
-            reading.importEnergy = MilliwattHours(sample.value)
-          } else {
-            reading.exportEnergy = MilliwattHours(sample.value)
-          }
-          reading.monotonic = MonotonicTime(nanoseconds: sample.monotonicNanoseconds)
-          reading.wall = WallTime(nanoseconds: sample.wallNanoseconds)
-          reading.clockState = sample.wallIsSynchronised ? .synchronised : .unsynchronised
+      case .answered:
+        scheduler.visitSamples { collector.take($0) }
+      case .refused(_, let block, let error):
+        scheduler.visitSamples { collector.take($0) }
+        guard scheduler.devices[0].plan.holdsCounter(block) else { continue }
+        collector.noteRefusal(error)
+        // Whether it has the counter this does not say. A counter that cannot be read is no 0.
+        if !DriverError.modbus(error).isRefusalOfRegisters {
+          notBefore = clock.monotonic().adding(milliseconds: Self.doubtMilliseconds)
+          throw .modbus(error)
         }
       case .identifying: continue
       case nil:
@@ -98,14 +122,5 @@ public struct ScheduledMeter: ~Copyable {
         throw .platform(PlatformError(.timedOut))
       }
     }
-    if let bad {
-      notBefore = clock.monotonic().adding(milliseconds: Self.doubtMilliseconds)
-      throw .unusable(bad.0, bad.1)
-    }
-    guard isFound else {
-      notBefore = clock.monotonic().adding(milliseconds: Self.longestBackOffMilliseconds)
-      throw .deviceNotFound
-    }
-    return reading
   }
 }

@@ -11,7 +11,7 @@ import Wire
 ///
 /// Wrap rule: a counter that falls wrapped once iff `wrapMicrojoules` is given and the old value was in the upper and
 /// the new one is in the lower half of it. Any other fall is passed on as it is, for the ``CounterGuard``.
-/// hwmon counts in one direction only: export stays 0.
+/// hwmon counts in one direction only: there is no export counter.
 public struct SysfsMeter<T: AttributeTree & ~Copyable, C: Clock>: ~Copyable {
   static var folder: String { "class/hwmon" }
   static var maximumChannel: UInt32 { 16 }
@@ -52,7 +52,7 @@ public struct SysfsMeter<T: AttributeTree & ~Copyable, C: Clock>: ~Copyable {
     let microjoules = try unwrapped(read("energy"))
     return EnergyReading(
       importEnergy: MilliwattHours(microjoules.dividedHalfEven(by: Self.microjoulesPerMilliwattHour)),
-      exportEnergy: MilliwattHours(0), monotonic: clock.monotonic(), wall: clock.wall(), clockState: clock.state())
+      exportEnergy: nil, monotonic: clock.monotonic(), wall: clock.wall(), clockState: clock.state())
   }
 
   private mutating func unwrapped(_ raw: Int64) throws(DriverError) -> Int64 {

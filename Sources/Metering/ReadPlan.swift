@@ -83,6 +83,12 @@ public struct ReadPlan: Equatable, Sendable {
     }
   }
 
+  /// Whether the block holds one of the total counters.
+  public func holdsCounter(_ block: Int) -> Bool {
+    for index in blocks[block].points where points[index].quantity.isCounter && points[index].phase == 0 { return true }
+    return false
+  }
+
   /// Only the blocks that have a point of this kind.
   public func keeping(_ isWanted: (MapPoint) -> Bool) -> ReadPlan {
     var kept = self

@@ -267,7 +267,8 @@ extension AggregatorNode {
         || needs.headerPeriods.contains(record.through) && !mutated(.snapshotWithoutPreparedRecords)
     case .modulusProven: return true
     case .boot, .decided, .baseline, .closed, .certified, .recovered, .head, .peerBoot, .votingFloor, .contradiction,
-      .takenBack, .shown, .meterStanding, .named, .published, .unreadable, .acknowledged, .inclusion, .knownCoverage:
+      .takenBack, .shown, .meterStanding, .counters, .named, .published, .unreadable, .acknowledged, .inclusion,
+      .knownCoverage:
       return false
     }
   }

@@ -200,8 +200,8 @@ public struct AggregatorNode: ~Copyable {
       }
       chain(told.owner).acknowledge(told)
     case .inclusion: restoreInclusion(&reader)
-    case .boot, .baseline, .closed, .certified, .recovered, .takenBack, .meterStanding, .modulusProven, .published,
-      .unreadable, .knownCoverage:
+    case .boot, .baseline, .closed, .certified, .recovered, .takenBack, .meterStanding, .counters, .modulusProven,
+      .published, .unreadable, .knownCoverage:
       return
     }
   }

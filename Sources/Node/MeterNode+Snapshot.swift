@@ -2,6 +2,7 @@ import Aggregation
 import Consensus
 import Cryptography
 import HAL
+import Metering
 import Packets
 import Units
 import Wire
@@ -81,6 +82,10 @@ extension MeterNode {
       try host.appendToSnapshot(entry.span)
     }
     for record in outstanding where !mutated(.snapshotWithoutOutstanding) { try writeClosed(record, via: &host) }
+    if let counters, !mutated(.snapshotWithoutCounters) {
+      let entry = Self.countersEntry(counters)
+      try host.appendToSnapshot(entry.span)
+    }
     let state = state
     let entry = [UInt8](capacity: 1 + MeterStanding.encodedBytes) { out in
       out.write(EntryKind.meterStanding.rawValue)
@@ -113,6 +118,10 @@ extension MeterNode {
         hash.update(record.bytes.span)
         hash.update(UInt64(bitPattern: record.closing.activeEnergyImport.value))
         hash.update(UInt64(bitPattern: record.closing.activeEnergyExport.value))
+      }
+      if let counters {
+        let kept = Self.countersEntry(counters)
+        hash.update(kept.span)
       }
       for peer in link.sealer.peers.indices { hash.update(link.sealer.minimumBootCounter(of: peer)) }
     }

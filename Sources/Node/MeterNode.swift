@@ -2,6 +2,7 @@ import Aggregation
 import Consensus
 import Cryptography
 import HAL
+import Metering
 import Packets
 import Paillier
 import Units
@@ -75,6 +76,10 @@ public struct MeterNode: ~Copyable {
   public private(set) var certifiedRegisters: EnergyRegisters?
   /// Registers at the newest boundary.
   public private(set) var latest: EnergyRegisters?
+  /// What the device's counters were believed to be last; nil before the first reading, and where nobody guards them.
+  public internal(set) var counters: CountersStanding?
+  /// What a certificate told of them that this disk had lost, until it is taken.
+  var recoveredCounters: CountersStanding?
   public private(set) var coveredThrough: Period
   public private(set) var lastClosed: Period
   /// What was closed ahead of time and taken back, in the order in which it was closed.
@@ -179,6 +184,9 @@ public struct MeterNode: ~Copyable {
     case .meterStanding:
       guard let state = try? MeterStanding(decoding: &reader) else { return }
       restore(state)
+    case .counters:
+      guard let standing = try? CountersStanding(decoding: &reader) else { return }
+      counters = standing
     case .boot, .vote, .record, .decided, .proposal, .head, .contradiction, .shown, .named, .modulusProven, .published,
       .unreadable, .acknowledged, .inclusion, .knownCoverage:
       return
@@ -313,9 +321,8 @@ public struct MeterNode: ~Copyable {
     }
     // Values are clamped to the slot above, so encryption cannot refuse them.
     precondition(!failed)
-    var plaintext = FixedBytes<32>()
-    let registerBytes = [UInt8](capacity: 16) { out in Self.write(closing, into: &out) }
-    for place in 0..<16 { plaintext.storage[place] = registerBytes[place] }
+    let boundary = self.closing(at: closing)
+    let plaintext = FixedBytes<32> { out in boundary.encode(into: &out) }
     var record = Record(
       owner: owner, meter: index, epoch: genesis.epoch, from: coveredThrough.next, through: period,
       keyIdentifier: genesis.keyIdentifier,
@@ -658,16 +665,27 @@ public struct MeterNode: ~Copyable {
     } else {
       // q members checked our signature under it, so we made it, on a disk we no longer have. (coverage rule 5)
       guard let opened = closingKey.open(proof.closing, as: FixedBytes<32>.self) else { return }
-      var registerReader = WireReader(opened.span)
-      guard let registers = try? Self.readRegisters(&registerReader) else { return }
+      var closingReader = WireReader(opened.span)
+      guard let closing = try? Closing(decoding: &closingReader) else { return }
       let entry = [UInt8](capacity: 25) { out in
         out.write(EntryKind.recovered.rawValue)
         out.write(proof.through.rawValue)
-        Self.write(registers, into: &out)
+        Self.write(closing.registers, into: &out)
       }
+      // What was signed here is no news of the counters: their standing is newer.
+      let isForgotten =
+        !lost.mayHold(from: proof.from, through: proof.through)
+        && !takenBack.contains { $0.recordHash == recordHash }
       try host.append(entry.span)
+      if isForgotten, !mutated(.countersNotRecovered) {
+        let standing = standing(at: closing, through: proof.through)
+        let kept = Self.countersEntry(standing)
+        try host.append(kept.span)
+        counters = standing
+        recoveredCounters = standing
+      }
       try host.sync()
-      recover(proof.through, registers)
+      recover(proof.through, closing.registers)
     }
     proofCount += 1
   }

@@ -454,6 +454,8 @@ public enum EntryKind: UInt8, Sendable {
   case inclusion = 23
   /// Of a bookkeeper's snapshot: through when the meters of a set are covered.
   case knownCoverage = 24
+  /// Of a meter: what its device's counters were believed to be last.
+  case counters = 25
 
   /// An entry that is this kind and a number.
   func entry(_ value: UInt64) -> FixedBytes<9> {

@@ -3,6 +3,7 @@ import Consensus
 import Cryptography
 import HAL
 import LinuxPlatform
+import Metering
 import Node
 import Packets
 import Units
@@ -175,6 +176,13 @@ private struct EntryText {
       if let state = try? MeterStanding(decoding: &reader) {
         add("coveredThrough", "\(state.coveredThrough)")
         add("lastClosed", "\(state.lastClosed)")
+      }
+    case .counters:
+      kind = "counters"
+      guard let standing = try? CountersStanding(decoding: &reader) else { return }
+      for (name, counter) in [("import", standing.importCounter), ("export", standing.exportCounter)] {
+        add("\(name)Register", "\(counter.register.value)")
+        add("\(name)Base", counter.base.map { "\($0.value)" } ?? "null")
       }
     case .named:
       kind = "named"

@@ -77,7 +77,7 @@ struct MeterState {
       latest = Self.numbers(state.latest)
       coveredThrough = state.coveredThrough.rawValue
     case .boot, .vote, .record, .decided, .proposal, .head, .peerBoot, .votingFloor, .contradiction, .takenBack, .shown,
-      .named, .modulusProven, .published, .unreadable, .acknowledged, .inclusion, .knownCoverage:
+      .named, .modulusProven, .published, .unreadable, .acknowledged, .inclusion, .knownCoverage, .counters:
       return
     }
   }

@@ -277,15 +277,18 @@ func run(_ node: LoadedNode) throws(Failure) {
         index: MeterIndex(configuration.index), signer: signer,
         closingKey: SelfSealingKey(SecretBytes(copying: identity.closingSeed.span)), sealer: sealer)
       try host.reread { entry in node.restore(entry) }
-      var reader = try EnergyReader(configuration, clock, resumingFrom: node.latest)
+      var reader = try EnergyReader(name, configuration, clock, resumingFrom: node.counters)
       var state = StateFile(configuration.data + "/state", node: name)
       var readAt: MonotonicTime?
       var deviceFailures: UInt64 = 0
       try loop(&host, clock, told) { (datagram, endpoint, now, host) throws(PlatformError) in
         try node.receive(datagram, from: endpoint, at: now, via: &host)
       } tick: { (now, host) throws(PlatformError) in
+        if let recovered = node.takeRecoveredCounters() { reader.resume(from: recovered) }
         if let period = node.needsClosing(at: now) {
-          if let registers = reader.read() {
+          let registers = reader.read()
+          if let standing = reader.takeNews() { try node.keep(standing, via: &host) }
+          if let registers {
             readAt = now.monotonic
             try node.close(period, registers, via: &host)
           } else {
@@ -303,6 +306,9 @@ func run(_ node: LoadedNode) throws(Failure) {
       } tell: { (now, machine, metrics) in
         metrics.add(node, name: name, startedAt: startedAt, now: now, machine: machine)
         metrics.counter("device_read_failures", "Reads of the meter that failed.", deviceFailures)
+        metrics.counter(
+          "device_counter_rebases",
+          "How often a counter of the meter was cleared or exchanged: what it counted then is lost.", reader.rebases)
         if let readAt {
           metrics.gauge(
             "device_last_read_age_seconds", "Since the meter was last read; absent before the first time.",
@@ -565,9 +571,9 @@ private enum MeterAnswer {
   /// It is left alone for a while.
   case notAsked
   case doubtful
-  case read(EnergyReading)
+  case read(CounterRegisters)
 
-  init(_ accepted: EnergyReading?) { self = accepted.map { .read($0) } ?? .doubtful }
+  init(_ accepted: CounterRegisters?) { self = accepted.map { .read($0) } ?? .doubtful }
 }
 
 /// A meter behind a port, which is opened for each reading.
@@ -606,6 +612,10 @@ private struct PortMeter: ~Copyable, PortUser {
     answer = MeterAnswer(try meter.read(port: port, clock: clock))
   }
 
+  mutating func guarded() -> GuardedCounters { meter.counters }
+  mutating func takeNews() -> CountersStanding? { meter.takeNews() }
+  mutating func resume(from standing: CountersStanding) { meter.resume(from: standing) }
+
   /// It would be told at each reading; `check-config` and `doctor` are for that.
   mutating func warn(_ warning: String) {}
 }
@@ -614,9 +624,9 @@ private struct PortMeter: ~Copyable, PortUser {
 private struct SensorMeter {
   private let root: String
   private let device: String
-  private var counters: GuardedCounters
+  var counters: GuardedCounters
   private var backOff = BackOff(
-    firstMilliseconds: ScheduledMeter.doubtMilliseconds, longestMilliseconds: ScheduledMeter.longestBackOffMilliseconds)
+    firstMilliseconds: ScheduledMeter.doubtMilliseconds, longestMilliseconds: ScheduledMeter.longestDoubtMilliseconds)
 
   init(root: String, device: String, counters: GuardedCounters) {
     self.root = root
@@ -628,11 +638,9 @@ private struct SensorMeter {
     guard clock.monotonic() >= backOff.end else { return .notAsked }
     var meter = SysfsMeter(tree: SysfsTree(root: root), clock: clock, name: device)
     do throws(DriverError) {
-      for _ in 0..<CounterGuard.readingsForReset {
-        if let accepted = counters.accept(try meter.readEnergy()) {
-          backOff.succeed()
-          return .read(accepted)
-        }
+      if let accepted = counters.accept(try meter.readEnergy()) {
+        backOff.succeed()
+        return .read(accepted)
       }
     } catch {
       backOff.fail(clock.monotonic())
@@ -650,15 +658,21 @@ private struct EnergyReader: ~Copyable {
   /// Three phases of 100 A.
   private static let defaultRatedPowerWatts: Int64 = 69_000
 
+  private let node: String
   private let clock: LinuxClock
   private var port: PortMeter?
   private var sensor: SensorMeter?
   private var told = ""
+  /// Readings whose changes were told.
+  private var toldReadings: UInt64 = 0
+  /// How often a counter got a new base.
+  private(set) var rebases: UInt64 = 0
 
-  /// - Parameter registers: what was accepted before a restart.
+  /// - Parameter standing: what was kept of the counters before a restart.
   init(
-    _ configuration: NodeConfiguration, _ clock: LinuxClock, resumingFrom registers: EnergyRegisters?
+    _ node: String, _ configuration: NodeConfiguration, _ clock: LinuxClock, resumingFrom standing: CountersStanding?
   ) throws(PlatformError) {
+    self.node = node
     self.clock = clock
     port = nil
     sensor = nil
@@ -676,22 +690,32 @@ private struct EnergyReader: ~Copyable {
         line,
         ScheduledMeter(
           map: found, unit: unit, transport: line.settings.transport, timing: line.timing,
-          counters: Self.counters(rule, registers), start: clock.monotonic()))
+          counters: Self.counters(rule, standing), start: clock.monotonic()))
     case .sysfs(let root, let device):
       let watts = configuration.ratedPowerWatts ?? Self.defaultRatedPowerWatts
       // A reading is rounded to whole mWh.
       let rule = CounterRule(ratedPowerMilliwatts: watts * 1_000, quantumMilliwattHours: 1)
-      sensor = SensorMeter(root: root, device: device, counters: Self.counters(rule, registers))
+      sensor = SensorMeter(root: root, device: device, counters: Self.counters(rule, standing))
     case nil: break
     }
   }
 
-  private static func counters(_ rule: CounterRule, _ registers: EnergyRegisters?) -> GuardedCounters {
+  private static func counters(_ rule: CounterRule, _ standing: CountersStanding?) -> GuardedCounters {
     var counters = GuardedCounters(rule)
-    if let registers {
-      counters.resume(importEnergy: registers.activeEnergyImport, exportEnergy: registers.activeEnergyExport)
-    }
+    if let standing { counters.resume(from: standing) }
     return counters
+  }
+
+  mutating func resume(from standing: CountersStanding) {
+    if port != nil { port!.resume(from: standing) }
+    if sensor != nil { sensor!.counters.resume(from: standing) }
+  }
+
+  /// What must be durable before what was read is used.
+  mutating func takeNews() -> CountersStanding? {
+    if port != nil { return port!.takeNews() }
+    if sensor != nil { return sensor!.counters.takeNews() }
+    return nil
   }
 
   /// - Returns: nil when there is no reading; while the meter is left alone a call costs nothing.
@@ -700,16 +724,42 @@ private struct EnergyReader: ~Copyable {
       switch try answer() {
       case .notAsked: return nil
       case .doubtful:
-        tell("the counters are not believed")
+        tellChanges()
+        if let doubt = firstDoubt() { tell("the meter is not believed: \(doubt)") }
         return nil
-      case .read(let reading):
+      case .read(let registers):
         tell("")
+        tellChanges()
         return EnergyRegisters(
-          activeEnergyImport: reading.importEnergy, activeEnergyExport: reading.exportEnergy)
+          activeEnergyImport: registers.importEnergy, activeEnergyExport: registers.exportEnergy)
       }
     } catch {
-      tell("\(error)")
+      tellChanges()
+      tell("the meter cannot be read: \(error)")
       return nil
+    }
+  }
+
+  private mutating func guarded() -> GuardedCounters? {
+    if port != nil { return port!.guarded() }
+    return sensor?.counters
+  }
+
+  private mutating func firstDoubt() -> String? {
+    guard let counters = guarded() else { return nil }
+    let (imported, exported) = (counters.importOutcome, counters.exportOutcome)
+    if case .suspect(let suspicion) = imported, let text = CounterNews.doubt("import", suspicion) { return text }
+    if case .suspect(let suspicion) = exported, let text = CounterNews.doubt("export", suspicion) { return text }
+    return nil
+  }
+
+  /// What happens to a counter once is said once.
+  private mutating func tellChanges() {
+    guard let counters = guarded(), counters.readings != toldReadings else { return }
+    toldReadings = counters.readings
+    rebases = counters.rebases
+    for (name, outcome) in [("import", counters.importOutcome), ("export", counters.exportOutcome)] {
+      if let outcome, let text = CounterNews.change(name, outcome) { printDiagnostic("\(node): \(text)") }
     }
   }
 
@@ -722,7 +772,7 @@ private struct EnergyReader: ~Copyable {
   /// Says what is wrong with the meter, and that it is over; not again what was said already.
   private mutating func tell(_ news: String) {
     if news == told { return }
-    printDiagnostic(news.isEmpty ? "the meter answers again" : "the meter cannot be read: \(news)")
+    printDiagnostic(news.isEmpty ? "the meter answers again" : news)
     told = news
   }
 }

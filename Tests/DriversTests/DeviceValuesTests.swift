@@ -76,14 +76,15 @@ struct DeviceValuesTests {
     let jump = take(9_000_000_000, at: 130)
     #expect(jump?.quality == .suspectCounter && jump?.value == 9_000_000_000)
     #expect(take(7_000_020_000, at: 140)?.quality == .good)
-    // Replaced: three equal readings.
-    #expect(take(5_000, at: 150)?.quality == .suspectCounter)
-    #expect(take(5_000, at: 160)?.quality == .suspectCounter)
-    #expect(take(5_000, at: 170)?.quality == .good)
-    _ = take(1_000, at: 180)
+    // Replaced: three minutes of readings.
+    for second in stride(from: 150, to: 330, by: 10) {
+      #expect(take(5_000, at: UInt64(second))?.quality == .suspectCounter)
+    }
+    #expect(take(5_000, at: 330)?.quality == .good)
+    _ = take(1_000, at: 340)
     // A doubt does not end by growing old.
-    #expect(Self.seen(values, at: 200, .silent)[.activeEnergyImport]?.quality == .suspectCounter)
-    #expect(Self.seen(values, at: 210, .silent)[.activeEnergyImport]?.quality == .offline)
+    #expect(Self.seen(values, at: 360, .silent)[.activeEnergyImport]?.quality == .suspectCounter)
+    #expect(Self.seen(values, at: 370, .silent)[.activeEnergyImport]?.quality == .offline)
   }
 
   @Test("an inverter that had stopped producing sleeps; one that fell silent at work, and a meter, do not")

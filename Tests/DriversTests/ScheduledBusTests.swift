@@ -47,13 +47,25 @@ private func scheduled(
 /// What a reading gave or threw.
 private func read(
   _ meter: inout ScheduledMeter, _ bus: SlaveBus, _ time: VirtualTime
-) -> Result<EnergyReading?, DriverError> {
+) -> Result<CounterRegisters?, DriverError> {
   do throws(DriverError) {
     return .success(try meter.read(port: MemoryPort(bus.script, time), clock: time))
   } catch { return .failure(error) }
 }
 
-@Suite("A meter read by a scheduler (hal.md §7)")
+/// Reads until the counters are believed, at most for so long.
+private func readBase(
+  _ meter: inout ScheduledMeter, _ bus: SlaveBus, _ time: VirtualTime, seconds: UInt64 = 5
+) throws -> CounterRegisters? {
+  let end = time.nanoseconds + seconds * 1_000_000_000
+  while time.nanoseconds < end {
+    if meter.isDue(time.monotonic()), let registers = try read(&meter, bus, time).get() { return registers }
+    time.nanoseconds += 100_000_000
+  }
+  return nil
+}
+
+@Suite("A meter read by a scheduler (hal.md §7; docs/HARDWARE.md, Counters)")
 struct ScheduledMeterTests {
   @Test(
     "it reads what the sequential driver reads",
@@ -65,16 +77,17 @@ struct ScheduledMeterTests {
       ? SimulatedSlave(.inverter(SunSpecSlave(unit: unit, inverter: SimulatedInverter()))) : house(unit)
     let bus = SlaveBus([slave], time)
     var meter = try scheduled(time, name, unit: unit, ratedWatts: 1_000_000)
-    let reading = try read(&meter, bus, time).get()
+    let reading = try readBase(&meter, bus, time)
     var mapped = try MappedDevice(
       port: MemoryPort(bus.script, time), clock: time, map: try map(name), unit: unit, settings: LinkSettings())
     try mapped.find()
     let other = try mapped.readEnergy()
     let first = try #require(reading)
-    #expect(first.importEnergy == other.importEnergy)
+    #expect(first.importEnergy == other.importEnergy ?? MilliwattHours(0))
     // An inverter goes on producing between the two.
-    #expect(abs(first.exportEnergy.value - other.exportEnergy.value) <= 10_000)
-    #expect(other.importEnergy.value + other.exportEnergy.value > 0)
+    let exported = try #require(other.exportEnergy)
+    #expect(abs(first.exportEnergy.value - exported.value) <= 10_000)
+    #expect(first.importEnergy.value + exported.value > 0)
   }
 
   @Test("a silent meter is asked at 0, 0.6, 2, 6, 14, 30 s and then each 30 s, however often a node asks for it")
@@ -98,12 +111,8 @@ struct ScheduledMeterTests {
     #expect(longest <= 1_500_000_000, "\(longest) ns")
     bus.slaves.slaves = [house(1)]
     let plugged = time.nanoseconds
-    var reading: EnergyReading?
-    while reading == nil, time.nanoseconds < plugged + 40_000_000_000 {
-      if meter.isDue(time.monotonic()) { reading = try meter.read(port: MemoryPort(bus.script, time), clock: time) }
-      time.nanoseconds += 100_000_000
-    }
-    #expect(reading != nil && time.nanoseconds - plugged <= 31_000_000_000)
+    let reading = try readBase(&meter, bus, time, seconds: 40)
+    #expect(reading != nil && time.nanoseconds - plugged <= 33_000_000_000)
     let isDue = meter.isDue(time.monotonic())
     #expect(isDue)
   }
@@ -127,7 +136,7 @@ struct ScheduledMeterTests {
     #expect(broken == .failure(.platform(PlatformError(.disconnected))) && !isDue)
     time.nanoseconds += 31_000_000_000
     bus.script.isDisconnected = false
-    let whole = try read(&meter, bus, time).get()
+    let whole = try readBase(&meter, bus, time)
     #expect(whole != nil)
   }
 
@@ -152,26 +161,170 @@ struct ScheduledMeterTests {
     #expect(!isDue)
   }
 
-  @Test("counters that are not believed are read three times, and again after a second")
+  /// The house some hours on, so that its counter cannot have moved so.
+  static func later(_ bus: SlaveBus) {
+    var later = SimulatedHouse(seed: 1)
+    later.advance(to: 3_000_000)
+    bus.slaves.slaves = [SimulatedSlave(.house(EastronSlave(unit: 1), later))]
+  }
+
+  @Test("counters that are not believed are read once, and again after 1, 2, 4, ... 60 s, until they are a new base")
   func doubt() throws {
     let time = VirtualTime()
     let bus = SlaveBus([house(1)], time)
     var meter = try scheduled(time, ratedWatts: 1)
-    let first = try read(&meter, bus, time).get()
-    #expect(first != nil)
-    var later = SimulatedHouse(seed: 1)
-    later.advance(to: 3_000_000)
-    bus.slaves.slaves = [SimulatedSlave(.house(EastronSlave(unit: 1), later))]
+    let first = try #require(try readBase(&meter, bus, time))
+    Self.later(bus)
     let before = bus.script.requests.count
-    // An export of 0 was not believed at once.
-    let earlier = meter.counters.suspects
-    let doubtful = try read(&meter, bus, time).get()
-    let isDue = meter.isDue(time.monotonic())
-    let suspects = meter.counters.suspects - earlier
-    #expect(doubtful == nil && !isDue && suspects == 3 && bus.script.requests.count >= before + 3)
-    time.nanoseconds += 1_000_000_000
-    let isDueAgain = meter.isDue(time.monotonic())
-    #expect(isDueAgain)
+    var pauses: [UInt64] = []
+    var registers: CounterRegisters?
+    let start = time.nanoseconds
+    while registers == nil, pauses.count < 20 {
+      registers = try read(&meter, bus, time).get()
+      let end = time.nanoseconds
+      while !meter.isDue(time.monotonic()) { time.nanoseconds += 100_000_000 }
+      pauses.append((time.nanoseconds - end) / 1_000_000_000)
+    }
+    #expect(pauses == [1, 2, 4, 8, 16, 32, 60, 60, 0] && bus.script.requests.count <= before + 2 * 9)
+    #expect(time.nanoseconds - start <= 190_000_000_000)
+    // The difference is no energy, and it was told.
+    let rebases = meter.counters.rebases
+    #expect(registers == first && rebases == 1)
+  }
+
+  @Test("what a doubted meter says is kept before it is asked again; what it goes on saying is not")
+  func news() throws {
+    let time = VirtualTime()
+    let bus = SlaveBus([house(1)], time)
+    var meter = try scheduled(time, ratedWatts: 1)
+    _ = try readBase(&meter, bus, time)
+    let settled = meter.takeNews()
+    #expect(settled?.importCounter.ceiling == .some(nil))
+    Self.later(bus)
+    _ = try read(&meter, bus, time).get()
+    let doubted = meter.takeNews()
+    #expect(doubted?.importCounter.ceiling != nil && doubted?.importCounter.base == settled?.importCounter.base)
+    time.nanoseconds += 2_000_000_000
+    _ = try read(&meter, bus, time).get()
+    let again = meter.takeNews()
+    #expect(again == nil)
+  }
+
+  /// The address of a request, and whether it holds the register.
+  private static func holds(_ register: UInt8, _ request: [UInt8]) -> Bool {
+    request[3] <= register && register < request[3] + request[5]
+  }
+
+  @Test(
+    "a refusal of the counters' block is the reading's failure, and no 0 (issue 17, kind C)",
+    arguments: [1, 2, 3, 4, 8] as [UInt8])
+  func refusedBlock(code: UInt8) throws {
+    let time = VirtualTime()
+    let bus = SlaveBus([house(1)], time)
+    var meter = try scheduled(time)
+    let first = try #require(try readBase(&meter, bus, time))
+    bus.instead = { Self.holds(0x48, $0) || Self.holds(0x4A, $0) ? sealedFrame([1, 0x84, code]) : nil }
+    for _ in 0..<10 {
+      time.nanoseconds += 60_000_000_000
+      #expect(throws: DriverError.modbus(.exception(code))) { try read(&meter, bus, time).get() }
+    }
+    bus.instead = { _ in nil }
+    time.nanoseconds += 60_000_000_000
+    let again = try #require(try readBase(&meter, bus, time))
+    let rebases = meter.counters.rebases
+    #expect(again == first && rebases == 0)
+  }
+
+  @Test(
+    "one counter that is refused and had a value is the reading's failure, with the exception's name; then it is asked for again",
+    arguments: [0x48, 0x4A] as [UInt8])
+  func refusedCounter(register: UInt8) throws {
+    let time = VirtualTime()
+    let bus = SlaveBus([house(1)], time)
+    var meter = try scheduled(time)
+    let first = try #require(try readBase(&meter, bus, time))
+    bus.instead = { Self.holds(register, $0) ? sealedFrame([1, 0x84, 2]) : nil }
+    for _ in 0..<4 {
+      time.nanoseconds += 61_000_000_000
+      #expect(throws: DriverError.modbus(.exception(2))) { try read(&meter, bus, time).get() }
+    }
+    bus.instead = { _ in nil }
+    time.nanoseconds += 61_000_000_000
+    let again = try #require(try readBase(&meter, bus, time))
+    #expect(again == first)
+  }
+
+  @Test("a meter that never had an export counter is metered, and says so once (issue 17, kind D)")
+  func neverHadExport() throws {
+    let time = VirtualTime()
+    let bus = SlaveBus([house(1)], time)
+    bus.instead = { Self.holds(0x4A, $0) ? sealedFrame([1, 0x84, 2]) : nil }
+    var meter = try scheduled(time)
+    let first = try #require(try readBase(&meter, bus, time))
+    let outcome = meter.counters.exportOutcome
+    #expect(first.importEnergy.value > 0 && first.exportEnergy == MilliwattHours(0) && outcome == .absent)
+    time.nanoseconds += 1_800_000_000_000
+    let later = try read(&meter, bus, time).get()
+    let next = meter.counters.exportOutcome
+    #expect(later != nil && next == .advanced(by: MilliwattHours(0)))
+  }
+
+  @Test("a NaN in a counter that had a value is no reading, and names the counter")
+  func notANumber() throws {
+    let time = VirtualTime()
+    let bus = SlaveBus([house(1)], time)
+    var meter = try scheduled(time)
+    _ = try #require(try readBase(&meter, bus, time))
+    // Import as it was, export not a number.
+    bus.instead = { request in
+      guard request[3] == 0x48, request[5] == 4 else { return nil }
+      return sealedFrame([1, 4, 8, 0x45, 0xF9, 0x06, 0x39, 0x7F, 0xC0, 0, 0])
+    }
+    time.nanoseconds += 60_000_000_000
+    #expect(throws: DriverError.unusable(.activeEnergyExport, .notImplemented)) { try read(&meter, bus, time).get() }
+  }
+
+  @Test("a meter that is 0 while power flows has no base: power is asked for then, and only then (issue 17, kind B)")
+  func blankUnderLoad() throws {
+    let time = VirtualTime()
+    let bus = SlaveBus([house(1)], time)
+    var isBlank = true
+    bus.instead = { request in
+      guard isBlank, Self.holds(0x48, request) || Self.holds(0x4A, request) else { return nil }
+      return sealedFrame([1, 4, 2 * request[5]] + Array(repeating: 0, count: 2 * Int(request[5])))
+    }
+    var meter = try scheduled(time)
+    let blank = try readBase(&meter, bus, time, seconds: 900)
+    let powers = bus.script.requests.filter { Self.holds(0x34, $0) }.count
+    #expect(blank == nil && powers > 5)
+    isBlank = false
+    time.nanoseconds += 60_000_000_000
+    let loaded = try #require(try readBase(&meter, bus, time))
+    #expect(loaded.importEnergy.value > 0)
+    let before = bus.script.requests.filter { Self.holds(0x34, $0) }.count
+    time.nanoseconds += 60_000_000_000
+    _ = try read(&meter, bus, time).get()
+    _ = try read(&meter, bus, time).get()
+    #expect(bus.script.requests.filter { Self.holds(0x34, $0) }.count <= before + 1)
+  }
+
+  @Test("a meter that is 0 and does not answer for its power is metered all the same, after minutes")
+  func blankWithoutPower() throws {
+    let time = VirtualTime()
+    let bus = SlaveBus([house(1)], time)
+    bus.instead = { request in
+      if Self.holds(0x34, request) { return [] }
+      guard Self.holds(0x48, request) || Self.holds(0x4A, request) else { return nil }
+      return sealedFrame([1, 4, 2 * request[5]] + Array(repeating: 0, count: 2 * Int(request[5])))
+    }
+    var meter = try scheduled(time)
+    var registers: CounterRegisters?
+    let end = time.nanoseconds + 600_000_000_000
+    while registers == nil, time.nanoseconds < end {
+      if meter.isDue(time.monotonic()) { registers = (try? read(&meter, bus, time).get()) ?? nil }
+      time.nanoseconds += 100_000_000
+    }
+    #expect(registers == CounterRegisters(importEnergy: MilliwattHours(0), exportEnergy: MilliwattHours(0)))
   }
 
   @Test("a meter that answers slowly but for ever is given up after five seconds")

@@ -1,6 +1,7 @@
 import Drivers
 import HAL
 import Metering
+import Units
 import Wire
 
 func meteringTargets() -> [FuzzTarget] {
@@ -18,6 +19,13 @@ func meteringTargets() -> [FuzzTarget] {
     FuzzTarget("register", maximumBytes: 12, seeds: [[0, 0, 128, 63, 64, 66, 15]], run: fuzzRegister),
     FuzzTarget("map-point", maximumBytes: 24, seeds: [[0, 0, 3, 0, 255, 255, 1, 2, 3, 4]], run: fuzzPoint),
     FuzzTarget(
+      "counters", maximumBytes: 100,
+      seeds: [
+        [14] + Array(repeating: 1, count: 32) + Array(repeating: 2, count: 8) + [1] + Array(repeating: 0, count: 40)
+      ],
+      run: fuzzStanding),
+    FuzzTarget("guard", maximumBytes: 400, seeds: [[1, 2, 5, 7, 9, 200, 3, 3], Array(0..<120)], run: fuzzGuard),
+    FuzzTarget(
       "sunspec-chain", maximumBytes: 200, seeds: [[0x53, 0x75, 0x6E, 0x53, 0, 1, 0, 66, 255, 255, 0, 0]],
       run: fuzzChain),
     FuzzTarget(
@@ -28,6 +36,51 @@ func meteringTargets() -> [FuzzTarget] {
       ],
       run: fuzzCapture),
   ]
+}
+
+/// What is read is written with the same bytes, and a guard can go on from it.
+private func fuzzStanding(_ input: [UInt8]) {
+  var reader = WireReader(input.span)
+  guard let standing = try? CountersStanding(decoding: &reader) else { return }
+  let bytes = [UInt8](capacity: CountersStanding.encodedBytes) { out in standing.encode(into: &out) }
+  precondition(bytes == input)
+  var counters = GuardedCounters(CounterRule(ratedPowerMilliwatts: 10_000_000, quantumMilliwattHours: 1_000))
+  counters.resume(from: standing)
+  precondition(counters.standing == standing)
+}
+
+/// Whatever a device says and whatever the clocks do: registers never fall, and a restart changes nothing.
+private func fuzzGuard(_ input: [UInt8]) {
+  var choices = Choices(input)
+  let modulus: Int64? = choices.byte() & 1 == 0 ? nil : 1_000_000
+  let rule = CounterRule(
+    ratedPowerMilliwatts: 10_000_000, quantumMilliwattHours: 1_000, modulusMilliwattHours: modulus)
+  var counters = GuardedCounters(rule)
+  var time = ReadingTime(monotonicNanoseconds: 0, wallNanoseconds: 1 << 60, wallIsSynchronised: true)
+  var value: Int64 = 0
+  var (lastImport, lastExport) = (counters.standing.importCounter, counters.standing.exportCounter)
+  for _ in 0..<60 {
+    let what = choices.byte()
+    let amount = Int64(choices.byte())
+    time.monotonicNanoseconds += UInt64(amount) << UInt64(20 + what % 20)
+    time.wallNanoseconds = what & 64 == 0 ? time.wallNanoseconds + UInt64(amount) << 33 : time.wallNanoseconds / 2
+    time.wallIsSynchronised = what & 128 == 0
+    switch what % 5 {
+    case 0: value = value > .max / 2 ? 0 : value + amount * 1_000
+    case 1: value = amount << Int64(what / 5)
+    case 2: value = what & 32 == 0 ? .max - amount : -amount
+    default: break
+    }
+    _ = counters.accept(
+      importEnergy: what % 7 == 3 ? nil : MilliwattHours(value),
+      exportEnergy: what % 3 == 0 ? nil : MilliwattHours(amount),
+      activePowerMilliwatts: what % 11 == 0 ? .min : amount * 1_000, at: time)
+    let standing = counters.standing
+    precondition(standing.importCounter.register >= lastImport.register || lastImport.base == nil)
+    precondition(standing.exportCounter.register >= lastExport.register || lastExport.base == nil)
+    (lastImport, lastExport) = (standing.importCounter, standing.exportCounter)
+    fuzzStanding([UInt8](capacity: CountersStanding.encodedBytes) { out in standing.encode(into: &out) })
+  }
 }
 
 private func request(_ choices: inout Choices) -> (request: ModbusRequest, framing: ModbusFraming, mode: UInt8)? {
