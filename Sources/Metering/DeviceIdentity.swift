@@ -114,21 +114,26 @@ public struct MapCheck: Equatable, Sendable {
   /// What it holds while the device measures, in whole raw units (floats rounded half to even).
   public var minimum: Int64
   public var maximum: Int64
+  /// 0 speaks for the device too: counters of a new meter that has nothing else to be told by.
+  public var zeroSpeaks: Bool
 
   public init(
-    function: ModbusRequest.Function, address: UInt16, type: RegisterType, minimum: Int64, maximum: Int64
+    function: ModbusRequest.Function, address: UInt16, type: RegisterType, minimum: Int64, maximum: Int64,
+    zeroSpeaks: Bool = false
   ) {
     self.function = function
     self.address = address
     self.type = type
     self.minimum = minimum
     self.maximum = maximum
+    self.zeroSpeaks = zeroSpeaks
   }
 
   /// What the register says.
   /// - Parameter word: the register at an address, counted as ``address`` is.
   public func evidence(order: WordOrder, word: (UInt16) -> UInt16) -> Evidence {
     let bits = RegisterBits(type: type, order: order) { offset in word(address + offset) }
+    if bits.bits == 0, zeroSpeaks { return .speaksFor }
     if bits.saysNothing { return .saysNothing }
     // Another device's integers, taken for a float, are most often far below everything that is measured.
     if bits.isNegligibleFloat { return .speaksAgainst }

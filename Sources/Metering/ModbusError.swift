@@ -16,8 +16,7 @@ public enum ModbusError: Error, Equatable, Sendable, CustomStringConvertible {
   /// The slave refused: 1 function, 2 address, 3 value, 4 device failure, 5 acknowledge, 6 busy, 8 memory parity,
   /// 10 gateway path, 11 gateway target silent.
   case exception(UInt8)
-  /// Units are 1...247, and 255 for a TCP device itself; 1...125 registers read and 1...16 written, from an address
-  /// whose end is below 65536.
+  /// 1...125 registers are read and 1...16 written, from an address whose end is below 65536; a write to unit 0 would be for everybody.
   case invalidRequest
 
   public var description: String {

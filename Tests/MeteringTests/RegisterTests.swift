@@ -143,7 +143,7 @@ struct PointTests {
     #expect(Self.decode(wide, [10: 0x8000, 7: 1]) == DecodedValue(0, .outOfRange))
     #expect(Self.decode(wide, [13: 9, 7: 1]) == DecodedValue(8, .good))
     let float = Self.point(.float32, .minus(12))
-    #expect(Self.decode(float, [10: 0x4366, 11: 0x8000, 12: 0x4060]) == DecodedValue(227, .good))
+    #expect(Self.decode(float, [10: 0x4367, 12: 0x4080]) == DecodedValue(227, .good))
     #expect(Self.decode(float, [10: 0x4366, 12: 0x7FC0]) == DecodedValue(0, .notImplemented))
   }
 
