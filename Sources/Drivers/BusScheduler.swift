@@ -44,7 +44,9 @@ public struct ScheduledDevice: Sendable {
   fileprivate var failures: UInt32 = 0
   fileprivate var backOff: BackOff
   fileprivate var timeoutMilliseconds: UInt64
-  private let longestTimeoutMilliseconds: UInt64
+  fileprivate let longestTimeoutMilliseconds: UInt64
+  /// How far a device that answers faster shortens it.
+  private let shortestTimeoutMilliseconds: UInt64
 
   fileprivate init(
     unit: UInt8, map: DeviceMap?, wanted: WantedDevice, plan: ReadPlan, schedule: BusScheduler.Schedule,
@@ -61,8 +63,11 @@ public struct ScheduledDevice: Sendable {
     slow = Round(.slow, due: due, isOnDemand: schedule == .onDemand)
     notBefore = start
     backOff = BackOff(longestMilliseconds: timing.longestBackOffMilliseconds)
-    timeoutMilliseconds = timing.firstTimeoutMilliseconds
-    longestTimeoutMilliseconds = timing.firstTimeoutMilliseconds
+    let given = timing.givenTimeoutMilliseconds ?? map?.timeoutMilliseconds
+    timeoutMilliseconds = given ?? timing.firstTimeoutMilliseconds
+    longestTimeoutMilliseconds = timeoutMilliseconds
+    // Whoever gives a time knows of answers that take so long now and then.
+    shortestTimeoutMilliseconds = given ?? BusScheduler.shortestTimeoutMilliseconds
     identify()
   }
 
@@ -136,7 +141,7 @@ public struct ScheduledDevice: Sendable {
     // As Victron does: four times what was measured. Half of an old, longer time is kept, for devices that vary.
     let measured = 4 * latencyMilliseconds
     timeoutMilliseconds = min(
-      longestTimeoutMilliseconds, max(measured, BusScheduler.shortestTimeoutMilliseconds, timeoutMilliseconds / 2))
+      longestTimeoutMilliseconds, max(measured, shortestTimeoutMilliseconds, timeoutMilliseconds / 2))
   }
 
   fileprivate mutating func failed(_ error: DriverError, _ now: MonotonicTime) {
@@ -302,6 +307,8 @@ public struct BusScheduler: ~Copyable {
     public var bitsPerByte: UInt64 = 10
     /// From the end of the request to the end of the answer, before the latency is known, and never more than this.
     public var firstTimeoutMilliseconds: UInt64 = 500
+    /// What the owner gave instead, which goes before what a map says; nil where he gave nothing.
+    public var givenTimeoutMilliseconds: UInt64?
     public var longestBackOffMilliseconds: UInt64 = 300_000
 
     public init(baud: UInt32) { self.baud = baud }
@@ -433,7 +440,7 @@ public struct BusScheduler: ~Copyable {
   ) -> Action {
     if case .waiting(let device, _, _, _, let deadline) = phase {
       if now < deadline { return .wait(until: deadline) }
-      devices[device].failed(.platform(PlatformError(.timedOut)), now)
+      devices[device].failed(.silence(exchange.ignored), now)
       endExchange(device, now)
       return .timedOut(device: device)
     }
@@ -483,7 +490,7 @@ public struct BusScheduler: ~Copyable {
         wake = min(wake, ready)
         continue
       }
-      let hasRoom = now.adding(milliseconds: timing.firstTimeoutMilliseconds) <= nextFast
+      let hasRoom = now.adding(milliseconds: devices[index].longestTimeoutMilliseconds) <= nextFast
       let isOverdue = now.milliseconds(since: devices[index].probeTime) >= Self.longestProbeDelayMilliseconds
       if hasRoom || isOverdue { return (index, devices[index].wants(true) ? .fast : .slow) }
     }
@@ -509,13 +516,29 @@ public struct BusScheduler: ~Copyable {
       let request = try? ModbusRequest(unit: devices[device].unit, function: function, address: address, count: count)
     else { preconditionFailure("a plan's blocks are requests") }
     transaction &+= 1
-    exchange.start(request, transport == .rtu ? .rtu : .tcp(transaction: transaction))
+    exchange.start(
+      request, transport == .rtu ? .rtu : .tcp(transaction: transaction), devices[device].quirks)
     let framing = exchange.framing
     request.encode(framing, into: &output)
     let line = UInt64(request.byteCount(framing) + request.replyByteCount(framing)) * byteNanoseconds
     let deadline = MonotonicTime(
       nanoseconds: now.nanoseconds + line + devices[device].timeoutMilliseconds * 1_000_000)
     phase = .waiting(device: device, block: block, update: update, sent: now, deadline: deadline)
+  }
+
+  /// Whether what has arrived must be dropped before a request is written. Over TCP its number tells, as a rule.
+  var dropsInput: Bool {
+    guard case .waiting(let device, _, _, _, _) = phase else { return false }
+    return transport == .rtu || devices[device].quirks.contains(.anyTransaction)
+  }
+
+  /// The request that ``step(_:_:into:)`` made is written. A port that had to be connected anew took its time for it.
+  mutating func wasSent(at now: MonotonicTime) {
+    guard case .waiting(let device, let block, let update, let sent, let deadline) = phase, now > sent else { return }
+    let late = now.nanoseconds - sent.nanoseconds
+    phase = .waiting(
+      device: device, block: block, update: update, sent: now,
+      deadline: MonotonicTime(nanoseconds: deadline.nanoseconds + late))
   }
 
   /// Bytes arrived. What arrives while nothing is asked is noise, or too late.

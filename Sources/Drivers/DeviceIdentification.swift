@@ -9,8 +9,8 @@ public struct WantedDevice: Equatable, Sendable {
   /// In characters, as ``IdentityPlace/text(order:word:)`` gives them.
   public var serialNumber: [UInt8]?
 
-  /// The most that ``instance`` may be, as far as chains go.
-  public static let instances: Int64 = 64
+  /// The most that ``instance`` may be.
+  public static let instances = Int64(SunSpecDiscovery.maximumModels)
 
   /// - Precondition: instance >= 1
   public init(model: UInt16? = nil, instance: UInt8 = 1, serialNumber: [UInt8]? = nil) {
@@ -53,8 +53,10 @@ public struct DeviceIdentification: Sendable {
   private var base: UInt16 = 0
   private var speaksFor = 0
   private var speaksAgainst = 0
-  /// The first measurement that spoke against the device.
+  /// The first measurement that spoke against the device, unless it was refused.
   private var against: UInt16?
+  /// The first refusal of a measurement.
+  private var refusal: DriverError?
   /// What to read now; nil once the device is known.
   public private(set) var next: Read?
   /// What the device was found to have; empty unless it speaks SunSpec.
@@ -127,11 +129,24 @@ public struct DeviceIdentification: Sendable {
       try follow(found)
     case .check(let index):
       guard isAbsent else { throw error }
-      weigh(.speaksAgainst, map.checks[index].address)
+      speaksAgainst += 1
+      if refusal == nil { refusal = error }
       try judge(behind: index)
     case .identity(let index):
       throw isAbsent ? .notTheDevice(register: base + map.identity[index].place.address) : error
     case .serialNumber, .known: throw error
+    }
+  }
+
+  /// Takes whatever came instead of registers.
+  /// - Throws: that error where nothing else can be tried.
+  public mutating func failed(_ error: DriverError) throws(DriverError) {
+    if error.isTimeout {
+      try silent(error)
+    } else if error.isRefusal {
+      try refused(error)
+    } else {
+      throw error
     }
   }
 
@@ -156,6 +171,7 @@ public struct DeviceIdentification: Sendable {
   private mutating func judge(behind index: Int) throws(DriverError) {
     ask(.check(index + 1))
     guard step == .known, speaksFor <= speaksAgainst else { return }
+    if against == nil, let refusal { throw refusal }
     throw .notTheDevice(register: against ?? map.checks[0].address)
   }
 

@@ -21,6 +21,17 @@ public enum DriverError: Error, Equatable, Sendable, CustomStringConvertible {
   /// The value does not fit into 64 bits.
   case outOfRange
 
+  /// No answer in time.
+  /// - Parameter ignored: what came and did not count, the last of it.
+  static func silence(_ ignored: ModbusError?) -> DriverError {
+    switch ignored {
+    case nil: return .platform(PlatformError(.timedOut))
+    case let error?:
+      if case .checksum = error { return .modbus(error) }
+      return .unanswered(error)
+    }
+  }
+
   public var description: String {
     switch self {
     case .platform(let error): "\(error)"

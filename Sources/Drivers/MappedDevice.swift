@@ -153,14 +153,9 @@ extension ModbusLink where P: ~Copyable {
       var failure: DriverError?
       do throws(DriverError) {
         try read(unit: unit, next.function, next.address, count: next.count)
-      } catch {
-        guard error.isRefusal || error.isTimeout else { throw error }
-        failure = error
-      }
-      if let failure, failure.isTimeout {
-        try identification.silent(failure)
-      } else if let failure {
-        try identification.refused(failure)
+      } catch { failure = error }
+      if let failure {
+        try identification.failed(failure)
       } else {
         try identification.received { index in register(index) }
       }
