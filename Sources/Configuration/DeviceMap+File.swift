@@ -82,7 +82,7 @@ extension DeviceMap {
 }
 
 /// A span of values that may be read, in a quantity's unit.
-struct QuantityRange {
+struct QuantityRange: Equatable {
   var quantity: Quantity
   var minimum: Int64
   var maximum: Int64

@@ -109,26 +109,28 @@ extension SectionReader {
     return inner.allSatisfy { (0x20...0x7E).contains($0) && $0 != mark } ? Array(inner) : nil
   }
 
-  /// `ADDRESS = TYPE LOW...HIGH [holding|input]`
+  /// `ADDRESS = TYPE LOW...HIGH [holding|input] [zero]`
   mutating func checks(_ function: ModbusRequest.Function) throws(ConfigurationError) -> [MapCheck] {
     var result: [MapCheck] = []
     for entry in all("check") {
       let words = Self.words(entry.value)
-      guard words.count == 2 || words.count == 3, let address = Self.address(entry.key),
+      guard words.count >= 2, let address = Self.address(entry.key),
         let type = RegisterType(name: String(words[0])), let (low, high) = Self.span(words[1]),
         UInt32(address) + UInt32(type.registerCount) <= 0x1_0000
-      else { throw wrong(entry, "a check is ADDRESS = TYPE LOW...HIGH [holding|input]") }
-      var own = function
-      if words.count == 3 {
-        guard words[2] == "holding" || words[2] == "input" else {
-          throw wrong(entry, "\(words[2]) is neither holding nor input")
+      else { throw wrong(entry, "a check is ADDRESS = TYPE LOW...HIGH [holding|input] [zero]") }
+      var check = MapCheck(function: function, address: address, type: type, minimum: low, maximum: high)
+      for word in words.dropFirst(2) {
+        switch word {
+        case "holding": check.function = .holdingRegisters
+        case "input": check.function = .inputRegisters
+        case "zero": check.zeroSpeaks = true
+        default: throw wrong(entry, "\(word) is not one of holding, input and zero")
         }
-        own = words[2] == "holding" ? .holdingRegisters : .inputRegisters
       }
       guard result.count < DeviceMap.maximumChecks else {
         throw wrong(entry, "more than \(DeviceMap.maximumChecks) checks")
       }
-      result.append(MapCheck(function: own, address: address, type: type, minimum: low, maximum: high))
+      result.append(check)
     }
     return result
   }
