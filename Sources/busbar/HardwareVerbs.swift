@@ -44,9 +44,23 @@ extension Verb {
         name: "port", value: "PORT", text: "PATH | tcp:HOST:PORT | rtu-tcp:HOST:PORT | replay:FILE",
         isRequired: isPortRequired),
       Option(name: "map", value: "NAME|FILE", text: "what speaks there (\(map)); see below"),
-      Option(name: "unit", value: "N", text: "Modbus address, 1...247 (1; 126 for sunspec)"),
+      Option(name: "unit", value: "N", text: "Modbus address, 1...247, over a network 0...255 (the map's)"),
       Option(name: "baud", value: "N", text: "bits a second (the map's)"),
       Option(name: "parity", value: "NAME", text: "none, even or odd (the map's)"),
+      Option(
+        name: "timeout", value: "MS", text: "for an answer, 20...60000 ms (the map's, or 500; 1000 over a network)"),
+      Option(name: "connect-delay", value: "MS", text: "silence behind connecting, 0...30000 ms (the map's)"),
+    ]
+  }
+
+  /// What tells one device of several, and the last of all options.
+  private static var wantedOptions: [Option] {
+    [
+      Option(name: "model", value: "N", text: "SunSpec model (the first that measures)"),
+      Option(name: "instance", value: "N", text: "which of several such models in one device (1)"),
+      Option(
+        name: "serial", value: "TEXT", text: "the serial number that the device must have, where the map knows it"),
+      .json,
     ]
   }
 
@@ -75,8 +89,7 @@ extension Verb {
         Option(
           name: "watch", value: nil,
           text: "read until SIGTERM, through silence and unplugging; --unit may be N[:MAP],N[:MAP],..."),
-        Option(name: "model", value: "N", text: "SunSpec model (the first that measures)"), .json,
-      ],
+      ] + wantedOptions,
       notes: [
         mapsNote,
         "With --watch total power is read each second and the rest every ten; each value has its own time. What a device\n"
@@ -110,8 +123,8 @@ extension Verb {
       options: portOptions() + [
         Option(name: "address", value: "A", text: "first register, 0...65535 (all that the map reads)"),
         Option(name: "registers", value: "N", text: "how many (10)"),
-        Option(name: "function", value: "N", text: "3 holding or 4 input registers (the map's)"), .json,
-      ],
+        Option(name: "function", value: "N", text: "3 holding or 4 input registers (the map's)"),
+      ] + wantedOptions,
       notes: [failures], examples: ["busbar dump --port /dev/ttyUSB0 --address 0 --registers 6"])
   }
 
@@ -141,8 +154,7 @@ extension Verb {
       options: [Option(name: "out", value: "FILE", text: "made anew, mode 0600", isRequired: true)] + portOptions() + [
         Option(name: "count", value: "N", text: "readings, one a second (1)"),
         Option(name: "watch", value: nil, text: "read until SIGTERM"),
-        Option(name: "model", value: "N", text: "SunSpec model (the first that measures)"), .json,
-      ],
+      ] + wantedOptions,
       notes: ["docs/PROTOCOL.md has the file's format.", failures],
       examples: ["busbar capture --port /dev/ttyUSB0 --out morning.capture --count 60"],
       exitCodes: ["0  done", "1  the device cannot be read", "2  usage"])
@@ -152,9 +164,8 @@ extension Verb {
     Verb(
       name: "replay", operands: "FILE", words: 1...1, summary: "read a capture again: bit for bit the same samples",
       options: Array(portOptions().dropFirst()) + [
-        Option(name: "count", value: "N", text: "readings (all)"),
-        Option(name: "model", value: "N", text: "SunSpec model (the first that measures)"), .json,
-      ],
+        Option(name: "count", value: "N", text: "readings (all)")
+      ] + wantedOptions,
       notes: ["Map and unit must be those of the capture; a request that differs from it is \"corrupted\"."],
       examples: ["busbar replay morning.capture --json"],
       exitCodes: ["0  done", "1  it is no capture, or one of something else", "2  usage"])

@@ -12,7 +12,8 @@ import Wire
 private enum FileKind: String, CaseIterable {
   case genesis, certificate, sum, journal, identity
   case paillierKey = "paillier-key"
-  /// Text without a tag; its sections tell node.ini, topology.ini and board.ini apart.
+  case capture
+  /// Text without a tag; its sections tell node.ini, topology.ini, board.ini and a device's map apart.
   case configuration
 
   var tag: String {
@@ -23,6 +24,8 @@ private enum FileKind: String, CaseIterable {
     case .journal: JournalReader.tag
     case .identity: "BUSBARid"
     case .paillierKey: "BUSBARsk"
+    // The first bytes of a longer one.
+    case .capture: "BUSBAR/C"
     case .configuration: ""
     }
   }
@@ -75,6 +78,7 @@ func inspect(_ arguments: Arguments) throws(Failure) {
   case .journal: try describeJournal(path, json)
   case .identity: describe(try Identity(path: path).publicKeys, json)
   case .paillierKey: describe(try loadPaillierKey(path).publicKey, json)
+  case .capture: try describeCapture(path, json)
   case .configuration: try checkConfiguration(path, json: json)
   }
 }

@@ -208,6 +208,13 @@ extension Int64 {
   }
 }
 
+/// What a device said to a request that several maps have in common.
+private struct KnownAnswer {
+  let request: DeviceIdentification.Read
+  let words: [UInt16]
+  let failure: DriverError?
+}
+
 /// Looks for devices at every address.
 struct ScanRun: PortUser {
   static let timeoutMilliseconds: UInt64 = 200
@@ -219,8 +226,8 @@ struct ScanRun: PortUser {
 
   init(_ arguments: Arguments) throws(Failure) {
     port = try DevicePort(arguments)
-    let first = UInt8(try arguments.integer("first", default: 1, in: 1...247))
-    let last = UInt8(try arguments.integer("last", default: 247, in: 1...247))
+    let first = UInt8(try arguments.integer("first", default: 1, in: port.line.place.units))
+    let last = UInt8(try arguments.integer("last", default: 247, in: port.line.place.units))
     guard first <= last else { throw Failure("--first is behind --last", exitCode: Failure.usageCode) }
     units = first...last
     var all: [DeviceMap] = []
@@ -249,14 +256,19 @@ struct ScanRun: PortUser {
   ) throws(DriverError) {
     var quick = settings
     quick.attempts = 1
-    quick.timeoutMilliseconds = Self.timeoutMilliseconds + (settings.timeoutMilliseconds - 500)
+    if let given = port.line.timeoutMilliseconds {
+      quick.timeoutMilliseconds = given + port.line.byteMilliseconds
+    } else {
+      quick.timeoutMilliseconds = Self.timeoutMilliseconds + port.line.networkMilliseconds + port.line.byteMilliseconds
+    }
     var link = try ModbusLink(port: opened, clock: clock, settings: quick)
     for unit in units where try isThere(&link, unit) {
       found += 1
       var names: [String] = []
       var ranks: [Int] = []
+      var known: [KnownAnswer] = []
       for map in maps {
-        guard let rank = try rank(map, &link, unit) else { continue }
+        guard let rank = try rank(map, &link, unit, &known) else { continue }
         let place = ranks.firstIndex { $0 < rank } ?? ranks.count
         names.insert(map.name, at: place)
         ranks.insert(rank, at: place)
@@ -287,12 +299,40 @@ struct ScanRun: PortUser {
 
   /// How sure it is that the device is what a map describes; nil when it is another one.
   private func rank<P: Port & ~Copyable, C: Clock>(
-    _ map: DeviceMap, _ link: inout ModbusLink<P, C>, _ unit: UInt8
+    _ map: DeviceMap, _ link: inout ModbusLink<P, C>, _ unit: UInt8, _ known: inout [KnownAnswer]
   ) throws(DriverError) -> Int? {
-    do throws(DriverError) { return try link.identify(map, unit: unit).rank } catch {
+    var identification = DeviceIdentification(map, walksWholeChain: false)
+    do throws(DriverError) {
+      while let next = identification.next {
+        var place = known.firstIndex { $0.request == next }
+        if place == nil {
+          known.append(try ask(next, &link, unit))
+          place = known.count - 1
+        }
+        let answer = known[place ?? 0]
+        if let failure = answer.failure {
+          try identification.failed(failure)
+        } else {
+          try identification.received { index in answer.words[index] }
+        }
+      }
+    } catch {
       if error.isDisconnected { throw error }
       return nil
     }
+    return identification.rank
+  }
+
+  private func ask<P: Port & ~Copyable, C: Clock>(
+    _ request: DeviceIdentification.Read, _ link: inout ModbusLink<P, C>, _ unit: UInt8
+  ) throws(DriverError) -> KnownAnswer {
+    do throws(DriverError) {
+      try link.read(unit: unit, request.function, request.address, count: request.count)
+    } catch {
+      if error.isDisconnected { throw error }
+      return KnownAnswer(request: request, words: [], failure: error)
+    }
+    return KnownAnswer(request: request, words: (0..<Int(request.count)).map { link.register($0) }, failure: nil)
   }
 
   private func tell(_ unit: UInt8, _ names: [String]) {

@@ -16,10 +16,11 @@ struct DocumentTests {
   static func parserKeys(_ type: String) throws -> Set<String> {
     let source =
       try text("Sources/Configuration/NodeConfiguration.swift") + "\npublic struct End {}\n"
-      + text("Sources/Configuration/BoardConfiguration.swift")
+      + text("Sources/Configuration/BoardConfiguration.swift") + "\n" + text("Sources/Configuration/ModbusMeter.swift")
     let parts = source.components(separatedBy: "public struct ")
-    let body = try #require(parts.first { $0.hasPrefix(type) })
-    let pattern = /try reader\.(?:text|optionalText|integer|choice|endpoint)\(\s*"(\w+)",\s*"(\w+)"/
+    var body = try #require(parts.first { $0.hasPrefix(type) })
+    if type == "NodeConfiguration" { body += try #require(parts.first { $0.hasPrefix("ModbusMeter") }) }
+    let pattern = /try reader\.(?:text|optionalText|integer|choice|endpoint|milliseconds)\(\s*"(\w+)",\s*"(\w+)"/
     // What may stand in the section of one meter too.
     let ofMeters = /try reader\.(?:text|optionalText|integer|choice|endpoint)\(\s*section,\s*"(\w+)"/
     return Set(body.matches(of: pattern).map { "\($0.output.1).\($0.output.2)" })
@@ -53,7 +54,7 @@ struct DocumentTests {
     #expect(try Self.parserKeys("NodeConfiguration") == node)
     #expect(try Self.parserKeys("TopologyConfiguration") == Self.documentKeys("topology.ini"))
     #expect(try Self.parserKeys("BoardConfiguration") == Self.documentKeys("board.ini"))
-    #expect(node.count == 22)
+    #expect(node.count == 27)
   }
 
   @Test("the examples are read")
@@ -63,7 +64,9 @@ struct DocumentTests {
     let nodeBytes = Array(try Self.example("node.ini").utf8)
     let node = try NodeConfiguration(file: "node.ini", bytes: nodeBytes.span, board: board)
     #expect(
-      node.source == .modbus(map: "eastron-sdm630", port: .serial("/dev/ttyUSB0"), unit: 1, baud: 9600, parity: "none"))
+      node.source
+        == .modbus(
+          ModbusMeter(map: "eastron-sdm630", port: .serial("/dev/ttyUSB0"), unit: 1, baud: 9600, parity: "none")))
     let topologyBytes = Array(try Self.example("topology.ini").utf8)
     let topology = try TopologyConfiguration(file: "topology.ini", bytes: topologyBytes.span)
     #expect(topology.aggregators == 4 && topology.modulusBits == 3072)
