@@ -8,6 +8,7 @@ extension BuiltInDevices {
       #"""
 
 
+
       [device]
       name = carlo-gavazzi-em24
       title = Carlo Gavazzi EM24 (RS-485)
@@ -33,8 +34,8 @@ extension BuiltInDevices {
       frequency = 40...70 Hz
       powerFactor = -1...1 1
       activePower = -90000...90000 W
-      activeEnergyImport = 0...214748364 kWh
-      activeEnergyExport = 0...214748364 kWh
+      activeEnergyImport = 0...214748365 kWh
+      activeEnergyExport = 0...214748365 kWh
 
       [points]
       voltage.1 = 0x0000 i32 V x0.1 sentinel=0x7FFFFFFF
@@ -51,7 +52,7 @@ extension BuiltInDevices {
       powerFactor.2 = 0x0033 i16 1 x0.001 sentinel=0x7FFF
       powerFactor.3 = 0x0034 i16 1 x0.001 sentinel=0x7FFF
       frequency.0 = 0x0037 i16 Hz x0.1 sentinel=0x7FFF
-      activeEnergyImport.0 = 0x0042 i32 kWh x0.1 sentinel=0x7FFFFFFF
+      activeEnergyImport.0 = 0x003E i32 kWh x0.1 sentinel=0x7FFFFFFF
       activeEnergyImport.1 = 0x0046 i32 kWh x0.1 sentinel=0x7FFFFFFF
       activeEnergyImport.2 = 0x0048 i32 kWh x0.1 sentinel=0x7FFFFFFF
       activeEnergyImport.3 = 0x004A i32 kWh x0.1 sentinel=0x7FFFFFFF
@@ -89,8 +90,8 @@ extension BuiltInDevices {
       frequency = 40...70 Hz
       powerFactor = -1...1 1
       activePower = -90000...90000 W
-      activeEnergyImport = 0...214748364 kWh
-      activeEnergyExport = 0...214748364 kWh
+      activeEnergyImport = 0...214748365 kWh
+      activeEnergyExport = 0...214748365 kWh
 
       [points]
       voltage.1 = 0x0000 i32 V x0.1 sentinel=0x7FFFFFFF
@@ -145,8 +146,8 @@ extension BuiltInDevices {
       frequency = 40...70 Hz
       powerFactor = -1...1 1
       activePower = -690000...690000 W
-      activeEnergyImport = 0...214748364 kWh
-      activeEnergyExport = 0...214748364 kWh
+      activeEnergyImport = 0...214748365 kWh
+      activeEnergyExport = 0...214748365 kWh
 
       [points]
       voltage.1 = 0x0000 i32 V x0.1 sentinel=0x7FFFFFFF
