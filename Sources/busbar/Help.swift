@@ -26,7 +26,7 @@ struct Verb {
 
   static var all: [Verb] {
     [
-      demo, provision, keygen, checkConfig, run, read, scan, dump, limit, capture, replay, simulateBus, simulateMeters,
+      demo, provision, keygen, checkConfig, run, devices, read, scan, dump, limit, capture, replay, simulateBus, simulateMeters,
       doctor, inspect, verify, bench, status, relay,
       Verb(
         name: "version", summary: "print the version", options: [.json], examples: ["busbar version"],
