@@ -33,7 +33,7 @@ public struct ScheduledDevice: Sendable {
 
   /// Nil for a device whose plan was given: it is taken for what it is said to be.
   private let map: DeviceMap?
-  private let model: UInt16?
+  private let wanted: WantedDevice
   fileprivate let schedule: BusScheduler.Schedule
   fileprivate var identification: DeviceIdentification?
   /// Of the plan's blocks: the device refused its one point.
@@ -47,12 +47,12 @@ public struct ScheduledDevice: Sendable {
   private let longestTimeoutMilliseconds: UInt64
 
   fileprivate init(
-    unit: UInt8, map: DeviceMap?, model: UInt16?, plan: ReadPlan, schedule: BusScheduler.Schedule,
+    unit: UInt8, map: DeviceMap?, wanted: WantedDevice, plan: ReadPlan, schedule: BusScheduler.Schedule,
     gapMilliseconds: UInt64, timing: BusScheduler.Timing, start: MonotonicTime
   ) {
     self.unit = unit
     self.map = map
-    self.model = model
+    self.wanted = wanted
     self.plan = plan
     self.schedule = schedule
     self.gapMilliseconds = gapMilliseconds
@@ -66,6 +66,7 @@ public struct ScheduledDevice: Sendable {
     identify()
   }
 
+  fileprivate var quirks: ModbusQuirks { map?.quirks ?? [] }
   public var isIdentified: Bool { identification == nil }
   /// Whether all blocks of both classes were read since the device was identified.
   public var isComplete: Bool {
@@ -86,7 +87,7 @@ public struct ScheduledDevice: Sendable {
   /// Before anything else is believed: another device may be there now.
   fileprivate mutating func identify() {
     if let map {
-      let identification = DeviceIdentification(map, model: model)
+      let identification = DeviceIdentification(map, wanted, walksWholeChain: false)
       if identification.next != nil {
         self.identification = identification
         return
@@ -140,7 +141,7 @@ public struct ScheduledDevice: Sendable {
 
   fileprivate mutating func failed(_ error: DriverError, _ now: MonotonicTime) {
     lastError = error
-    if error == .platform(PlatformError(.timedOut)) {
+    if error.isTimeout {
       timeouts &+= 1
       timeoutMilliseconds = longestTimeoutMilliseconds
     } else {
@@ -184,7 +185,7 @@ public struct ScheduledDevice: Sendable {
   ) -> Bool {
     errors &+= 1
     lastError = .modbus(error)
-    guard case .exception(let code) = error, (1...3).contains(code) else {
+    guard error.isRefusalOfRegisters(quirks) else {
       advance(update, now)
       return true
     }
@@ -382,20 +383,20 @@ public struct BusScheduler: ~Copyable {
     precondition(!plan.blocks.isEmpty)
     return append(
       ScheduledDevice(
-        unit: unit, map: nil, model: nil, plan: plan, schedule: .periodic, gapMilliseconds: gapMilliseconds,
+        unit: unit, map: nil, wanted: WantedDevice(), plan: plan, schedule: .periodic, gapMilliseconds: gapMilliseconds,
         timing: timing, start: start))
   }
 
   /// A device that is identified first.
-  /// - Parameter model: the SunSpec model to read; nil takes the first one that the map knows.
   /// - Precondition: fewer than ``maximumDevices`` so far.
   @discardableResult
   public mutating func add(
-    unit: UInt8, map: DeviceMap, model: UInt16? = nil, schedule: Schedule = .periodic, start: MonotonicTime
+    unit: UInt8, map: DeviceMap, wanted: WantedDevice = WantedDevice(), schedule: Schedule = .periodic,
+    start: MonotonicTime
   ) -> Int {
     append(
       ScheduledDevice(
-        unit: unit, map: map, model: model, plan: ReadPlan(map), schedule: schedule,
+        unit: unit, map: map, wanted: wanted, plan: ReadPlan(map), schedule: schedule,
         gapMilliseconds: transport == .tcp ? 0 : map.gapMilliseconds, timing: timing, start: start))
   }
 
@@ -501,7 +502,7 @@ public struct BusScheduler: ~Copyable {
     } else {
       let place = update == .fast ? devices[device].fast.block : devices[device].slow.block
       let planned = devices[device].plan.blocks[place]
-      (function, address, count) = (devices[device].plan.function, planned.address, planned.count)
+      (function, address, count) = (planned.function, planned.address, planned.count)
       block = place
     }
     guard
@@ -581,7 +582,7 @@ public struct BusScheduler: ~Copyable {
     let points = devices[device].plan.blocks[block].points
     guard devices[device].refused(block, update, error, now) else { return fail(device, .modbus(error), now) }
     devices[device].succeeded(latencyMilliseconds: latency)
-    if points.count == 1, case .exception(let code) = error, (1...3).contains(code) {
+    if points.count == 1, error.isRefusalOfRegisters(devices[device].quirks) {
       lastAnswer = (device, points, 0, true)
     } else {
       lastAnswer = nil

@@ -50,4 +50,10 @@ public enum ModbusError: Error, Equatable, Sendable, CustomStringConvertible {
     case .invalidRequest: "invalidRequest"
     }
   }
+
+  /// Whether the device said that it has no such registers, or answers not so many.
+  public func isRefusalOfRegisters(_ quirks: ModbusQuirks) -> Bool {
+    guard case .exception(let code) = self else { return false }
+    return (1...3).contains(code) || code == 4 && quirks.contains(.failureMeansAbsent)
+  }
 }

@@ -116,6 +116,23 @@ struct DevicePort {
   func open(for user: inout some PortUser) throws(DriverError) { try line.open(for: &user) }
 }
 
+extension WantedDevice {
+  /// `--model`, `--instance` and `--serial`.
+  init(_ arguments: Arguments, _ map: DeviceMap) throws(Failure) {
+    self.init(
+      model: arguments.has("model") ? UInt16(try arguments.integer("model", default: 103, in: 1...65534)) : nil,
+      instance: UInt8(try arguments.integer("instance", default: 1, in: 1...Self.instances)),
+      serialNumber: arguments.text("serial").map { Array($0.utf8) })
+    if serialNumber != nil, map.serialNumber == nil {
+      throw Failure(
+        "--serial: the map \(map.name) does not say where the serial number is", exitCode: Failure.usageCode)
+    }
+    if map.layout != .sunSpec, arguments.has("model") || arguments.has("instance") {
+      throw Failure("--model and --instance are for SunSpec devices, not for \(map.name)", exitCode: Failure.usageCode)
+    }
+  }
+}
+
 /// What is done with an open port, whatever kind it is.
 protocol PortUser: ~Copyable {
   mutating func use<P: Port & ~Copyable, C: Clock>(

@@ -9,8 +9,7 @@ struct ReadRun: PortUser {
   let port: DevicePort
   /// Readings; nil goes on until SIGTERM, through unplugging and silence.
   let count: Int64?
-  /// SunSpec model; nil takes the first one that measures.
-  let model: UInt16?
+  let wanted: WantedDevice
   let json: Bool
   var done: Int64 = 0
   /// The last failure of a watched device that was told; told again only when it changes.
@@ -25,7 +24,7 @@ struct ReadRun: PortUser {
     port = try DevicePort(arguments, replaying: file)
     let isEndless = arguments.has("watch") || (file != nil && !arguments.has("count"))
     count = isEndless ? nil : try arguments.integer("count", default: 1, in: 1...1_000_000)
-    model = arguments.has("model") ? UInt16(try arguments.integer("model", default: 103, in: 1...65534)) : nil
+    wanted = try WantedDevice(arguments, port.map)
     intervalMilliseconds = UInt64(
       try arguments.integer("interval", default: Int64(Self.periodMilliseconds), in: 0...3_600_000))
     json = arguments.wantsJSON
@@ -69,11 +68,11 @@ struct ReadRun: PortUser {
     _ opened: consuming P, _ clock: C, _ settings: LinkSettings
   ) throws(DriverError) {
     var device = try MappedDevice(port: opened, clock: clock, map: port.map, unit: port.unit, settings: settings)
-    var isFound = port.map.layout == .registers
+    var isFound = false
     var next = clock.monotonic()
     while !ThisProcess.isTerminated {
       do throws(DriverError) {
-        if !isFound { try device.find(model: model) }
+        if !isFound { try device.find(wanted) }
         isFound = true
         var samples: [Sample] = []
         try device.readSamples { sample in samples.append(sample) }
@@ -129,14 +128,16 @@ struct CaptureRun: PortUser {
 /// Prints raw registers.
 struct DumpRun: PortUser {
   let port: DevicePort
+  let wanted: WantedDevice
   let function: ModbusRequest.Function
-  /// Nil dumps what the map reads.
+  /// Nil dumps what the map reads, of a device that is what it describes.
   let address: UInt16?
   let registers: UInt16
   let json: Bool
 
   init(_ arguments: Arguments) throws(Failure) {
     port = try DevicePort(arguments)
+    wanted = try WantedDevice(arguments, port.map)
     let number = try arguments.integer(
       "function", default: Int64(port.map.function.rawValue), in: 3...4)
     function = number == 3 ? .holdingRegisters : .inputRegisters
@@ -160,9 +161,9 @@ struct DumpRun: PortUser {
   ) throws(DriverError) {
     var device = try MappedDevice(port: opened, clock: clock, map: port.map, unit: port.unit, settings: settings)
     guard let address else {
-      if port.map.layout == .sunSpec { try device.find() }
+      try device.find(wanted)
       for found in device.models { printLine(model(found)) }
-      for block in device.plan.blocks { try dump(&device, device.plan.function, block.address, block.count) }
+      for block in device.plan.blocks { try dump(&device, block.function, block.address, block.count) }
       return
     }
     var next = UInt32(address)
@@ -256,14 +257,13 @@ struct ScanRun: PortUser {
     var link = try ModbusLink(port: opened, clock: clock, settings: quick)
     for unit in units where try isThere(&link, unit) {
       found += 1
-      // What more checks tell is surer.
       var names: [String] = []
-      var checks: [Int] = []
-      for map in maps where try fits(map, &link, unit) {
-        let count = map.layout == .sunSpec ? Int.max : map.checks.count
-        let place = checks.firstIndex { $0 < count } ?? checks.count
+      var ranks: [Int] = []
+      for map in maps {
+        guard let rank = try rank(map, &link, unit) else { continue }
+        let place = ranks.firstIndex { $0 < rank } ?? ranks.count
         names.insert(map.name, at: place)
-        checks.insert(count, at: place)
+        ranks.insert(rank, at: place)
       }
       tell(unit, names)
     }
@@ -289,15 +289,13 @@ struct ScanRun: PortUser {
     return false
   }
 
-  private func fits<P: Port & ~Copyable, C: Clock>(
+  /// How sure it is that the device is what a map describes; nil when it is another one.
+  private func rank<P: Port & ~Copyable, C: Clock>(
     _ map: DeviceMap, _ link: inout ModbusLink<P, C>, _ unit: UInt8
-  ) throws(DriverError) -> Bool {
-    do throws(DriverError) {
-      _ = try link.identify(map, unit: unit)
-      return true
-    } catch {
+  ) throws(DriverError) -> Int? {
+    do throws(DriverError) { return try link.identify(map, unit: unit).rank } catch {
       if error.isDisconnected { throw error }
-      return false
+      return nil
     }
   }
 

@@ -32,14 +32,14 @@ struct WatchRun: ~Copyable, PortUser {
 
   init(_ arguments: Arguments) throws(Failure) {
     let port = try DevicePort(arguments, takesUnit: false)
-    let model = arguments.has("model") ? UInt16(try arguments.integer("model", default: 103, in: 1...65534)) : nil
+    let wanted = try WantedDevice(arguments, port.map)
     let units = try Self.units(arguments, port.map)
     self.port = port
     json = arguments.wantsJSON
     let start = clock.monotonic()
     scheduler = BusScheduler(transport: port.settings.transport, timing: port.line.timing, start: start)
     for (unit, map) in units {
-      scheduler.add(unit: unit, map: map, model: model, start: start)
+      scheduler.add(unit: unit, map: map, wanted: wanted, start: start)
       devices.append(Watched(unit: unit, values: DeviceValues(map), nextPrint: start))
     }
   }
