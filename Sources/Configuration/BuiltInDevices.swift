@@ -247,6 +247,9 @@ extension BuiltInDevices {
       [check]
 
       0x0037 = i16 450...650
+      0x0000 = i32 400...6000
+      0x0002 = i32 400...6000
+      0x0004 = i32 400...6000
 
       [ranges]
       voltage = 0...600 V
@@ -303,6 +306,9 @@ extension BuiltInDevices {
       [check]
 
       0x0033 = i16 450...650
+      0x0000 = i32 400...6000
+      0x0002 = i32 400...6000
+      0x0004 = i32 400...6000
 
       [ranges]
       voltage = 0...600 V
@@ -420,6 +426,9 @@ extension BuiltInDevices {
       [check]
 
       0x0033 = i16 450...650
+      0x0000 = i32 400...6000
+      0x0002 = i32 400...6000
+      0x0004 = i32 400...6000
 
       [ranges]
       voltage = 0...600 V
@@ -527,6 +536,9 @@ extension BuiltInDevices {
       [check]
 
       0x2044 = f32 4500...6500
+      0x2006 = f32 400...5000
+      0x2008 = f32 400...5000
+      0x200A = f32 400...5000
 
       [ranges]
       voltage = 0...500 V
@@ -937,6 +949,7 @@ extension BuiltInDevices {
       0x0046 = f32 45...65
       0x0000 = f32 40...500
       0x0002 = f32 40...500
+      0x0004 = f32 40...500
 
       [ranges]
       voltage = 0...500 V

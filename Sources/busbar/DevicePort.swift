@@ -89,7 +89,7 @@ struct DevicePort {
   let unit: UInt8
   let map: DeviceMap
 
-  static func defaultUnit(_ map: DeviceMap) -> UInt8 { map.layout == .sunSpec ? 126 : 1 }
+  static func defaultUnit(_ map: DeviceMap) -> UInt8 { map.unit }
 
   /// - Parameter file: a capture that takes the place of `--port`.
   /// - Parameter takesUnit: false where `--unit` says something else.
