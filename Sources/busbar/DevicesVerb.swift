@@ -19,7 +19,9 @@ private func object(_ map: DeviceMap) -> String {
 /// What it measures, each quantity once, in the order of ``Quantity``.
 private func quantities(_ map: DeviceMap) -> String {
   var text = ""
-  for quantity in Quantity.allCases where measures(map, quantity) { text += (text.isEmpty ? "\"" : ",\"") + "\(quantity)\"" }
+  for quantity in Quantity.allCases where measures(map, quantity) {
+    text += (text.isEmpty ? "\"" : ",\"") + "\(quantity)\""
+  }
   return text
 }
 

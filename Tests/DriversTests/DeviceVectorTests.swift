@@ -41,7 +41,8 @@ private struct DeviceVector: Sendable, CustomTestStringConvertible {
   static let all: [DeviceVector] = {
     let file = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
       .appendingPathComponent("Oracles/device_vectors.txt")
-    return ((try? String(contentsOf: file, encoding: .utf8)) ?? "").split(separator: "\n").compactMap { DeviceVector($0) }
+    let text = (try? String(contentsOf: file, encoding: .utf8)) ?? ""
+    return text.split(separator: "\n").compactMap { DeviceVector($0) }
   }()
 
   /// The registers of one request; nil where the device refuses it.

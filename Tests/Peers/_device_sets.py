@@ -119,7 +119,7 @@ def place(table, rng, choose):
                 for offset, word in enumerate(words(row, bits)):
                     held[table.function, first + offset] = word
         means[row.quantity, row.phase] = meaning(row, patterns)
-    for function, first, fixed in table.fixed:
+    for function, first, fixed, *_ in table.fixed:
         for offset, word in enumerate(fixed):
             held[function, first + offset] = word
     return held, means

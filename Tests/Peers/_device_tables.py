@@ -34,7 +34,7 @@ class Table:
     def __init__(self, function, low=False, base=0, unit=1, fixed=(), answers=(), largest=125, watts=20_000, volts=300):
         self.function, self.low, self.base, self.unit, self.largest = function, low, base, unit, largest
         self.watts, self.volts = watts, volts
-        # (function, first register, registers): what tells the device.
+        # (function, first register, registers): what tells the device; and its serial number as text, where it is that.
         self.fixed = list(fixed)
         # Stretches, both ends included, in which the device answers for registers that nobody wants.
         self.answers = list(answers)
@@ -59,7 +59,7 @@ def tables():
     t = {}
 
     # Huawei, Solar Inverter Modbus Interface Definitions: power meter collection, 37100 to 37137.
-    h = Table(3, fixed=[(3, 30000, text("SUN2000-10KTL-M1", 15)), (3, 30015, text("HV2140012345", 10))],
+    h = Table(3, fixed=[(3, 30000, text("SUN2000-10KTL-M1", 15)), (3, 30015, text("HV2140012345", 10), "HV2140012345")],
               answers=[(37100, 37137)])
     h.phases("voltage", (37101, 37103, 37105), "S32", "0.1", "V", none=NO["S32"])
     h.phases("current", (37107, 37109, 37111), "S32", "0.01", "A", turned=True, none=NO["S32"])
@@ -84,7 +84,7 @@ def tables():
     t["sma-meter"] = s
 
     # SMA Modbus profile: GridMs and Metering.TotWhOut of an inverter (nymea sma-solar-inverter, evcc sma-inverter-modbus).
-    s = Table(3, unit=3, fixed=[(3, 30051, [0, 8001]), (3, 30057, [0x77, 0x3594])])
+    s = Table(3, unit=3, fixed=[(3, 30051, [0, 8001]), (3, 30057, [0x77, 0x3594], "7812500")])
     s.add("activeEnergyExport 0", 30513, "U64", "1", "Wh", none=SMA_NO["U64"])
     s.add("activePower 0", 30775, "S32", "1", "W", none=SMA_NO["S32"])
     s.phases("activePower", (30777, 30779, 30781), "S32", "1", "W", none=SMA_NO["S32"])
@@ -93,7 +93,7 @@ def tables():
 
     # Growatt, Inverter Modbus RTU Protocol II: Fac 37, Vac1 38, Pactouser total 1021, Pactogrid total 1029, Etouser_total 1046,
     # Etogrid_total 1050. The serial number is in holding registers 23 to 27.
-    g = Table(4, fixed=[(3, 23, text("ABC1234567", 5))], answers=[(1009, 1063)], largest=45)
+    g = Table(4, fixed=[(3, 23, text("ABC1234567", 5), "ABC1234567")], answers=[(1009, 1063)], largest=45)
     g.add("frequency 0", 37, "U16", "0.01", "Hz").add("voltage 1", 38, "U16", "0.1", "V")
     g.add("activePower 0", (1021, 1029), "U32", "0.1", "W", minus=True)
     g.add("activeEnergyImport 0", 1046, "U32", "0.1", "kWh").add("activeEnergyExport 0", 1050, "U32", "0.1", "kWh")
@@ -101,7 +101,7 @@ def tables():
 
     # The same, TL-X and TL-XH: Fac 3025, Vac1 to Vac3 3026, 3030, 3034, Ptouser 3041, Ptogrid 3043, Etouser_total 3069,
     # Etogrid_total 3073.
-    g = Table(4, fixed=[(3, 23, text("XYZ7654321", 5))], answers=[(3000, 3124)], largest=45)
+    g = Table(4, fixed=[(3, 23, text("XYZ7654321", 5), "XYZ7654321")], answers=[(3000, 3124)], largest=45)
     g.add("frequency 0", 3025, "U16", "0.01", "Hz")
     g.phases("voltage", (3026, 3030, 3034), "U16", "0.1", "V")
     g.add("activePower 0", (3041, 3043), "U32", "0.1", "W", minus=True)
@@ -109,27 +109,27 @@ def tables():
     t["growatt-min"] = g
 
     # Sungrow, Communication Protocol of Residential Hybrid Inverter V1.1.5, in the manual's numbers.
-    s = Table(4, low=True, base=-1, fixed=[(4, 4999, [0xE03]), (4, 4989, text("A2211234567", 10))])
-    s.add("frequency 0", 5036, "U16", "0.1", "Hz")
+    s = Table(4, low=True, base=-1, fixed=[(4, 4999, [0xE03]), (4, 4989, text("A2211234567", 10), "A2211234567")])
+    s.add("frequency 0", 5036, "U16", "0.1", "Hz", none=NO["U16"])
     s.phases("activePower", (5603, 5605, 5607), "S32", "1", "W", none=NO["S32"])
     s.phases("voltage", (5741, 5742, 5743), "U16", "0.1", "V", none=NO["U16"])
     s.phases("current", (5744, 5745, 5746), "U16", "0.01", "A", none=NO["U16"])
     s.add("activePower 0", 13010, "S32", "1", "W", turned=True, none=NO["S32"])
-    s.add("activeEnergyImport 0", 13037, "U32", "0.1", "kWh").add("activeEnergyExport 0", 13046, "U32", "0.1", "kWh")
+    s.add("activeEnergyImport 0", 13037, "U32", "0.1", "kWh", none=NO["U32"]).add("activeEnergyExport 0", 13046, "U32", "0.1", "kWh", none=NO["U32"])
     t["sungrow-sh"] = s
 
     # Sungrow, Communication Protocol of PV Grid-Connected String Inverters, in the manual's numbers.
-    s = Table(4, low=True, base=-1, fixed=[(4, 4999, [0x2433]), (4, 4989, text("B2011234567", 10))])
+    s = Table(4, low=True, base=-1, fixed=[(4, 4999, [0x2433]), (4, 4989, text("B2011234567", 10), "B2011234567")])
     s.phases("voltage", (5019, 5020, 5021), "U16", "0.1", "V", none=NO["U16"])
-    s.add("frequency 0", 5036, "U16", "0.1", "Hz")
+    s.add("frequency 0", 5036, "U16", "0.1", "Hz", none=NO["U16"])
     s.add("activePower 0", 5083, "S32", "1", "W", none=NO["S32"])
     s.phases("activePower", (5085, 5087, 5089), "S32", "1", "W", none=NO["S32"])
-    s.add("activeEnergyExport 0", 5095, "U32", "0.1", "kWh").add("activeEnergyImport 0", 5099, "U32", "0.1", "kWh")
+    s.add("activeEnergyExport 0", 5095, "U32", "0.1", "kWh", none=NO["U32"]).add("activeEnergyImport 0", 5099, "U32", "0.1", "kWh", none=NO["U32"])
     t["sungrow-sg"] = s
 
     # ABB, B23/B24 user manual: mapping tables of the total and phase counters and of the instantaneous values.
     def abb(name, kind):
-        a = Table(3, fixed=[(3, 0x8960, text(kind, 2)), (3, 0x8900, [0x000A, 0x1234])])
+        a = Table(3, fixed=[(3, 0x8960, text(kind, 2)), (3, 0x8900, [0x000A, 0x1234], "660020")])
         t[name] = a
         return a.add("activeEnergyImport 0", 0x5000, "U64", "0.01", "kWh", none=NO["U64"]).add(
             "activeEnergyExport 0", 0x5004, "U64", "0.01", "kWh", none=NO["U64"]).add(
@@ -146,7 +146,7 @@ def tables():
     a.add("voltage 1", 0x5B00, "U32", "0.1", "V").add("current 1", 0x5B0C, "U32", "0.01", "A")
 
     # Schneider, iEM3100/iEM3200/iEM3300 user manual: register list, in the manual's numbers.
-    i = Table(3, base=-1, fixed=[(3, 49, text("iEM3155", 20)), (3, 129, [0x0001, 0x86A0])])
+    i = Table(3, base=-1, fixed=[(3, 49, text("iEM3155", 20)), (3, 129, [0x0001, 0x86A0], "100000")])
     i.phases("current", (3000, 3002, 3004), "F32", "1", "A").phases("voltage", (3028, 3030, 3032), "F32", "1", "V")
     i.phases("activePower", (3054, 3056, 3058), "F32", "1", "kW").add("activePower 0", 3060, "F32", "1", "kW")
     i.add("reactivePower 0", 3068, "F32", "1", "kvar").add("apparentPower 0", 3076, "F32", "1", "kVA")
@@ -156,7 +156,7 @@ def tables():
     t["schneider-iem3000"] = i
 
     # Kostal, Interface description MODBUS (TCP) & SunSpec: 152 to 172 and 320, "little-endian" (CDAB).
-    k = Table(3, low=True, unit=71, fixed=[(3, 5, [0]), (3, 14, text("90342AAD0000B", 8))], answers=[(152, 173)])
+    k = Table(3, low=True, unit=71, fixed=[(3, 5, [0]), (3, 14, text("90342AAD0000B", 8), "90342AAD0000B")], answers=[(152, 173)])
     k.add("frequency 0", 152, "F32", "1", "Hz").phases("current", (154, 160, 166), "F32", "1", "A")
     k.phases("activePower", (156, 162, 168), "F32", "1", "W").phases("voltage", (158, 164, 170), "F32", "1", "V")
     k.add("activePower 0", 172, "F32", "1", "W").add("activeEnergyExport 0", 320, "F32", "1", "Wh")
@@ -172,14 +172,14 @@ def tables():
     t["kostal-ksem"] = k
 
     # Deye, MODBUS RTU of single-phase storage inverters (kellerza/sunsynk single_phase.py, evcc deye-storage).
-    d = Table(3, low=True, fixed=[(3, 0, [3]), (3, 3, text("2211012345", 5))], answers=[(60, 120)])
+    d = Table(3, low=True, fixed=[(3, 0, [3]), (3, 3, text("2211012345", 5), "2211012345")], answers=[(60, 120)])
     d.add("activeEnergyImport 0", (78, 80), "U32", "0.1", "kWh", split=True).add("frequency 0", 79, "U16", "0.01", "Hz")
     d.add("activeEnergyExport 0", 81, "U32", "0.1", "kWh").add("voltage 1", 150, "U16", "0.1", "V")
     d.add("current 1", 160, "S16", "0.01", "A").add("activePower 0", 169, "S16", "1", "W")
     t["deye-hybrid-1p"] = d
 
     # Deye, MODBUS RTU V105.1 of three-phase storage inverters (ha-solarman deye_p3.yaml, in hexadecimal there).
-    d = Table(3, low=True, fixed=[(3, 0, [0x0500]), (3, 3, text("2303012345", 5))], answers=[(0x256, 0x271)])
+    d = Table(3, low=True, fixed=[(3, 0, [0x0500]), (3, 3, text("2303012345", 5), "2303012345")], answers=[(0x256, 0x271)])
     d.add("activeEnergyImport 0", 0x20A, "U32", "0.1", "kWh").add("activeEnergyExport 0", 0x20C, "U32", "0.1", "kWh")
     d.phases("voltage", (0x256, 0x257, 0x258), "U16", "0.1", "V").add("frequency 0", 0x261, "U16", "0.01", "Hz")
     d.phases("current", (0x265, 0x266, 0x267), "S16", "0.01", "A")
@@ -221,7 +221,8 @@ def tables():
     def gavazzi(name, **more):
         t[name] = Table(4, low=True, base=-300001, **more)
         return t[name]
-    for name, fixed in (("carlo-gavazzi-em24-e1", [(4, 0x0B, [1651]), (3, 0xA000, [7]), (3, 0x5000, text("BF1234567890X", 7))]),
+    for name, fixed in (("carlo-gavazzi-em24-e1", [(4, 0x0B, [1651]), (3, 0xA000, [7]),
+                                                  (3, 0x5000, text("BF1234567890X", 7), "BF1234567890X")]),
                         ("carlo-gavazzi-em530", [])):
         c = gavazzi(name, fixed=fixed)
         c.phases("voltage", (300001, 300003, 300005), "S32", "0.1", "V", none=NO["S32"])
@@ -286,7 +287,7 @@ def tables():
     t["chint-ddsu666"] = c
 
     # GoodWe ET: meter data (marcelblijleven/goodwe et.py, evcc goodwe-hybrid).
-    g = Table(3, unit=247, fixed=[(3, 35003, text("9010KETU22AW0001", 8))], answers=[(36003, 36057)])
+    g = Table(3, unit=247, fixed=[(3, 35003, text("9010KETU22AW0001", 8), "9010KETU22AW0001")], answers=[(36003, 36057)])
     g.add("frequency 0", 36014, "U16", "0.01", "Hz")
     g.add("activeEnergyExport 0", 36015, "F32", "0.001", "kWh").add("activeEnergyImport 0", 36017, "F32", "0.001", "kWh")
     g.phases("activePower", (36019, 36021, 36023), "S32", "1", "W", turned=True)
@@ -304,7 +305,7 @@ def tables():
     t["solis-hybrid"] = s
 
     # SolaX hybrid G4, in hexadecimal (openWB, nymea): feed-in power 46, its counters 48 and 4A, the meter's values from C8 on.
-    s = Table(4, low=True, fixed=[(3, 0, text("H34A10J1234567", 7))])
+    s = Table(4, low=True, fixed=[(3, 0, text("H34A10J1234567", 7), "H34A10J1234567")])
     s.add("activePower 0", 0x46, "S32", "1", "W", turned=True)
     s.add("activeEnergyExport 0", 0x48, "U32", "0.01", "kWh").add("activeEnergyImport 0", 0x4A, "U32", "0.01", "kWh")
     s.add("frequency 0", 0xC8, "U16", "0.01", "Hz").phases("voltage", (0xCA, 0xCB, 0xCC), "U16", "0.1", "V")
@@ -312,7 +313,7 @@ def tables():
     t["solax-hybrid"] = s
 
     # Victron, attributes.csv of dbus_modbustcp: com.victronenergy.grid.
-    v = Table(3, unit=30, fixed=[(3, 2609, text("BQ2135ABCDEF0", 7))])
+    v = Table(3, unit=30, fixed=[(3, 2609, text("BQ2135ABCDEF0", 7), "BQ2135ABCDEF0")])
     v.phases("voltage", (2616, 2618, 2620), "U16", "0.1", "V", none=NO["U16"])
     v.phases("current", (2617, 2619, 2621), "S16", "0.1", "A", none=NO["S16"])
     v.phases("activeEnergyImport", (2622, 2624, 2626), "U32", "0.01", "kWh", none=NO["U32"])
