@@ -125,12 +125,12 @@ struct DeviceVectorTests {
       make(&changed)
       result.append(changed)
     }
-    change { $0.address += 1 }
+    change { $0.address &+= 1 }
     change { $0.factor = $0.factor.multiplied(byTenTo: 1) }
     change { $0.isInverted.toggle() }
     change { $0.phase = ($0.phase + 1) % 4 }
     if point.type.registerCount > 1 {
-      change { $0.address -= 1 }
+      change { $0.address &-= 1 }
       for order in WordOrder.allCases where order != point.order ?? mapOrder { change { $0.order = order } }
     }
     if point.second != nil { change { $0.second = nil } }

@@ -13,7 +13,7 @@ from _device_tables import WIDTH, tables
 
 # By phase, in the unit of `busbar read`.
 WANTED = {"voltage": (230_000, 230_100, 231_200, 229_300), "current": (0, 5_500, -250, 12_000), "frequency": (49_980,),
-          "activePower": (-4_321_000, -1_234_000, 345_000, -3_432_000), "reactivePower": (-205_000, 12_000, 0, -217_000),
+          "activePower": (-4_321_000, -1_234_000, 345_000, -3_432_000), "reactivePower": (-205_000, 12_000, -3_000, -214_000),
           "apparentPower": (4_400_000,), "powerFactor": (-950_000, -999_000, 500_000, -1_000_000)}
 
 
