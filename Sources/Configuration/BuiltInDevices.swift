@@ -605,6 +605,7 @@ extension BuiltInDevices {
       [identity]
 
       0 = u16 3|768
+      1 = u16 1...247
       serial = 3 text5
 
       [ranges]
@@ -657,6 +658,7 @@ extension BuiltInDevices {
       [identity]
 
       0 = u16 5|1280
+      1 = u16 1...247
       serial = 3 text5
 
       [ranges]
@@ -1603,7 +1605,9 @@ extension BuiltInDevices {
 
       [identity]
 
+      4 = u16 1...247
       5 = u16 0
+      32 = u16 1...3
       serial = 14 text8
 
       [ranges]

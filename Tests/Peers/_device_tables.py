@@ -156,7 +156,8 @@ def tables():
     t["schneider-iem3000"] = i
 
     # Kostal, Interface description MODBUS (TCP) & SunSpec: 152 to 172 and 320, "little-endian" (CDAB).
-    k = Table(3, low=True, unit=71, fixed=[(3, 5, [0]), (3, 14, text("90342AAD0000B", 8), "90342AAD0000B")], answers=[(152, 173)])
+    k = Table(3, low=True, unit=71, answers=[(152, 173)],
+              fixed=[(3, 4, [71]), (3, 5, [0]), (3, 32, [3]), (3, 14, text("90342AAD0000B", 8), "90342AAD0000B")])
     k.add("frequency 0", 152, "F32", "1", "Hz").phases("current", (154, 160, 166), "F32", "1", "A")
     k.phases("activePower", (156, 162, 168), "F32", "1", "W").phases("voltage", (158, 164, 170), "F32", "1", "V")
     k.add("activePower 0", 172, "F32", "1", "W").add("activeEnergyExport 0", 320, "F32", "1", "Wh")
@@ -172,14 +173,14 @@ def tables():
     t["kostal-ksem"] = k
 
     # Deye, MODBUS RTU of single-phase storage inverters (kellerza/sunsynk single_phase.py, evcc deye-storage).
-    d = Table(3, low=True, fixed=[(3, 0, [3]), (3, 3, text("2211012345", 5), "2211012345")], answers=[(60, 120)])
+    d = Table(3, low=True, fixed=[(3, 0, [3]), (3, 1, [1]), (3, 3, text("2211012345", 5), "2211012345")], answers=[(60, 120)])
     d.add("activeEnergyImport 0", (78, 80), "U32", "0.1", "kWh", split=True).add("frequency 0", 79, "U16", "0.01", "Hz")
     d.add("activeEnergyExport 0", 81, "U32", "0.1", "kWh").add("voltage 1", 150, "U16", "0.1", "V")
     d.add("current 1", 160, "S16", "0.01", "A").add("activePower 0", 169, "S16", "1", "W")
     t["deye-hybrid-1p"] = d
 
     # Deye, MODBUS RTU V105.1 of three-phase storage inverters (ha-solarman deye_p3.yaml, in hexadecimal there).
-    d = Table(3, low=True, fixed=[(3, 0, [0x0500]), (3, 3, text("2303012345", 5), "2303012345")], answers=[(0x256, 0x271)])
+    d = Table(3, low=True, fixed=[(3, 0, [0x0500]), (3, 1, [1]), (3, 3, text("2303012345", 5), "2303012345")], answers=[(0x256, 0x271)])
     d.add("activeEnergyImport 0", 0x20A, "U32", "0.1", "kWh").add("activeEnergyExport 0", 0x20C, "U32", "0.1", "kWh")
     d.phases("voltage", (0x256, 0x257, 0x258), "U16", "0.1", "V").add("frequency 0", 0x261, "U16", "0.01", "Hz")
     d.phases("current", (0x265, 0x266, 0x267), "S16", "0.01", "A")
