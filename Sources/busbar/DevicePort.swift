@@ -196,7 +196,7 @@ func loadMap(_ name: String) throws(Failure) -> DeviceMap {
     if let map = try BuiltInDevices.map(named: name) { return map }
   } catch { throw Failure(error) }
   throw Failure(
-    "--map is \(name), neither a file nor one of \(BuiltInDevices.names.joined(separator: ", "))",
+    "--map is \(name), neither a file nor one of those that busbar devices lists",
     exitCode: Failure.usageCode)
 }
 

@@ -6,6 +6,9 @@ import LinuxPlatform
 func performOnHardware(_ verb: String, _ arguments: Arguments) throws(Failure) -> Int32 {
   switch verb {
   case "read":
+    guard !arguments.has("interval") || arguments.has("count") else {
+      throw Failure("--interval goes with --count", exitCode: Failure.usageCode)
+    }
     // A capture is replayed in the order in which it was made.
     if arguments.has("watch"), arguments.text("port")?.hasPrefix("replay:") != true {
       var run = try WatchRun(arguments)
@@ -43,7 +46,7 @@ extension Verb {
       Option(
         name: "port", value: "PORT", text: "PATH | tcp:HOST:PORT | rtu-tcp:HOST:PORT | replay:FILE",
         isRequired: isPortRequired),
-      Option(name: "map", value: "NAME|FILE", text: "what speaks there (\(map)); see below"),
+      Option(name: "map", value: "NAME|FILE", text: "what speaks there (\(map)); see busbar devices"),
       Option(name: "unit", value: "N", text: "Modbus address, 1...247, over a network 0...255 (the map's)"),
       Option(name: "baud", value: "N", text: "bits a second (the map's)"),
       Option(name: "parity", value: "NAME", text: "none, even or odd (the map's)"),
@@ -64,28 +67,29 @@ extension Verb {
     ]
   }
 
-  private static var mapsNote: String {
-    var text = "Maps:"
-    var column = text.utf8.count
-    for name in BuiltInDevices.names {
-      if column + name.utf8.count > 100 {
-        text += "\n     "
-        column = 5
-      }
-      text += " " + name
-      column += name.utf8.count + 1
-    }
-    return text + ",\nor a file as in Devices/, of which docs/HARDWARE.md tells."
-  }
+  private static let mapsNote =
+    "A map is a name that busbar devices lists, or a file as in Devices/, of which docs/HARDWARE.md tells."
 
   private static let failures =
     "With --json a failure is {\"error\":\"timeout\"|\"crc\"|\"exception\"|\"busGone\"|...,\"message\":...} on stdout."
+
+  static var devices: Verb {
+    Verb(
+      name: "devices", summary: "list the devices that --map knows by name", options: [.json],
+      notes: [
+        "--json prints {\"map\":...,\"title\":...,\"kind\":...,\"layout\":...,\"unit\":...,\"baud\":...,\"parity\":...,\n"
+          + "\"quantities\":[...],\"limits\":true|false} for each: unit, baud and parity are what it leaves its factory with."
+      ],
+      examples: ["busbar devices", "busbar devices --json"], exitCodes: ["0  done", "2  usage"])
+  }
 
   static var read: Verb {
     Verb(
       name: "read", summary: "read a meter or an inverter",
       options: portOptions() + [
-        Option(name: "count", value: "N", text: "readings, one a second (1)"),
+        Option(name: "count", value: "N", text: "readings (1)"),
+        Option(
+          name: "interval", value: "MS", text: "with --count: from one reading to the next, 0...3600000 ms (1000)"),
         Option(
           name: "watch", value: nil,
           text: "read until SIGTERM, through silence and unplugging; --unit may be N[:MAP],N[:MAP],..."),

@@ -16,6 +16,8 @@ struct ReadRun: PortUser {
   var toldError: DriverError?
 
   static let periodMilliseconds: UInt64 = 1_000
+  /// From the beginning of one reading to that of the next; 0 reads as fast as the device answers.
+  let intervalMilliseconds: UInt64
 
   /// - Parameter file: a capture that takes the place of the port, and is read to its end.
   init(_ arguments: Arguments, replaying file: String? = nil) throws(Failure) {
@@ -23,6 +25,8 @@ struct ReadRun: PortUser {
     let isEndless = arguments.has("watch") || (file != nil && !arguments.has("count"))
     count = isEndless ? nil : try arguments.integer("count", default: 1, in: 1...1_000_000)
     wanted = try WantedDevice(arguments, port.map)
+    intervalMilliseconds = UInt64(
+      try arguments.integer("interval", default: Int64(Self.periodMilliseconds), in: 0...3_600_000))
     json = arguments.wantsJSON
   }
 
@@ -80,7 +84,7 @@ struct ReadRun: PortUser {
         tell(error)
       }
       if let count, done >= count { return }
-      next = next.adding(milliseconds: Self.periodMilliseconds)
+      next = next.adding(milliseconds: intervalMilliseconds)
       if next < clock.monotonic() { next = clock.monotonic() }
       device.link.wait(until: next)
     }

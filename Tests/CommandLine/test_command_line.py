@@ -22,8 +22,8 @@ import unittest
 BUSBAR = ""
 DEMO = ""
 SCRATCH = ""
-VERBS = ["demo", "provision", "keygen", "check-config", "run", "read", "scan", "dump", "limit", "capture", "replay",
-         "simulate-bus", "simulate-meters", "doctor", "inspect", "verify", "bench", "status", "relay", "version"]
+VERBS = ["demo", "provision", "keygen", "check-config", "run", "devices", "read", "scan", "dump", "limit", "capture",
+         "replay", "simulate-bus", "simulate-meters", "doctor", "inspect", "verify", "bench", "status", "relay", "version"]
 TOPOLOGY = """[group]
 aggregators = 4
 metersPerSet = 5
@@ -175,13 +175,16 @@ class Usage(CommandLine):
             (["read", "--port", "p", "--watch", "--unit", "1,0"], "--unit is not N[:MAP],... with N in 1...247: 1,0"),
             (["read", "--port", "p", "--watch", "--unit", "1,"], "--unit is not N[:MAP],... with N in 1...247: 1,"),
             (["read", "--port", "p", "--watch", "--unit", "1,1:sunspec"], "--unit names 1 twice"),
+            (["read", "--port", "p", "--count", "2", "--interval", "3600001"],
+             "--interval is not a whole number in 0...3600000: 3600001"),
+            (["read", "--port", "p", "--interval", "10"], "--interval goes with --count"),
             (["read", "--port", "p", "--unit", "1,2"], "--unit is not a whole number in 1...247: 1,2"),
             (["read", "--port", "p", "--baud", "9601.5"], "--baud is not a whole number in 1200...115200: 9601.5"),
             (["read", "--port", "p", "--parity", "mark"], "--parity is mark, not one of none, even, odd"),
             (["simulate-bus", "--folder", "f", "--houses", "1025"], "--houses is not a whole number in 1...1024: 1025"),
         ]:
             self.assertEqual(self.fails(2, *arguments, cwd=self.folder), "busbar: " + line)
-        self.assertIn("--map is eastron, neither a file nor one of carlo-gavazzi-em24",
+        self.assertIn("--map is eastron, neither a file nor one of those that busbar devices lists",
                       self.fails(2, "read", "--port", "p", "--map", "eastron"))
         self.assertEqual(os.listdir(self.folder), [])
 
@@ -895,7 +898,43 @@ class Verify(CommandLine):
         self.assertIn(certificate, self.fails(1, "verify", "certificate", *both, "--json"))
 
 
+class Devices(CommandLine):
+    def test_the_files_are_the_list(self):
+        """docs/HARDWARE.md, Supported devices: one list, from the files."""
+        folder = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "Devices")
+        files = sorted(name[:-4] for name in os.listdir(folder) if name.endswith(".ini"))
+        listed = [json.loads(line) for line in self.succeeds("devices", "--json").splitlines()]
+        self.assertEqual([device["map"] for device in listed], files)
+        lines = self.succeeds("devices").splitlines()
+        for device, line in zip(listed, lines, strict=True):
+            with open(os.path.join(folder, device["map"] + ".ini")) as file:
+                text = file.read()
+            self.assertEqual(line.split(None, 1), [device["map"], device["title"]])
+            self.assertIn(f"\ntitle = {device['title']}\n", text)
+            self.assertIn(f"\nkind = {device['kind']}\n", text)
+            self.assertIn(f"\nbaud = {device['baud']}\nparity = {device['parity']}\n", text)
+            self.assertEqual(device["layout"] == "sunspec", "\nlayout = sunspec\n" in text)
+            self.assertEqual(device["limits"], "\n[limit]\n" in text)
+            self.assertEqual(set(device["quantities"]), set(re.findall(r"(?m)^(\w+)\.\d = ", text)))
+
+
 class Bus(CommandLine):
+    def test_readings_come_as_often_as_asked(self):
+        bus = subprocess.Popen([BUSBAR, "simulate-bus"], stdout=subprocess.PIPE, text=True)
+        try:
+            inverter = [json.loads(bus.stdout.readline()) for _ in range(2)][1]
+            for interval, least, most in [("0", 0, 2.5), ("1000", 3, 8)]:
+                start = time.monotonic()
+                shown = self.succeeds("read", "--json", "--map", "sunspec", "--port", inverter["port"], "--count", "4",
+                                      "--interval", interval)
+                took = time.monotonic() - start
+                self.assertEqual(len(shown.splitlines()), 4)
+                self.assertTrue(least <= took <= most, (interval, took))
+        finally:
+            bus.send_signal(signal.SIGTERM)
+            self.assertEqual(bus.wait(10), 0)
+            bus.stdout.close()
+
     def test_a_simulated_house_is_read(self):
         bus = subprocess.Popen([BUSBAR, "simulate-bus", "--folder", self.folder], stdout=subprocess.PIPE, text=True)
         try:

@@ -240,11 +240,8 @@ struct DeviceMapTests {
 
   @Test("every built-in file is good, named as its file is, and within its device's limits")
   func builtIn() throws {
-    #expect(
-      BuiltInDevices.names == [
-        "carlo-gavazzi-em24", "carlo-gavazzi-em340", "carlo-gavazzi-et340", "chint-dtsu666", "eastron-sdm120",
-        "eastron-sdm230", "eastron-sdm630", "eastron-sdm72", "sunspec",
-      ])
+    // DeviceVectorTests and devices_peer.py have a table of each; docs/HARDWARE.md has their number.
+    #expect(BuiltInDevices.names == BuiltInDevices.names.sorted() && BuiltInDevices.names.contains("sunspec"))
     for name in BuiltInDevices.names {
       let map = try #require(try BuiltInDevices.map(named: name))
       #expect(map.name == name)

@@ -46,6 +46,15 @@ struct DocumentTests {
     return try #require(chapter.components(separatedBy: "```ini\n").last?.components(separatedBy: "```").first)
   }
 
+  @Test("HARDWARE and README say how many maps there are", arguments: ["docs/HARDWARE.md", "README.md"])
+  func numberOfMaps(path: String) throws {
+    let text = try Self.text(path)
+    let numbers = text.matches(of: /(\d+) maps/).map { Int($0.output.1) }
+    #expect(!numbers.isEmpty && numbers.allSatisfy { $0 == BuiltInDevices.names.count })
+    let named = BuiltInDevices.names.filter { text.contains("`\($0)`") }
+    #expect(named.count < 6, "\(named)")
+  }
+
   @Test("every key the parser knows has its row, and every row is a key the parser knows")
   func complete() throws {
     var node = try Self.documentKeys("node.ini")
