@@ -134,7 +134,8 @@ let package = Package(
       swiftSettings: strict),
     // Host only: never named by `make cross`.
     .executableTarget(
-      name: "busbar-lab", dependencies: ["BigInteger", "CHeapCount", "Cryptography", "Paillier", "Wire"],
+      name: "busbar-lab",
+      dependencies: ["BigInteger", "CHeapCount", "Configuration", "Cryptography", "Metering", "Paillier", "Wire"],
       swiftSettings: hostOnly),
     .executableTarget(
       name: "busbar-sim",

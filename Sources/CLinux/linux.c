@@ -146,6 +146,12 @@ int busbar_tcp_connect(const uint8_t address[16], uint16_t port, uint64_t deadli
   if (result < 0) close(fd);
   return result < 0 ? result : fd;
 }
+int busbar_tcp_is_closed(int fd) {
+  char byte;
+  ssize_t got;
+  do got = recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT); while (got < 0 && errno == EINTR);
+  return got == 0 || (got < 0 && errno != EAGAIN && errno != EWOULDBLOCK);
+}
 int busbar_tcp_listen(const uint8_t address[16], uint16_t port) {
   int family = memcmp(address, mapped_prefix, 12) == 0 ? AF_INET : AF_INET6;
   int fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);

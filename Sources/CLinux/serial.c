@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/file.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
@@ -117,7 +118,11 @@ long busbar_serial_read(int fd, void *bytes, size_t count) {
 
 long busbar_serial_write(int fd, const void *bytes, size_t count) {
   long put;
-  do put = write(fd, bytes, count); while (put < 0 && errno == EINTR);
+  // A socket whose far end is gone must not end the process; a tty knows nothing of send.
+  do {
+    put = send(fd, bytes, count, MSG_NOSIGNAL);
+    if (put < 0 && errno == ENOTSOCK) put = write(fd, bytes, count);
+  } while (put < 0 && errno == EINTR);
   return put < 0 ? -errno : put;
 }
 

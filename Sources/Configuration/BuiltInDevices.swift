@@ -1,751 +1,114 @@
-// Made from Devices/*.ini by Toolchain/embed-devices.sh, which `make build` runs. Change those.
+// Made from Devices/*.ini by Toolchain/embed-devices.sh, which `make build` runs. Change those. 68612e6dc798d9fa6d6d39d82cd32ac8
 
 extension BuiltInDevices {
-  /// File names and texts, sorted.
-  static let files: [(name: StaticString, text: StaticString)] = [
-    (
-      "carlo-gavazzi-em24.ini",
-      #"""
-
-
-      [device]
-      name = carlo-gavazzi-em24
-      title = Carlo Gavazzi EM24 (RS-485)
-      kind = meter
-      function = 4
-      order = cdab
-      maximumRegisters = 11
-      gapMilliseconds = 20
-      baud = 9600
-      parity = none
-
-      [counter]
-      ratedPowerWatts = 45000
-      quantumMilliwattHours = 100000
-
-      [check]
-
-      0x0037 = i16 450...650
-
-      [ranges]
-      voltage = 0...600 V
-      current = -10000...10000 A
-      frequency = 40...70 Hz
-      powerFactor = -1...1 1
-      activePower = -90000...90000 W
-      activeEnergyImport = 0...214748364 kWh
-      activeEnergyExport = 0...214748364 kWh
-
-      [points]
-      voltage.1 = 0x0000 i32 V x0.1 sentinel=0x7FFFFFFF
-      voltage.2 = 0x0002 i32 V x0.1 sentinel=0x7FFFFFFF
-      voltage.3 = 0x0004 i32 V x0.1 sentinel=0x7FFFFFFF
-      current.1 = 0x000C i32 A x0.001 sentinel=0x7FFFFFFF
-      current.2 = 0x000E i32 A x0.001 sentinel=0x7FFFFFFF
-      current.3 = 0x0010 i32 A x0.001 sentinel=0x7FFFFFFF
-      activePower.1 = 0x0012 i32 W x0.1 sentinel=0x7FFFFFFF
-      activePower.2 = 0x0014 i32 W x0.1 sentinel=0x7FFFFFFF
-      activePower.3 = 0x0016 i32 W x0.1 sentinel=0x7FFFFFFF
-      activePower.0 = 0x0028 i32 W x0.1 sentinel=0x7FFFFFFF
-      powerFactor.1 = 0x0032 i16 1 x0.001 sentinel=0x7FFF
-      powerFactor.2 = 0x0033 i16 1 x0.001 sentinel=0x7FFF
-      powerFactor.3 = 0x0034 i16 1 x0.001 sentinel=0x7FFF
-      frequency.0 = 0x0037 i16 Hz x0.1 sentinel=0x7FFF
-      activeEnergyImport.0 = 0x0042 i32 kWh x0.1 sentinel=0x7FFFFFFF
-      activeEnergyImport.1 = 0x0046 i32 kWh x0.1 sentinel=0x7FFFFFFF
-      activeEnergyImport.2 = 0x0048 i32 kWh x0.1 sentinel=0x7FFFFFFF
-      activeEnergyImport.3 = 0x004A i32 kWh x0.1 sentinel=0x7FFFFFFF
-      activeEnergyExport.0 = 0x005C i32 kWh x0.1 sentinel=0x7FFFFFFF
-
-      """#
-    ),
-    (
-      "carlo-gavazzi-em340.ini",
-      #"""
-
-
-      [device]
-      name = carlo-gavazzi-em340
-      title = Carlo Gavazzi EM340
-      kind = meter
-      function = 4
-      order = cdab
-      maximumRegisters = 11
-      gapMilliseconds = 20
-      baud = 9600
-      parity = none
-
-      [counter]
-      ratedPowerWatts = 45000
-      quantumMilliwattHours = 100000
-
-      [check]
-
-      0x0033 = i16 450...650
-
-      [ranges]
-      voltage = 0...600 V
-      current = -10000...10000 A
-      frequency = 40...70 Hz
-      powerFactor = -1...1 1
-      activePower = -90000...90000 W
-      activeEnergyImport = 0...214748364 kWh
-      activeEnergyExport = 0...214748364 kWh
-
-      [points]
-      voltage.1 = 0x0000 i32 V x0.1 sentinel=0x7FFFFFFF
-      voltage.2 = 0x0002 i32 V x0.1 sentinel=0x7FFFFFFF
-      voltage.3 = 0x0004 i32 V x0.1 sentinel=0x7FFFFFFF
-      current.1 = 0x000C i32 A x0.001 sentinel=0x7FFFFFFF
-      current.2 = 0x000E i32 A x0.001 sentinel=0x7FFFFFFF
-      current.3 = 0x0010 i32 A x0.001 sentinel=0x7FFFFFFF
-      activePower.1 = 0x0012 i32 W x0.1 sentinel=0x7FFFFFFF
-      activePower.2 = 0x0014 i32 W x0.1 sentinel=0x7FFFFFFF
-      activePower.3 = 0x0016 i32 W x0.1 sentinel=0x7FFFFFFF
-      activePower.0 = 0x0028 i32 W x0.1 sentinel=0x7FFFFFFF
-      powerFactor.1 = 0x002E i16 1 x0.001 sentinel=0x7FFF
-      powerFactor.2 = 0x002F i16 1 x0.001 sentinel=0x7FFF
-      powerFactor.3 = 0x0030 i16 1 x0.001 sentinel=0x7FFF
-      frequency.0 = 0x0033 i16 Hz x0.1 sentinel=0x7FFF
-      activeEnergyImport.0 = 0x0034 i32 kWh x0.1 sentinel=0x7FFFFFFF
-      activeEnergyImport.1 = 0x0040 i32 kWh x0.1 sentinel=0x7FFFFFFF
-      activeEnergyImport.2 = 0x0042 i32 kWh x0.1 sentinel=0x7FFFFFFF
-      activeEnergyImport.3 = 0x0044 i32 kWh x0.1 sentinel=0x7FFFFFFF
-      activeEnergyExport.0 = 0x004E i32 kWh x0.1 sentinel=0x7FFFFFFF
-
-      """#
-    ),
-    (
-      "carlo-gavazzi-et340.ini",
-      #"""
-
-
-      [device]
-      name = carlo-gavazzi-et340
-      title = Carlo Gavazzi ET340
-      kind = meter
-      function = 4
-      order = cdab
-      maximumRegisters = 11
-      gapMilliseconds = 20
-      baud = 9600
-      parity = none
-
-      [counter]
-      ratedPowerWatts = 345000
-      quantumMilliwattHours = 100000
-
-      [check]
-
-      0x0033 = i16 450...650
-
-      [ranges]
-      voltage = 0...600 V
-      current = -10000...10000 A
-      frequency = 40...70 Hz
-      powerFactor = -1...1 1
-      activePower = -690000...690000 W
-      activeEnergyImport = 0...214748364 kWh
-      activeEnergyExport = 0...214748364 kWh
-
-      [points]
-      voltage.1 = 0x0000 i32 V x0.1 sentinel=0x7FFFFFFF
-      voltage.2 = 0x0002 i32 V x0.1 sentinel=0x7FFFFFFF
-      voltage.3 = 0x0004 i32 V x0.1 sentinel=0x7FFFFFFF
-      current.1 = 0x000C i32 A x0.001 sentinel=0x7FFFFFFF
-      current.2 = 0x000E i32 A x0.001 sentinel=0x7FFFFFFF
-      current.3 = 0x0010 i32 A x0.001 sentinel=0x7FFFFFFF
-      activePower.1 = 0x0012 i32 W x0.1 sentinel=0x7FFFFFFF
-      activePower.2 = 0x0014 i32 W x0.1 sentinel=0x7FFFFFFF
-      activePower.3 = 0x0016 i32 W x0.1 sentinel=0x7FFFFFFF
-      activePower.0 = 0x0028 i32 W x0.1 sentinel=0x7FFFFFFF
-      powerFactor.1 = 0x002E i16 1 x0.001 sentinel=0x7FFF
-      powerFactor.2 = 0x002F i16 1 x0.001 sentinel=0x7FFF
-      powerFactor.3 = 0x0030 i16 1 x0.001 sentinel=0x7FFF
-      frequency.0 = 0x0033 i16 Hz x0.1 sentinel=0x7FFF
-      activeEnergyImport.0 = 0x0034 i32 kWh x0.1 sentinel=0x7FFFFFFF
-      activeEnergyImport.1 = 0x0040 i32 kWh x0.1 sentinel=0x7FFFFFFF
-      activeEnergyImport.2 = 0x0042 i32 kWh x0.1 sentinel=0x7FFFFFFF
-      activeEnergyImport.3 = 0x0044 i32 kWh x0.1 sentinel=0x7FFFFFFF
-      activeEnergyExport.0 = 0x004E i32 kWh x0.1 sentinel=0x7FFFFFFF
-
-      """#
-    ),
-    (
-      "chint-dtsu666.ini",
-      #"""
-
-
-      [device]
-      name = chint-dtsu666
-      title = Chint DTSU666
-      kind = meter
-      function = 3
-      order = abcd
-      maximumRegisters = 60
-      gapMilliseconds = 20
-      baud = 9600
-      parity = none
-
-      [counter]
-      ratedPowerWatts = 55200
-      quantumMilliwattHours = 10000
-
-      [check]
-
-      0x2044 = f32 4500...6500
-
-      [ranges]
-      voltage = 0...500 V
-      current = -10000...10000 A
-      frequency = 40...70 Hz
-      powerFactor = -1...1 1
-      activePower = -5000000...5000000 W
-      reactivePower = -5000000...5000000 var
-      activeEnergyImport = 0...16777216 kWh
-      activeEnergyExport = 0...16777216 kWh
-
-      [readable]
-      registers = 0x2000-0x2045
-
-      [points]
-      voltage.1 = 0x2006 f32 V x0.1
-      voltage.2 = 0x2008 f32 V x0.1
-      voltage.3 = 0x200A f32 V x0.1
-      current.1 = 0x200C f32 A x0.001
-      current.2 = 0x200E f32 A x0.001
-      current.3 = 0x2010 f32 A x0.001
-      activePower.0 = 0x2012 f32 W x0.1
-      activePower.1 = 0x2014 f32 W x0.1
-      activePower.2 = 0x2016 f32 W x0.1
-      activePower.3 = 0x2018 f32 W x0.1
-      reactivePower.0 = 0x201A f32 var x0.1
-      reactivePower.1 = 0x201C f32 var x0.1
-      reactivePower.2 = 0x201E f32 var x0.1
-      reactivePower.3 = 0x2020 f32 var x0.1
-      powerFactor.0 = 0x202A f32 1 x0.001
-      powerFactor.1 = 0x202C f32 1 x0.001
-      powerFactor.2 = 0x202E f32 1 x0.001
-      powerFactor.3 = 0x2030 f32 1 x0.001
-      frequency.0 = 0x2044 f32 Hz x0.01
-      activeEnergyImport.0 = 0x101E f32 kWh
-      activeEnergyExport.0 = 0x1028 f32 kWh
-
-      """#
-    ),
-    (
-      "eastron-sdm120.ini",
-      #"""
-
-
-
-      [device]
-      name = eastron-sdm120
-      title = Eastron SDM120
-      kind = meter
-      function = 4
-      order = abcd
-      maximumRegisters = 60
-
-      gapMilliseconds = 100
-      baud = 2400
-      parity = none
-
-      [counter]
-      ratedPowerWatts = 10350
-
-      quantumMilliwattHours = 1000
-
-      [check]
-
-      0x0046 = f32 45...65
-      0x0000 = f32 40...500
-
-      [ranges]
-      voltage = 0...500 V
-      current = -150...150 A
-      frequency = 40...70 Hz
-      powerFactor = -1...1 1
-      activePower = -20700...20700 W
-      reactivePower = -20700...20700 var
-      apparentPower = -20700...20700 VA
-      activeEnergyImport = 0...16777216 kWh
-      activeEnergyExport = 0...16777216 kWh
-
-      [readable]
-
-      registers = 0x0000-0x0001
-
-      [points]
-      voltage.1 = 0x0000 f32 V
-      current.1 = 0x0006 f32 A
-      activePower.0 = 0x000C f32 W
-      apparentPower.0 = 0x0012 f32 VA
-      reactivePower.0 = 0x0018 f32 var
-      powerFactor.0 = 0x001E f32 1
-      frequency.0 = 0x0046 f32 Hz
-      activeEnergyImport.0 = 0x0048 f32 kWh
-      activeEnergyExport.0 = 0x004A f32 kWh
-
-      """#
-    ),
-    (
-      "eastron-sdm230.ini",
-      #"""
-
-
-
-      [device]
-      name = eastron-sdm230
-      title = Eastron SDM230
-      kind = meter
-      function = 4
-      order = abcd
-      maximumRegisters = 60
-
-      gapMilliseconds = 100
-      baud = 2400
-      parity = none
-
-      [counter]
-      ratedPowerWatts = 23000
-
-      quantumMilliwattHours = 1000
-
-      [check]
-
-      0x0046 = f32 45...65
-      0x0000 = f32 40...500
-
-      [ranges]
-      voltage = 0...500 V
-      current = -150...150 A
-      frequency = 40...70 Hz
-      powerFactor = -1...1 1
-      activePower = -46000...46000 W
-      reactivePower = -46000...46000 var
-      apparentPower = -46000...46000 VA
-      activeEnergyImport = 0...16777216 kWh
-      activeEnergyExport = 0...16777216 kWh
-
-      [readable]
-
-      registers = 0x0000-0x0001
-
-      [points]
-      voltage.1 = 0x0000 f32 V
-      current.1 = 0x0006 f32 A
-      activePower.0 = 0x000C f32 W
-      apparentPower.0 = 0x0012 f32 VA
-      reactivePower.0 = 0x0018 f32 var
-      powerFactor.0 = 0x001E f32 1
-      frequency.0 = 0x0046 f32 Hz
-      activeEnergyImport.0 = 0x0048 f32 kWh
-      activeEnergyExport.0 = 0x004A f32 kWh
-
-      """#
-    ),
-    (
-      "eastron-sdm630.ini",
-      #"""
-
-
-
-      [device]
-      name = eastron-sdm630
-      title = Eastron SDM630
-      kind = meter
-      function = 4
-      order = abcd
-      maximumRegisters = 60
-
-      gapMilliseconds = 100
-      baud = 9600
-      parity = none
-
-      [counter]
-      ratedPowerWatts = 69000
-
-      quantumMilliwattHours = 1000
-
-      [check]
-
-      0x0046 = f32 45...65
-      0x0000 = f32 40...500
-      0x0002 = f32 40...500
-
-      [ranges]
-      voltage = 0...500 V
-      current = -150...150 A
-      frequency = 40...70 Hz
-      powerFactor = -1...1 1
-      activePower = -138000...138000 W
-      reactivePower = -138000...138000 var
-      apparentPower = -138000...138000 VA
-      activeEnergyImport = 0...16777216 kWh
-      activeEnergyExport = 0...16777216 kWh
-
-      [readable]
-
-      registers = 0x0000-0x0047, 0x0048-0x004B
-
-      [points]
-      voltage.1 = 0x0000 f32 V
-      voltage.2 = 0x0002 f32 V
-      voltage.3 = 0x0004 f32 V
-      current.1 = 0x0006 f32 A
-      current.2 = 0x0008 f32 A
-      current.3 = 0x000A f32 A
-      activePower.1 = 0x000C f32 W
-      activePower.2 = 0x000E f32 W
-      activePower.3 = 0x0010 f32 W
-      activePower.0 = 0x0034 f32 W
-      apparentPower.0 = 0x0038 f32 VA
-      reactivePower.0 = 0x003C f32 var
-      powerFactor.0 = 0x003E f32 1
-      frequency.0 = 0x0046 f32 Hz
-      activeEnergyImport.0 = 0x0048 f32 kWh
-      activeEnergyExport.0 = 0x004A f32 kWh
-
-      """#
-    ),
-    (
-      "eastron-sdm72.ini",
-      #"""
-
-
-
-      [device]
-      name = eastron-sdm72
-      title = Eastron SDM72
-      kind = meter
-      function = 4
-      order = abcd
-      maximumRegisters = 60
-
-      gapMilliseconds = 100
-      baud = 9600
-      parity = none
-
-      [counter]
-      ratedPowerWatts = 69000
-
-      quantumMilliwattHours = 1000
-
-      [check]
-
-      0x0048 = f32 0...16777216
-
-      [ranges]
-      activePower = -138000...138000 W
-      activeEnergyImport = 0...16777216 kWh
-      activeEnergyExport = 0...16777216 kWh
-
-      [points]
-      activePower.0 = 0x0034 f32 W
-      activeEnergyImport.0 = 0x0048 f32 kWh
-      activeEnergyExport.0 = 0x004A f32 kWh
-
-      """#
-    ),
-    (
-      "sunspec.ini",
-      #"""
-
-
-
-
-      [device]
-      name = sunspec
-      title = SunSpec
-      kind = inverter
-      layout = sunspec
-      function = 3
-      order = abcd
-      maximumRegisters = 125
-      gapMilliseconds = 20
-      baud = 9600
-      parity = none
-      bases = 40000, 0, 50000
-
-      [counter]
-      ratedPowerWatts = 1000000
-      quantumMilliwattHours = 1000000
-
-      [ranges]
-      voltage = 0...2000 V
-      current = -10000...10000 A
-      frequency = 40...70 Hz
-      powerFactor = -1...1 1
-      activePower = -10000000...10000000 W
-      reactivePower = -10000000...10000000 var
-      apparentPower = -10000000...10000000 VA
-      activeEnergyImport = 0...1000000000000 Wh
-      activeEnergyExport = 0...1000000000000 Wh
-
-      [limit]
-
-      models = 123, 704
-      volatile = no
-      writesPerDay = 100
-
-      [model 101]
-      length = 50
-      current.0 = 2 u16 A sf=6
-      current.1 = 3 u16 A sf=6
-      voltage.1 = 10 u16 V sf=13
-      activePower.0 = 14 i16 W sf=15
-      frequency.0 = 16 u16 Hz sf=17
-      apparentPower.0 = 18 i16 VA sf=19
-      reactivePower.0 = 20 i16 var sf=21
-      powerFactor.0 = 22 i16 % sf=23
-      activeEnergyExport.0 = 24 acc32 Wh sf=26
-
-      [model 102]
-      length = 50
-      current.0 = 2 u16 A sf=6
-      current.1 = 3 u16 A sf=6
-      current.2 = 4 u16 A sf=6
-      voltage.1 = 10 u16 V sf=13
-      voltage.2 = 11 u16 V sf=13
-      activePower.0 = 14 i16 W sf=15
-      frequency.0 = 16 u16 Hz sf=17
-      apparentPower.0 = 18 i16 VA sf=19
-      reactivePower.0 = 20 i16 var sf=21
-      powerFactor.0 = 22 i16 % sf=23
-      activeEnergyExport.0 = 24 acc32 Wh sf=26
-
-      [model 103]
-      length = 50
-      current.0 = 2 u16 A sf=6
-      current.1 = 3 u16 A sf=6
-      current.2 = 4 u16 A sf=6
-      current.3 = 5 u16 A sf=6
-      voltage.1 = 10 u16 V sf=13
-      voltage.2 = 11 u16 V sf=13
-      voltage.3 = 12 u16 V sf=13
-      activePower.0 = 14 i16 W sf=15
-      frequency.0 = 16 u16 Hz sf=17
-      apparentPower.0 = 18 i16 VA sf=19
-      reactivePower.0 = 20 i16 var sf=21
-      powerFactor.0 = 22 i16 % sf=23
-      activeEnergyExport.0 = 24 acc32 Wh sf=26
-
-      [model 111]
-      length = 60
-      current.0 = 2 f32 A
-      current.1 = 4 f32 A
-      voltage.1 = 16 f32 V
-      activePower.0 = 22 f32 W
-      frequency.0 = 24 f32 Hz
-      apparentPower.0 = 26 f32 VA
-      reactivePower.0 = 28 f32 var
-      powerFactor.0 = 30 f32 %
-      activeEnergyExport.0 = 32 f32 Wh
-
-      [model 112]
-      length = 60
-      current.0 = 2 f32 A
-      current.1 = 4 f32 A
-      current.2 = 6 f32 A
-      voltage.1 = 16 f32 V
-      voltage.2 = 18 f32 V
-      activePower.0 = 22 f32 W
-      frequency.0 = 24 f32 Hz
-      apparentPower.0 = 26 f32 VA
-      reactivePower.0 = 28 f32 var
-      powerFactor.0 = 30 f32 %
-      activeEnergyExport.0 = 32 f32 Wh
-
-      [model 113]
-      length = 60
-      current.0 = 2 f32 A
-      current.1 = 4 f32 A
-      current.2 = 6 f32 A
-      current.3 = 8 f32 A
-      voltage.1 = 16 f32 V
-      voltage.2 = 18 f32 V
-      voltage.3 = 20 f32 V
-      activePower.0 = 22 f32 W
-      frequency.0 = 24 f32 Hz
-      apparentPower.0 = 26 f32 VA
-      reactivePower.0 = 28 f32 var
-      powerFactor.0 = 30 f32 %
-      activeEnergyExport.0 = 32 f32 Wh
-
-      [model 201]
-      length = 105
-      current.0 = 2 i16 A sf=6
-      current.1 = 3 i16 A sf=6
-      voltage.0 = 7 i16 V sf=15
-      voltage.1 = 8 i16 V sf=15
-      frequency.0 = 16 i16 Hz sf=17
-      activePower.0 = 18 i16 W sf=22
-      activePower.1 = 19 i16 W sf=22
-      apparentPower.0 = 23 i16 VA sf=27
-      reactivePower.0 = 28 i16 var sf=32
-      powerFactor.0 = 33 i16 % sf=37
-      activeEnergyExport.0 = 38 acc32 Wh sf=54
-      activeEnergyImport.0 = 46 acc32 Wh sf=54
-
-      [model 202]
-      length = 105
-      current.0 = 2 i16 A sf=6
-      current.1 = 3 i16 A sf=6
-      current.2 = 4 i16 A sf=6
-      voltage.0 = 7 i16 V sf=15
-      voltage.1 = 8 i16 V sf=15
-      voltage.2 = 9 i16 V sf=15
-      frequency.0 = 16 i16 Hz sf=17
-      activePower.0 = 18 i16 W sf=22
-      activePower.1 = 19 i16 W sf=22
-      activePower.2 = 20 i16 W sf=22
-      apparentPower.0 = 23 i16 VA sf=27
-      reactivePower.0 = 28 i16 var sf=32
-      powerFactor.0 = 33 i16 % sf=37
-      activeEnergyExport.0 = 38 acc32 Wh sf=54
-      activeEnergyImport.0 = 46 acc32 Wh sf=54
-
-      [model 203]
-      length = 105
-      current.0 = 2 i16 A sf=6
-      current.1 = 3 i16 A sf=6
-      current.2 = 4 i16 A sf=6
-      current.3 = 5 i16 A sf=6
-      voltage.0 = 7 i16 V sf=15
-      voltage.1 = 8 i16 V sf=15
-      voltage.2 = 9 i16 V sf=15
-      voltage.3 = 10 i16 V sf=15
-      frequency.0 = 16 i16 Hz sf=17
-      activePower.0 = 18 i16 W sf=22
-      activePower.1 = 19 i16 W sf=22
-      activePower.2 = 20 i16 W sf=22
-      activePower.3 = 21 i16 W sf=22
-      apparentPower.0 = 23 i16 VA sf=27
-      reactivePower.0 = 28 i16 var sf=32
-      powerFactor.0 = 33 i16 % sf=37
-      activeEnergyExport.0 = 38 acc32 Wh sf=54
-      activeEnergyImport.0 = 46 acc32 Wh sf=54
-
-      [model 204]
-      length = 105
-      current.0 = 2 i16 A sf=6
-      current.1 = 3 i16 A sf=6
-      current.2 = 4 i16 A sf=6
-      current.3 = 5 i16 A sf=6
-      voltage.0 = 7 i16 V sf=15
-      voltage.1 = 8 i16 V sf=15
-      voltage.2 = 9 i16 V sf=15
-      voltage.3 = 10 i16 V sf=15
-      frequency.0 = 16 i16 Hz sf=17
-      activePower.0 = 18 i16 W sf=22
-      activePower.1 = 19 i16 W sf=22
-      activePower.2 = 20 i16 W sf=22
-      activePower.3 = 21 i16 W sf=22
-      apparentPower.0 = 23 i16 VA sf=27
-      reactivePower.0 = 28 i16 var sf=32
-      powerFactor.0 = 33 i16 % sf=37
-      activeEnergyExport.0 = 38 acc32 Wh sf=54
-      activeEnergyImport.0 = 46 acc32 Wh sf=54
-
-      [model 211]
-      length = 124
-      current.0 = 2 f32 A
-      current.1 = 4 f32 A
-      voltage.0 = 10 f32 V
-      voltage.1 = 12 f32 V
-      frequency.0 = 26 f32 Hz
-      activePower.0 = 28 f32 W
-      activePower.1 = 30 f32 W
-      apparentPower.0 = 36 f32 VA
-      reactivePower.0 = 44 f32 var
-      powerFactor.0 = 52 f32 1
-      activeEnergyExport.0 = 60 f32 Wh
-      activeEnergyImport.0 = 68 f32 Wh
-
-      [model 212]
-      length = 124
-      current.0 = 2 f32 A
-      current.1 = 4 f32 A
-      current.2 = 6 f32 A
-      voltage.0 = 10 f32 V
-      voltage.1 = 12 f32 V
-      voltage.2 = 14 f32 V
-      frequency.0 = 26 f32 Hz
-      activePower.0 = 28 f32 W
-      activePower.1 = 30 f32 W
-      activePower.2 = 32 f32 W
-      apparentPower.0 = 36 f32 VA
-      reactivePower.0 = 44 f32 var
-      powerFactor.0 = 52 f32 1
-      activeEnergyExport.0 = 60 f32 Wh
-      activeEnergyImport.0 = 68 f32 Wh
-
-      [model 213]
-      length = 124
-      current.0 = 2 f32 A
-      current.1 = 4 f32 A
-      current.2 = 6 f32 A
-      current.3 = 8 f32 A
-      voltage.0 = 10 f32 V
-      voltage.1 = 12 f32 V
-      voltage.2 = 14 f32 V
-      voltage.3 = 16 f32 V
-      frequency.0 = 26 f32 Hz
-      activePower.0 = 28 f32 W
-      activePower.1 = 30 f32 W
-      activePower.2 = 32 f32 W
-      activePower.3 = 34 f32 W
-      apparentPower.0 = 36 f32 VA
-      reactivePower.0 = 44 f32 var
-      powerFactor.0 = 52 f32 1
-      activeEnergyExport.0 = 60 f32 Wh
-      activeEnergyImport.0 = 68 f32 Wh
-
-      [model 214]
-      length = 124
-      current.0 = 2 f32 A
-      current.1 = 4 f32 A
-      current.2 = 6 f32 A
-      current.3 = 8 f32 A
-      voltage.0 = 10 f32 V
-      voltage.1 = 12 f32 V
-      voltage.2 = 14 f32 V
-      voltage.3 = 16 f32 V
-      frequency.0 = 26 f32 Hz
-      activePower.0 = 28 f32 W
-      activePower.1 = 30 f32 W
-      activePower.2 = 32 f32 W
-      activePower.3 = 34 f32 W
-      apparentPower.0 = 36 f32 VA
-      reactivePower.0 = 44 f32 var
-      powerFactor.0 = 52 f32 1
-      activeEnergyExport.0 = 60 f32 Wh
-      activeEnergyImport.0 = 68 f32 Wh
-
-      [model 701]
-
-      length = 153
-      activePower.0 = 10 i16 W sf=116
-      apparentPower.0 = 11 i16 VA sf=118
-      reactivePower.0 = 12 i16 var sf=119
-      powerFactor.0 = 13 i16 1 sf=117
-      current.0 = 14 i16 A sf=113
-      voltage.0 = 16 u16 V sf=114
-      frequency.0 = 17 u32 Hz sf=115
-      activeEnergyExport.0 = 19 u64 Wh sf=120
-      activeEnergyImport.0 = 23 u64 Wh sf=120
-      activePower.1 = 41 i16 W sf=116
-      current.1 = 45 i16 A sf=113
-      voltage.1 = 47 u16 V sf=114
-      activePower.2 = 64 i16 W sf=116
-      current.2 = 68 i16 A sf=113
-      voltage.2 = 70 u16 V sf=114
-      activePower.3 = 87 i16 W sf=116
-      current.3 = 91 i16 A sf=113
-      voltage.3 = 93 u16 V sf=114
-
-      """#
-    ),
-  ]
+  /// Sorted by their files' names. (docs/PROTOCOL.md, Device maps in bytes)
+  static let bytes: StaticString = """
+    g\u{3}\u{12}carlo-gavazzi-em24\u{1b}Carlo Gavazzi EM24 (RS-485)@\u{8}\u{b}\u{14}@V\u{2}\u{1}\u{0}H\
+    \u{7f}\u{a}`Z\u{18}\u{0}\u{4}\u{5}7D\u{e}H\u{3}\u{d}\u{0}\u{0}p]\u{1}\u{d}\u{2}\u{0}p]\u{1}\u{d}\
+    \u{4}\u{0}p]\u{1}\u{7}P\u{1}\u{0}\u{6}q\u{1}\u{1}\u{2}r\u{1}\u{11}\u{12}e\u{1}\u{1}\u{2}F\u{1}\u{8}\
+    \u{3}g\u{1}\u{0}MsLs\u{c}h\u{1}\u{0}MsLs\u{c}\u{0}\u{0}\u{0}\u{5}\u{3}\u{1}\u{4}\u{1}\u{7f}\u{7f}\
+    \u{7f}\u{7f}\u{7f}\u{1}\u{3}\u{1}\u{0}\u{1}\u{7f}\u{7f}\u{7f}\u{7f}\u{7f}\u{1}\u{1}\u{1}\u{6}\u{1}\
+    \u{7f}\u{7f}\u{7}\u{1}\u{1}\u{4}\u{1}\u{7f}\u{7f}\u{7}\u{3}\u{1}\u{a}\u{1}\u{7f}\u{7f}\u{7f}\u{7f}\
+    \u{7f}\u{1}\u{13}\u{1}\u{0}\u{0}\u{2}\u{0}\u{0}\u{3}\u{0}\u{0}\u{5}\u{1}\u{c}\u{6}\u{1}\u{0}\u{7}\
+    \u{1}\u{0}\u{9}\u{0}\u{0}\u{a}\u{0}\u{0}\u{b}\u{0}\u{0}\u{8}\u{0} \u{15}\u{2}\u{10}\u{16}\u{2}\u{0}\
+    \u{17}\u{2}\u{0}\u{18}\u{3}\u{4}\u{1c}\u{4}\u{c}\u{1d}\u{4}\u{c}\u{1e}\u{4}\u{0}\u{1f}\u{4}\u{0} \
+    \u{4} \
+    `\u{3}\u{13}carlo-gavazzi-em340\u{13}Carlo Gavazzi EM340@\u{8}\u{b}\u{14}@V\u{2}\u{1}\u{0}H\u{7f}\
+    \u{a}`Z\u{18}\u{0}\u{4}\u{5}3D\u{e}H\u{3}\u{d}\u{0}\u{0}p]\u{1}\u{d}\u{2}\u{0}p]\u{1}\u{d}\u{4}\u{0}\
+    p]\u{1}\u{7}P\u{1}\u{0}\u{6}q\u{1}\u{1}\u{2}r\u{1}\u{11}\u{12}e\u{1}\u{1}\u{2}F\u{1}\u{8}\u{3}g\u{1}\
+    \u{0}MsLs\u{c}h\u{1}\u{0}MsLs\u{c}\u{0}\u{0}\u{0}\u{5}\u{3}\u{1}\u{4}\u{1}\u{7f}\u{7f}\u{7f}\u{7f}\
+    \u{7f}\u{1}\u{3}\u{1}\u{0}\u{1}\u{7f}\u{7f}\u{7f}\u{7f}\u{7f}\u{1}\u{1}\u{1}\u{6}\u{1}\u{7f}\u{7f}\
+    \u{7}\u{1}\u{1}\u{4}\u{1}\u{7f}\u{7f}\u{7}\u{3}\u{1}\u{a}\u{1}\u{7f}\u{7f}\u{7f}\u{7f}\u{7f}\u{1}\
+    \u{13}\u{1}\u{0}\u{0}\u{2}\u{0}\u{0}\u{3}\u{0}\u{0}\u{5}\u{1}\u{c}\u{6}\u{1}\u{0}\u{7}\u{1}\u{0}\
+    \u{9}\u{0}\u{0}\u{a}\u{0}\u{0}\u{b}\u{0}\u{0}\u{8}\u{0} \u{15}\u{2}\u{8}\u{16}\u{2}\u{0}\u{17}\u{2}\
+    \u{0}\u{18}\u{3}\u{4}\u{1c}\u{4}\u{0}\u{1d}\u{4}\u{14}\u{1e}\u{4}\u{0}\u{1f}\u{4}\u{0} \u{4}\u{10}\
+    c\u{3}\u{13}carlo-gavazzi-et340\u{13}Carlo Gavazzi ET340@\u{8}\u{b}\u{14}@V\u{2}\u{1}\u{0}hNT\u{1}`Z\
+    \u{18}\u{0}\u{4}\u{5}3D\u{e}H\u{3}\u{d}\u{0}\u{0}p]\u{1}\u{d}\u{2}\u{0}p]\u{1}\u{d}\u{4}\u{0}p]\u{1}\
+    \u{7}P\u{1}\u{0}\u{6}q\u{1}\u{1}\u{2}r\u{1}I\u{2}J\u{2}e\u{1}\u{1}\u{2}F\u{1}\u{8}\u{3}g\u{1}\u{0}Ms\
+    Ls\u{c}h\u{1}\u{0}MsLs\u{c}\u{0}\u{0}\u{0}\u{5}\u{3}\u{1}\u{4}\u{1}\u{7f}\u{7f}\u{7f}\u{7f}\u{7f}\
+    \u{1}\u{3}\u{1}\u{0}\u{1}\u{7f}\u{7f}\u{7f}\u{7f}\u{7f}\u{1}\u{1}\u{1}\u{6}\u{1}\u{7f}\u{7f}\u{7}\
+    \u{1}\u{1}\u{4}\u{1}\u{7f}\u{7f}\u{7}\u{3}\u{1}\u{a}\u{1}\u{7f}\u{7f}\u{7f}\u{7f}\u{7f}\u{1}\u{13}\
+    \u{1}\u{0}\u{0}\u{2}\u{0}\u{0}\u{3}\u{0}\u{0}\u{5}\u{1}\u{c}\u{6}\u{1}\u{0}\u{7}\u{1}\u{0}\u{9}\u{0}\
+    \u{0}\u{a}\u{0}\u{0}\u{b}\u{0}\u{0}\u{8}\u{0} \u{15}\u{2}\u{8}\u{16}\u{2}\u{0}\u{17}\u{2}\u{0}\u{18}\
+    \u{3}\u{4}\u{1c}\u{4}\u{0}\u{1d}\u{4}\u{14}\u{1e}\u{4}\u{0}\u{1f}\u{4}\u{0} \u{4}\u{10}\
+    W\u{3}\u{d}chint-dtsu666\u{d}Chint DTSU666\u{4}<\u{14}@V\u{2}\u{1}\u{0}`^\u{d}P\\\u{2}\u{0}\u{4} DA\
+    \u{2}hL\u{2}P\u{1f} F@\u{2}\u{0}HN\u{1} H@\u{2}\u{0}HN\u{1} J@\u{2}\u{0}HN\u{1}\u{8}P\u{1}\u{0}\u{5}\
+    q\u{1}\u{1}\u{2}R\u{2}\u{9}\u{a}S\u{2}\u{9}\u{a}e\u{1}\u{1}\u{2}F\u{1}\u{8}\u{3}g\u{1}\u{0}@@@@\u{1}\
+    h\u{1}\u{0}@@@@\u{1}\u{1}@@\u{4}E\u{1}\u{0}\u{0}\u{5}\u{8}\u{1}\u{4}\u{0}\u{8}\u{1}\u{0}\u{0}\u{8}\
+    \u{1}\u{6}\u{0}\u{8}\u{1}\u{2}\u{0}\u{8}\u{1}\u{c}\u{0}\u{15}\u{1}\u{0}L@\u{4}\u{2}\u{0}\u{0}\u{3}\
+    \u{0}\u{0}\u{5}\u{1}\u{0}\u{6}\u{1}\u{0}\u{7}\u{1}\u{0}\u{8}\u{0}\u{0}\u{9}\u{0}\u{0}\u{a}\u{0}\u{0}\
+    \u{b}\u{0}\u{0}\u{c}\u{0}\u{0}\u{d}\u{0}\u{0}\u{e}\u{0}\u{0}\u{f}\u{0}\u{0}\u{14}\u{2}\u{10}\u{15}\
+    \u{2}\u{0}\u{16}\u{2}\u{0}\u{17}\u{2}\u{0}\u{18}\u{3}$\u{1c}\u{4}OA\u{2} \u{4}\u{10}\
+    V\u{2}\u{e}eastron-sdm120\u{e}Eastron SDM120\u{0}<d\u{1}`%\u{1}\u{0}na\u{2}h\u{f}\u{0}\u{2}!F\u{1}Z\
+    \u{1}\u{14}!\u{0}\u{0}t\u{7}\u{9}P\u{1}\u{0}\u{5}A\u{1}\u{1d}\u{1e}R\u{1}]\u{6}^\u{6}T\u{1}]\u{6}^\
+    \u{6}S\u{1}]\u{6}^\u{6}e\u{1}\u{1}\u{2}F\u{1}\u{8}\u{3}g\u{1}\u{0}@@@@\u{1}h\u{1}\u{0}@@@@\u{1}\u{1}\
+    \u{0}\u{1}\u{0}\u{0}\u{2}\u{8}\u{1}\u{6}\u{0}\u{8}\u{1}\u{c}\u{0}\u{9}\u{1}\u{0}\u{0}\u{5}\u{0}\u{8}\
+    \u{8}\u{0}\u{8}\u{10}\u{0}\u{8}\u{c}\u{0}\u{8}\u{14}\u{1}\u{8}\u{18}\u{0}L\u{1}\u{1c}\u{1}\u{0} \
+    \u{1}\u{0}\
+    V\u{2}\u{e}eastron-sdm230\u{e}Eastron SDM230\u{0}<d\u{1}`%\u{1}\u{0}Xg\u{5}h\u{f}\u{0}\u{2}!F\u{1}Z\
+    \u{1}\u{14}!\u{0}\u{0}t\u{7}\u{9}P\u{1}\u{0}\u{5}A\u{1}\u{1d}\u{1e}b\u{1}[\u{1}\\\u{1}d\u{1}[\u{1}\\\
+    \u{1}c\u{1}[\u{1}\\\u{1}e\u{1}\u{1}\u{2}F\u{1}\u{8}\u{3}g\u{1}\u{0}@@@@\u{1}h\u{1}\u{0}@@@@\u{1}\
+    \u{1}\u{0}\u{1}\u{0}\u{0}\u{2}\u{8}\u{1}\u{6}\u{0}\u{8}\u{1}\u{c}\u{0}\u{9}\u{1}\u{0}\u{0}\u{5}\u{0}\
+    \u{8}\u{8}\u{0}\u{8}\u{10}\u{0}\u{8}\u{c}\u{0}\u{8}\u{14}\u{1}\u{8}\u{18}\u{0}L\u{1}\u{1c}\u{1}\u{0}\
+     \u{1}\u{0}\
+    y\u{2}\u{e}eastron-sdm630\u{e}Eastron SDM630\u{0}<d\u{1}@V\u{2}\u{1}\u{0}Hv\u{10}h\u{f}\u{0}\u{4}!F\
+    \u{1}Z\u{1}\u{14}!\u{0}\u{0}t\u{7}!\u{2}\u{0}t\u{7}!\u{4}\u{0}t\u{7}\u{9}P\u{1}\u{0}\u{5}A\u{1}\
+    \u{1d}\u{1e}b\u{1}S\u{4}T\u{4}d\u{1}S\u{4}T\u{4}c\u{1}S\u{4}T\u{4}e\u{1}\u{1}\u{2}F\u{1}\u{8}\u{3}g\
+    \u{1}\u{0}@@@@\u{1}h\u{1}\u{0}@@@@\u{1}\u{2}\u{0}G\u{1}\u{2}\u{3}\u{0}\u{0}\u{2}\u{8}\u{1}\u{6}\u{0}\
+    \u{8}\u{1}\u{c}\u{0}\u{10}\u{1}\u{0}\u{0}\u{2}\u{0}\u{0}\u{3}\u{0}\u{0}\u{5}\u{0}\u{0}\u{6}\u{0}\
+    \u{0}\u{7}\u{0}\u{0}\u{9}\u{0}\u{0}\u{a}\u{0}\u{0}\u{b}\u{0}\u{0}\u{8}\u{0}D\u{1}\u{10}\u{0}\u{4}\
+    \u{c}\u{0}\u{4}\u{14}\u{1}\u{0}\u{18}\u{0}\u{c}\u{1c}\u{1}\u{0} \u{1}\u{0}\
+    v\u{1}\u{d}eastron-sdm72\u{d}Eastron SDM72\u{0}<d\u{1}@V\u{2}\u{1}\u{0}Hv\u{10}h\u{f}\u{0}\u{3}#H\
+    \u{1}\u{0}@@@@\u{1}!J\u{1}\u{0}@@@@\u{1}!4_XC\u{1}`XC\u{1}\u{3}b\u{1}S\u{4}T\u{4}g\u{1}\u{0}@@@@\
+    \u{1}h\u{1}\u{0}@@@@\u{1}\u{0}\u{0}\u{0}\u{2}\u{8}\u{1}\u{6}\u{0}\u{8}\u{1}\u{c}\u{0}\u{3}\u{8}\u{0}\
+    h\u{1}\u{1c}\u{1}$ \u{1}\u{0}\
+    z\u{f}\u{7}sunspec\u{7}SunSpecG\u{2}}\u{1}\u{14}@V\u{2}~\u{1}\u{0}@It\u{3}@It\u{3}\u{0}\u{0}\u{9}q\
+    \u{1}\u{1}\u{2}`\u{1}\u{0}\u{2}b\u{2}\u{1}\u{2}F\u{1}\u{8}\u{3}d\u{2}\u{1}\u{2}c\u{2}\u{1}\u{2}e\
+    \u{1}\u{1}\u{2}x\u{3}\u{0}\u{1}w\u{3}\u{0}\u{1}\u{0}\u{0}\u{3}@b\u{13}\u{7f}a\u{13}`Z\u{18}\u{2}v\
+    \u{3}J\u{12}d\u{1}\u{a}@ \u{1}\u{6}\u{1}\u{7f}\u{7f}\u{f}A \u{1}\u{6}\u{1}@@\u{8}A \u{1}\u{8}\u{1}@@\
+    \u{8}F \u{1}\u{6}\u{1}\u{0}\u{8}\u{1}\u{6}\u{1}@@@p\u{7f}\u{1}\u{8}\u{1}\u{8}\u{1}@@@p\u{7f}\u{1}\
+    \u{8}\u{1}\u{c}\u{1}@@@p\u{7f}\u{1}A \u{1}\u{c}\u{1}@@\u{8}B \u{1}\u{6}\u{1}\u{7f}\u{7f}\u{7f}\u{7f}\
+    \u{7f}\u{3}D \u{1}\u{6}\u{1}\u{7f}\u{7f}\u{7f}\u{7f}\u{7f}\u{7f}\u{7f}\u{7f}\u{7f}\u{7f}\u{f}\u{f}e\
+    \u{1}2\u{9}\u{4}\u{0}\u{0}\u{8}\u{5}\u{0}\u{0}\u{6}\u{1}\u{0}\u{c}\u{6}\u{8}\u{1}\u{6}\u{2}\u{18}\
+    \u{0}\u{2}\u{2}\u{10}\u{1}\u{2}\u{2}\u{c}\u{1}\u{2}\u{2}\u{14}\u{2}\u{2}\u{2} \u{3}\u{2}\u{4}f\u{1}2\
+    \u{b}\u{4}\u{0}\u{0}\u{8}\u{5}\u{0}\u{0}\u{6}\u{6}\u{0}\u{0}\u{4}\u{1}\u{0}\u{a}\u{6}\u{2}\u{0}\u{0}\
+    \u{4}\u{8}\u{1}\u{4}\u{2}\u{18}\u{0}\u{2}\u{2}\u{10}\u{1}\u{2}\u{2}\u{c}\u{1}\u{2}\u{2}\u{14}\u{2}\
+    \u{2}\u{2} \u{3}\u{2}\u{4}g\u{1}2\u{d}\u{4}\u{0}\u{0}\u{8}\u{5}\u{0}\u{0}\u{6}\u{6}\u{0}\u{0}\u{4}\
+    \u{7}\u{0}\u{0}\u{2}\u{1}\u{0}\u{8}\u{6}\u{2}\u{0}\u{0}\u{4}\u{3}\u{0}\u{0}\u{2}\u{8}\u{1}\u{2}\u{2}\
+    \u{18}\u{0}\u{2}\u{2}\u{10}\u{1}\u{2}\u{2}\u{c}\u{1}\u{2}\u{2}\u{14}\u{2}\u{2}\u{2} \u{3}\u{2}\u{4}o\
+    \u{1}<\u{9}\u{4}\u{4}\u{0}\u{5}\u{4}\u{0}\u{1}\u{4}\u{14}\u{8}\u{4}\u{8}\u{18}\u{4}\u{0}\u{10}\u{4}\
+    \u{0}\u{c}\u{4}\u{0}\u{14}\u{5}\u{0} \u{4}\u{0}p\u{1}<\u{b}\u{4}\u{4}\u{0}\u{5}\u{4}\u{0}\u{6}\u{4}\
+    \u{0}\u{1}\u{4}\u{10}\u{2}\u{4}\u{0}\u{8}\u{4}\u{4}\u{18}\u{4}\u{0}\u{10}\u{4}\u{0}\u{c}\u{4}\u{0}\
+    \u{14}\u{5}\u{0} \u{4}\u{0}q\u{1}<\u{d}\u{4}\u{4}\u{0}\u{5}\u{4}\u{0}\u{6}\u{4}\u{0}\u{7}\u{4}\u{0}\
+    \u{1}\u{4}\u{c}\u{2}\u{4}\u{0}\u{3}\u{4}\u{0}\u{8}\u{4}\u{0}\u{18}\u{4}\u{0}\u{10}\u{4}\u{0}\u{c}\
+    \u{4}\u{0}\u{14}\u{5}\u{0} \u{4}\u{0}I\u{3}i\u{1}\u{c}\u{4}\u{1}\u{0}\u{8}\u{5}\u{1}\u{0}\u{6}\u{0}\
+    \u{1}\u{6}\u{10}\u{1}\u{1}\u{0}\u{e}\u{18}\u{1}\u{e}\u{2}\u{8}\u{1}\u{2}\u{8}\u{9}\u{1}\u{0}\u{6}\
+    \u{10}\u{1}\u{6}\u{8}\u{c}\u{1}\u{8}\u{8}\u{14}\u{2}\u{8}\u{8} \u{3}\u{8} \u{1c}\u{3}\u{c}\u{10}J\
+    \u{3}i\u{1}\u{f}\u{4}\u{1}\u{0}\u{8}\u{5}\u{1}\u{0}\u{6}\u{6}\u{1}\u{0}\u{4}\u{0}\u{1}\u{4}\u{10}\
+    \u{1}\u{1}\u{0}\u{e}\u{2}\u{1}\u{0}\u{c}\u{18}\u{1}\u{c}\u{2}\u{8}\u{1}\u{2}\u{8}\u{9}\u{1}\u{0}\
+    \u{6}\u{a}\u{1}\u{0}\u{4}\u{10}\u{1}\u{4}\u{8}\u{c}\u{1}\u{8}\u{8}\u{14}\u{2}\u{8}\u{8} \u{3}\u{8} \
+    \u{1c}\u{3}\u{c}\u{10}K\u{3}i\u{1}\u{12}\u{4}\u{1}\u{0}\u{8}\u{5}\u{1}\u{0}\u{6}\u{6}\u{1}\u{0}\u{4}\
+    \u{7}\u{1}\u{0}\u{2}\u{0}\u{1}\u{2}\u{10}\u{1}\u{1}\u{0}\u{e}\u{2}\u{1}\u{0}\u{c}\u{3}\u{1}\u{0}\
+    \u{a}\u{18}\u{1}\u{a}\u{2}\u{8}\u{1}\u{2}\u{8}\u{9}\u{1}\u{0}\u{6}\u{a}\u{1}\u{0}\u{4}\u{b}\u{1}\
+    \u{0}\u{2}\u{10}\u{1}\u{2}\u{8}\u{c}\u{1}\u{8}\u{8}\u{14}\u{2}\u{8}\u{8} \u{3}\u{8} \u{1c}\u{3}\u{c}\
+    \u{10}L\u{3}i\u{1}\u{12}\u{4}\u{1}\u{0}\u{8}\u{5}\u{1}\u{0}\u{6}\u{6}\u{1}\u{0}\u{4}\u{7}\u{1}\u{0}\
+    \u{2}\u{0}\u{1}\u{2}\u{10}\u{1}\u{1}\u{0}\u{e}\u{2}\u{1}\u{0}\u{c}\u{3}\u{1}\u{0}\u{a}\u{18}\u{1}\
+    \u{a}\u{2}\u{8}\u{1}\u{2}\u{8}\u{9}\u{1}\u{0}\u{6}\u{a}\u{1}\u{0}\u{4}\u{b}\u{1}\u{0}\u{2}\u{10}\
+    \u{1}\u{2}\u{8}\u{c}\u{1}\u{8}\u{8}\u{14}\u{2}\u{8}\u{8} \u{3}\u{8} \u{1c}\u{3}\u{c}\u{10}S\u{3}|\
+    \u{1}\u{c}\u{4}\u{4}\u{0}\u{5}\u{4}\u{0}\u{0}\u{4}\u{8}\u{1}\u{4}\u{0}\u{18}\u{4}\u{18}\u{8}\u{4}\
+    \u{0}\u{9}\u{4}\u{0}\u{10}\u{4}\u{8}\u{c}\u{4}\u{c}\u{14}\u{6}\u{c} \u{4}\u{c}\u{1c}\u{4}\u{c}T\u{3}\
+    |\u{1}\u{f}\u{4}\u{4}\u{0}\u{5}\u{4}\u{0}\u{6}\u{4}\u{0}\u{0}\u{4}\u{4}\u{1}\u{4}\u{0}\u{2}\u{4}\
+    \u{0}\u{18}\u{4}\u{14}\u{8}\u{4}\u{0}\u{9}\u{4}\u{0}\u{a}\u{4}\u{0}\u{10}\u{4}\u{4}\u{c}\u{4}\u{c}\
+    \u{14}\u{6}\u{c} \u{4}\u{c}\u{1c}\u{4}\u{c}U\u{3}|\u{1}\u{12}\u{4}\u{4}\u{0}\u{5}\u{4}\u{0}\u{6}\
+    \u{4}\u{0}\u{7}\u{4}\u{0}\u{0}\u{4}\u{0}\u{1}\u{4}\u{0}\u{2}\u{4}\u{0}\u{3}\u{4}\u{0}\u{18}\u{4}\
+    \u{10}\u{8}\u{4}\u{0}\u{9}\u{4}\u{0}\u{a}\u{4}\u{0}\u{b}\u{4}\u{0}\u{10}\u{4}\u{0}\u{c}\u{4}\u{c}\
+    \u{14}\u{6}\u{c} \u{4}\u{c}\u{1c}\u{4}\u{c}V\u{3}|\u{1}\u{12}\u{4}\u{4}\u{0}\u{5}\u{4}\u{0}\u{6}\
+    \u{4}\u{0}\u{7}\u{4}\u{0}\u{0}\u{4}\u{0}\u{1}\u{4}\u{0}\u{2}\u{4}\u{0}\u{3}\u{4}\u{0}\u{18}\u{4}\
+    \u{10}\u{8}\u{4}\u{0}\u{9}\u{4}\u{0}\u{a}\u{4}\u{0}\u{b}\u{4}\u{0}\u{10}\u{4}\u{0}\u{c}\u{4}\u{c}\
+    \u{14}\u{6}\u{c} \u{4}\u{c}\u{1c}\u{4}\u{c}}\u{a}Y\u{2}\u{12}\u{8}\u{1}\u{10}T\u{3}\u{10}\u{1}\u{0}V\
+    \u{3}\u{c}\u{1}\u{0}V\u{3}\u{14}\u{7}\u{0}P\u{3}\u{4}\u{1}\u{0}F\u{3}\u{0}\u{0}\u{2}D\u{3}\u{18}\
+    \u{8}\u{0}D\u{3} \u{9}\u{0}J\u{3}\u{1c}\u{9}\u{0}B\u{3}\u{9}\u{1}\u{1c}V\u{2}\u{5}\u{1}\u{6}H\u{2}\
+    \u{1}\u{0}\u{2}F\u{2}\u{a}\u{1} h\u{1}\u{6}\u{1}\u{6}Z\u{1}\u{2}\u{0}\u{2}X\u{1}\u{b}\u{1} :\u{7}\
+    \u{1}\u{6},\u{3}\u{0}\u{2}*
+    """
 }

@@ -2,6 +2,11 @@ import Metering
 
 /// Files of `Devices/`: one a device. (docs/HARDWARE.md, Device files)
 extension DeviceMap {
+  /// Of `timeoutMilliseconds`: a shorter one is below what a USB adapter adds, a longer one no owner would wait for.
+  public static let timeouts: ClosedRange<Int64> = 20...60_000
+  /// Of `connectDelayMilliseconds`.
+  public static let connectDelays: ClosedRange<Int64> = 0...30_000
+
   /// - Throws: with file and line, for anything unknown, missing or impossible.
   public init(file: String, bytes: Span<UInt8>) throws(ConfigurationError) {
     let ini = try IniFile(file: file, bytes: bytes)
@@ -14,27 +19,40 @@ extension DeviceMap {
     if !Self.isName(name) { throw reader.wrong("device", "name", "name is not made of a-z, 0-9 and -: \(name)") }
     let title = try reader.text("device", "title")
     let kind: Kind = try reader.choice("device", "kind", of: ["meter", "inverter"]) == "meter" ? .meter : .inverter
-    let order = try reader.order()
+    let orders = ["abcd", "cdab", "badc", "dcba"]
+    let order = WordOrder(name: try reader.choice("device", "order", of: orders)) ?? .abcd
     let maximum = UInt16(
       try reader.integer("device", "maximumRegisters", in: 1...Int64(ModbusRequest.maximumRegisters)))
     let gap = UInt64(try reader.integer("device", "gapMilliseconds", in: 0...10_000))
+    let timeout = try reader.milliseconds("device", "timeoutMilliseconds", in: DeviceMap.timeouts)
+    let connectDelay = try reader.milliseconds("device", "connectDelayMilliseconds", in: DeviceMap.connectDelays)
     let baud = UInt32(try reader.integer("device", "baud", in: 1200...115_200))
     let parity = try reader.choice("device", "parity", of: ["none", "even", "odd"])
+    let unit = UInt8(try reader.integer("device", "unit", in: 0...255, default: layout == .sunSpec ? 126 : 1))
+    let quirks = try reader.quirks()
     let counter = try reader.counterRule()
     let ranges = try reader.ranges()
-    var sections = ["device", "counter", "check", "ranges", "readable", "points", "limit"]
+    var sections = ["device", "counter", "identity", "check", "ranges", "readable", "points", "limit"]
     var points: [MapPoint] = []
     var models: [ModelMap] = []
     var bases: [UInt16] = []
     let limit = try reader.limitRule(hasSection: ini.sections.contains { $0.name == "limit" })
+    let (identity, serialNumber) = try reader.identity(function, isSunSpec: layout == .sunSpec, maximum)
     let checks = try reader.checks(function)
     let readable = try reader.readable()
+    let boundaries = try reader.boundaries()
     switch layout {
     case .registers:
       for entry in reader.all("points") {
         let point = try reader.point(entry, ranges, isSunSpec: false)
-        guard point.type.registerCount <= maximum else {
+        guard point.lastAddress - point.firstAddress < maximum else {
           throw reader.wrong(entry, "\(entry.key) is longer than maximumRegisters")
+        }
+        for boundary in boundaries where point.firstAddress < boundary && boundary <= point.lastAddress {
+          throw reader.wrong(entry, "\(entry.key) lies on both sides of the boundary \(boundary)")
+        }
+        if points.contains(where: { $0.quantity == point.quantity && $0.phase == point.phase }) {
+          throw reader.wrong(entry, "\(entry.key) is given twice")
         }
         points.append(point)
       }
@@ -50,8 +68,10 @@ extension DeviceMap {
     }
     self.init(
       name: name, title: title, kind: kind, layout: layout, function: function, order: order,
-      maximumRegisters: maximum, gapMilliseconds: gap, baud: baud, parity: parity, checks: checks, points: points,
-      readable: readable, bases: bases, models: models, counter: counter, limit: limit)
+      maximumRegisters: maximum, gapMilliseconds: gap, timeoutMilliseconds: timeout,
+      connectDelayMilliseconds: connectDelay ?? 0, baud: baud, parity: parity, unit: unit, quirks: quirks,
+      identity: identity, serialNumber: serialNumber, checks: checks, points: points, readable: readable,
+      boundaries: boundaries, bases: bases, models: models, counter: counter, limit: limit)
     try reader.finish(sections: sections)
   }
 
@@ -62,14 +82,14 @@ extension DeviceMap {
 }
 
 /// A span of values that may be read, in a quantity's unit.
-struct QuantityRange {
+struct QuantityRange: Equatable {
   var quantity: Quantity
   var minimum: Int64
   var maximum: Int64
 }
 
 /// The unit a device counts in, as a power of ten of the quantity's own.
-private func exponent(of unit: String, for quantity: Quantity) -> Int32? {
+func exponent(of unit: String, for quantity: Quantity) -> Int32? {
   switch (quantity, unit) {
   case (.voltage, "V"), (.current, "A"), (.activePower, "W"), (.reactivePower, "var"), (.apparentPower, "VA"),
     (.frequency, "Hz"), (.activeEnergyImport, "Wh"), (.activeEnergyExport, "Wh"):
@@ -111,15 +131,6 @@ extension SectionReader {
   }
 
   static func words(_ text: String) -> [Substring] { text.split(separator: " ") }
-
-  mutating func order() throws(ConfigurationError) -> WordOrder {
-    switch try choice("device", "order", of: ["abcd", "cdab", "badc", "dcba"]) {
-    case "abcd": .abcd
-    case "cdab": .cdab
-    case "badc": .badc
-    default: .dcba
-    }
-  }
 
   mutating func counterRule() throws(ConfigurationError) -> CounterRule {
     let rated = try integer("counter", "ratedPowerWatts", in: 1...1_000_000_000)
@@ -185,27 +196,6 @@ extension SectionReader {
     return result
   }
 
-  /// `ADDRESS = TYPE LOW...HIGH [holding|input]`
-  mutating func checks(_ function: ModbusRequest.Function) throws(ConfigurationError) -> [MapCheck] {
-    var result: [MapCheck] = []
-    for entry in all("check") {
-      let words = Self.words(entry.value)
-      guard words.count == 2 || words.count == 3, let address = Self.address(entry.key),
-        let type = RegisterType(name: String(words[0])), let (low, high) = Self.span(words[1]),
-        UInt32(address) + UInt32(type.registerCount) <= 0x1_0000
-      else { throw wrong(entry, "a check is ADDRESS = TYPE LOW...HIGH [holding|input]") }
-      var own = function
-      if words.count == 3 {
-        guard words[2] == "holding" || words[2] == "input" else {
-          throw wrong(entry, "\(words[2]) is neither holding nor input")
-        }
-        own = words[2] == "holding" ? .holdingRegisters : .inputRegisters
-      }
-      result.append(MapCheck(function: own, address: address, type: type, minimum: low, maximum: high))
-    }
-    return result
-  }
-
   /// `registers = FIRST-LAST, FIRST-LAST`
   mutating func readable() throws(ConfigurationError) -> [RegisterRange] {
     guard let entry = entry("readable", "registers") else { return [] }
@@ -216,6 +206,34 @@ extension SectionReader {
         throw wrong(entry, "registers is not a list of FIRST-LAST: \(entry.value)")
       }
       result.append(RegisterRange(first: first, last: last))
+    }
+    return result
+  }
+
+  /// `boundaries = ADDRESS, ADDRESS`
+  mutating func boundaries() throws(ConfigurationError) -> [UInt16] {
+    guard entry("readable", "boundaries") != nil else { return [] }
+    return try addresses("readable", "boundaries")
+  }
+
+  /// Nil where the key is not there.
+  mutating func milliseconds(
+    _ section: String, _ key: String, in range: ClosedRange<Int64>
+  ) throws(ConfigurationError) -> UInt64? {
+    guard entry(section, key) != nil else { return nil }
+    return UInt64(try integer(section, key, in: range))
+  }
+
+  /// `quirks = NAME, NAME`
+  mutating func quirks() throws(ConfigurationError) -> ModbusQuirks {
+    guard let text = try optionalText("device", "quirks") else { return [] }
+    var result: ModbusQuirks = []
+    for word in text.split(separator: ",") {
+      let name = String(Self.trimmed(word))
+      guard let quirk = ModbusQuirks(name: name) else {
+        throw wrong("device", "quirks", "\(name) is not one of \(ModbusQuirks.names.joined(separator: ", "))")
+      }
+      result.formUnion(quirk)
     }
     return result
   }
@@ -244,66 +262,5 @@ extension SectionReader {
     }
     if points.isEmpty { throw wrongLine(line, "[\(section)] has no points") }
     return ModelMap(identifier: identifier, length: length, points: points)
-  }
-
-  /// `QUANTITY.PHASE = ADDRESS TYPE UNIT [xFACTOR] [sf=ADDRESS] [sentinel=BITS] [invert]`
-  func point(
-    _ entry: IniEntry, _ ranges: [QuantityRange], isSunSpec: Bool
-  ) throws(ConfigurationError) -> MapPoint {
-    let name = entry.key.split(separator: ".", omittingEmptySubsequences: false)
-    guard name.count == 2, let quantity = Quantity(name: String(name[0])) else {
-      throw wrong(entry, "\(entry.key) is not QUANTITY.PHASE")
-    }
-    guard let phase = Self.number(name[1], most: 3) else { throw wrong(entry, "phase \(name[1]) is not 0...3") }
-    let words = Self.words(entry.value)
-    guard words.count >= 3 else { throw wrong(entry, "a point is ADDRESS TYPE UNIT and options") }
-    guard let address = Self.address(words[0]) else { throw wrong(entry, "\(words[0]) is no register number") }
-    guard let type = RegisterType(name: String(words[1])) else { throw wrong(entry, "unknown type \(words[1])") }
-    guard UInt32(address) + UInt32(type.registerCount) <= 0x1_0000 else {
-      throw wrong(entry, "\(words[0]) is beyond the last register")
-    }
-    guard let power = exponent(of: String(words[2]), for: quantity) else {
-      throw wrong(entry, "\(words[2]) is no unit of \(quantity)")
-    }
-    var point = MapPoint(
-      quantity: quantity, phase: UInt8(phase), address: address, type: type,
-      factor: DecimalFactor.one.multiplied(byTenTo: power), sentinel: isSunSpec ? type.sunSpecSentinel : nil)
-    for word in words.dropFirst(3) { try apply(word, to: &point, power, entry, isSunSpec) }
-    if type == .float32 {
-      guard point.scaleAddress == nil, point.factor.isWholeForFloats else {
-        throw wrong(entry, "the factor of an f32 must give whole \(quantity.unit)")
-      }
-    }
-    if let range = ranges.first(where: { $0.quantity == quantity }) {
-      point.minimum = range.minimum
-      point.maximum = range.maximum
-    } else {
-      throw wrong(entry, "[ranges] says nothing of \(quantity)")
-    }
-    return point
-  }
-
-  private func apply(
-    _ word: Substring, to point: inout MapPoint, _ power: Int32, _ entry: IniEntry, _ isSunSpec: Bool
-  ) throws(ConfigurationError) {
-    if word == "invert" {
-      point.isInverted = true
-    } else if word.hasPrefix("x") {
-      guard let factor = DecimalFactor(String(word.dropFirst())) else {
-        throw wrong(entry, "\(word) is not x and a decimal number above 0")
-      }
-      point.factor = factor.multiplied(byTenTo: power)
-    } else if word.hasPrefix("sf="), isSunSpec {
-      guard let address = Self.address(word.dropFirst(3)) else { throw wrong(entry, "\(word) is no register number") }
-      point.scaleAddress = address
-    } else if word.hasPrefix("sentinel=") {
-      let width = 16 * UInt64(point.type.registerCount)
-      guard let bits = Self.number(word.dropFirst(9), most: width == 64 ? .max : (1 << width) - 1) else {
-        throw wrong(entry, "\(word) does not fit the type")
-      }
-      point.sentinel = bits
-    } else {
-      throw wrong(entry, "unknown option \(word)")
-    }
   }
 }

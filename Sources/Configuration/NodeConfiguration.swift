@@ -7,7 +7,7 @@ public enum Role: String, Sendable {
 
 /// Where a meter's registers come from.
 public enum MeterSource: Equatable, Sendable {
-  case modbus(map: String, port: PortPlace, unit: UInt8, baud: UInt32, parity: String)
+  case modbus(ModbusMeter)
   /// hwmon device of this name below a root folder.
   case sysfs(root: String, device: String)
 }
@@ -79,15 +79,7 @@ public struct NodeConfiguration: Sendable {
     packetKeyLog = (try reader.optionalText("node", "packetKeyLog")).map { placed($0, beside: file) }
     if role == .meter {
       if try reader.choice("meter", "source", of: ["modbus", "sysfs"]) == "modbus" {
-        source = .modbus(
-          map: try reader.choice(
-            "meter", "map", of: BuiltInDevices.names),
-          port: try Self.port(&reader, board),
-          unit: UInt8(try reader.integer("meter", "unit", in: 1...247)),
-          baud: UInt32(
-            try reader.integer("meter", "baud", in: 1200...115_200, default: Int64(board?.baud ?? 9600))),
-          parity: try reader.choice(
-            "meter", "parity", of: ["none", "even", "odd"], default: board?.parity ?? "none"))
+        source = .modbus(try ModbusMeter(&reader, board))
       } else {
         source = .sysfs(
           root: reader.has("meter", "root")
@@ -115,22 +107,6 @@ public struct NodeConfiguration: Sendable {
   /// What is wrong with a value that only its user can judge, told with its line.
   public func wrong(_ section: String, _ key: String, _ message: String) -> ConfigurationError {
     SectionReader(ini).wrong(section, key, message)
-  }
-
-  /// A capture is no meter: what it says happened long ago.
-  private static func port(
-    _ reader: inout SectionReader, _ board: BoardConfiguration?
-  ) throws(ConfigurationError) -> PortPlace {
-    let text = try reader.text("meter", "port", default: board?.serialPort)
-    switch PortPlace(text) {
-    // A path that the board lends does not stand in this file.
-    case .serial(let path): return .serial(reader.has("meter", "port") ? placed(path, beside: reader.file) : path)
-    case .tcp(let endpoint): return .tcp(endpoint)
-    case .rtuOverTCP(let endpoint): return .rtuOverTCP(endpoint)
-    case .replay: throw reader.wrong("meter", "port", "port is a capture: \(text)")
-    case nil:
-      throw reader.wrong("meter", "port", "port is not a path, tcp:ADDRESS:PORT or rtu-tcp:ADDRESS:PORT: \(text)")
-    }
   }
 
   private static func isPeerName(_ name: String) -> Bool {

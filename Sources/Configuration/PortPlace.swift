@@ -34,6 +34,15 @@ public enum PortPlace: Equatable, Sendable, CustomStringConvertible {
     return Endpoint(text.hasPrefix(local) ? "127.0.0.1:" + text.dropFirst(local.utf8.count) : String(text))
   }
 
+  /// The addresses that a device may have there: on a serial line nobody answers 0, and those above 247 are reserved; over a network a
+  /// device that is no gateway is often 0 or 255.
+  public var units: ClosedRange<Int64> {
+    switch self {
+    case .serial: 1...247
+    case .tcp, .rtuOverTCP, .replay: 0...255
+    }
+  }
+
   public var description: String {
     switch self {
     case .serial(let path): path

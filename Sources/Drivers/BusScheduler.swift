@@ -33,7 +33,7 @@ public struct ScheduledDevice: Sendable {
 
   /// Nil for a device whose plan was given: it is taken for what it is said to be.
   private let map: DeviceMap?
-  private let model: UInt16?
+  private let wanted: WantedDevice
   fileprivate let schedule: BusScheduler.Schedule
   fileprivate var isPowerRead = false
   fileprivate var identification: DeviceIdentification?
@@ -45,15 +45,17 @@ public struct ScheduledDevice: Sendable {
   fileprivate var failures: UInt32 = 0
   fileprivate var backOff: BackOff
   fileprivate var timeoutMilliseconds: UInt64
-  private let longestTimeoutMilliseconds: UInt64
+  fileprivate let longestTimeoutMilliseconds: UInt64
+  /// How far a device that answers faster shortens it.
+  private let shortestTimeoutMilliseconds: UInt64
 
   fileprivate init(
-    unit: UInt8, map: DeviceMap?, model: UInt16?, plan: ReadPlan, schedule: BusScheduler.Schedule,
+    unit: UInt8, map: DeviceMap?, wanted: WantedDevice, plan: ReadPlan, schedule: BusScheduler.Schedule,
     gapMilliseconds: UInt64, timing: BusScheduler.Timing, start: MonotonicTime
   ) {
     self.unit = unit
     self.map = map
-    self.model = model
+    self.wanted = wanted
     self.plan = plan
     self.schedule = schedule
     self.gapMilliseconds = gapMilliseconds
@@ -62,11 +64,15 @@ public struct ScheduledDevice: Sendable {
     slow = Round(.slow, due: due, isOnDemand: schedule == .onDemand)
     notBefore = start
     backOff = BackOff(longestMilliseconds: timing.longestBackOffMilliseconds)
-    timeoutMilliseconds = timing.firstTimeoutMilliseconds
-    longestTimeoutMilliseconds = timing.firstTimeoutMilliseconds
+    let given = timing.givenTimeoutMilliseconds ?? map?.timeoutMilliseconds
+    timeoutMilliseconds = given ?? timing.firstTimeoutMilliseconds
+    longestTimeoutMilliseconds = timeoutMilliseconds
+    // Whoever gives a time knows of answers that take so long now and then.
+    shortestTimeoutMilliseconds = given ?? BusScheduler.shortestTimeoutMilliseconds
     identify()
   }
 
+  fileprivate var quirks: ModbusQuirks { map?.quirks ?? [] }
   public var isIdentified: Bool { identification == nil }
   /// Whether all blocks of both classes were read since the device was identified.
   public var isComplete: Bool {
@@ -87,7 +93,7 @@ public struct ScheduledDevice: Sendable {
   /// Before anything else is believed: another device may be there now.
   fileprivate mutating func identify() {
     if let map {
-      let identification = DeviceIdentification(map, model: model)
+      let identification = DeviceIdentification(map, wanted, walksWholeChain: false)
       if identification.next != nil {
         self.identification = identification
         return
@@ -139,12 +145,12 @@ public struct ScheduledDevice: Sendable {
     // As Victron does: four times what was measured. Half of an old, longer time is kept, for devices that vary.
     let measured = 4 * latencyMilliseconds
     timeoutMilliseconds = min(
-      longestTimeoutMilliseconds, max(measured, BusScheduler.shortestTimeoutMilliseconds, timeoutMilliseconds / 2))
+      longestTimeoutMilliseconds, max(measured, shortestTimeoutMilliseconds, timeoutMilliseconds / 2))
   }
 
   fileprivate mutating func failed(_ error: DriverError, _ now: MonotonicTime) {
     lastError = error
-    if error == .platform(PlatformError(.timedOut)) {
+    if error.isTimeout {
       timeouts &+= 1
       timeoutMilliseconds = longestTimeoutMilliseconds
     } else {
@@ -188,7 +194,7 @@ public struct ScheduledDevice: Sendable {
   ) -> Bool {
     errors &+= 1
     lastError = .modbus(error)
-    guard case .exception(let code) = error, (1...3).contains(code) else {
+    guard error.isRefusalOfRegisters(quirks) else {
       advance(update, now)
       return true
     }
@@ -305,6 +311,8 @@ public struct BusScheduler: ~Copyable {
     public var bitsPerByte: UInt64 = 10
     /// From the end of the request to the end of the answer, before the latency is known, and never more than this.
     public var firstTimeoutMilliseconds: UInt64 = 500
+    /// What the owner gave instead, which goes before what a map says; nil where he gave nothing.
+    public var givenTimeoutMilliseconds: UInt64?
     public var longestBackOffMilliseconds: UInt64 = 300_000
 
     public init(baud: UInt32) { self.baud = baud }
@@ -386,20 +394,20 @@ public struct BusScheduler: ~Copyable {
     precondition(!plan.blocks.isEmpty)
     return append(
       ScheduledDevice(
-        unit: unit, map: nil, model: nil, plan: plan, schedule: .periodic, gapMilliseconds: gapMilliseconds,
+        unit: unit, map: nil, wanted: WantedDevice(), plan: plan, schedule: .periodic, gapMilliseconds: gapMilliseconds,
         timing: timing, start: start))
   }
 
   /// A device that is identified first.
-  /// - Parameter model: the SunSpec model to read; nil takes the first one that the map knows.
   /// - Precondition: fewer than ``maximumDevices`` so far.
   @discardableResult
   public mutating func add(
-    unit: UInt8, map: DeviceMap, model: UInt16? = nil, schedule: Schedule = .periodic, start: MonotonicTime
+    unit: UInt8, map: DeviceMap, wanted: WantedDevice = WantedDevice(), schedule: Schedule = .periodic,
+    start: MonotonicTime
   ) -> Int {
     append(
       ScheduledDevice(
-        unit: unit, map: map, model: model, plan: ReadPlan(map), schedule: schedule,
+        unit: unit, map: map, wanted: wanted, plan: ReadPlan(map), schedule: schedule,
         gapMilliseconds: transport == .tcp ? 0 : map.gapMilliseconds, timing: timing, start: start))
   }
 
@@ -447,7 +455,7 @@ public struct BusScheduler: ~Copyable {
   ) -> Action {
     if case .waiting(let device, _, _, _, let deadline) = phase {
       if now < deadline { return .wait(until: deadline) }
-      devices[device].failed(.platform(PlatformError(.timedOut)), now)
+      devices[device].failed(.silence(exchange.ignored), now)
       endExchange(device, now)
       return .timedOut(device: device)
     }
@@ -497,7 +505,7 @@ public struct BusScheduler: ~Copyable {
         wake = min(wake, ready)
         continue
       }
-      let hasRoom = now.adding(milliseconds: timing.firstTimeoutMilliseconds) <= nextFast
+      let hasRoom = now.adding(milliseconds: devices[index].longestTimeoutMilliseconds) <= nextFast
       let isOverdue = now.milliseconds(since: devices[index].probeTime) >= Self.longestProbeDelayMilliseconds
       if hasRoom || isOverdue { return (index, devices[index].wants(true) ? .fast : .slow) }
     }
@@ -516,20 +524,36 @@ public struct BusScheduler: ~Copyable {
     } else {
       let place = update == .fast ? devices[device].fast.block : devices[device].slow.block
       let planned = devices[device].plan.blocks[place]
-      (function, address, count) = (devices[device].plan.function, planned.address, planned.count)
+      (function, address, count) = (planned.function, planned.address, planned.count)
       block = place
     }
     guard
       let request = try? ModbusRequest(unit: devices[device].unit, function: function, address: address, count: count)
     else { preconditionFailure("a plan's blocks are requests") }
     transaction &+= 1
-    exchange.start(request, transport == .rtu ? .rtu : .tcp(transaction: transaction))
+    exchange.start(
+      request, transport == .rtu ? .rtu : .tcp(transaction: transaction), devices[device].quirks)
     let framing = exchange.framing
     request.encode(framing, into: &output)
     let line = UInt64(request.byteCount(framing) + request.replyByteCount(framing)) * byteNanoseconds
     let deadline = MonotonicTime(
       nanoseconds: now.nanoseconds + line + devices[device].timeoutMilliseconds * 1_000_000)
     phase = .waiting(device: device, block: block, update: update, sent: now, deadline: deadline)
+  }
+
+  /// Whether what has arrived must be dropped before a request is written. Over TCP its number tells, as a rule.
+  var dropsInput: Bool {
+    guard case .waiting(let device, _, _, _, _) = phase else { return false }
+    return transport == .rtu || devices[device].quirks.contains(.anyTransaction)
+  }
+
+  /// The request that ``step(_:_:into:)`` made is written. A port that had to be connected anew took its time for it.
+  mutating func wasSent(at now: MonotonicTime) {
+    guard case .waiting(let device, let block, let update, let sent, let deadline) = phase, now > sent else { return }
+    let late = now.nanoseconds - sent.nanoseconds
+    phase = .waiting(
+      device: device, block: block, update: update, sent: now,
+      deadline: MonotonicTime(nanoseconds: deadline.nanoseconds + late))
   }
 
   /// Bytes arrived. What arrives while nothing is asked is noise, or too late.
@@ -596,7 +620,7 @@ public struct BusScheduler: ~Copyable {
     let points = devices[device].plan.blocks[block].points
     guard devices[device].refused(block, update, error, now) else { return fail(device, .modbus(error), now) }
     devices[device].succeeded(latencyMilliseconds: latency)
-    if points.count == 1, case .exception(let code) = error, (1...3).contains(code) {
+    if points.count == 1, error.isRefusalOfRegisters(devices[device].quirks) {
       lastAnswer = (device, points, 0, true)
     } else {
       lastAnswer = nil

@@ -22,6 +22,8 @@ public struct CaptureRecord: Equatable, Sendable {
   /// kind, clock state, length, monotonic, wall; then the bytes and a checksum.
   static let fixedByteCount = 1 + 1 + 2 + 8 + 8
   public static let maximumBytes = 1024
+  /// What is read of a file at once.
+  public static let maximumFileBytes = 64 << 20
 
   public var kind: Kind
   public var state: ClockState

@@ -8,6 +8,10 @@ public enum DriverError: Error, Equatable, Sendable, CustomStringConvertible {
   case sunSpec(SunSpecError)
   /// A register that tells what the device is holds something else.
   case notTheDevice(register: UInt16)
+  /// The device has another serial number than its owner said.
+  case wrongSerialNumber
+  /// Nothing that counts came in time; this is the last that did not count.
+  case unanswered(ModbusError)
   /// A value that is needed is not good.
   case unusable(Quantity, Quality)
   /// No device of that name, or no channel of that label, is in the tree.
@@ -17,12 +21,25 @@ public enum DriverError: Error, Equatable, Sendable, CustomStringConvertible {
   /// The value does not fit into 64 bits.
   case outOfRange
 
+  /// No answer in time.
+  /// - Parameter ignored: what came and did not count, the last of it.
+  static func silence(_ ignored: ModbusError?) -> DriverError {
+    switch ignored {
+    case nil: return .platform(PlatformError(.timedOut))
+    case let error?:
+      if case .checksum = error { return .modbus(error) }
+      return .unanswered(error)
+    }
+  }
+
   public var description: String {
     switch self {
     case .platform(let error): "\(error)"
     case .modbus(let error): "Modbus: \(error)"
     case .sunSpec(let error): "SunSpec: \(error)"
-    case .notTheDevice(let register): "register \(register) is not that of this device"
+    case .notTheDevice(let register): "another device: register \(register) is not that of the one its map describes"
+    case .wrongSerialNumber: "another device: its serial number is not the one it should have"
+    case .unanswered(let error): "timed out: \(error)"
     case .unusable(let quantity, let quality): "\(quantity) is \(quality)"
     case .deviceNotFound: "device not found"
     case .malformedAttribute: "malformed attribute"
@@ -52,7 +69,8 @@ public enum DriverError: Error, Equatable, Sendable, CustomStringConvertible {
     case .modbus(let error): error.name
     case .sunSpec(.notSunSpec): "notSunSpec"
     case .sunSpec(.chainBroken): "chainBroken"
-    case .notTheDevice: "notTheDevice"
+    case .notTheDevice, .wrongSerialNumber: "notTheDevice"
+    case .unanswered: "timeout"
     case .unusable: "unusable"
     case .deviceNotFound: "notFound"
     case .malformedAttribute: "malformed"
@@ -75,6 +93,16 @@ public enum DriverError: Error, Equatable, Sendable, CustomStringConvertible {
     case .platform(let error): error.kind == .timedOut || error.kind == .corrupted
     case .modbus(.exception(let code)): code == 5 || code == 6
     case .modbus(let error): error != .notModbus && error != .invalidRequest
+    case .unanswered: true
+    default: false
+    }
+  }
+
+  /// Whether nothing that counts came in time.
+  var isTimeout: Bool {
+    switch self {
+    case .platform(let error): error.kind == .timedOut
+    case .unanswered: true
     default: false
     }
   }
@@ -86,10 +114,7 @@ public enum DriverError: Error, Equatable, Sendable, CustomStringConvertible {
   }
 
   /// Whether the device said that it has no such registers, or answers not so many.
-  var isRefusalOfRegisters: Bool {
-    switch self {
-    case .modbus(.exception(let code)): (1...3).contains(code)
-    default: false
-    }
+  func isRefusalOfRegisters(_ quirks: ModbusQuirks) -> Bool {
+    if case .modbus(let error) = self { error.isRefusalOfRegisters(quirks) } else { false }
   }
 }

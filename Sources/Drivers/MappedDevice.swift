@@ -30,9 +30,8 @@ public struct MappedDevice<P: Port & ~Copyable, C: Clock>: ~Copyable {
   }
 
   /// Asks the device whether it is one: its checks, or its chain of models.
-  /// - Parameter model: read this SunSpec model; nil takes the first in the chain that the map knows.
-  public mutating func find(model: UInt16? = nil) throws(DriverError) {
-    let found = try link.identify(map, unit: unit, model: model)
+  public mutating func find(_ wanted: WantedDevice = WantedDevice()) throws(DriverError) {
+    let found = try link.identify(map, unit: unit, wanted)
     models = found.models
     plan = found.plan
     refused = Array(repeating: false, count: plan.points.count)
@@ -78,9 +77,9 @@ public struct MappedDevice<P: Port & ~Copyable, C: Clock>: ~Copyable {
     let block = plan.blocks[index]
     if refusedBlocks[index] { return try readSingly(block, visit) }
     do throws(DriverError) {
-      try link.read(unit: unit, plan.function, block.address, count: block.count)
+      try link.read(unit: unit, block.function, block.address, count: block.count)
     } catch {
-      guard error.isRefusalOfRegisters else { throw error }
+      guard error.isRefusalOfRegisters(map.quirks) else { throw error }
       refusal = error
       refusedBlocks[index] = true
       if block.points.count == 1 { refused[block.points.lowerBound] = true }
@@ -97,9 +96,9 @@ public struct MappedDevice<P: Port & ~Copyable, C: Clock>: ~Copyable {
       let first = point.firstAddress
       if !refused[index] {
         do throws(DriverError) {
-          try link.read(unit: unit, plan.function, first, count: point.lastAddress - first + 1)
+          try link.read(unit: unit, block.function, first, count: point.lastAddress - first + 1)
         } catch {
-          guard error.isRefusalOfRegisters else { throw error }
+          guard error.isRefusalOfRegisters(map.quirks) else { throw error }
           refusal = error
           refused[index] = true
         }
@@ -122,21 +121,18 @@ public struct MappedDevice<P: Port & ~Copyable, C: Clock>: ~Copyable {
 
 extension ModbusLink where P: ~Copyable {
   /// Asks a device whether it is what a map describes: its checks, or its chain of models.
-  /// - Throws: `.notTheDevice`, `.sunSpec` or `.deviceNotFound` when it is another one.
+  /// - Throws: `.notTheDevice`, `.wrongSerialNumber`, `.sunSpec` or `.deviceNotFound` when it is another one.
   public mutating func identify(
-    _ map: DeviceMap, unit: UInt8, model: UInt16? = nil
+    _ map: DeviceMap, unit: UInt8, _ wanted: WantedDevice = WantedDevice()
   ) throws(DriverError) -> DeviceIdentification {
-    var identification = DeviceIdentification(map, model: model)
-    while let wanted = identification.next {
-      var refusal: DriverError?
+    var identification = DeviceIdentification(map, wanted)
+    while let next = identification.next {
+      var failure: DriverError?
       do throws(DriverError) {
-        try read(unit: unit, wanted.function, wanted.address, count: wanted.count)
-      } catch {
-        guard error.isRefusal else { throw error }
-        refusal = error
-      }
-      if let refusal {
-        try identification.refused(refusal)
+        try read(unit: unit, next.function, next.address, count: next.count)
+      } catch { failure = error }
+      if let failure {
+        try identification.failed(failure)
       } else {
         try identification.received { index in register(index) }
       }

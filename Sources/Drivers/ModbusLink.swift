@@ -13,6 +13,9 @@ public struct LinkSettings: Sendable {
   public var gapMilliseconds: UInt64 = 100
   /// From the end of the request to the end of the answer.
   public var timeoutMilliseconds: UInt64 = 500
+  /// Silence of the port behind its opening, which a write may have to wait for where it opens a lost connection anew.
+  public var connectDelayMilliseconds: UInt64 = 0
+  public var quirks: ModbusQuirks = []
   /// Tries of one request before its error is thrown; >= 1.
   public var attempts: UInt8 = 3
 
@@ -104,7 +107,8 @@ public struct ModbusLink<P: Port & ~Copyable, C: Clock>: ~Copyable {
     port.wait(until: quietUntil)
     defer { quietUntil = clock.monotonic().adding(milliseconds: settings.gapMilliseconds) }
     transaction &+= 1
-    exchange.start(request, settings.transport == .rtu ? .rtu : .tcp(transaction: transaction))
+    exchange.start(
+      request, settings.transport == .rtu ? .rtu : .tcp(transaction: transaction), settings.quirks)
     try send(request)
     let deadline = clock.monotonic().adding(milliseconds: settings.timeoutMilliseconds)
     while !(try isComplete()) { try receive(deadline) }
@@ -114,10 +118,11 @@ public struct ModbusLink<P: Port & ~Copyable, C: Clock>: ~Copyable {
   private mutating func send(_ request: ModbusRequest) throws(DriverError) {
     let framing = exchange.framing
     outgoing.replace { output in request.encode(framing, into: &output) }
-    let deadline = clock.monotonic().adding(milliseconds: settings.timeoutMilliseconds)
+    let deadline = clock.monotonic().adding(
+      milliseconds: settings.timeoutMilliseconds + settings.connectDelayMilliseconds)
     do {
-      // An answer that came after its deadline must not be taken for this request's. Over TCP its number tells.
-      if framing == .rtu { try port.discardInput() }
+      // An answer that came after its deadline must not be taken for this request's. Over TCP its number tells, as a rule.
+      if framing == .rtu || settings.quirks.contains(.anyTransaction) { try port.discardInput() }
       try Self.send(outgoing, to: &port, deadline)
     } catch { throw .platform(error) }
   }
@@ -133,13 +138,14 @@ public struct ModbusLink<P: Port & ~Copyable, C: Clock>: ~Copyable {
   }
 
   private mutating func receive(_ deadline: MonotonicTime) throws(DriverError) {
-    if exchange.freeCapacity == 0 || clock.monotonic() >= deadline { throw .platform(PlatformError(.timedOut)) }
+    if exchange.freeCapacity == 0 || clock.monotonic() >= deadline { throw .silence(exchange.ignored) }
     var failure: PlatformError?
     exchange.append { output in
       do throws(PlatformError) {
         try port.read(into: &output, deadline: deadline)
       } catch { failure = error }
     }
-    if let failure { throw .platform(failure) }
+    guard let failure else { return }
+    throw failure.kind == .timedOut ? .silence(exchange.ignored) : .platform(failure)
   }
 }

@@ -135,7 +135,7 @@ public struct PowerLimiter<P: Port & ~Copyable, C: Clock>: ~Copyable {
       let point = MapPoint(
         quantity: .activePower, phase: 0, address: place.value, type: .uint16,
         factor: DecimalFactor(significand: 1, exponent: 3), scaleAddress: place.scale, minimum: 1,
-        sentinel: RegisterType.uint16.sunSpecSentinel)
+        sentinels: [RegisterType.uint16.sunSpecSentinel])
       let decoded = point.decode(order: .abcd) { offset in device.link.register(Int(offset - first)) }
       if decoded.quality == .good { return decoded.value }
     }

@@ -10,11 +10,11 @@ public struct ScheduledBus<P: Port & ~Copyable, C: Clock>: ~Copyable {
   private var outgoing = ByteBuffer(capacity: ModbusRequest.maximumByteCount)
   private var incoming = ByteBuffer(capacity: ModbusExchange.capacity)
 
-  /// Tells the scheduler that the port is new.
-  public init(port: consuming P, clock: C, _ scheduler: inout BusScheduler) {
+  /// Tells the scheduler that the port is new, unless it was kept since an earlier bus.
+  public init(port: consuming P, clock: C, _ scheduler: inout BusScheduler, isKept: Bool = false) {
     self.port = port
     self.clock = clock
-    scheduler.portWasOpened(clock.monotonic())
+    if !isKept { scheduler.portWasOpened(clock.monotonic()) }
   }
 
   /// Asks and listens until something happened on the bus, at most until `end`.
@@ -28,8 +28,11 @@ public struct ScheduledBus<P: Port & ~Copyable, C: Clock>: ~Copyable {
       let now = clock.monotonic()
       outgoing.replace { output in action = scheduler.step(now, &probes, into: &output) }
       switch action {
-      case .timedOut(let device): return .failed(device: device, .platform(PlatformError(.timedOut)))
-      case .transmit: try send(isRTU: scheduler.transport == .rtu, now)
+      case .timedOut(let device):
+        return .failed(device: device, scheduler.devices[device].lastError ?? .platform(PlatformError(.timedOut)))
+      case .transmit:
+        try send(dropsInput: scheduler.dropsInput, now)
+        scheduler.wasSent(at: clock.monotonic())
       case .wait(let until):
         let limit = min(until, end)
         if !scheduler.isWaiting {
@@ -43,10 +46,10 @@ public struct ScheduledBus<P: Port & ~Copyable, C: Clock>: ~Copyable {
     }
   }
 
-  private mutating func send(isRTU: Bool, _ now: MonotonicTime) throws(DriverError) {
+  private mutating func send(dropsInput: Bool, _ now: MonotonicTime) throws(DriverError) {
     do throws(PlatformError) {
-      // An answer that came after its deadline must not be taken for this request's. Over TCP its number tells.
-      if isRTU { try port.discardInput() }
+      // An answer that came after its deadline must not be taken for this request's.
+      if dropsInput { try port.discardInput() }
       try Self.write(outgoing, to: &port, now.adding(milliseconds: BusScheduler.writeMilliseconds))
     } catch { throw .platform(error) }
   }

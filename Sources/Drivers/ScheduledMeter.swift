@@ -17,6 +17,10 @@ public struct ScheduledMeter: ~Copyable {
   /// … and twice as long each time, up to this.
   public static let longestDoubtMilliseconds: UInt64 = 60_000
 
+  /// The same for a meter whose answers take longer, at most.
+  public static let longestSlowReadingMilliseconds: UInt64 = 20_000
+
+  private let longestMilliseconds: UInt64
   private var scheduler: BusScheduler
   private var probes = ProbeBudget()
   private var portBackOff: BackOff
@@ -30,15 +34,18 @@ public struct ScheduledMeter: ~Copyable {
 
   /// - Parameter timing: its back-off is shortened to ``longestBackOffMilliseconds``.
   public init(
-    map: DeviceMap, unit: UInt8, transport: LinkSettings.Transport, timing: BusScheduler.Timing,
-    counters: GuardedCounters, start: MonotonicTime
+    map: DeviceMap, unit: UInt8, wanted: WantedDevice = WantedDevice(), transport: LinkSettings.Transport,
+    timing: BusScheduler.Timing, counters: GuardedCounters, start: MonotonicTime
   ) {
     var timing = timing
     timing.longestBackOffMilliseconds = min(timing.longestBackOffMilliseconds, Self.longestBackOffMilliseconds)
     scheduler = BusScheduler(transport: transport, timing: timing, start: start)
-    scheduler.add(unit: unit, map: map, schedule: .onDemand, start: start)
+    scheduler.add(unit: unit, map: map, wanted: wanted, schedule: .onDemand, start: start)
     portBackOff = BackOff(firstMilliseconds: 1_000, longestMilliseconds: Self.longestBackOffMilliseconds)
     notBefore = start
+    // Identity and counters are some requests.
+    let timeout = timing.givenTimeoutMilliseconds ?? map.timeoutMilliseconds ?? timing.firstTimeoutMilliseconds
+    longestMilliseconds = max(Self.longestReadingMilliseconds, min(4 * timeout, Self.longestSlowReadingMilliseconds))
     self.counters = counters
   }
 
@@ -53,14 +60,15 @@ public struct ScheduledMeter: ~Copyable {
 
   /// Reads the counters once.
   /// - Returns: nil while they are not believed.
+  /// - Parameter isKept: the port is still the one of the reading before, so that the meter need not be identified anew.
   /// - Throws: why there is no reading; `isDue` tells when to try again.
   public mutating func read<P: Port & ~Copyable, C: Clock>(
-    port: consuming P, clock: C
+    port: consuming P, clock: C, isKept: Bool = false
   ) throws(DriverError) -> CounterRegisters? {
     // What else the meter measures is asked for only where it decides something.
     scheduler.readPower(0, isBlank && !hasNoPower)
-    var bus = ScheduledBus(port: port, clock: clock, &scheduler)
-    let end = clock.monotonic().adding(milliseconds: Self.longestReadingMilliseconds)
+    var bus = ScheduledBus(port: port, clock: clock, &scheduler, isKept: isKept)
+    let end = clock.monotonic().adding(milliseconds: longestMilliseconds)
     var collector = EnergyCollector(at: clock.stampOfInput())
     do throws(DriverError) { try collect(&collector, &bus, clock, end) } catch {
       if error.isDisconnected { portBackOff.fail(clock.monotonic()) }

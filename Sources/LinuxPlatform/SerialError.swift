@@ -10,8 +10,8 @@ extension PlatformError {
       case 2: .notFound
       case 1, 13: .notPermitted
       case 16: .busy
-      // EIO, ENXIO, ENODEV: an unplugged adapter, the closed far end of a pty, a sensor that went.
-      case 5, 6, 19: .disconnected
+      // EIO, ENXIO, ENODEV: an unplugged adapter, the closed far end of a pty, a sensor that went. EPIPE, ECONNRESET: a socket's.
+      case 5, 6, 19, 32, 104: .disconnected
       case 28: .full
       case 22, 25: .invalid
       case 11, 110: .timedOut

@@ -1,58 +1,3 @@
-/// How often a value is worth asking for.
-public enum UpdateClass: UInt8, Sendable {
-  /// Total power: every second. A line of 9600 baud has no room for more from several devices.
-  case fast
-  /// Everything else: every ten seconds.
-  case slow
-  /// Counters: as slow, and in requests of their own, so that interval energy costs only those.
-  case counter
-}
-
-/// One value a device offers: where it lies and what it means.
-public struct MapPoint: Equatable, Sendable {
-  public var quantity: Quantity
-  /// 0 is the total, 1...3 are the phases.
-  public var phase: UInt8
-  /// First register, as on the wire; in a SunSpec model counted from its ID register.
-  public var address: UInt16
-  public var type: RegisterType
-  /// From the register to the quantity's unit.
-  public var factor: DecimalFactor
-  /// The register of the power of ten to multiply by; SunSpec only.
-  public var scaleAddress: UInt16?
-  /// What may be read, in the quantity's unit; anything else is `outOfRange`.
-  public var minimum: Int64
-  public var maximum: Int64
-  /// The device's sign is the other way round than ``Quantity``'s.
-  public var isInverted: Bool
-  /// Bits that say "no such value".
-  public var sentinel: UInt64?
-  public var update: UpdateClass
-
-  public init(
-    quantity: Quantity, phase: UInt8, address: UInt16, type: RegisterType, factor: DecimalFactor,
-    scaleAddress: UInt16? = nil, minimum: Int64 = .min, maximum: Int64 = .max, isInverted: Bool = false,
-    sentinel: UInt64? = nil
-  ) {
-    precondition(phase <= 3)
-    self.quantity = quantity
-    self.phase = phase
-    self.address = address
-    self.type = type
-    self.factor = factor
-    self.scaleAddress = scaleAddress
-    self.minimum = minimum
-    self.maximum = maximum
-    self.isInverted = isInverted
-    self.sentinel = sentinel
-    update = quantity.isCounter ? .counter : quantity == .activePower && phase == 0 ? .fast : .slow
-  }
-
-  /// The last register it needs, its scale factor's included.
-  public var lastAddress: UInt16 { max(address + type.registerCount - 1, scaleAddress ?? 0) }
-  public var firstAddress: UInt16 { min(address, scaleAddress ?? address) }
-}
-
 /// A SunSpec model as far as we read it; offsets count from its ID register.
 public struct ModelMap: Equatable, Sendable {
   public var identifier: UInt16
@@ -64,26 +9,6 @@ public struct ModelMap: Equatable, Sendable {
     self.identifier = identifier
     self.length = length
     self.points = points
-  }
-}
-
-/// A register that tells whether a device is what a map describes.
-public struct MapCheck: Equatable, Sendable {
-  public var function: ModbusRequest.Function
-  public var address: UInt16
-  public var type: RegisterType
-  /// What it must hold, in whole raw units (binary32 rounded half to even).
-  public var minimum: Int64
-  public var maximum: Int64
-
-  public init(
-    function: ModbusRequest.Function, address: UInt16, type: RegisterType, minimum: Int64, maximum: Int64
-  ) {
-    self.function = function
-    self.address = address
-    self.type = type
-    self.minimum = minimum
-    self.maximum = maximum
   }
 }
 
@@ -117,6 +42,32 @@ public struct LimitRule: Equatable, Sendable {
   }
 }
 
+/// Ways of whole connections to depart from the protocol that a map allows by name (`quirks`), because devices or gateways are
+/// sold that do so.
+public struct ModbusQuirks: OptionSet, Equatable, Sendable {
+  public let rawValue: UInt8
+  public init(rawValue: UInt8) { self.rawValue = rawValue }
+
+  /// Modbus/TCP: an answer counts under whatever transaction number. What arrived before a request is dropped then, as a late
+  /// answer could be taken for the next one's.
+  public static let anyTransaction = ModbusQuirks(rawValue: 1)
+  /// Modbus/TCP: an answer counts whichever unit it names.
+  public static let anyUnit = ModbusQuirks(rawValue: 2)
+  /// Exception 4, "device failure", says what exception 2 says elsewhere: there is no such register.
+  public static let failureMeansAbsent = ModbusQuirks(rawValue: 4)
+
+  /// The words that a map's file uses.
+  public static let names = ["anyTransaction", "anyUnit", "failureMeansAbsent"]
+
+  public init?(name: String) {
+    for place in Self.names.indices where Self.names[place] == name {
+      self.init(rawValue: 1 << UInt8(place))
+      return
+    }
+    return nil
+  }
+}
+
 /// First and last register of a stretch, both included.
 public struct RegisterRange: Equatable, Sendable {
   public var first: UInt16
@@ -147,13 +98,26 @@ public struct DeviceMap: Equatable, Sendable {
   public var maximumRegisters: UInt16
   /// Silence before each request to this device.
   public var gapMilliseconds: UInt64
+  /// From the end of a request to the end of its answer; nil for what the port takes by itself.
+  public var timeoutMilliseconds: UInt64?
+  /// Silence behind the opening of a TCP connection.
+  public var connectDelayMilliseconds: UInt64
   public var baud: UInt32
   /// "none", "even" or "odd"
   public var parity: String
+  /// The address that the device leaves its factory with.
+  public var unit: UInt8
+  public var quirks: ModbusQuirks
+  /// Registers that must hold what the map says.
+  public var identity: [IdentityRegister]
+  /// Where the device's serial number is.
+  public var serialNumber: IdentityPlace?
   public var checks: [MapCheck]
   public var points: [MapPoint]
   /// Stretches in which every register can be read, so that one request may span values we do not want.
   public var readable: [RegisterRange]
+  /// Registers before which a request has to end.
+  public var boundaries: [UInt16]
   /// Where "SunS" may be, in the order of trying.
   public var bases: [UInt16]
   public var models: [ModelMap]
@@ -162,9 +126,10 @@ public struct DeviceMap: Equatable, Sendable {
 
   public init(
     name: String, title: String, kind: Kind, layout: Layout, function: ModbusRequest.Function, order: WordOrder,
-    maximumRegisters: UInt16, gapMilliseconds: UInt64, baud: UInt32, parity: String, checks: [MapCheck],
-    points: [MapPoint], readable: [RegisterRange], bases: [UInt16], models: [ModelMap], counter: CounterRule,
-    limit: LimitRule?
+    maximumRegisters: UInt16, gapMilliseconds: UInt64, timeoutMilliseconds: UInt64?, connectDelayMilliseconds: UInt64,
+    baud: UInt32, parity: String, unit: UInt8, quirks: ModbusQuirks, identity: [IdentityRegister],
+    serialNumber: IdentityPlace?, checks: [MapCheck], points: [MapPoint], readable: [RegisterRange],
+    boundaries: [UInt16], bases: [UInt16], models: [ModelMap], counter: CounterRule, limit: LimitRule?
   ) {
     self.name = name
     self.title = title
@@ -174,11 +139,18 @@ public struct DeviceMap: Equatable, Sendable {
     self.order = order
     self.maximumRegisters = maximumRegisters
     self.gapMilliseconds = gapMilliseconds
+    self.timeoutMilliseconds = timeoutMilliseconds
+    self.connectDelayMilliseconds = connectDelayMilliseconds
     self.baud = baud
     self.parity = parity
+    self.unit = unit
+    self.quirks = quirks
+    self.identity = identity
+    self.serialNumber = serialNumber
     self.checks = checks
     self.points = points
     self.readable = readable
+    self.boundaries = boundaries
     self.bases = bases
     self.models = models
     self.counter = counter

@@ -14,10 +14,10 @@ extension MapPoint {
   static let scaleFactors: ClosedRange<Int16> = -10...10
 
   /// Takes the value out of an answer.
+  /// - Parameter order: the map's; the point may have its own.
   /// - Parameter word: the register at an address, counted as ``address`` is.
   public func decode(order: WordOrder, word: (UInt16) -> UInt16) -> DecodedValue {
-    let bits = RegisterBits(type: type, order: order) { offset in word(address + offset) }
-    if bits.bits == sentinel { return DecodedValue(0, .notImplemented) }
+    let order = self.order ?? order
     var exponent: Int32 = 0
     if let scaleAddress {
       let scale = Int16(bitPattern: word(scaleAddress))
@@ -25,26 +25,50 @@ extension MapPoint {
       guard Self.scaleFactors.contains(scale) else { return DecodedValue(0, .outOfRange) }
       exponent = Int32(scale)
     }
-    let value: Int64
+    var value: Int64
     do throws(RegisterError) {
-      value = try bits.scaled(by: factor, exponent: exponent)
+      switch second {
+      case nil: value = try number(at: address, order, exponent, word)
+      case .high(let high): value = try scaled(halves(high, order, word), exponent)
+      case .minus(let other):
+        let first = try number(at: address, order, exponent, word)
+        let (difference, overflow) = first.subtractingReportingOverflow(try number(at: other, order, exponent, word))
+        if overflow { return DecodedValue(0, .outOfRange) }
+        value = difference
+      }
     } catch {
       switch error {
       case .notANumber: return DecodedValue(0, .notImplemented)
       case .tooLarge: return DecodedValue(0, .outOfRange)
       }
     }
-    let signed = isInverted ? 0 - value : value
-    guard signed >= minimum, signed <= maximum else { return DecodedValue(0, .outOfRange) }
-    return DecodedValue(signed, .good)
+    if isInverted {
+      guard value != .min else { return DecodedValue(0, .outOfRange) }
+      value = 0 - value
+    }
+    guard value >= minimum, value <= maximum else { return DecodedValue(0, .outOfRange) }
+    return DecodedValue(value, .good)
   }
-}
 
-extension MapCheck {
-  /// Whether the register holds what it must.
-  public func holds(order: WordOrder, word: (UInt16) -> UInt16) -> Bool {
-    let bits = RegisterBits(type: type, order: order) { offset in word(address + offset) }
-    guard let value = try? bits.scaled(by: .one) else { return false }
-    return value >= minimum && value <= maximum
+  private func number(
+    at first: UInt16, _ order: WordOrder, _ exponent: Int32, _ word: (UInt16) -> UInt16
+  ) throws(RegisterError) -> Int64 {
+    try scaled(RegisterBits(type: type, order: order) { offset in word(first + offset) }, exponent)
+  }
+
+  private func halves(_ high: UInt16, _ order: WordOrder, _ word: (UInt16) -> UInt16) -> RegisterBits {
+    let (upper, lower) = (word(high), word(address))
+    let bits =
+      order.swapsBytes
+      ? UInt32(upper.byteSwapped) << 16 | UInt32(lower.byteSwapped) : UInt32(upper) << 16 | UInt32(lower)
+    return RegisterBits(type: type, bits: UInt64(bits))
+  }
+
+  /// - Throws: `.notANumber` for a sentinel too.
+  private func scaled(_ bits: RegisterBits, _ exponent: Int32) throws(RegisterError) -> Int64 {
+    for sentinel in sentinels where bits.bits == sentinel {
+      throw .notANumber(bits: UInt32(truncatingIfNeeded: sentinel))
+    }
+    return try bits.scaled(by: factor, exponent: exponent)
   }
 }

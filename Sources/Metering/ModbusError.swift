@@ -16,8 +16,7 @@ public enum ModbusError: Error, Equatable, Sendable, CustomStringConvertible {
   /// The slave refused: 1 function, 2 address, 3 value, 4 device failure, 5 acknowledge, 6 busy, 8 memory parity,
   /// 10 gateway path, 11 gateway target silent.
   case exception(UInt8)
-  /// Units are 1...247, and 255 for a TCP device itself; 1...125 registers read and 1...16 written, from an address
-  /// whose end is below 65536.
+  /// 1...125 registers are read and 1...16 written, from an address whose end is below 65536; a write to unit 0 would be for everybody.
   case invalidRequest
 
   public var description: String {
@@ -49,5 +48,11 @@ public enum ModbusError: Error, Equatable, Sendable, CustomStringConvertible {
     case .exception: "exception"
     case .invalidRequest: "invalidRequest"
     }
+  }
+
+  /// Whether the device said that it has no such registers, or answers not so many.
+  public func isRefusalOfRegisters(_ quirks: ModbusQuirks) -> Bool {
+    guard case .exception(let code) = self else { return false }
+    return (1...3).contains(code) || code == 4 && quirks.contains(.failureMeansAbsent)
   }
 }

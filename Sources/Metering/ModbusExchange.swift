@@ -10,9 +10,12 @@ public struct ModbusExchange: ~Copyable {
   private var received = ByteBuffer(capacity: capacity)
   /// Of a complete answer at the front; 0 without one.
   private var answerByteCount = 0
-  /// Frames of other units and late answers that were dropped.
+  /// Frames of other units, late answers and noise that were dropped.
   public private(set) var foreignFrames: UInt64 = 0
   public private(set) var echoes: UInt64 = 0
+  private var quirks: ModbusQuirks = []
+  /// What came since the request was sent and did not count, the last of it; nil without anything.
+  public private(set) var ignored: ModbusError?
 
   public init(_ request: ModbusRequest, _ framing: ModbusFraming) {
     self.request = request
@@ -21,11 +24,13 @@ public struct ModbusExchange: ~Copyable {
 
   /// Forgets what came for the request before; over TCP only whole answers, as the rest of one that is on its way
   /// would be taken for the head of the next.
-  public mutating func start(_ request: ModbusRequest, _ framing: ModbusFraming) {
+  public mutating func start(_ request: ModbusRequest, _ framing: ModbusFraming, _ quirks: ModbusQuirks = []) {
     self.request = request
     self.framing = framing
-    if framing == .rtu { received.removeAll() } else { drop(answerByteCount) }
+    self.quirks = quirks
+    if framing == .rtu || quirks.contains(.anyTransaction) { received.removeAll() } else { drop(answerByteCount) }
     answerByteCount = 0
+    ignored = nil
   }
 
   public var freeCapacity: Int { received.capacity - received.count }
@@ -40,30 +45,79 @@ public struct ModbusExchange: ~Copyable {
     received.append { output in for index in 0..<count { output.append(bytes[index]) } }
   }
 
-  /// Drops frames of other units, late answers and our own echo from the front, then judges the rest.
+  /// Drops frames of other units, late answers, our own echo and noise from the front, then judges the rest.
   /// - Returns: true when the answer is there; its registers are read with ``register(_:)``.
   /// - Throws: ``ModbusError`` that ends this exchange.
   public mutating func isComplete() throws(ModbusError) -> Bool {
     while true {
-      do {
-        switch try request.progress(of: received.span, framing) {
-        case .incomplete: return false
+      do throws(ModbusError) {
+        switch try request.progress(of: received.span, framing, quirks) {
+        case .incomplete:
+          // Half an echo announces more bytes than will ever come.
+          if skipToAnswer() { continue }
+          return false
         case .complete(let byteCount):
           answerByteCount = byteCount
           return true
         }
       } catch {
-        switch error {
-        case .wrongUnit, .wrongTransaction: foreignFrames &+= 1
-        case .echo: echoes &+= 1
-        case .exception:
-          answerByteCount = request.droppable(received.span, after: error, framing)
-          throw error
-        default: throw error
-        }
-        drop(request.droppable(received.span, after: error, framing))
+        if try !goesOn(after: error) { return false }
       }
     }
+  }
+
+  /// What to do with a front that is no answer.
+  /// - Returns: whether what is left may be judged at once; false waits for more bytes.
+  /// - Throws: that error where nothing that can still come would count.
+  private mutating func goesOn(after error: ModbusError) throws(ModbusError) -> Bool {
+    if case .exception = error {
+      answerByteCount = request.droppable(received.span, after: error, framing)
+      throw error
+    }
+    if error == .echo {
+      echoes &+= 1
+      drop(request.droppable(received.span, after: error, framing))
+      return true
+    }
+    ignored = error
+    if skipToAnswer() { return true }
+    // 1. A transceiver that lets go of the line late puts a 0x00 before the answer.
+    // 2. Its first bytes then look like another frame, whose checksum is wrong.
+    // 3. The answer behind them may not be whole yet.
+    if isUnreadable(error), mayFollow { return false }
+    switch error {
+    case .wrongUnit, .wrongTransaction:
+      foreignFrames &+= 1
+      drop(request.droppable(received.span, after: error, framing))
+      return true
+    default: throw error
+    }
+  }
+
+  /// Whether an error speaks of bytes that are no frame of anybody.
+  private func isUnreadable(_ error: ModbusError) -> Bool {
+    guard framing == .rtu else { return false }
+    if case .checksum = error { return true }
+    return ModbusRequest.frameByteCount(of: received.span) == nil
+  }
+
+  /// Drops everything before a good answer, or refusal, that stands behind something else.
+  private mutating func skipToAnswer() -> Bool {
+    guard framing == .rtu, received.count > 1, request.likeness(of: received.span) == .no else { return false }
+    for offset in 1..<received.count
+    where request.likeness(of: received.span.extracting(offset..<received.count)) == .whole {
+      foreignFrames &+= 1
+      drop(offset)
+      return true
+    }
+    return false
+  }
+
+  /// Whether an answer may have begun behind the front.
+  private var mayFollow: Bool {
+    for offset in 1..<received.count
+    where request.likeness(of: received.span.extracting(offset..<received.count)) == .part { return true }
+    return false
   }
 
   /// The `index`-th register of the answer.

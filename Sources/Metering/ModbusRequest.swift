@@ -29,8 +29,6 @@ public struct ModbusRequest: Equatable, Sendable {
   public static let maximumByteCount = tcpHeaderByteCount + 7 + 2 * maximumWrittenRegisters + 2
   /// header, unit, function, byte count, 125 registers, checksum
   public static let maximumReplyBytes = tcpHeaderByteCount + 5 + 2 * 125
-  /// Unit of a TCP device that is no gateway.
-  public static let deviceItself: UInt8 = 255
 
   public let unit: UInt8
   public let function: Function
@@ -40,9 +38,10 @@ public struct ModbusRequest: Equatable, Sendable {
   private let values: InlineArray<16, UInt16>
 
   /// A request that reads.
-  /// - Throws: ``ModbusError/invalidRequest``. Unit 0 is the broadcast, which nobody answers.
+  /// - Parameter unit: 1...247 on a serial line, where nobody answers 0 and the others are reserved; over TCP any.
+  /// - Throws: ``ModbusError/invalidRequest``
   public init(unit: UInt8, function: Function, address: UInt16, count: UInt16) throws(ModbusError) {
-    guard !function.isWrite, Self.isUnit(unit), count >= 1, count <= Self.maximumRegisters,
+    guard !function.isWrite, count >= 1, count <= Self.maximumRegisters,
       UInt32(address) + UInt32(count) <= 0x1_0000
     else { throw .invalidRequest }
     self.unit = unit
@@ -53,11 +52,12 @@ public struct ModbusRequest: Equatable, Sendable {
   }
 
   /// A request that writes holding registers, by function 6 or 16.
+  /// - Parameter unit: 1...255. A gateway may pass a write to unit 0 on to all its devices.
   /// - Throws: ``ModbusError/invalidRequest``, also for function 6 with other than one value.
   public init(
     unit: UInt8, function: Function = .writeRegisters, address: UInt16, writing values: Span<UInt16>
   ) throws(ModbusError) {
-    guard function.isWrite, Self.isUnit(unit), values.count >= 1, values.count <= Self.maximumWrittenRegisters,
+    guard function.isWrite, unit != 0, values.count >= 1, values.count <= Self.maximumWrittenRegisters,
       function == .writeRegisters || values.count == 1, UInt32(address) + UInt32(values.count) <= 0x1_0000
     else { throw .invalidRequest }
     self.unit = unit
@@ -68,8 +68,6 @@ public struct ModbusRequest: Equatable, Sendable {
     for index in 0..<values.count { copy[index] = values[index] }
     self.values = copy
   }
-
-  private static func isUnit(_ unit: UInt8) -> Bool { (1...247).contains(unit) || unit == deviceItself }
 
   public static func == (left: Self, right: Self) -> Bool {
     for index in 0..<maximumWrittenRegisters where left.values[index] != right.values[index] { return false }
@@ -139,10 +137,12 @@ public struct ModbusRequest: Equatable, Sendable {
   /// Judges all bytes received since the request was sent. Pure: the same bytes give the same verdict.
   /// - Throws: ``ModbusError``; how many bytes to drop after `.wrongUnit`, `.wrongTransaction` and `.echo` says
   ///   ``droppable(_:after:_:)``.
-  public func progress(of received: Span<UInt8>, _ framing: ModbusFraming) throws(ModbusError) -> Progress {
+  public func progress(
+    of received: Span<UInt8>, _ framing: ModbusFraming, _ quirks: ModbusQuirks = []
+  ) throws(ModbusError) -> Progress {
     switch framing {
     case .rtu: try progressOfRTU(received)
-    case .tcp(let transaction): try progressOfTCP(received, transaction)
+    case .tcp(let transaction): try progressOfTCP(received, transaction, quirks)
     }
   }
 
@@ -170,7 +170,9 @@ public struct ModbusRequest: Equatable, Sendable {
     return .complete(byteCount: length)
   }
 
-  private func progressOfTCP(_ received: Span<UInt8>, _ transaction: UInt16) throws(ModbusError) -> Progress {
+  private func progressOfTCP(
+    _ received: Span<UInt8>, _ transaction: UInt16, _ quirks: ModbusQuirks
+  ) throws(ModbusError) -> Progress {
     let header = Self.tcpHeaderByteCount
     if received.count < header { return .incomplete(neededBytes: header + 3) }
     let length = UInt16(received[4]) << 8 | UInt16(received[5])
@@ -179,14 +181,21 @@ public struct ModbusRequest: Equatable, Sendable {
     let end = header + Int(length)
     if received.count < end { return .incomplete(neededBytes: end) }
     let answered = UInt16(received[0]) << 8 | UInt16(received[1])
-    if answered != transaction { throw .wrongTransaction(expected: transaction, received: answered) }
-    try judge(received.extracting(header..<end))
+    let isOther = answered != transaction
+    if isOther, !quirks.contains(.anyTransaction) {
+      throw .wrongTransaction(expected: transaction, received: answered)
+    }
+    do throws(ModbusError) { try judge(received.extracting(header..<end), quirks) } catch {
+      if case .exception = error { throw error }
+      // Under another number it may well answer something else.
+      throw isOther ? .wrongTransaction(expected: transaction, received: answered) : error
+    }
     return .complete(byteCount: end)
   }
 
   /// Judges unit and PDU of a whole frame.
-  private func judge(_ body: Span<UInt8>) throws(ModbusError) {
-    if body[0] != unit { throw .wrongUnit(expected: unit, received: body[0]) }
+  private func judge(_ body: Span<UInt8>, _ quirks: ModbusQuirks = []) throws(ModbusError) {
+    if body[0] != unit, !quirks.contains(.anyUnit) { throw .wrongUnit(expected: unit, received: body[0]) }
     if body[1] == function.rawValue | 0x80 { throw .exception(body[2]) }
     if body[1] != function.rawValue { throw .wrongFunction(expected: function.rawValue, received: body[1]) }
     if function.isWrite {
@@ -239,6 +248,29 @@ public struct ModbusRequest: Equatable, Sendable {
     if received.count < body + 2 { return true }
     let checksum = ModbusChecksum(of: received.extracting(0..<body)).value
     return received[body] == UInt8(checksum & 0xFF) && received[body + 1] == UInt8(checksum >> 8)
+  }
+
+  /// How far some bytes look like an answer to this request, or its refusal, over a serial line.
+  enum Likeness {
+    case no
+    /// They are the beginning of one.
+    case part
+    /// They begin with one whose checksum is good.
+    case whole
+  }
+
+  func likeness(of bytes: Span<UInt8>) -> Likeness {
+    if bytes.count == 0 || bytes[0] != unit { return .no }
+    if bytes.count == 1 { return .part }
+    let isRefusal = bytes[1] == function.rawValue | 0x80
+    guard isRefusal || bytes[1] == function.rawValue else { return .no }
+    if !isRefusal {
+      for index in 2..<min(bytes.count, function.isWrite ? 6 : 3)
+      where bytes[index] != (function.isWrite ? bodyByte(index) : UInt8(2 * count)) { return .no }
+    }
+    let length = isRefusal ? 5 : replyByteCount(.rtu)
+    if bytes.count < length { return .part }
+    return ModbusChecksum(of: bytes.extracting(0..<length)).value == 0 ? .whole : .no
   }
 
   private func checkChecksum(_ frame: Span<UInt8>) throws(ModbusError) {

@@ -1,5 +1,6 @@
 /// One request that reads several points at once.
 public struct ReadBlock: Equatable, Sendable {
+  public var function: ModbusRequest.Function
   public var address: UInt16
   public var count: UInt16
   /// Which of the plan's points it holds.
@@ -9,6 +10,7 @@ public struct ReadBlock: Equatable, Sendable {
 
 /// The requests that read a device, as few as its map allows. Made once; reading allocates nothing.
 public struct ReadPlan: Equatable, Sendable {
+  /// Of points without their own.
   public let function: ModbusRequest.Function
   public let order: WordOrder
   /// With absolute addresses, block by block.
@@ -36,29 +38,39 @@ public struct ReadPlan: Equatable, Sendable {
   private mutating func append(_ all: [MapPoint], _ update: UpdateClass, _ map: DeviceMap) {
     var sorted: [MapPoint] = []
     for point in all where point.update == update {
-      let place = sorted.firstIndex { $0.address > point.address } ?? sorted.count
+      let place = sorted.firstIndex { comes(point, before: $0) } ?? sorted.count
       sorted.insert(point, at: place)
     }
     for point in sorted {
-      let end = UInt32(point.address) + UInt32(point.type.registerCount)
-      if let last = blocks.last, last.update == update {
-        let start = UInt32(last.address)
-        let joins =
-          end - start <= UInt32(map.maximumRegisters)
-          && Self.isReadable(from: start + UInt32(last.count), to: UInt32(point.address), map.readable)
-        if joins {
-          points.append(point)
-          blocks[blocks.count - 1].count = max(last.count, UInt16(end - start))
-          blocks[blocks.count - 1].points = last.points.lowerBound..<points.count
-          continue
-        }
-      }
+      let function = point.function ?? function
+      let (first, end) = (point.firstAddress, UInt32(point.lastAddress) + 1)
       points.append(point)
-      blocks.append(
-        ReadBlock(
-          address: point.address, count: point.type.registerCount, points: (points.count - 1)..<points.count,
-          update: update))
+      if let last = blocks.last, last.update == update, last.function == function,
+        Self.joins(last, first, end: end, map)
+      {
+        blocks[blocks.count - 1].count = max(last.count, UInt16(end - UInt32(last.address)))
+        blocks[blocks.count - 1].points = last.points.lowerBound..<points.count
+      } else {
+        blocks.append(
+          ReadBlock(
+            function: function, address: first, count: UInt16(end - UInt32(first)),
+            points: (points.count - 1)..<points.count, update: update))
+      }
     }
+  }
+
+  private func comes(_ point: MapPoint, before other: MapPoint) -> Bool {
+    let (own, others) = ((point.function ?? function).rawValue, (other.function ?? function).rawValue)
+    return own == others ? point.firstAddress < other.firstAddress : own < others
+  }
+
+  /// Whether the registers first..<end fit into a block that begins before them.
+  private static func joins(_ block: ReadBlock, _ first: UInt16, end: UInt32, _ map: DeviceMap) -> Bool {
+    let start = UInt32(block.address)
+    guard end - start <= UInt32(map.maximumRegisters),
+      isReadable(from: start + UInt32(block.count), to: UInt32(first), map.readable)
+    else { return false }
+    return !map.crossesBoundary(from: start, to: end)
   }
 
   /// Whether the registers start..<end may be read without being wanted.
@@ -76,8 +88,8 @@ public struct ReadPlan: Equatable, Sendable {
       let first = points[point].firstAddress
       blocks.insert(
         ReadBlock(
-          address: first, count: points[point].lastAddress - first + 1, points: point..<(point + 1),
-          update: block.update),
+          function: block.function, address: first, count: points[point].lastAddress - first + 1,
+          points: point..<(point + 1), update: block.update),
         at: place)
       place += 1
     }
@@ -114,6 +126,14 @@ public struct ReadPlan: Equatable, Sendable {
     precondition(high - low < ModbusRequest.maximumRegisters)
     blocks.append(
       ReadBlock(
-        address: found.address + low, count: high - low + 1, points: first..<points.count, update: .fast))
+        function: function, address: found.address + low, count: high - low + 1, points: first..<points.count,
+        update: .fast))
+  }
+}
+
+extension DeviceMap {
+  /// Whether a request for the registers start..<end would span the border before one of ``boundaries``.
+  public func crossesBoundary(from start: UInt32, to end: UInt32) -> Bool {
+    boundaries.contains { start < UInt32($0) && UInt32($0) < end }
   }
 }

@@ -9,6 +9,17 @@ public enum WordOrder: UInt8, Sendable, CaseIterable {
   /// Low word first, bytes of each swapped: the whole number backwards.
   case dcba
 
+  /// The word a map's file says.
+  public init?(name: String) {
+    switch name {
+    case "abcd": self = .abcd
+    case "cdab": self = .cdab
+    case "badc": self = .badc
+    case "dcba": self = .dcba
+    default: return nil
+    }
+  }
+
   var isLowWordFirst: Bool { self == .cdab || self == .dcba }
   var swapsBytes: Bool { self == .badc || self == .dcba }
 }
@@ -19,6 +30,7 @@ public enum RegisterType: UInt8, Sendable, CaseIterable {
   /// Unsigned counters that wrap to 0; in SunSpec 0 also says "no such counter".
   case accumulator32, accumulator64
   case float32
+  case float64
 
   /// The word a map's file says.
   public var name: String {
@@ -32,6 +44,7 @@ public enum RegisterType: UInt8, Sendable, CaseIterable {
     case .accumulator32: "acc32"
     case .accumulator64: "acc64"
     case .float32: "f32"
+    case .float64: "f64"
     }
   }
 
@@ -47,9 +60,11 @@ public enum RegisterType: UInt8, Sendable, CaseIterable {
     switch self {
     case .uint16, .int16: 1
     case .uint32, .int32, .accumulator32, .float32: 2
-    case .uint64, .int64, .accumulator64: 4
+    case .uint64, .int64, .accumulator64, .float64: 4
     }
   }
+
+  public var isFloat: Bool { self == .float32 || self == .float64 }
 
   var isSigned: Bool { self == .int16 || self == .int32 || self == .int64 }
 
@@ -64,6 +79,7 @@ public enum RegisterType: UInt8, Sendable, CaseIterable {
     case .int64: 0x8000_0000_0000_0000
     case .accumulator32, .accumulator64: 0
     case .float32: 0x7FC0_0000
+    case .float64: 0x7FF8_0000_0000_0000
     }
   }
 }
@@ -105,12 +121,32 @@ public struct RegisterBits: Equatable, Sendable {
   /// - Throws: ``RegisterError``
   public func scaled(by factor: DecimalFactor, exponent: Int32 = 0) throws(RegisterError) -> Int64 {
     let low = UInt32(truncatingIfNeeded: bits)
-    if type == .float32 {
+    if type.isFloat {
       guard let whole = factor.integer(exponent: exponent) else { throw .tooLarge(bits: low) }
-      return try Float32Register(bits: low).scaled(by: whole)
+      return type == .float32
+        ? try Float32Register(bits: low).scaled(by: whole) : try Float64Register(bits: bits).scaled(by: whole)
     }
     let (isNegative, magnitude) = integer
     guard let scaled = factor.applied(to: magnitude, exponent: exponent) else { throw .tooLarge(bits: low) }
     return isNegative ? -scaled : scaled
+  }
+  /// Zero of either sign, and the patterns by which integers say "no such value": all bits 1, all but the first, only the first.
+  var saysNothing: Bool {
+    let width = 16 * UInt64(type.registerCount)
+    let all: UInt64 = width == 64 ? .max : (1 << width) - 1
+    let first: UInt64 = 1 << (width - 1)
+    return type.isFloat ? bits & ~first == 0 : bits == 0 || bits == all || bits == all ^ first || bits == first
+  }
+
+  /// A float, not 0, that is smaller than a millionth.
+  var isNegligibleFloat: Bool {
+    let exponent: UInt64
+    switch type {
+    // 2^-20 has the biased exponents 107 and 1003. (IEEE 754-2019, §3.4)
+    case .float32: exponent = bits >> 23 & 0xFF
+    case .float64: exponent = bits >> 52 & 0x7FF
+    default: return false
+    }
+    return !saysNothing && exponent < (type == .float32 ? 107 : 1003)
   }
 }

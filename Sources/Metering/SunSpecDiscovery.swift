@@ -27,7 +27,8 @@ public enum SunSpecError: Error, Equatable, Sendable, CustomStringConvertible {
   }
 }
 
-/// Walks a device's chain of models: "SunS", then ID and L of each, until ID 0xFFFF.
+/// Walks a device's chain of models: "SunS", then ID and L of each, until ID 0xFFFF. Devices whose chain ends with ID 0 are taken
+/// at their word; a model without registers is stepped over. After an error ``models`` has what was found before.
 /// (SunSpec Device Information Model Specification, §4; the addresses tried are those of pysunspec2)
 ///
 /// Pure: the caller reads what ``Step`` says and hands the registers back. At most bases + ``maximumModels`` + 1 reads.
@@ -46,6 +47,8 @@ public struct SunSpecDiscovery: Sendable {
   /// Of the ID register to read next; nil while "SunS" is being looked for.
   private var next: UInt16?
   public private(set) var models: [FoundModel] = []
+  /// Models that were passed, those without registers too.
+  private var steps = 0
 
   /// - Precondition: bases is not empty
   public init(bases: [UInt16]) {
@@ -64,12 +67,13 @@ public struct SunSpecDiscovery: Sendable {
       next = bases[baseIndex] + 2
       return .read(address: bases[baseIndex] + 2, count: 2)
     }
-    if high == Self.endIdentifier { return .finished }
+    if high == Self.endIdentifier || high == 0 { return .finished }
     let following = UInt32(address) + 2 + UInt32(low)
-    guard low > 0, following <= 0xFFFF - 1, models.count < Self.maximumModels else {
+    steps += 1
+    guard following <= 0xFFFF - 1, steps <= Self.maximumModels else {
       throw .chainBroken(model: high, length: low)
     }
-    models.append(FoundModel(identifier: high, address: address, length: low))
+    if low > 0 { models.append(FoundModel(identifier: high, address: address, length: low)) }
     next = UInt16(following)
     return .read(address: UInt16(following), count: 2)
   }

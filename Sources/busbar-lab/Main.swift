@@ -4,7 +4,8 @@ import Foundation
 @main
 struct Main {
   static let help = """
-    usage: busbar-lab paillier VERB ...
+    usage: busbar-lab devices MAP.ini ...      the Swift source of built-in maps (Toolchain/embed-devices.sh)
+           busbar-lab paillier VERB ...
 
       keygen --bits N PRIVATE.json
       extract PRIVATE.json PUBLIC.json
@@ -26,6 +27,7 @@ struct Main {
       exit(words.isEmpty ? 2 : 0)
     }
     do throws(LabError) {
+      if words[0] == "devices" { return try embedDevices(Array(words.dropFirst())) }
       guard words[0] == "paillier", words.count >= 2 else { throw .usage }
       try paillier(words[1], Array(words.dropFirst(2)))
     } catch {

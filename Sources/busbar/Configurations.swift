@@ -5,6 +5,7 @@ import Consensus
 import Cryptography
 import HAL
 import LinuxPlatform
+import Metering
 import Node
 import Packets
 import Paillier
@@ -24,6 +25,8 @@ func readConfiguration(_ path: String) throws(Failure) -> [UInt8] {
 struct LoadedNode {
   let configuration: NodeConfiguration
   let board: BoardConfiguration?
+  /// Of a meter that is read over Modbus.
+  let map: DeviceMap?
 }
 
 func loadNode(_ path: String) throws(Failure) -> LoadedNode {
@@ -40,10 +43,24 @@ func loadNode(_ path: String) throws(Failure) -> LoadedNode {
     }
     board = try loadBoard(file, try readConfiguration(file))
   }
+  let configuration: NodeConfiguration
   do throws(ConfigurationError) {
-    return LoadedNode(
-      configuration: try NodeConfiguration(file: path, bytes: bytes.span, board: board), board: board)
+    configuration = try NodeConfiguration(file: path, bytes: bytes.span, board: board)
   } catch { throw Failure(error) }
+  return LoadedNode(configuration: configuration, board: board, map: try loadMap(of: configuration))
+}
+
+/// The map of a node's meter, held against what else is said of the meter; nil for other nodes.
+private func loadMap(of configuration: NodeConfiguration) throws(Failure) -> DeviceMap? {
+  guard case .modbus(let meter)? = configuration.source else { return nil }
+  if meter.isMapFile, !isReadable(meter.map) {
+    throw Failure(configuration.wrong("meter", "map", "map: there is no file \(meter.map)"))
+  }
+  let map = try loadMap(meter.map)
+  if let objection = meter.objection(to: map) {
+    throw Failure(configuration.wrong("meter", objection.key, objection.message))
+  }
+  return map
 }
 
 func loadBoard(_ path: String, _ bytes: [UInt8]) throws(Failure) -> BoardConfiguration {
@@ -262,8 +279,10 @@ private func warnings(_ configuration: NodeConfiguration, _ genesis: Genesis) ->
     warnings.append("packetKeyLog: whoever gets \(log) reads what this node sends and is sent")
   }
   switch configuration.source {
-  case .modbus(_, .serial(let path), _, _, _) where !Files.exists(path):
-    warnings.append("\(path) is not there now; the meter is read once it is")
+  case .modbus(let meter):
+    if case .serial(let path) = meter.port, !Files.exists(path) {
+      warnings.append("\(path) is not there now; the meter is read once it is")
+    }
   case .sysfs(let root, let device) where !isFolder(root):
     warnings.append("\(root), where \(device) is looked for, is not there now")
   default: break
@@ -293,6 +312,7 @@ func checkConfiguration(_ path: String, json: Bool) throws(Failure) {
       describe(path, try loadTopology(path, bytes), json)
     }
   case .board: describe(path, try loadBoard(path, bytes), json)
+  case .device: describe(path, try loadMap(path), json)
   }
 }
 
@@ -333,11 +353,39 @@ private func describeNode(_ path: String, _ json: Bool) throws(Failure) {
     "in all, and \(kibibytes(programBytes)) KiB of program"
       + (node.board.map { ", of the \($0.memoryBudgetMiB) MiB of \($0.name)" } ?? ""))
   switch configuration.source {
-  case .modbus(let map, .serial(let port), let unit, let baud, let parity):
-    printLine("reads \(map) unit \(unit) on \(port), \(baud) baud, parity \(parity)")
-  case .modbus(let map, let port, let unit, _, _): printLine("reads \(map) unit \(unit) on \(port)")
+  case .modbus(let meter): printLine("reads \(describe(meter, node.map))")
   case .sysfs(let root, let device): printLine("reads hwmon device \(device) below \(root)")
   case nil: break
+  }
+}
+
+private func describe(_ meter: ModbusMeter, _ map: DeviceMap?) -> String {
+  var text = "\(meter.map) unit \(meter.unit ?? map?.unit ?? 1) on \(meter.port)"
+  if case .serial = meter.port { text += ", \(meter.baud) baud, parity \(meter.parity)" }
+  if let model = meter.model { text += ", model \(model)" }
+  if meter.instance != 1 { text += ", instance \(meter.instance)" }
+  if let serialNumber = meter.serialNumber { text += ", serial number \(serialNumber)" }
+  return text
+}
+
+private func describe(_ path: String, _ map: DeviceMap, _ json: Bool) {
+  let blocks = ReadPlan(map).blocks.count
+  let points = map.layout == .sunSpec ? map.models.reduce(0) { $0 + $1.points.count } : map.points.count
+  if json {
+    printLine(
+      "{\"kind\":\"device\",\"valid\":true,\"name\":\"\(map.name)\",\"title\":\"\(jsonEscaped(map.title))\","
+        + "\"values\":\(points),\"requests\":\(blocks),\"models\":\(map.models.count),"
+        + "\"identityRegisters\":\(map.identity.count),\"checks\":\(map.checks.count)}")
+    return
+  }
+  printLine(
+    "\(path): a valid map: \(map.name) (\(map.title)), \(points) values in "
+      + (map.layout == .sunSpec
+        ? "\(map.models.count) models" : "\(blocks) requests of at most \(map.maximumRegisters) registers"))
+  if map.layout == .registers, map.identity.isEmpty, map.checks.count < 2 {
+    printDiagnostic(
+      "\(path): warning: \(map.checks.isEmpty ? "nothing tells" : "one measurement alone tells") this device from another"
+    )
   }
 }
 

@@ -14,22 +14,41 @@ struct DeviceLine {
   /// Over TCP the gateway's, for the time that bytes take.
   let baud: UInt32
   let parity: SerialPort.Parity
-  /// Silence before each request, unless Modbus/TCP.
-  let gapMilliseconds: UInt64
+  /// Of the device behind it.
+  let map: DeviceMap
+  /// What the owner gave; nil takes the map's, or what the port takes by itself.
+  let timeoutMilliseconds: UInt64?
+  /// What the owner gave; nil takes the map's.
+  let connectDelayMilliseconds: UInt64?
+
+  private var delayMilliseconds: UInt64 { connectDelayMilliseconds ?? map.connectDelayMilliseconds }
+
+  /// What the bytes themselves take at most: a request of 64 and an answer of 256.
+  var byteMilliseconds: UInt64 {
+    if case .tcp = place { return 0 }
+    return 320 * 11 * 1_000 / UInt64(baud)
+  }
+
+  private var usesNetwork: Bool {
+    switch place {
+    case .tcp, .rtuOverTCP: true
+    case .serial, .replay: false
+    }
+  }
+
+  /// What a network and a gateway add to the time of an answer.
+  var networkMilliseconds: UInt64 { usesNetwork ? Self.gatewayTimeoutMilliseconds - 500 : 0 }
 
   var settings: LinkSettings {
     var isTCP = false
-    var usesNetwork = false
-    switch place {
-    case .tcp: (isTCP, usesNetwork) = (true, true)
-    case .rtuOverTCP: usesNetwork = true
-    case .serial, .replay: break
-    }
-    var settings = LinkSettings(transport: isTCP ? .tcp : .rtu, gapMilliseconds: isTCP ? 0 : gapMilliseconds)
+    if case .tcp = place { isTCP = true }
+    var settings = LinkSettings(transport: isTCP ? .tcp : .rtu, gapMilliseconds: isTCP ? 0 : map.gapMilliseconds)
     // A gateway adds the network's delay and its own.
     if usesNetwork { settings.timeoutMilliseconds = Self.gatewayTimeoutMilliseconds }
-    // The bytes themselves: a request of 64 and an answer of 256.
-    if !isTCP { settings.timeoutMilliseconds += 320 * 11 * 1_000 / UInt64(baud) }
+    settings.timeoutMilliseconds =
+      (timeoutMilliseconds ?? map.timeoutMilliseconds ?? settings.timeoutMilliseconds) + byteMilliseconds
+    if usesNetwork { settings.connectDelayMilliseconds = delayMilliseconds }
+    settings.quirks = map.quirks
     return settings
   }
 
@@ -37,6 +56,7 @@ struct DeviceLine {
   var timing: BusScheduler.Timing {
     var timing = BusScheduler.Timing(baud: baud)
     timing.bitsPerByte = parity == .none ? 10 : 11
+    timing.givenTimeoutMilliseconds = timeoutMilliseconds
     switch place {
     case .tcp: (timing.baud, timing.firstTimeoutMilliseconds) = (0, Self.gatewayTimeoutMilliseconds)
     case .rtuOverTCP: timing.firstTimeoutMilliseconds = Self.gatewayTimeoutMilliseconds
@@ -47,9 +67,10 @@ struct DeviceLine {
 
   /// Opens the port and hands it, with its clock, to `user`.
   /// - Parameter clock: of live ports; a replay has its own.
+  /// - Parameter kept: a connection that is still open and goes on serving.
   func open(
     for user: inout some PortUser & ~Copyable, clock: LinuxClock = LinuxClock(),
-    connectMilliseconds: UInt64 = connectMilliseconds
+    connectMilliseconds: UInt64 = connectMilliseconds, kept: TCPConnection? = nil
   ) throws(DriverError) {
     switch place {
     case .serial(let path):
@@ -60,16 +81,22 @@ struct DeviceLine {
       if port.modeDiffers { user.warn("\(path): warning: it did not take the mode asked for") }
       try user.use(port, clock, settings)
     case .tcp(let endpoint), .rtuOverTCP(let endpoint):
-      let port: TCPPort
+      let connection: TCPConnection
       do throws(PlatformError) {
-        port = try TCPPort(
-          connectingTo: endpoint, deadline: monotonicNow().adding(milliseconds: connectMilliseconds))
+        if let kept {
+          connection = kept
+        } else {
+          connection = try TCPConnection(
+            to: endpoint, connectMilliseconds: connectMilliseconds, delayMilliseconds: delayMilliseconds)
+        }
       } catch { throw .platform(error) }
+      user.connected(connection)
+      let port = TCPPort(connection)
       try user.use(port, clock, settings)
     case .replay(let path):
       let port: ReplayPort
       do throws(PlatformError) {
-        let bytes = try Files.read(path, limit: 64 << 20)
+        let bytes = try Files.read(path, limit: CaptureRecord.maximumFileBytes)
         port = try ReplayPort(file: bytes.span)
       } catch { throw .platform(error) }
       let clock = port.clock
@@ -81,15 +108,14 @@ struct DeviceLine {
   }
 }
 
-/// Where a device is and how it is spoken to: `--port`, `--unit`, `--baud`, `--parity` and `--map` of several verbs.
+/// Where a device is and how it is spoken to: `--port`, `--unit`, `--baud`, `--parity`, `--timeout`, `--connect-delay` and `--map` of
+/// several verbs.
 struct DevicePort {
   /// As it was given, for messages.
   let text: String
   let line: DeviceLine
   let unit: UInt8
   let map: DeviceMap
-
-  static func defaultUnit(_ map: DeviceMap) -> UInt8 { map.layout == .sunSpec ? 126 : 1 }
 
   /// - Parameter file: a capture that takes the place of `--port`.
   /// - Parameter takesUnit: false where `--unit` says something else.
@@ -103,17 +129,46 @@ struct DevicePort {
         "--port is not PATH, tcp:HOST:PORT, rtu-tcp:HOST:PORT or replay:FILE, with a numeric address or localhost: \(text)",
         exitCode: Failure.usageCode)
     }
-    let usual = Self.defaultUnit(map)
-    unit = takesUnit ? UInt8(try arguments.integer("unit", default: Int64(usual), in: 1...247)) : usual
+    unit =
+      takesUnit ? UInt8(try arguments.integer("unit", default: Int64(map.unit), in: place.units)) : map.unit
+    guard place.units.contains(Int64(unit)) else {
+      throw Failure(
+        "the map \(map.name) has unit \(unit), which nobody is on \(place); give --unit", exitCode: Failure.usageCode)
+    }
     let baud = UInt32(try arguments.integer("baud", default: Int64(map.baud), in: 1200...115_200))
     let name = try arguments.choice("parity", default: map.parity, of: ["none", "even", "odd"])
     line = DeviceLine(
-      place: place, baud: baud, parity: SerialPort.Parity(name: name) ?? .none, gapMilliseconds: map.gapMilliseconds)
+      place: place, baud: baud, parity: SerialPort.Parity(name: name) ?? .none, map: map,
+      timeoutMilliseconds: try Self.milliseconds(arguments, "timeout", in: DeviceMap.timeouts),
+      connectDelayMilliseconds: try Self.milliseconds(arguments, "connect-delay", in: DeviceMap.connectDelays))
+  }
+
+  private static func milliseconds(
+    _ arguments: Arguments, _ name: String, in range: ClosedRange<Int64>
+  ) throws(Failure) -> UInt64? {
+    arguments.has(name) ? UInt64(try arguments.integer(name, default: range.lowerBound, in: range)) : nil
   }
 
   var settings: LinkSettings { line.settings }
 
   func open(for user: inout some PortUser) throws(DriverError) { try line.open(for: &user) }
+}
+
+extension WantedDevice {
+  /// `--model`, `--instance` and `--serial`.
+  init(_ arguments: Arguments, _ map: DeviceMap) throws(Failure) {
+    self.init(
+      model: arguments.has("model") ? UInt16(try arguments.integer("model", default: 103, in: 1...65534)) : nil,
+      instance: UInt8(try arguments.integer("instance", default: 1, in: 1...Self.instances)),
+      serialNumber: arguments.text("serial").map { Array($0.utf8) })
+    if serialNumber != nil, map.serialNumber == nil {
+      throw Failure(
+        "--serial: the map \(map.name) does not say where the serial number is", exitCode: Failure.usageCode)
+    }
+    if map.layout != .sunSpec, arguments.has("model") || arguments.has("instance") {
+      throw Failure("--model and --instance are for SunSpec devices, not for \(map.name)", exitCode: Failure.usageCode)
+    }
+  }
 }
 
 /// What is done with an open port, whatever kind it is.
@@ -123,22 +178,25 @@ protocol PortUser: ~Copyable {
   ) throws(DriverError)
   /// The port is open, but not quite as it should be.
   mutating func warn(_ warning: String)
+  /// The port that comes is over this connection, which may be kept.
+  mutating func connected(_ connection: TCPConnection)
 }
 
 extension PortUser where Self: ~Copyable {
   mutating func warn(_ warning: String) { printDiagnostic(warning) }
+  mutating func connected(_ connection: TCPConnection) {}
 }
 
 /// A built-in map by its name, or one from a file: anything with a slash or ending in ".ini".
 func loadMap(_ name: String) throws(Failure) -> DeviceMap {
   var bytes: [UInt8]?
-  if name.hasSuffix(".ini") || name.utf8.contains(UInt8(ascii: "/")) { bytes = try readConfiguration(name) }
+  if ModbusMeter.isFile(name) { bytes = try readConfiguration(name) }
   do throws(ConfigurationError) {
     if let bytes { return try DeviceMap(file: name, bytes: bytes.span) }
     if let map = try BuiltInDevices.map(named: name) { return map }
   } catch { throw Failure(error) }
   throw Failure(
-    "--map is \(name), neither a file nor one of \(BuiltInDevices.names.joined(separator: ", "))",
+    "--map is \(name), neither a file nor one of those that busbar devices lists",
     exitCode: Failure.usageCode)
 }
 

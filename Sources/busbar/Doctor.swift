@@ -32,10 +32,13 @@ func examine(_ arguments: Arguments) throws(Failure) -> Int32 {
   if let loaded {
     let node = loaded.configuration
     switch node.source {
-    case .modbus(_, .serial(let path), _, let baud, let parity)?: findings += port(path, baud, parity)
-    case .modbus(_, .tcp(let endpoint), _, _, _)?, .modbus(_, .rtuOverTCP(let endpoint), _, _, _)?:
-      findings.append(gateway(endpoint))
-    case .modbus(_, .replay, _, _, _)?, .sysfs?, nil: break
+    case .modbus(let meter)?:
+      switch meter.port {
+      case .serial(let path): findings += port(path, meter.baud, meter.parity)
+      case .tcp(let endpoint), .rtuOverTCP(let endpoint): findings.append(gateway(endpoint))
+      case .replay: break
+      }
+    case .sysfs?, nil: break
     }
     findings.append(disk(node.data))
     findings.append(keyFile(node.key))

@@ -6,6 +6,9 @@ import LinuxPlatform
 func performOnHardware(_ verb: String, _ arguments: Arguments) throws(Failure) -> Int32 {
   switch verb {
   case "read":
+    guard !arguments.has("interval") || arguments.has("count") else {
+      throw Failure("--interval goes with --count", exitCode: Failure.usageCode)
+    }
     // A capture is replayed in the order in which it was made.
     if arguments.has("watch"), arguments.text("port")?.hasPrefix("replay:") != true {
       var run = try WatchRun(arguments)
@@ -43,40 +46,54 @@ extension Verb {
       Option(
         name: "port", value: "PORT", text: "PATH | tcp:HOST:PORT | rtu-tcp:HOST:PORT | replay:FILE",
         isRequired: isPortRequired),
-      Option(name: "map", value: "NAME|FILE", text: "what speaks there (\(map)); see below"),
-      Option(name: "unit", value: "N", text: "Modbus address, 1...247 (1; 126 for sunspec)"),
+      Option(name: "map", value: "NAME|FILE", text: "what speaks there (\(map)); see busbar devices"),
+      Option(name: "unit", value: "N", text: "Modbus address, 1...247, over a network 0...255 (the map's)"),
       Option(name: "baud", value: "N", text: "bits a second (the map's)"),
       Option(name: "parity", value: "NAME", text: "none, even or odd (the map's)"),
+      Option(
+        name: "timeout", value: "MS", text: "for an answer, 20...60000 ms (the map's, or 500; 1000 over a network)"),
+      Option(name: "connect-delay", value: "MS", text: "silence behind connecting, 0...30000 ms (the map's)"),
     ]
   }
 
-  private static var mapsNote: String {
-    var text = "Maps:"
-    var column = text.utf8.count
-    for name in BuiltInDevices.names {
-      if column + name.utf8.count > 100 {
-        text += "\n     "
-        column = 5
-      }
-      text += " " + name
-      column += name.utf8.count + 1
-    }
-    return text + ",\nor a file as in Devices/, of which docs/HARDWARE.md tells."
+  /// What tells one device of several, and the last of all options.
+  private static var wantedOptions: [Option] {
+    [
+      Option(name: "model", value: "N", text: "SunSpec model (the first that measures)"),
+      Option(name: "instance", value: "N", text: "which of several such models in one device (1)"),
+      Option(
+        name: "serial", value: "TEXT", text: "the serial number that the device must have, where the map knows it"),
+      .json,
+    ]
   }
+
+  private static let mapsNote =
+    "A map is a name that busbar devices lists, or a file as in Devices/, of which docs/HARDWARE.md tells."
 
   private static let failures =
     "With --json a failure is {\"error\":\"timeout\"|\"crc\"|\"exception\"|\"busGone\"|...,\"message\":...} on stdout."
+
+  static var devices: Verb {
+    Verb(
+      name: "devices", summary: "list the devices that --map knows by name", options: [.json],
+      notes: [
+        "--json prints {\"map\":...,\"title\":...,\"kind\":...,\"layout\":...,\"unit\":...,\"baud\":...,\"parity\":...,\n"
+          + "\"quantities\":[...],\"limits\":true|false} for each: unit, baud and parity are what it leaves its factory with."
+      ],
+      examples: ["busbar devices", "busbar devices --json"], exitCodes: ["0  done", "2  usage"])
+  }
 
   static var read: Verb {
     Verb(
       name: "read", summary: "read a meter or an inverter",
       options: portOptions() + [
-        Option(name: "count", value: "N", text: "readings, one a second (1)"),
+        Option(name: "count", value: "N", text: "readings (1)"),
+        Option(
+          name: "interval", value: "MS", text: "with --count: from one reading to the next, 0...3600000 ms (1000)"),
         Option(
           name: "watch", value: nil,
           text: "read until SIGTERM, through silence and unplugging; --unit may be N[:MAP],N[:MAP],..."),
-        Option(name: "model", value: "N", text: "SunSpec model (the first that measures)"), .json,
-      ],
+      ] + wantedOptions,
       notes: [
         mapsNote,
         "With --watch total power is read each second and the rest every ten; each value has its own time. What a device\n"
@@ -110,8 +127,8 @@ extension Verb {
       options: portOptions() + [
         Option(name: "address", value: "A", text: "first register, 0...65535 (all that the map reads)"),
         Option(name: "registers", value: "N", text: "how many (10)"),
-        Option(name: "function", value: "N", text: "3 holding or 4 input registers (the map's)"), .json,
-      ],
+        Option(name: "function", value: "N", text: "3 holding or 4 input registers (the map's)"),
+      ] + wantedOptions,
       notes: [failures], examples: ["busbar dump --port /dev/ttyUSB0 --address 0 --registers 6"])
   }
 
@@ -141,8 +158,7 @@ extension Verb {
       options: [Option(name: "out", value: "FILE", text: "made anew, mode 0600", isRequired: true)] + portOptions() + [
         Option(name: "count", value: "N", text: "readings, one a second (1)"),
         Option(name: "watch", value: nil, text: "read until SIGTERM"),
-        Option(name: "model", value: "N", text: "SunSpec model (the first that measures)"), .json,
-      ],
+      ] + wantedOptions,
       notes: ["docs/PROTOCOL.md has the file's format.", failures],
       examples: ["busbar capture --port /dev/ttyUSB0 --out morning.capture --count 60"],
       exitCodes: ["0  done", "1  the device cannot be read", "2  usage"])
@@ -152,9 +168,8 @@ extension Verb {
     Verb(
       name: "replay", operands: "FILE", words: 1...1, summary: "read a capture again: bit for bit the same samples",
       options: Array(portOptions().dropFirst()) + [
-        Option(name: "count", value: "N", text: "readings (all)"),
-        Option(name: "model", value: "N", text: "SunSpec model (the first that measures)"), .json,
-      ],
+        Option(name: "count", value: "N", text: "readings (all)")
+      ] + wantedOptions,
       notes: ["Map and unit must be those of the capture; a request that differs from it is \"corrupted\"."],
       examples: ["busbar replay morning.capture --json"],
       exitCodes: ["0  done", "1  it is no capture, or one of something else", "2  usage"])

@@ -26,9 +26,8 @@ struct Verb {
 
   static var all: [Verb] {
     [
-      demo, provision, keygen, installBundle, checkConfig, run, read, scan, dump, limit, capture, replay, simulateBus,
-      simulateMeters,
-      doctor, inspect, verify, bench, status, relay,
+      demo, provision, keygen, installBundle, checkConfig, run, devices, read, scan, dump, limit, capture, replay,
+      simulateBus, simulateMeters, doctor, inspect, verify, bench, status, relay,
       Verb(
         name: "version", summary: "print the version", options: [.json], examples: ["busbar version"],
         exitCodes: ["0  done", "2  usage"]),

@@ -13,7 +13,8 @@ private enum FileKind: String, CaseIterable {
   case genesis, certificate, sum, journal, identity
   case paillierKey = "paillier-key"
   case registration, bundle
-  /// Text without a tag; its sections tell node.ini, topology.ini and board.ini apart.
+  case capture
+  /// Text without a tag; its sections tell node.ini, topology.ini, board.ini and a device's map apart.
   case configuration
 
   var tag: String {
@@ -27,6 +28,8 @@ private enum FileKind: String, CaseIterable {
     // Of a text: the digits of the first four bytes of BUSBARkr.
     case .registration: "42555342"
     case .bundle: "BUSBARnb"
+    // The first bytes of a longer one.
+    case .capture: "BUSBAR/C"
     case .configuration: ""
     }
   }
@@ -81,6 +84,7 @@ func inspect(_ arguments: Arguments) throws(Failure) {
   case .paillierKey: describe(try loadPaillierKey(path).publicKey, json)
   case .registration: describe(try loadRegistration(path), json)
   case .bundle: try describe(path, try loadBundle(path), json)
+  case .capture: try describeCapture(path, json)
   case .configuration: try checkConfiguration(path, json: json)
   }
 }

@@ -58,6 +58,7 @@ private func perform(_ verb: Verb, _ arguments: Arguments) throws(Failure) -> In
   case "install-bundle": try installBundle(arguments)
   case "check-config": try checkConfiguration(arguments.words[0], json: json)
   case "run": try run(try loadNode(try arguments.required("config")))
+  case "devices": try listDevices(json: json)
   case "read", "scan", "dump", "limit", "capture", "replay", "doctor", "simulate-bus":
     return try performOnHardware(verb.name, arguments)
   case "inspect": try inspect(arguments)

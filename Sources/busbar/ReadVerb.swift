@@ -9,21 +9,24 @@ struct ReadRun: PortUser {
   let port: DevicePort
   /// Readings; nil goes on until SIGTERM, through unplugging and silence.
   let count: Int64?
-  /// SunSpec model; nil takes the first one that measures.
-  let model: UInt16?
+  let wanted: WantedDevice
   let json: Bool
   var done: Int64 = 0
   /// The last failure of a watched device that was told; told again only when it changes.
   var toldError: DriverError?
 
   static let periodMilliseconds: UInt64 = 1_000
+  /// From the beginning of one reading to that of the next; 0 reads as fast as the device answers.
+  let intervalMilliseconds: UInt64
 
   /// - Parameter file: a capture that takes the place of the port, and is read to its end.
   init(_ arguments: Arguments, replaying file: String? = nil) throws(Failure) {
     port = try DevicePort(arguments, replaying: file)
     let isEndless = arguments.has("watch") || (file != nil && !arguments.has("count"))
     count = isEndless ? nil : try arguments.integer("count", default: 1, in: 1...1_000_000)
-    model = arguments.has("model") ? UInt16(try arguments.integer("model", default: 103, in: 1...65534)) : nil
+    wanted = try WantedDevice(arguments, port.map)
+    intervalMilliseconds = UInt64(
+      try arguments.integer("interval", default: Int64(Self.periodMilliseconds), in: 0...3_600_000))
     json = arguments.wantsJSON
   }
 
@@ -65,11 +68,11 @@ struct ReadRun: PortUser {
     _ opened: consuming P, _ clock: C, _ settings: LinkSettings
   ) throws(DriverError) {
     var device = try MappedDevice(port: opened, clock: clock, map: port.map, unit: port.unit, settings: settings)
-    var isFound = port.map.layout == .registers
+    var isFound = false
     var next = clock.monotonic()
     while !ThisProcess.isTerminated {
       do throws(DriverError) {
-        if !isFound { try device.find(model: model) }
+        if !isFound { try device.find(wanted) }
         isFound = true
         var samples: [Sample] = []
         try device.readSamples { sample in samples.append(sample) }
@@ -81,7 +84,7 @@ struct ReadRun: PortUser {
         tell(error)
       }
       if let count, done >= count { return }
-      next = next.adding(milliseconds: Self.periodMilliseconds)
+      next = next.adding(milliseconds: intervalMilliseconds)
       if next < clock.monotonic() { next = clock.monotonic() }
       device.link.wait(until: next)
     }
@@ -125,14 +128,16 @@ struct CaptureRun: PortUser {
 /// Prints raw registers.
 struct DumpRun: PortUser {
   let port: DevicePort
+  let wanted: WantedDevice
   let function: ModbusRequest.Function
-  /// Nil dumps what the map reads.
+  /// Nil dumps what the map reads, of a device that is what it describes.
   let address: UInt16?
   let registers: UInt16
   let json: Bool
 
   init(_ arguments: Arguments) throws(Failure) {
     port = try DevicePort(arguments)
+    wanted = try WantedDevice(arguments, port.map)
     let number = try arguments.integer(
       "function", default: Int64(port.map.function.rawValue), in: 3...4)
     function = number == 3 ? .holdingRegisters : .inputRegisters
@@ -156,9 +161,9 @@ struct DumpRun: PortUser {
   ) throws(DriverError) {
     var device = try MappedDevice(port: opened, clock: clock, map: port.map, unit: port.unit, settings: settings)
     guard let address else {
-      if port.map.layout == .sunSpec { try device.find() }
+      try device.find(wanted)
       for found in device.models { printLine(model(found)) }
-      for block in device.plan.blocks { try dump(&device, device.plan.function, block.address, block.count) }
+      for block in device.plan.blocks { try dump(&device, block.function, block.address, block.count) }
       return
     }
     var next = UInt32(address)
@@ -207,6 +212,13 @@ extension Int64 {
   }
 }
 
+/// What a device said to a request that several maps have in common.
+private struct KnownAnswer {
+  let request: DeviceIdentification.Read
+  let words: [UInt16]
+  let failure: DriverError?
+}
+
 /// Looks for devices at every address.
 struct ScanRun: PortUser {
   static let timeoutMilliseconds: UInt64 = 200
@@ -218,8 +230,8 @@ struct ScanRun: PortUser {
 
   init(_ arguments: Arguments) throws(Failure) {
     port = try DevicePort(arguments)
-    let first = UInt8(try arguments.integer("first", default: 1, in: 1...247))
-    let last = UInt8(try arguments.integer("last", default: 247, in: 1...247))
+    let first = UInt8(try arguments.integer("first", default: 1, in: port.line.place.units))
+    let last = UInt8(try arguments.integer("last", default: 247, in: port.line.place.units))
     guard first <= last else { throw Failure("--first is behind --last", exitCode: Failure.usageCode) }
     units = first...last
     var all: [DeviceMap] = []
@@ -248,18 +260,22 @@ struct ScanRun: PortUser {
   ) throws(DriverError) {
     var quick = settings
     quick.attempts = 1
-    quick.timeoutMilliseconds = Self.timeoutMilliseconds + (settings.timeoutMilliseconds - 500)
+    if let given = port.line.timeoutMilliseconds {
+      quick.timeoutMilliseconds = given + port.line.byteMilliseconds
+    } else {
+      quick.timeoutMilliseconds = Self.timeoutMilliseconds + port.line.networkMilliseconds + port.line.byteMilliseconds
+    }
     var link = try ModbusLink(port: opened, clock: clock, settings: quick)
     for unit in units where try isThere(&link, unit) {
       found += 1
-      // What more checks tell is surer.
       var names: [String] = []
-      var checks: [Int] = []
-      for map in maps where try fits(map, &link, unit) {
-        let count = map.layout == .sunSpec ? Int.max : map.checks.count
-        let place = checks.firstIndex { $0 < count } ?? checks.count
+      var ranks: [Int] = []
+      var known: [KnownAnswer] = []
+      for map in maps {
+        guard let rank = try rank(map, &link, unit, &known) else { continue }
+        let place = ranks.firstIndex { $0 < rank } ?? ranks.count
         names.insert(map.name, at: place)
-        checks.insert(count, at: place)
+        ranks.insert(rank, at: place)
       }
       tell(unit, names)
     }
@@ -285,16 +301,42 @@ struct ScanRun: PortUser {
     return false
   }
 
-  private func fits<P: Port & ~Copyable, C: Clock>(
-    _ map: DeviceMap, _ link: inout ModbusLink<P, C>, _ unit: UInt8
-  ) throws(DriverError) -> Bool {
+  /// How sure it is that the device is what a map describes; nil when it is another one.
+  private func rank<P: Port & ~Copyable, C: Clock>(
+    _ map: DeviceMap, _ link: inout ModbusLink<P, C>, _ unit: UInt8, _ known: inout [KnownAnswer]
+  ) throws(DriverError) -> Int? {
+    var identification = DeviceIdentification(map, walksWholeChain: false)
     do throws(DriverError) {
-      _ = try link.identify(map, unit: unit)
-      return true
+      while let next = identification.next {
+        var place = known.firstIndex { $0.request == next }
+        if place == nil {
+          known.append(try ask(next, &link, unit))
+          place = known.count - 1
+        }
+        let answer = known[place ?? 0]
+        if let failure = answer.failure {
+          try identification.failed(failure)
+        } else {
+          try identification.received { index in answer.words[index] }
+        }
+      }
     } catch {
       if error.isDisconnected { throw error }
-      return false
+      return nil
     }
+    return identification.rank
+  }
+
+  private func ask<P: Port & ~Copyable, C: Clock>(
+    _ request: DeviceIdentification.Read, _ link: inout ModbusLink<P, C>, _ unit: UInt8
+  ) throws(DriverError) -> KnownAnswer {
+    do throws(DriverError) {
+      try link.read(unit: unit, request.function, request.address, count: request.count)
+    } catch {
+      if error.isDisconnected { throw error }
+      return KnownAnswer(request: request, words: [], failure: error)
+    }
+    return KnownAnswer(request: request, words: (0..<Int(request.count)).map { link.register($0) }, failure: nil)
   }
 
   private func tell(_ unit: UInt8, _ names: [String]) {

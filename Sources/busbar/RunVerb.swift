@@ -166,6 +166,7 @@ func run(_ node: LoadedNode) throws(Failure) {
       "libsodium here checks signatures otherwise than 1.0.18, with the cofactor: others would count other votes")
   }
   let configuration = node.configuration
+  let map = node.map
   let checked = try check(node)
   let name = checked.name
   let genesis = checked.genesis
@@ -277,7 +278,7 @@ func run(_ node: LoadedNode) throws(Failure) {
         index: MeterIndex(configuration.index), signer: signer,
         closingKey: SelfSealingKey(SecretBytes(copying: identity.closingSeed.span)), sealer: sealer)
       try host.reread { entry in node.restore(entry) }
-      var reader = try EnergyReader(name, configuration, clock, resumingFrom: node.counters)
+      var reader = try EnergyReader(name, configuration, map, clock, resumingFrom: node.counters)
       var state = StateFile(configuration.data + "/state", node: name)
       var readAt: MonotonicTime?
       var deviceFailures: UInt64 = 0
@@ -576,7 +577,7 @@ private enum MeterAnswer {
   init(_ accepted: CounterRegisters?) { self = accepted.map { .read($0) } ?? .doubtful }
 }
 
-/// A meter behind a port, which is opened for each reading.
+/// A meter behind a port, which is opened for each reading; a network connection is kept while readings succeed.
 private struct PortMeter: ~Copyable, PortUser {
   /// A gateway that is switched off must not hold the node up for longer.
   private static let connectMilliseconds: UInt64 = 1_000
@@ -585,6 +586,10 @@ private struct PortMeter: ~Copyable, PortUser {
   private var meter: ScheduledMeter
   private var answer = MeterAnswer.notAsked
   private var wasOpened = false
+  /// Open since an earlier reading.
+  private var kept: TCPConnection?
+  /// The one that this reading uses.
+  private var connection: TCPConnection?
 
   init(_ line: DeviceLine, _ meter: consuming ScheduledMeter) {
     self.line = line
@@ -597,11 +602,14 @@ private struct PortMeter: ~Copyable, PortUser {
     guard meter.isDue(clock.monotonic()) else { return .notAsked }
     let line = line
     do throws(DriverError) {
-      try line.open(for: &self, clock: clock, connectMilliseconds: Self.connectMilliseconds)
+      try line.open(for: &self, clock: clock, connectMilliseconds: Self.connectMilliseconds, kept: kept)
     } catch {
       if !wasOpened { meter.portFailed(clock.monotonic()) }
+      kept = nil
+      connection = nil
       throw error
     }
+    kept = connection
     return answer
   }
 
@@ -609,12 +617,13 @@ private struct PortMeter: ~Copyable, PortUser {
     _ port: consuming P, _ clock: C, _ settings: LinkSettings
   ) throws(DriverError) {
     wasOpened = true
-    answer = MeterAnswer(try meter.read(port: port, clock: clock))
+    answer = MeterAnswer(try meter.read(port: port, clock: clock, isKept: kept != nil))
   }
 
   mutating func guarded() -> GuardedCounters { meter.counters }
   mutating func takeNews() -> CountersStanding? { meter.takeNews() }
   mutating func resume(from standing: CountersStanding) { meter.resume(from: standing) }
+  mutating func connected(_ connection: TCPConnection) { self.connection = connection }
 
   /// It would be told at each reading; `check-config` and `doctor` are for that.
   mutating func warn(_ warning: String) {}
@@ -670,26 +679,28 @@ private struct EnergyReader: ~Copyable {
 
   /// - Parameter standing: what was kept of the counters before a restart.
   init(
-    _ node: String, _ configuration: NodeConfiguration, _ clock: LinuxClock, resumingFrom standing: CountersStanding?
+    _ node: String, _ configuration: NodeConfiguration, _ map: DeviceMap?, _ clock: LinuxClock,
+    resumingFrom standing: CountersStanding?
   ) throws(PlatformError) {
     self.node = node
     self.clock = clock
     port = nil
     sensor = nil
     switch configuration.source {
-    case .modbus(let name, let place, let unit, let baud, let parity):
-      let found: DeviceMap?
-      do throws(ConfigurationError) { found = try BuiltInDevices.map(named: name) } catch {
-        throw PlatformError(.invalid)
-      }
-      guard let found, let mode = SerialPort.Parity(name: parity) else { throw PlatformError(.notFound) }
-      var rule = found.counter
+    case .modbus(let given):
+      guard let map, let mode = SerialPort.Parity(name: given.parity) else { throw PlatformError(.notFound) }
+      var rule = map.counter
       if let watts = configuration.ratedPowerWatts { rule.ratedPowerMilliwatts = watts * 1_000 }
-      let line = DeviceLine(place: place, baud: baud, parity: mode, gapMilliseconds: found.gapMilliseconds)
+      let line = DeviceLine(
+        place: given.port, baud: given.baud, parity: mode, map: map, timeoutMilliseconds: given.timeoutMilliseconds,
+        connectDelayMilliseconds: given.connectDelayMilliseconds)
+      let wanted = WantedDevice(
+        model: given.model, instance: given.instance, serialNumber: given.serialNumber.map { Array($0.utf8) })
       port = PortMeter(
         line,
         ScheduledMeter(
-          map: found, unit: unit, transport: line.settings.transport, timing: line.timing,
+          map: map, unit: given.unit ?? map.unit, wanted: wanted, transport: line.settings.transport,
+          timing: line.timing,
           counters: Self.counters(rule, standing), start: clock.monotonic()))
     case .sysfs(let root, let device):
       let watts = configuration.ratedPowerWatts ?? Self.defaultRatedPowerWatts

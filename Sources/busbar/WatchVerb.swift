@@ -32,28 +32,30 @@ struct WatchRun: ~Copyable, PortUser {
 
   init(_ arguments: Arguments) throws(Failure) {
     let port = try DevicePort(arguments, takesUnit: false)
-    let model = arguments.has("model") ? UInt16(try arguments.integer("model", default: 103, in: 1...65534)) : nil
-    let units = try Self.units(arguments, port.map)
+    let wanted = try WantedDevice(arguments, port.map)
+    let units = try Self.units(arguments, port.map, port.line.place.units)
     self.port = port
     json = arguments.wantsJSON
     let start = clock.monotonic()
     scheduler = BusScheduler(transport: port.settings.transport, timing: port.line.timing, start: start)
     for (unit, map) in units {
-      scheduler.add(unit: unit, map: map, model: model, start: start)
+      scheduler.add(unit: unit, map: map, wanted: wanted, start: start)
       devices.append(Watched(unit: unit, values: DeviceValues(map), nextPrint: start))
     }
   }
 
   /// `--unit N[:MAP],...`
   private static func units(
-    _ arguments: Arguments, _ map: DeviceMap
+    _ arguments: Arguments, _ map: DeviceMap, _ range: ClosedRange<Int64>
   ) throws(Failure) -> [(unit: UInt8, map: DeviceMap)] {
-    guard let text = arguments.text("unit") else { return [(DevicePort.defaultUnit(map), map)] }
+    guard let text = arguments.text("unit") else { return [(map.unit, map)] }
     var units: [(unit: UInt8, map: DeviceMap)] = []
     for part in text.split(separator: ",", omittingEmptySubsequences: false) {
       let words = part.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
-      guard let first = words.first, let unit = UInt8(first), (1...247).contains(unit) else {
-        throw Failure("--unit is not N[:MAP],... with N in 1...247: \(text)", exitCode: Failure.usageCode)
+      guard let first = words.first, let unit = UInt8(first), range.contains(Int64(unit)) else {
+        throw Failure(
+          "--unit is not N[:MAP],... with N in \(range.lowerBound)...\(range.upperBound): \(text)",
+          exitCode: Failure.usageCode)
       }
       guard !units.contains(where: { $0.unit == unit }) else {
         throw Failure("--unit names \(unit) twice", exitCode: Failure.usageCode)

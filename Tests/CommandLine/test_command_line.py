@@ -25,8 +25,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 BUSBAR = ""
 DEMO = ""
 SCRATCH = ""
-VERBS = ["demo", "provision", "keygen", "install-bundle", "check-config", "run", "read", "scan", "dump", "limit", "capture", "replay",
-         "simulate-bus", "simulate-meters", "doctor", "inspect", "verify", "bench", "status", "relay", "version"]
+VERBS = ["demo", "provision", "keygen", "install-bundle", "check-config", "run", "devices", "read", "scan", "dump", "limit",
+         "capture", "replay", "simulate-bus", "simulate-meters", "doctor", "inspect", "verify", "bench", "status", "relay",
+         "version"]
 TOPOLOGY = """[group]
 aggregators = 4
 metersPerSet = 5
@@ -179,13 +180,16 @@ class Usage(CommandLine):
             (["read", "--port", "p", "--watch", "--unit", "1,0"], "--unit is not N[:MAP],... with N in 1...247: 1,0"),
             (["read", "--port", "p", "--watch", "--unit", "1,"], "--unit is not N[:MAP],... with N in 1...247: 1,"),
             (["read", "--port", "p", "--watch", "--unit", "1,1:sunspec"], "--unit names 1 twice"),
+            (["read", "--port", "p", "--count", "2", "--interval", "3600001"],
+             "--interval is not a whole number in 0...3600000: 3600001"),
+            (["read", "--port", "p", "--interval", "10"], "--interval goes with --count"),
             (["read", "--port", "p", "--unit", "1,2"], "--unit is not a whole number in 1...247: 1,2"),
             (["read", "--port", "p", "--baud", "9601.5"], "--baud is not a whole number in 1200...115200: 9601.5"),
             (["read", "--port", "p", "--parity", "mark"], "--parity is mark, not one of none, even, odd"),
             (["simulate-bus", "--folder", "f", "--houses", "1025"], "--houses is not a whole number in 1...1024: 1025"),
         ]:
             self.assertEqual(self.fails(2, *arguments, cwd=self.folder), "busbar: " + line)
-        self.assertIn("--map is eastron, neither a file nor one of carlo-gavazzi-em24",
+        self.assertIn("--map is eastron, neither a file nor one of those that busbar devices lists",
                       self.fails(2, "read", "--port", "p", "--map", "eastron"))
         self.assertEqual(os.listdir(self.folder), [])
 
@@ -822,7 +826,7 @@ class Configurations(CommandLine):
     def test_a_file_that_is_no_configuration(self):
         path = self.write("x.ini", "[colour]\nred = 1\n")
         self.assertEqual(self.fails(78, "check-config", path),
-                         f"{path}:2: none of the sections [node], [group] and [board] is here")
+                         f"{path}:2: none of the sections [node], [group], [board] and [device] is here")
         none = self.path("none.ini")
         for verb in [["check-config"], ["run", "--config"]]:
             self.assertEqual(self.fails(78, *verb, none), f"{none}:0: cannot be read: not found (2)")
@@ -927,6 +931,52 @@ class Configurations(CommandLine):
                            "[serial]\nport = p\n[sysfs]\nroot = /sys\n")
         path = self.node(replace=[("clock = trusted", f"clock = trusted\nboard = {board}")])
         self.assertEqual(self.fails(78, "run", "--config", path), f"{board}:5: unknown key speed in [board]")
+
+    MAP = ("[device]\nname = mine\ntitle = My meter\nkind = meter\nfunction = 4\norder = abcd\nmaximumRegisters = 60\n"
+           "gapMilliseconds = 20\nbaud = 9600\nparity = none\n[counter]\nratedPowerWatts = 23000\n"
+           "quantumMilliwattHours = 1000\n[check]\n0x46 = f32 45...65\n0 = f32 0...500\n[ranges]\n"
+           "activeEnergyImport = 0...16777216 kWh\nactiveEnergyExport = 0...16777216 kWh\n[points]\n"
+           "activeEnergyImport.0 = 0x48 f32 kWh\nactiveEnergyExport.0 = 0x4A f32 kWh optional\n")
+
+    def test_a_map_is_checked_by_itself(self):
+        path = self.write("mine.ini", self.MAP)
+        result = busbar("check-config", path)
+        self.assertEqual((result.returncode, result.stderr), (0, ""))
+        self.assertEqual(result.stdout, f"{path}: a valid map: mine (My meter), 2 values in 1 requests of at most 60 registers\n")
+        shown = json.loads(self.succeeds("check-config", path, "--json"))
+        self.assertEqual((shown["kind"], shown["values"], shown["requests"], shown["checks"]), ("device", 2, 1, 2))
+        alone = busbar("check-config", self.write("alone.ini", self.MAP.replace("0 = f32 0...500\n", "")))
+        self.assertEqual(alone.returncode, 0)
+        self.assertIn("warning: one measurement alone tells this device from another", alone.stderr)
+        bad = self.write("bad.ini", self.MAP.replace("optional", "perhaps"))
+        self.assertEqual(self.fails(78, "check-config", bad), f"{bad}:22: unknown option perhaps")
+        root = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+        for name in sorted(os.listdir(f"{root}/Devices")):
+            self.assertIn(": a valid map: ", self.succeeds("check-config", f"{root}/Devices/{name}"))
+
+    def test_a_meters_map_may_be_a_file(self):
+        path = self.write("mine.ini", self.MAP + "[identity]\nserial = 100 text8\n")
+        node = self.node(replace=[("map = eastron-sdm630", f"map = {path}\nserial = A1\ntimeoutMilliseconds = 5000")])
+        self.assertIn(f"reads {path} unit 1 on ", self.succeeds("check-config", node))
+        for key, message, text in [
+            ("map", "map: there is no file ./none.ini", "map = ./none.ini"),
+            ("map", "map is none, neither a file (with a slash, or ending in .ini) nor one of ", "map = none"),
+            ("serial", "the map eastron-sdm630 does not say where the serial number is", "map = eastron-sdm630\nserial = A1"),
+            ("model", "model is for SunSpec devices, not for eastron-sdm630", "map = eastron-sdm630\nmodel = 203"),
+            ("instance", "instance is for SunSpec devices, not for eastron-sdm630", "map = eastron-sdm630\ninstance = 2"),
+            ("model", "model is 9, which the map sunspec does not know", "map = sunspec\nmodel = 9"),
+            ("instance", "instance is 0, outside 1...64", "map = sunspec\ninstance = 0"),
+            ("timeoutMilliseconds", "timeoutMilliseconds is 19, outside 20...60000", "map = sunspec\ntimeoutMilliseconds = 19"),
+            ("connectDelayMilliseconds", "connectDelayMilliseconds is 30001, outside 0...30000",
+             "map = sunspec\nconnectDelayMilliseconds = 30001"),
+        ]:
+            with self.subTest(message):
+                bad = self.node(replace=[("map = eastron-sdm630", text)])
+                line = 1 + [line.split(" =")[0] for line in open(bad).read().splitlines()].index(key)
+                self.assertIn(f"{bad}:{line}: {message}", self.fails(78, "check-config", bad))
+        broken = self.write("broken.ini", self.MAP.replace("kind = meter", "kind = toaster"))
+        bad = self.node(replace=[("map = eastron-sdm630", f"map = {broken}")])
+        self.assertEqual(self.fails(78, "check-config", bad), f"{broken}:4: kind is toaster, not one of meter, inverter")
 
     def test_the_boards_of_this_project(self):
         root = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -1254,7 +1304,43 @@ class Verify(CommandLine):
         self.assertIn(certificate, self.fails(1, "verify", "certificate", *both, "--json"))
 
 
+class Devices(CommandLine):
+    def test_the_files_are_the_list(self):
+        """docs/HARDWARE.md, Supported devices: one list, from the files."""
+        folder = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "Devices")
+        files = sorted(name[:-4] for name in os.listdir(folder) if name.endswith(".ini"))
+        listed = [json.loads(line) for line in self.succeeds("devices", "--json").splitlines()]
+        self.assertEqual([device["map"] for device in listed], files)
+        lines = self.succeeds("devices").splitlines()
+        for device, line in zip(listed, lines, strict=True):
+            with open(os.path.join(folder, device["map"] + ".ini")) as file:
+                text = file.read()
+            self.assertEqual(line.split(None, 1), [device["map"], device["title"]])
+            self.assertIn(f"\ntitle = {device['title']}\n", text)
+            self.assertIn(f"\nkind = {device['kind']}\n", text)
+            self.assertIn(f"\nbaud = {device['baud']}\nparity = {device['parity']}\n", text)
+            self.assertEqual(device["layout"] == "sunspec", "\nlayout = sunspec\n" in text)
+            self.assertEqual(device["limits"], "\n[limit]\n" in text)
+            self.assertEqual(set(device["quantities"]), set(re.findall(r"(?m)^(\w+)\.\d = ", text)))
+
+
 class Bus(CommandLine):
+    def test_readings_come_as_often_as_asked(self):
+        bus = subprocess.Popen([BUSBAR, "simulate-bus"], stdout=subprocess.PIPE, text=True)
+        try:
+            inverter = [json.loads(bus.stdout.readline()) for _ in range(2)][1]
+            for interval, least, most in [("0", 0, 2.5), ("1000", 3, 8)]:
+                start = time.monotonic()
+                shown = self.succeeds("read", "--json", "--map", "sunspec", "--port", inverter["port"], "--count", "4",
+                                      "--interval", interval)
+                took = time.monotonic() - start
+                self.assertEqual(len(shown.splitlines()), 4)
+                self.assertTrue(least <= took <= most, (interval, took))
+        finally:
+            bus.send_signal(signal.SIGTERM)
+            self.assertEqual(bus.wait(10), 0)
+            bus.stdout.close()
+
     def test_a_simulated_house_is_read(self):
         bus = subprocess.Popen([BUSBAR, "simulate-bus", "--folder", self.folder], stdout=subprocess.PIPE, text=True)
         try:
@@ -1283,6 +1369,16 @@ class Bus(CommandLine):
             read = self.succeeds("capture", "--json", "--port", meter["port"], "--out", capture, "--count", "2")
             again = self.succeeds("replay", "--json", capture)
             self.assertEqual(read.replace(meter["port"], f"replay:{capture}"), again)
+            shown = json.loads(self.succeeds("inspect", capture, "--json"))
+            self.assertEqual((shown["kind"], shown["framing"], shown["failures"]), ("capture", "rtu", 0))
+            # Four measurements that tell the device, then two readings of four blocks; each request has 8 bytes.
+            self.assertEqual((shown["requests"], shown["sentBytes"]), (12, 96))
+            self.assertIn("capture of a port that speaks Modbus RTU\n", self.succeeds("inspect", capture))
+            with open(capture, "r+b") as file:
+                file.truncate(os.path.getsize(capture) - 1)
+            self.assertEqual(json.loads(self.succeeds("inspect", capture, "--json"))["records"], shown["records"] - 1)
+            other = busbar("read", "--json", "--port", inverter["port"], "--unit", "126")
+            self.assertEqual((other.returncode, json.loads(other.stdout)["error"]), (1, "exception"))
             limit = subprocess.run([BUSBAR, "limit", "--json", "--port", meter["port"], "--watts", "1", "--ttl", "9",
                                     "--unit", "1"], capture_output=True, text=True)
             self.assertEqual(limit.returncode, 1)
@@ -1396,6 +1492,16 @@ class Bus(CommandLine):
         with open(path, "w") as file:
             file.write("[port a]\nkind = pty\n[device b]\nport = c\n")
         self.assertEqual(self.fails(78, "simulate-bus", path), f"{path}:4: there is no [port c]")
+
+    def test_addresses_and_times_that_a_port_cannot_have(self):
+        for words in [["--unit", "0"], ["--unit", "248"], ["--timeout", "19"], ["--timeout", "60001"],
+                      ["--connect-delay", "30001"], ["--model", "103"], ["--instance", "2"], ["--serial", "A"]]:
+            with self.subTest(words):
+                self.assertEqual(busbar("read", "--port", self.path("none"), *words).returncode, 2)
+        for unit in ["0", "248", "255"]:
+            result = busbar("read", "--port", "tcp:127.0.0.1:1", "--json", "--unit", unit)
+            self.assertEqual((result.returncode, json.loads(result.stdout)["error"]), (1, "busGone"))
+        self.assertEqual(busbar("read", "--port", "tcp:127.0.0.1:1", "--unit", "256").returncode, 2)
 
     def test_the_doctor_names_a_remedy(self):
         result = busbar("doctor", "--json", "--port", self.path("none"))

@@ -96,7 +96,8 @@ struct NodeConfigurationTests {
     #expect(!node.trustsClock)
     #expect(
       node.source
-        == .modbus(map: "eastron-sdm630", port: .serial("bus/meter-3"), unit: 17, baud: 19_200, parity: "even"))
+        == .modbus(
+          ModbusMeter(map: "eastron-sdm630", port: .serial("bus/meter-3"), unit: 17, baud: 19_200, parity: "even")))
     #expect(node.peers.map(\.name) == ["aggregator-1", "aggregator-64"])
     #expect(node.peers.map { "\($0.endpoint)" } == ["127.0.0.1:5001", "[2001:db8::1]:5002"])
   }
@@ -107,7 +108,9 @@ struct NodeConfigurationTests {
     let bytes = Array(lines.replacingOccurrences(of: "\n", with: "\r\n").utf8)
     let node = try NodeConfiguration(file: "node.ini", bytes: bytes.span)
     #expect(
-      node.source == .modbus(map: "eastron-sdm630", port: .serial("bus/meter-3"), unit: 17, baud: 9600, parity: "none"))
+      node.source
+        == .modbus(
+          ModbusMeter(map: "eastron-sdm630", port: .serial("bus/meter-3"), unit: 17, baud: 9600, parity: "none")))
     lines = edited(lines, line: 13, to: nil)
     lines = edited(lines, line: 12, to: "device = ina219")
     lines = edited(lines, line: 11, to: "root = /sys")
@@ -129,7 +132,8 @@ struct NodeConfigurationTests {
     #expect(PortPlace(text) == place)
     let bytes = Array(edited(meter, line: 12, to: "port = \(text)").utf8)
     let node = try NodeConfiguration(file: "node.ini", bytes: bytes.span)
-    #expect(node.source == .modbus(map: "eastron-sdm630", port: place, unit: 17, baud: 19_200, parity: "even"))
+    #expect(
+      node.source == .modbus(ModbusMeter(map: "eastron-sdm630", port: place, unit: 17, baud: 19_200, parity: "even")))
   }
 
   @Test(
@@ -191,7 +195,7 @@ struct NodeConfigurationTests {
     arguments: [
       (2, "role", "1: [node]"), (4, "owner", "1: [node]"), (5, "data", "1: [node]"), (6, "genesis", "1: [node]"),
       (7, "key", "1: [node]"), (8, "listen", "1: [node]"), (10, "source", "9: [meter]"), (11, "map", "9: [meter]"),
-      (12, "port", "9: [meter]"), (13, "unit", "9: [meter]"),
+      (12, "port", "9: [meter]"),
     ] as [(Int, String, String)])
   func missing(line: Int, key: String, head: String) {
     #expect(refusal(node: edited(meter, line: line, to: nil)) == "node.ini:\(head) \(key) is missing")
@@ -316,14 +320,17 @@ struct BoardDefaultsTests {
     let full = try Self.read(text, with: try Self.zero())
     #expect(
       full.source
-        == .modbus(map: "eastron-sdm630", port: .serial("bus/meter-3"), unit: 17, baud: 19_200, parity: "even"))
+        == .modbus(
+          ModbusMeter(map: "eastron-sdm630", port: .serial("bus/meter-3"), unit: 17, baud: 19_200, parity: "even")))
     for line in ["port = bus/meter-3\n", "baud = 19200\n", "parity = even\n"] {
       text = text.replacingOccurrences(of: line, with: "")
     }
     let lent = try Self.read(text, with: try Self.zero())
     #expect(lent.board == "b/board.ini")
     #expect(
-      lent.source == .modbus(map: "eastron-sdm630", port: .serial("/dev/ttyUSB0"), unit: 17, baud: 9600, parity: "odd"))
+      lent.source
+        == .modbus(
+          ModbusMeter(map: "eastron-sdm630", port: .serial("/dev/ttyUSB0"), unit: 17, baud: 9600, parity: "odd")))
     #expect(refusal(node: text) == "node.ini:10: [meter] port is missing")
     text = text.replacingOccurrences(
       of: "source = modbus\nmap = eastron-sdm630\nunit = 17", with: "source = sysfs\ndevice = ina219")

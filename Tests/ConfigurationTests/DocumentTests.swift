@@ -18,10 +18,12 @@ struct DocumentTests {
       try text("Sources/Configuration/NodeConfiguration.swift") + "\npublic struct End {}\n"
       + text("Sources/Configuration/BoardConfiguration.swift") + "\npublic struct End {}\n"
       + text("Sources/Configuration/GroupTerms.swift") + "\npublic struct End {}\n"
-      + text("Sources/Configuration/SiteConfiguration.swift")
+      + text("Sources/Configuration/SiteConfiguration.swift") + "\npublic struct End {}\n"
+      + text("Sources/Configuration/ModbusMeter.swift")
     let parts = source.components(separatedBy: "public struct ")
-    let body = try #require(parts.first { $0.hasPrefix(type) })
-    let pattern = /try reader\.(?:text|optionalText|integer|choice|endpoint)\(\s*"(\w+)",\s*"(\w+)"/
+    var body = try #require(parts.first { $0.hasPrefix(type) })
+    if type == "NodeConfiguration" { body += try #require(parts.first { $0.hasPrefix("ModbusMeter") }) }
+    let pattern = /try reader\.(?:text|optionalText|integer|choice|endpoint|milliseconds)\(\s*"(\w+)",\s*"(\w+)"/
     // What may stand in the section of one meter too.
     let ofMeters = /try reader\.(?:text|optionalText|integer|choice|endpoint)\(\s*section,\s*"(\w+)"/
     // What may stand in the section for all nodes of a site too.
@@ -51,6 +53,15 @@ struct DocumentTests {
     return try #require(chapter.components(separatedBy: "```ini\n").last?.components(separatedBy: "```").first)
   }
 
+  @Test("HARDWARE and README say how many maps there are", arguments: ["docs/HARDWARE.md", "README.md"])
+  func numberOfMaps(path: String) throws {
+    let text = try Self.text(path)
+    let numbers = text.matches(of: /(\d+) maps/).map { Int($0.output.1) }
+    #expect(!numbers.isEmpty && numbers.allSatisfy { $0 == BuiltInDevices.names.count })
+    let named = BuiltInDevices.names.filter { text.contains("`\($0)`") }
+    #expect(named.count < 6, "\(named)")
+  }
+
   @Test("every key the parser knows has its row, and every row is a key the parser knows")
   func complete() throws {
     var node = try Self.documentKeys("node.ini")
@@ -63,7 +74,7 @@ struct DocumentTests {
     // `[meter]` of node.ini is passed on as it stands.
     #expect(try Self.parserKeys("SiteConfiguration").union(group) == Self.documentKeys("topology.ini of a site"))
     #expect(try Self.parserKeys("BoardConfiguration") == Self.documentKeys("board.ini"))
-    #expect(node.count == 22)
+    #expect(node.count == 27)
   }
 
   @Test("the examples are read")
@@ -73,7 +84,9 @@ struct DocumentTests {
     let nodeBytes = Array(try Self.example("node.ini").utf8)
     let node = try NodeConfiguration(file: "node.ini", bytes: nodeBytes.span, board: board)
     #expect(
-      node.source == .modbus(map: "eastron-sdm630", port: .serial("/dev/ttyUSB0"), unit: 1, baud: 9600, parity: "none"))
+      node.source
+        == .modbus(
+          ModbusMeter(map: "eastron-sdm630", port: .serial("/dev/ttyUSB0"), unit: 1, baud: 9600, parity: "none")))
     let topologyBytes = Array(try Self.example("topology.ini of a bench").utf8)
     let topology = try TopologyConfiguration(file: "topology.ini", bytes: topologyBytes.span)
     #expect(topology.aggregators == 4 && topology.terms.modulusBits == 3072)

@@ -19,11 +19,12 @@ private final class Bench {
   var wrong = 0
   var requestBytes = 0
 
-  init(_ bus: SimulatedBus, units: [UInt8], map: DeviceMap, start: UInt64) throws {
+  /// - Parameter slow: units whose map gives them 3 s for an answer.
+  init(_ bus: SimulatedBus, units: [UInt8], slow: [UInt8] = [], map: DeviceMap, start: UInt64) throws {
     self.bus = bus
     wake = start
     powers = Array(repeating: [], count: units.count)
-    scheduler = BusSchedulerBox(units, map, start)
+    scheduler = BusSchedulerBox(units, slow, map, start)
   }
 
   func run(at now: UInt64, _ probes: inout ProbeBudget) {
@@ -73,10 +74,16 @@ private final class Bench {
 
 private final class BusSchedulerBox {
   var value: BusScheduler
-  init(_ units: [UInt8], _ map: DeviceMap, _ start: UInt64) {
+  init(_ units: [UInt8], _ slow: [UInt8], _ map: DeviceMap, _ start: UInt64) {
     let time = MonotonicTime(nanoseconds: start)
     var scheduler = BusScheduler(transport: .rtu, timing: BusScheduler.Timing(baud: 9_600), start: time)
     for unit in units {
+      guard !slow.contains(unit) else {
+        var slowMap = map
+        slowMap.timeoutMilliseconds = 3_000
+        scheduler.add(unit: unit, map: slowMap, start: time)
+        continue
+      }
       scheduler.add(unit: unit, plan: ReadPlan(map), gapMilliseconds: map.gapMilliseconds, start: time)
     }
     value = scheduler
@@ -147,6 +154,45 @@ struct BusSchedulerTests {
     }
     print("scheduler: worst lateness of a healthy device in 10 minutes: \(worst) ms")
     #expect(worst < BusScheduler.fastPeriodMilliseconds)
+  }
+
+  /// The worst lateness of the healthy devices of each port in ten minutes: of four on the first, of three on the second, beside which
+  /// one may take 2.5 s for each answer.
+  static func worstLateness(hasSlow: Bool) throws -> [UInt64] {
+    let map = try map("eastron-sdm630")
+    let start: UInt64 = 1_000_000_000
+    let slow = SimulatedSlave(
+      .house(EastronSlave(unit: 8), SimulatedHouse(seed: 8)), faults: FaultSchedule(), latencyMilliseconds: 2_500)
+    let benches = [
+      try Bench(SimulatedBus(slaves: (1...4).map { Self.slave($0) }), units: [1, 2, 3, 4], map: map, start: start),
+      try Bench(
+        SimulatedBus(slaves: (5...7).map { Self.slave($0) } + (hasSlow ? [slow] : [])),
+        units: hasSlow ? [5, 6, 7, 8] : [5, 6, 7], slow: [8], map: map, start: start),
+    ]
+    var probes = ProbeBudget()
+    var now = start
+    while now < start + 600_000_000_000 {
+      for bench in benches where bench.wake <= now { bench.run(at: now, &probes) }
+      now = max(now + 1, benches.map(\.wake).min()!)
+    }
+    for bench in benches {
+      for device in bench.scheduler.value.devices {
+        #expect(device.timeouts == 0 && device.errors == 0 && device.fastRounds > 100 && device.isIdentified)
+      }
+    }
+    return benches.map { bench in
+      bench.scheduler.value.devices.prefix(bench === benches[0] ? 4 : 3).map(\.worstLatenessMilliseconds).max()!
+    }
+  }
+
+  @Test(
+    "a device that takes 2.5 s for each answer is read, and delays those on its own port by that, no other port at all")
+  func slowPort() throws {
+    let without = try Self.worstLateness(hasSlow: false)
+    let with = try Self.worstLateness(hasSlow: true)
+    print("scheduler: worst lateness without and with a slow device: \(without) and \(with) ms")
+    #expect(with[0] == without[0])
+    #expect(with[1] > without[1] && with[1] < without[1] + 3_000)
   }
 
   @Test("a device that comes back is found at the next probe, and dead ones never cost more than one probe a second")

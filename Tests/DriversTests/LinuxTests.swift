@@ -345,6 +345,67 @@ struct TCPPortTests {
 
   static let box = Box()
 
+  /// Serves so many connections, one after the other, each until it answered `requests`; what it is asked beyond that stays unanswered.
+  static func serveInTurn(_ listener: borrowing TCPListener, connections: Int, requests: Int) {
+    for _ in 0..<connections { serve(listener, .tcp, requests: requests) }
+  }
+
+  /// Of readings through one connection that outlives its peer: 1 for each that gave registers, -1 for one that failed; and how often it
+  /// was connected.
+  static func readThroughHangUps(
+    _ readings: Int, connections: Int, requests: Int, delayMilliseconds: UInt64 = 0
+  ) throws -> (values: [Int64], connects: Int64) {
+    let listener = try TCPListener(Endpoint(ipv4: 127, 0, 0, 1, port: 0))
+    let port = listener.port
+    box.withLock { $0 = [] }
+    let reader = Thread {
+      guard
+        let connection = try? TCPConnection(
+          to: Endpoint(ipv4: 127, 0, 0, 1, port: port), connectMilliseconds: 500, delayMilliseconds: delayMilliseconds)
+      else { return }
+      var settings = LinkSettings(transport: .tcp, gapMilliseconds: 0)
+      settings.connectDelayMilliseconds = delayMilliseconds
+      settings.timeoutMilliseconds = 300
+      settings.attempts = 1
+      guard var link = try? ModbusLink(port: TCPPort(connection), clock: BoardClock(), settings: settings) else {
+        return
+      }
+      for _ in 0..<readings {
+        // Sometimes the peer's farewell is there before the next request, and sometimes behind it.
+        if delayMilliseconds > 0 { usleep(20_000) }
+        let isRead = (try? link.read(unit: 1, .inputRegisters, 0x48, count: 4)) != nil && link.register(0) != 0
+        Self.box.withLock { $0.append(isRead ? 1 : -1) }
+      }
+      Self.box.withLock { $0.append(Int64(connection.connects)) }
+    }
+    reader.start()
+    serveInTurn(listener, connections: connections, requests: requests)
+    while !reader.isFinished { usleep(1000) }
+    let told = box.withLock { $0 }
+    return (Array(told.dropLast()), told.last ?? 0)
+  }
+
+  @Test("a peer that closes after each answer is read, and is asked each request once more at most")
+  func hangsUp() throws {
+    let (values, connects) = try Self.readThroughHangUps(5, connections: 5, requests: 1)
+    #expect(values == [1, 1, 1, 1, 1])
+    #expect(connects == 5)
+  }
+
+  @Test("a peer that closes before it answers is tried once more, and then given up")
+  func neverAnswers() throws {
+    let (values, connects) = try Self.readThroughHangUps(1, connections: 2, requests: 0)
+    #expect(values == [-1] && connects == 2)
+  }
+
+  @Test("each connecting is followed by the silence that was asked for, which costs no answer its time")
+  func delay() throws {
+    let start = busbar_monotonic_ns()
+    let (values, connects) = try Self.readThroughHangUps(3, connections: 3, requests: 1, delayMilliseconds: 400)
+    #expect(values == [1, 1, 1] && connects == 3)
+    #expect(busbar_monotonic_ns() - start >= 1_200_000_000)
+  }
+
   @Test("nobody listening is disconnected, and nobody answering times out")
   func failures() throws {
     let listener = try TCPListener(Endpoint(ipv4: 127, 0, 0, 1, port: 0))

@@ -181,7 +181,7 @@ def pymodbus_over_rtu_tcp_and_rtu_over_tcp():
         with pymodbus_slave(sdm630_registers(), framer=framer) as port:
             expect(read("--port", f"{word}:127.0.0.1:{port}"), SDM630_EXPECTED)
             refused = run("read", "--json", "--map", "chint-dtsu666", "--port", f"{word}:127.0.0.1:{port}")
-            assert refused.returncode == 1 and json.loads(refused.stdout)["error"] == "exception", refused.stdout
+            assert refused.returncode == 1 and json.loads(refused.stdout)["error"] == "notTheDevice", refused.stdout
             silent = run("read", "--json", "--unit", "9", "--port", f"{word}:127.0.0.1:{port}")
             # pymodbus answers for units it does not have with a device failure.
             assert silent.returncode == 1 and json.loads(silent.stdout)["error"] in ("timeout", "exception"), silent.stdout
@@ -420,7 +420,7 @@ def every_map():
             registers[address], registers[address + 1] = low_word_first(value)
         return registers
     gavazzi = {0x00: 2302, 0x02: 2310, 0x04: 2295, 0x0C: 5500, 0x12: 12345, 0x28: -12345}
-    em24 = ints(gavazzi | {0x42: 123456, 0x46: 41152, 0x5C: 7}) | {0x32: 0xFC4A, 0x37: 500}
+    em24 = ints(gavazzi | {0x3E: 123456, 0x42: 654321, 0x46: 41152, 0x5C: 7}) | {0x32: 0xFC4A, 0x37: 500}
     em340 = ints(gavazzi | {0x34: 123456, 0x40: 41152, 0x4E: 7}) | {0x2E: 0xFC4A, 0x33: 500}
     both = {("voltage", 1): 230200, ("voltage", 3): 229500, ("current", 1): 5500, ("activePower", 1): 1234500,
             ("activePower", 0): -1234500, ("powerFactor", 1): -950000, ("frequency", 0): 50000,

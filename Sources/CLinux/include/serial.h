@@ -44,6 +44,8 @@ long busbar_serial_list_folder(const char *path, char *names, size_t capacity);
 
 /// A connected, non-blocking TCP socket without Nagle's delay. Addresses as in busbar_udp_open.
 int busbar_tcp_connect(const uint8_t address[16], uint16_t port, uint64_t deadline_ns);
+/// 1 when the far end has closed a TCP connection and nothing is left to be read of it, else 0.
+int busbar_tcp_is_closed(int fd);
 /// A listening, non-blocking TCP socket; port 0 takes one that is free, told by busbar_udp_port.
 int busbar_tcp_listen(const uint8_t address[16], uint16_t port);
 /// The next connection, or -EAGAIN.

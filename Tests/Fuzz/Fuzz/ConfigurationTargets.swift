@@ -118,6 +118,7 @@ func configurationTargets() -> [FuzzTarget] {
     FuzzTarget("ini-file", maximumBytes: 600, seeds: texts + edited, run: fuzzIni),
     FuzzTarget("configuration", maximumBytes: 700, seeds: texts, run: fuzzConfiguration),
     FuzzTarget("device-map", maximumBytes: 900, seeds: [Array(device.utf8)], run: fuzzDevice),
+    FuzzTarget("compact-map", maximumBytes: 400, seeds: compactSeeds(), run: fuzzCompactMap),
     FuzzTarget("scenario", maximumBytes: 600, seeds: [Array(scenario.utf8)], run: fuzzScenario),
     FuzzTarget(
       "endpoint", maximumBytes: 60,
@@ -216,6 +217,24 @@ private func fuzzDevice(_ input: [UInt8]) {
       }
     }
   } catch { judge(error, input) }
+}
+
+private func compactSeeds() -> [[UInt8]] {
+  ["eastron-sdm630", "sunspec"].compactMap { name in
+    guard let map = try? BuiltInDevices.map(named: name) else { return nil }
+    return try? map.compact()
+  }
+}
+
+/// A map from bytes can be planned, and is the same map again in bytes.
+private func fuzzCompactMap(_ input: [UInt8]) {
+  guard let map = try? DeviceMap(compact: input.span) else { return }
+  for block in ReadPlan(map).blocks {
+    require(block.count >= 1 && block.count <= map.maximumRegisters, "a block of \(block.count) registers")
+  }
+  guard let bytes = try? map.compact() else { return }
+  require(bytes.allSatisfy { $0 < 0x80 }, "a byte above 127")
+  require((try? DeviceMap(compact: bytes.span)) == map, "another map")
 }
 
 private func fuzzScenario(_ input: [UInt8]) {

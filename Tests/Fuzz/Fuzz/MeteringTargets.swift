@@ -206,8 +206,10 @@ private func fuzzPoint(_ input: [UInt8]) {
   let point = MapPoint(
     quantity: .activePower, phase: 0, address: 0, type: type,
     factor: DecimalFactor(significand: significand, exponent: exponent),
-    scaleAddress: flags & 1 == 0 || type == .float32 ? nil : 4, minimum: -1_000_000, maximum: 5_000_000,
-    isInverted: flags & 2 != 0, sentinel: flags & 4 == 0 ? nil : type.sunSpecSentinel)
+    order: flags & 8 == 0 ? nil : WordOrder.allCases[Int(flags >> 6)],
+    second: flags & 16 == 0 ? nil : flags & 32 == 0 || type.registerCount != 2 ? .minus(6) : .high(6),
+    scaleAddress: flags & 1 == 0 || type.isFloat ? nil : 4, minimum: -1_000_000, maximum: 5_000_000,
+    isInverted: flags & 2 != 0, sentinels: flags & 4 == 0 ? [] : [type.sunSpecSentinel, 0])
   let words = choices.rest()
   let decoded = point.decode(order: order) { address in
     let place = 2 * Int(address)
