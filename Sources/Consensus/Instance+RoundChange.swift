@@ -333,16 +333,14 @@ extension Instance {
     return !mutated(.idleNeverWakes) && roundChanges.reaching(round, isLater: true) >= needed && isOpen
   }
 
-  /// Lost messages and restarted members: whatever was last said in this round is said again, soon four times, then once in T0.
+  /// Lost messages and restarted members: whatever was last said in this round is said again, soon six times, then once in T0.
   /// (consensus rule 23; rule 11)
   private mutating func sendAgain(_ effects: inout Effects) {
     guard hasSigned, !mutated(.noRetransmission),
       !isRestored || !mutated(.noResendAfterRestart)
     else { return }
     sinceSent += 1
-    guard sinceSent >= (repeated < Timing.soonRetransmissions ? timing.retransmitTicks : timing.viewTicks) else {
-      return
-    }
+    guard sinceSent >= timing.retransmissionTicks(repeated) else { return }
     sinceSent = 0
     if repeated < Timing.soonRetransmissions { repeated += 1 }
     sendNewest(&effects)

@@ -57,7 +57,7 @@ public enum Mutant: UInt8, CaseIterable, Sendable {
   case firstRoundFromDecidingRound, takesPartWithoutPrevious, freePeriodUnchecked, lockedPeriodRequired
   case headPersistedApart, validityAskedOfClock, receiptConvictsLaterPosition
   case oneClaimOfLaterRun, clockUnguarded, closingNotTakenBack, closingSignedTwice, twoPrimariesOnly
-  case waitsAnewAfterRestart
+  case waitsAnewAfterRestart, proofAskedSeldom
   // Each in a group that is arranged for it, too: `Tests/NodeTests/PlantedFaults.swift`, which `Tests/PlantedTests` runs with each.
   case votesSentBeforeSync, confirmedByTooFew, peerBootsNotJournaled, peerBootsForgotten, votesBeyondNowCounted
   case recordsOfNextPeriodTaken, boundUnchecked, meterFloorNotPersisted, olderProofTaken, piecesOfAnybodyTaken

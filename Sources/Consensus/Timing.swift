@@ -5,7 +5,7 @@ public struct Timing: Equatable, Sendable {
   /// T is doubled for each failed view this often at most. (consensus rules 21, 25)
   public static let maximumDoublings: UInt32 = 3
   /// Own messages are repeated so often soon, and once in T0 from then on: a set that waits out an outage does not chatter.
-  public static let soonRetransmissions: UInt32 = 4
+  public static let soonRetransmissions: UInt32 = 6
 
   /// T(0), which includes collecting the records.
   public let firstViewTicks: UInt32
@@ -24,6 +24,14 @@ public struct Timing: Equatable, Sendable {
   }
 
   public static let standard = Timing(firstViewTicks: 20, viewTicks: 20, retransmitTicks: 3)
+
+  /// How long the newest own message waits for its next repetition, which was repeated so often.
+  ///
+  /// With f members silent every vote of the others counts, and a lost one holds all of them up: the first two come sooner.
+  func retransmissionTicks(_ repeated: UInt32) -> UInt32 {
+    if repeated >= Self.soonRetransmissions { return viewTicks }
+    return repeated < 2 ? max(1, retransmitTicks - 1) : retransmitTicks
+  }
 
   /// T(v).
   public func roundChangeTimeoutTicks(_ view: View) -> UInt32 {

@@ -63,6 +63,8 @@ public struct MeterNode: ~Copyable {
   var assembly: Assembly
   /// Who was asked for a certificate last; nobody else's pieces are looked at.
   var asked = -1
+  /// How often a proof was asked for since the newest record was made, or since this process began.
+  private var asksForProof: UInt32 = 0
   /// The newest certificate of this set that verified.
   var certificate: Certificate?
   var ticks: UInt64 = 0
@@ -242,6 +244,7 @@ public struct MeterNode: ~Copyable {
       lost.note(from: oldest.from, through: oldest.through)
     }
     outstanding.append(record)
+    asksForProof = 0
   }
 
   /// Clears exactly the energy of the record with this hash, and what it made impossible. (coverage rule 4)
@@ -470,8 +473,8 @@ public struct MeterNode: ~Copyable {
     if ticks % (isEager(newest) ? 3 : 10) == 0 { sendNewest(via: &host) }
     sendToOneMore(newest, via: &host)
     if ticks % Self.viewTicks == 0 { sendOlder(via: &host) }
-    // Without a receipt too, though seldom: a record is refused when more is certified than this meter knows of.
-    if ticks % (newest.isReceipted ? 5 : 15) == 0 { askForProof(newest.through, via: &host) }
+    // Without a receipt too, though seldom after a while: a record is refused when more is certified than this meter knows of.
+    if ticks % (newest.isReceipted || isAskingAround ? 5 : 15) == 0 { askForProof(newest.through, via: &host) }
   }
 
   /// Finds out whether this meter's disk is what it was. If not, or if nobody can tell, a record about a period that has ended
@@ -553,10 +556,18 @@ public struct MeterNode: ~Copyable {
     link.send(.record, to: peer, via: &host) { out in out.write(record.bytes.span) }
   }
 
+  /// Whether not every member was asked twice since the newest record was made, or since this process began.
+  ///
+  /// Story: receipts are forgotten in a restart. A meter whose record was certified shortly before it restarted asked one member in 1.5 s, now
+  /// a silent one and now one that had not heard of it yet, until its next period ended: it signed a record that no longer followed, and
+  /// the primary of its set waited a quarter of the period for a better one.
+  private var isAskingAround: Bool { asksForProof < 2 * UInt32(genesis.members) && !mutated(.proofAskedSeldom) }
+
   /// Asks for the newest certificate with a record of this meter. (coverage rule 4: the highest proof counts)
   private mutating func askForProof(_ period: Period, via host: inout some NodeHost & ~Copyable) {
-    // In turn, beginning with the primary: any member that holds the records can answer.
-    let turn = UInt32(truncatingIfNeeded: ticks / 5) % UInt32(genesis.members)
+    // Any member that holds the records can answer: they are asked in turn, and each meter begins with another one.
+    let turn = (asksForProof &+ UInt32(index.rawValue)) % UInt32(genesis.members)
+    asksForProof &+= 1
     let target = genesis.context.primary(owner: owner, Round(period, View(turn)))
     guard let peer = link.peer(.aggregator(target)) else { return }
     asked = peer

@@ -115,6 +115,7 @@
       case .receiptConvictsLaterPosition: "R15"
       case .twoPrimariesOnly: "R14"
       case .waitsAnewAfterRestart: "R12"
+      case .proofAskedSeldom: "R14"
       case .oneClaimOfLaterRun: "D, runs"
       case .proofUnchecked: "D, modulus"
       case .loneFeederCounted, .maximumUnchecked: "D, quantities"

@@ -223,7 +223,7 @@ struct RoundChangeTests {
     }
   }
 
-  @Test("own messages are repeated four times soon and then once in T0, until the round is left or decided (rule 23)")
+  @Test("own messages are repeated six times soon, then once in T0, until the round is left or decided (rule 23)")
   func repetition() {
     let timing = Timing(firstViewTicks: 2000, viewTicks: 50, retransmitTicks: 3)
     let bench = Bench(timing: timing)
@@ -235,7 +235,7 @@ struct RoundChangeTests {
       bench.tick(bench.primary)
       if bench.emitted.count > before { places.append(place) }
     }
-    #expect(places == [3, 6, 9, 12, 62, 112, 162])
+    #expect(places == [2, 4, 7, 10, 13, 16, 66, 116, 166])
     #expect(bench.emitted.allSatisfy { $0 == bench.emitted[0] })
     // Something new is soon again.
     for other in [UInt16(0), 1] { bench.receive(bench.primary, bench.vote(.prepare, by: other, digest(1))) }
@@ -263,7 +263,7 @@ struct RoundChangeTests {
     for _ in 0..<12 { bench.tick(0) }
     #expect(bench.emitted == [first, first, first, first])
     for _ in 0..<40 { bench.tick(0) }
-    #expect(bench.emitted.count == 6 && bench.emitted.allSatisfy { $0 == first })
+    #expect(bench.emitted.count == 7 && bench.emitted.allSatisfy { $0 == first })
     bench.restart(0)
     bench.emitted = []
     bench.tick(0)

@@ -138,4 +138,24 @@ struct CrashTests {
     #expect(group.publishedCount(1003) == 4)
     #expect(group.run(untilAtMost: 3) { group.reckon() == [] })
   }
+
+  @Test("a meter that restarts asks around for the proof it lacks (rule R14; mutant proofAskedSeldom)")
+  func asksAround() {
+    var options = GroupOptions()
+    options.periodSeconds = 8
+    let group = Group(options)
+    group.run(toEndOf: 1001, plus: 3000)
+    // Its record has left, and it has heard of no certificate.
+    group.run(toEndOf: 1002, plus: 100)
+    group.killMeter(1, 1)
+    group.run(toEndOf: 1002, plus: 3000)
+    #expect(group.publishedCount(1002) == 4)
+    group.startMeter(1, 1)
+    let waiting = group.meters[1][1]!.node.outstandingCount
+    #expect(waiting == 1)
+    // It greets at once and asks twice in the first second; it would ask for the first time after 1.5 s.
+    group.run(milliseconds: 1400)
+    let left = group.meters[1][1]!.node.outstandingCount
+    #expect(left == 0)
+  }
 }
