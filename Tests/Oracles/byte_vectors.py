@@ -304,6 +304,13 @@ def journal(out):
             mark = struct.pack("<Q", 1)
             file += struct.pack("<IB3x", len(mark), 1) + H(b"BUSBARjs", chain, mark)[:16] + mark
         out(name, file)
+    told = struct.pack("<H6xQ32sQ", 2, 6, pattern(0xA0, 32), 0b101001)
+    contributors = bytes([0b1011]) + bytes(63)
+    out("publishedEntry", struct.pack("<BQ", 20, 1005) + told + contributors)
+    out("unreadableEntry", struct.pack("<BQ", 21, 1005) + told + contributors
+        + struct.pack("<H3sH2s", 3, b"cer", 2, b"pr") + b"S")
+    out("knownCoverageEntry", struct.pack("<BHQ4Q", 24, 2, 6, 1005, 1005, 1000, 1005))
+    out("cellDigest", H(b"BUSBARcl", struct.pack("<HQ", 1, 64), bytes([0xAA, 0xBB])))
     spans = struct.pack("<3Q", 3, 4, 6) + bytes(72)
     out("meterStanding", struct.pack("<BQQQqqqqqq", 7, 7, 9, 2, 5, -6, 1, 2, 8, 0) + spans)
 
