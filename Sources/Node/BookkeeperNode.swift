@@ -90,9 +90,20 @@ public struct BookkeeperNode: ~Copyable {
     case .published, .unreadable:
       guard !mutated(.publishedTwiceAfterRestart), let period = try? reader.read(UInt64.self),
         let told = try? AcknowledgedPosition(decoding: &reader), told.owner.rawValue < genesis.members,
-        let contributors = try? reader.read(FixedBytes<64>.self)
+        let bits = try? reader.read(FixedBytes<64>.self)
       else { return }
-      note(told, Period(period), MeterBitmap(contributors), isReadable: kind == .published)
+      let contributors = MeterBitmap(bits)
+      guard contributors.isWithin(meterCount: genesis.meterCount(of: told.owner)) else { return }
+      if kind == .unreadable {
+        // Only its form matters here: what a later total needs stays in the journal.
+        guard let certificateBytes = try? reader.read(UInt16.self),
+          (try? reader.readBytes(Int(certificateBytes))) != nil, let productBytes = try? reader.read(UInt16.self),
+          (try? reader.readBytes(Int(productBytes))) != nil
+        else { return }
+      } else {
+        guard reader.remaining == 0 else { return }
+      }
+      note(told, Period(period), contributors, isReadable: kind == .published)
     case .knownCoverage: coverage.restore(&reader)
     default: return
     }
@@ -114,15 +125,32 @@ public struct BookkeeperNode: ~Copyable {
   package mutating func writeSnapshot(via host: inout some NodeHost & ~Copyable) throws(PlatformError) {
     try host.beginSnapshot()
     try link.writeSnapshot(via: &host)
+    for entry in standing { try host.appendToSnapshot(entry.span) }
+    try host.copyIntoSnapshot { entry in entry[0] == EntryKind.unreadable.rawValue || ModulusVerdict.isEntry(entry) }
+    host.compareSnapshot { restorable }
+    try host.commitSnapshot()
+  }
+
+  /// Two entries for each set of which something is published: how far, and what its contributors are covered through.
+  package var standing: [[UInt8]] {
+    var entries: [[UInt8]] = []
     for chain in chains {
       guard let told = chain.known else { continue }
-      let published = Self.entry(told, chain.period, MeterBitmap())
-      try host.appendToSnapshot(published.span)
-      let covered = coverage.entry(of: chain.owner)
-      try host.appendToSnapshot(covered.span)
+      entries.append(Self.entry(told, chain.period, MeterBitmap()))
+      entries.append(coverage.entry(of: chain.owner))
     }
-    try host.copyIntoSnapshot { entry in entry[0] == EntryKind.unreadable.rawValue || ModulusVerdict.isEntry(entry) }
-    try host.commitSnapshot()
+    return entries
+  }
+
+  /// What a restart puts back, for comparison.
+  package var restorable: Restorable {
+    let digest = Blake2b.digest(domain: "BUSBARib") { hash in
+      for entry in standing { hash.update(entry.span) }
+      hash.update(unreadableCount)
+      hash.update(newestUnreadable.map { UInt64($0.owner.rawValue) << 48 ^ $0.position.rawValue } ?? 0)
+      for peer in link.sealer.peers.indices { hash.update(link.sealer.minimumBootCounter(of: peer)) }
+    }
+    return Restorable(digest: digest, atLeast: [])
   }
 
   // MARK: Time

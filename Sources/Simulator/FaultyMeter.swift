@@ -114,7 +114,7 @@ final class FaultyMeter {
   private func given(to peer: Int, _ attack: Attack) -> [Int] {
     var dice = Dice(
       world.schedule.seed &* 55 &+ madeFor.rawValue &* 4096 &+ UInt64(party.place) &* 64 &+ UInt64(peer))
-    if attack.includes(.doubleRecords) && !floods(attack) || attack.includes(.contradictingMeters) {
+    if attack.includes(.doubleRecords) || attack.includes(.contradictingMeters), !floods(attack) {
       return [[0], [1], [0, 1]][dice.below(3)]
     }
     if attack.includes(.withheldRecords) { return dice.below(2) == 0 ? [] : [0] }

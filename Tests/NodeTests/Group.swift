@@ -319,6 +319,15 @@ final class MeterProcess {
 final class BookkeeperProcess {
   var node: BookkeeperNode
   var host: TestHost
+
+  /// The journal's entries of published positions, without their first byte.
+  var published: [[UInt8]] {
+    var entries: [[UInt8]] = []
+    try! host.journal.reread { entry in
+      if entry[0] == EntryKind.published.rawValue { entries.append(Array(copying: entry.extracting(1..<entry.count))) }
+    }
+    return entries
+  }
   init(_ node: consuming BookkeeperNode, _ host: consuming TestHost) {
     self.node = node
     self.host = host

@@ -318,6 +318,13 @@ def journal(out):
             mark = struct.pack("<Q", 1)
             file += struct.pack("<IB3x", len(mark), 1) + H(b"BUSBARjs", chain, mark)[:16] + mark
         out(name, file)
+    told = struct.pack("<H6xQ32sQ", 2, 6, pattern(0xA0, 32), 0b101001)
+    contributors = bytes([0b1011]) + bytes(63)
+    out("publishedEntry", struct.pack("<BQ", 20, 1005) + told + contributors)
+    out("unreadableEntry", struct.pack("<BQ", 21, 1005) + told + contributors
+        + struct.pack("<H3sH2s", 3, b"cer", 2, b"pr") + b"S")
+    out("knownCoverageEntry", struct.pack("<BHQ4Q", 24, 2, 6, 1005, 1005, 1000, 1005))
+    out("cellDigest", H(b"BUSBARcl", struct.pack("<HQ", 1, 64), bytes([0xAA, 0xBB])))
     spans = struct.pack("<3Q", 3, 4, 6) + bytes(72)
     # Import: believed at 5 Wh, 1,005 Wh in the register, a jump to 9 kWh disbelieved since; export: never there.
     out("countersStanding", struct.pack("<BqqQQq", 2 | 4 | 8, 5_000, 1_005_000, 7, 8, 9_000_000) + struct.pack("<B40x", 1))

@@ -160,6 +160,53 @@ struct CellStoreTests {
     }
   }
 
+  @Test("the file's bytes are those of docs/PROTOCOL.md, Cells (golden vector)")
+  func golden() throws {
+    let medium = FileCellMedium()
+    let place = CellPlace(series: 1, number: 64)
+    try medium.write([0xAA, 0xBB], to: place, sync: true)
+    let bytes = [UInt8](try Data(contentsOf: URL(fileURLWithPath: medium.file(place))))
+    #expect(medium.names == ["1-1.cells"])
+    #expect(Array(bytes[..<16]) == Array("BUSBARcs".utf8) + [100, 0, 0, 0, 0, 0, 0, 0])
+    // By Tests/Oracles/byte_vectors.py.
+    #expect(
+      Hexadecimal.string(bytes[16..<56].span)
+        == "0200000000000000ff2d8417530d7628846a2520293864de2ac31f8ec4a7479d831d704b32d8d41b")
+    #expect(bytes[56..<2576].allSatisfy { $0 == 0 } && bytes[2576] == 0xAA && bytes[2577] == 0xBB)
+  }
+
+  @Test("a file with any one bit changed has its other cells, and never a wrong one")
+  func bits() throws {
+    let medium = FileCellMedium()
+    for number in 0..<3 {
+      try medium.write(CellContract.content(number), to: CellContract.places[number], sync: true)
+    }
+    let path = medium.file(CellContract.places[0])
+    let file = try FileHandle(forUpdating: URL(fileURLWithPath: path))
+    defer { try? file.close() }
+    let whole = [UInt8](try Data(contentsOf: URL(fileURLWithPath: path)))
+    let cells = 16 + 64 * 40
+    // The head, every line, and the cells that hold something.
+    let places = Array(0..<cells) + [0, 1, 63].flatMap { cell in (0..<100).map { cells + cell * 100 + $0 } }
+    for place in places where place < whole.count {
+      for bit in 0..<8 {
+        try file.seek(toOffset: UInt64(place))
+        try file.write(contentsOf: [whole[place] ^ 1 << UInt8(bit)])
+        var right = 0
+        for number in 0..<3 {
+          let found: [UInt8]?
+          // A damaged head makes it another file, by name.
+          do throws(PlatformError) { found = try medium.read(CellContract.places[number]) } catch { found = nil }
+          #expect(found == nil || found == CellContract.content(number), "byte \(place), bit \(bit)")
+          right += found == nil ? 0 : 1
+        }
+        #expect(right >= (place < 16 ? 0 : 2), "byte \(place), bit \(bit)")
+      }
+      try file.seek(toOffset: UInt64(place))
+      try file.write(contentsOf: [whole[place]])
+    }
+  }
+
   @Test("a file of cells of another size is refused, not read")
   func otherSize() throws {
     let medium = FileCellMedium()
