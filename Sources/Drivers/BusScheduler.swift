@@ -72,7 +72,7 @@ public struct ScheduledDevice: Sendable {
     identify()
   }
 
-  fileprivate var quirks: ModbusQuirks { map?.quirks ?? [] }
+  var quirks: ModbusQuirks { map?.quirks ?? [] }
   public var isIdentified: Bool { identification == nil }
   /// Whether all blocks of both classes were read since the device was identified.
   public var isComplete: Bool {

@@ -120,7 +120,7 @@ public struct ScheduledMeter: ~Copyable {
         guard scheduler.devices[0].plan.holdsCounter(block) else { continue }
         collector.noteRefusal(error)
         // Whether it has the counter this does not say. A counter that cannot be read is no 0.
-        if !DriverError.modbus(error).isRefusalOfRegisters {
+        if !DriverError.modbus(error).isRefusalOfRegisters(scheduler.devices[0].quirks) {
           notBefore = clock.monotonic().adding(milliseconds: Self.doubtMilliseconds)
           throw .modbus(error)
         }

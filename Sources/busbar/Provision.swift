@@ -179,7 +179,7 @@ struct Provisioning: ~Copyable {
     let bytes = Array(text.utf8)
     do throws(ConfigurationError) {
       let read = try NodeConfiguration(file: "node.ini", bytes: bytes.span)
-      if case .modbus(_, .serial(let path), _, _, _) = read.source, path != line {
+      if case .modbus(let meter) = read.source, case .serial(let path) = meter.port, path != line {
         throw read.wrong("meter", "port", "port reads back as \(path)")
       }
     } catch { throw Failure("\(topology.busFolder) cannot stand in a configuration: \(name)/\(error)") }

@@ -206,8 +206,7 @@ private func periodTold(by entry: Span<UInt8>) -> Period? {
     else { return nil }
     return (try? Header(decoding: &reader))?.period
   case .boot, .vote, .record, .proposal, .certified, .peerBoot, .votingFloor, .contradiction, .takenBack,
-    .modulusProven,
-    .named, .acknowledged, .inclusion, .knownCoverage:
+    .modulusProven, .named, .acknowledged, .inclusion, .knownCoverage, .counters:
     return nil
   }
 }
