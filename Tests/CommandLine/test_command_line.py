@@ -1308,7 +1308,7 @@ class Devices(CommandLine):
     def test_the_files_are_the_list(self):
         """docs/HARDWARE.md, Supported devices: one list, from the files."""
         folder = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "Devices")
-        files = sorted(name[:-4] for name in os.listdir(folder) if name.endswith(".ini"))
+        files = [name[:-4] for name in sorted(os.listdir(folder)) if name.endswith(".ini")]
         listed = [json.loads(line) for line in self.succeeds("devices", "--json").splitlines()]
         self.assertEqual([device["map"] for device in listed], files)
         lines = self.succeeds("devices").splitlines()
