@@ -4,6 +4,8 @@ import Metering
 public struct CompactMapError: Error, Equatable, Sendable {
   /// Of the first byte that cannot be.
   public let offset: Int
+
+  public init(offset: Int) { self.offset = offset }
 }
 
 /// Takes numbers and texts out of a map in bytes. (docs/PROTOCOL.md, Device maps in bytes)

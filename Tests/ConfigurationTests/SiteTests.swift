@@ -116,10 +116,12 @@ struct SiteConfigurationTests {
     #expect(
       meter.source
         == .modbus(
-          map: "eastron-sdm630", port: .tcp(Endpoint("10.0.0.9:502")!), unit: 7, baud: 9600, parity: "none"))
+          ModbusMeter(
+            map: "eastron-sdm630", port: .tcp(Endpoint("10.0.0.9:502")!), unit: 7, baud: 9600, parity: "none")))
     #expect(
       try node(7).source
-        == .modbus(map: "eastron-sdm630", port: .serial("/dev/ttyUSB0"), unit: 1, baud: 19_200, parity: "none"))
+        == .modbus(
+          ModbusMeter(map: "eastron-sdm630", port: .serial("/dev/ttyUSB0"), unit: 1, baud: 19_200, parity: "none")))
     #expect(try node(5).ratedPowerWatts == 69_000)
   }
 
@@ -128,9 +130,9 @@ struct SiteConfigurationTests {
     arguments: [
       (2, "periodSeconds = 0", 2, "periodSeconds is 0, outside 1...86400"),
       (3, "minimumContributors = 3\naggregators = 4", 4, "unknown key aggregators in [group]"),
-      (5, "map = sdm", 5, "map is sdm, not one of"),
+      (5, "map = sdm", 5, "map is sdm, neither a file"),
       (7, "unit = 300", 7, "unit is 300, outside"),
-      (7, "host = 10.0.0.9", 24, "[meter] unit is missing"),
+      (7, "host = 10.0.0.9", 7, "unknown key host in [defaults]"),
       (7, "unit = 1\nhost = 10.0.0.9", 8, "unknown key host in [defaults]"),
       (7, "unit = 1\ncolour = red", 8, "unknown key colour in [meter]"),
       (8, "owner = aggregator-5", 8, "owner is aggregator-5, none of aggregator-1 to aggregator-4"),
@@ -284,8 +286,8 @@ struct FilePlaceTests {
     let head = "[meter]\nsource = modbus\nmap = eastron-sdm630\nunit = 1\nport = "
     func port(_ text: String) throws -> PortPlace? {
       let read = try node("meter", "owner = 0", head + text)
-      guard case .modbus(_, let place, _, _, _)? = read.source else { return nil }
-      return place
+      guard case .modbus(let meter)? = read.source else { return nil }
+      return meter.port
     }
     #expect(try port("bus/0") == .serial("f/bus/0") && port("/dev/a") == .serial("/dev/a"))
     #expect(try port("tcp:10.0.0.9:502") == .tcp(Endpoint("10.0.0.9:502")!))

@@ -62,7 +62,8 @@ struct CountersTests {
     group.startMeter(2, 1)
     #expect(group.meters[2][1]!.node.counters == nil)
     #expect(group.run(untilAtMost: 3) { group.meters[2][1]!.node.certifiedRegisters == settled })
-    let recovered = try #require(group.meters[2][1]!.node.takeRecoveredCounters())
+    let found = group.meters[2][1]!.node.takeRecoveredCounters()
+    let recovered = try #require(found)
     let again = group.meters[2][1]!.node.takeRecoveredCounters()
     #expect(again == nil && group.meters[2][1]!.node.counters == recovered)
     let counter = recovered.importCounter
