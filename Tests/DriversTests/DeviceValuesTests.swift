@@ -68,7 +68,7 @@ struct DeviceValuesTests {
       values.take(Self.sample(.activeEnergyImport, value, at: seconds), .slow)
       return Self.seen(values, at: seconds, .answering)[.activeEnergyImport]
     }
-    #expect(take(7_000_000_000, at: 100)?.quality == .good)
+    for second in [90, 100] as [UInt64] { #expect(take(7_000_000_000, at: second)?.quality == .good) }
     // The 0.0 that was booked as the whole counter.
     let zero = take(0, at: 110)
     #expect(zero?.quality == .suspectCounter && zero?.value == 0)

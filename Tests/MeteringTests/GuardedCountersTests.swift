@@ -66,19 +66,27 @@ struct GuardedCountersTests {
   }
 
   @Test("news is what is accepted and what is disbelieved from now on; a fall that is watched is none")
-  func news() {
+  func news() throws {
     var counters = Self.started()
-    #expect(counters.takeNews() != nil && counters.takeNews() == nil)
+    let accepted = counters.takeNews()
+    let nothing = counters.takeNews()
+    #expect(accepted != nil && nothing == nil)
     _ = Self.read(&counters, 9_000, 70, at: 10)
-    #expect(counters.takeNews()?.importCounter.ceiling == wattHours(9_000))
+    let jumped = counters.takeNews()
+    #expect(jumped?.importCounter.ceiling == wattHours(9_000))
     _ = Self.read(&counters, 9_001, 70, at: 11)
-    #expect(counters.takeNews() == nil)
+    let again = counters.takeNews()
+    #expect(again == nil)
     _ = Self.read(&counters, 8_000, 70, at: 12)
-    #expect(counters.takeNews()?.importCounter.ceiling == wattHours(8_000))
+    let lower = counters.takeNews()
+    #expect(lower?.importCounter.ceiling == wattHours(8_000))
     _ = Self.read(&counters, 0, 70, at: 13)
-    #expect(counters.takeNews() == nil)
+    let fallen = counters.takeNews()
+    #expect(fallen == nil)
     _ = Self.read(&counters, 5_001, 70, at: 14)
-    #expect(counters.takeNews()?.importCounter.ceiling == .some(nil))
+    let settled = counters.takeNews()
+    let standing = try #require(settled)
+    #expect(standing.importCounter.ceiling == nil)
   }
 }
 
