@@ -187,7 +187,7 @@ extension CompactReader {
       let type = try type(head & 15)
       let significand = UInt32(try number(999_999_999))
       let exponent = try signed()
-      guard significand > 0, abs(exponent) <= 20 else { throw failure }
+      guard significand > 0, exponent.magnitude <= 20 else { throw failure }
       var function: ModbusRequest.Function?
       if head & PointShape.functionBit != 0 {
         function = head & PointShape.isInputBit == 0 ? .holdingRegisters : .inputRegisters

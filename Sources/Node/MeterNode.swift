@@ -572,8 +572,9 @@ public struct MeterNode: ~Copyable {
 
   /// Asks for the newest certificate with a record of this meter. (coverage rule 4: the highest proof counts)
   private mutating func askForProof(_ period: Period, via host: inout some NodeHost & ~Copyable) {
-    // Any member that holds the records can answer: they are asked in turn, and each meter begins with another one.
-    let turn = (asksForProof &+ UInt32(index.rawValue)) % UInt32(genesis.members)
+    // In turn: any member that holds the records can answer. Who asks seldom moves on by three, and by one more each time around.
+    let members = UInt32(genesis.members)
+    let turn = (UInt32(truncatingIfNeeded: ticks / 5) &+ asksForProof / members) % members
     asksForProof &+= 1
     let target = genesis.context.primary(owner: owner, Round(period, View(turn)))
     guard let peer = link.peer(.aggregator(target)) else { return }
