@@ -235,7 +235,8 @@ struct DoubleRunGroupTests {
     #expect(older.node.laterRun == newer)
     #expect(group.aggregators[1]!.node.laterRun == nil)
     let counts = Self.count(group)
-    #expect(counts.contains(1) && counts.allSatisfy { $0 <= 1 } && counts[1] == 0)
+    // It may be told before anybody heard both.
+    #expect(counts.allSatisfy { $0 <= 1 } && counts[1] == 0)
     #expect(group.run(untilAtMost: 6) { (0..<4).allSatisfy { group.aggregators[1]!.headPeriod($0) >= 1004 } })
   }
 
