@@ -180,9 +180,10 @@ private struct EntryText {
     case .counters:
       kind = "counters"
       guard let standing = try? CountersStanding(decoding: &reader) else { return }
+      // What the counters stand at is the household's.
       for (name, counter) in [("import", standing.importCounter), ("export", standing.exportCounter)] {
-        add("\(name)Register", "\(counter.register.value)")
-        add("\(name)Base", counter.base.map { "\($0.value)" } ?? "null")
+        add("\(name)IsKnown", "\(counter.base != nil)")
+        add("\(name)IsDoubted", "\(counter.ceiling != nil)")
       }
     case .named:
       kind = "named"

@@ -308,7 +308,7 @@ func run(_ node: LoadedNode) throws(Failure) {
         metrics.add(node, name: name, startedAt: startedAt, now: now, machine: machine)
         metrics.counter("device_read_failures", "Reads of the meter that failed.", deviceFailures)
         metrics.counter(
-          "device_counter_rebases",
+          "device_rebases",
           "How often a counter of the meter was cleared or exchanged: what it counted then is lost.", reader.rebases)
         if let readAt {
           metrics.gauge(

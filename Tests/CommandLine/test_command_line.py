@@ -959,7 +959,7 @@ class Configurations(CommandLine):
         node = self.node(replace=[("map = eastron-sdm630", f"map = {path}\nserial = A1\ntimeoutMilliseconds = 5000")])
         self.assertIn(f"reads {path} unit 1 on ", self.succeeds("check-config", node))
         for key, message, text in [
-            ("map", "map: there is no file ./none.ini", "map = ./none.ini"),
+            ("map", f"map: there is no file {self.folder}/./none.ini", "map = ./none.ini"),
             ("map", "map is none, neither a file (with a slash, or ending in .ini) nor one of ", "map = none"),
             ("serial", "the map eastron-sdm630 does not say where the serial number is", "map = eastron-sdm630\nserial = A1"),
             ("model", "model is for SunSpec devices, not for eastron-sdm630", "map = eastron-sdm630\nmodel = 203"),
@@ -1091,7 +1091,7 @@ class Inspect(CommandLine):
         path = self.write("letter.txt", "Dear reader, this is none of them.")
         self.assertEqual(self.fails(1, "inspect", path), f"busbar: {path}: not a file of busbar: no known tag")
         self.assertIn("not found", self.fails(1, "inspect", self.path("none")))
-        self.assertIn("inspect knows genesis, certificate, sum, journal, identity, paillier-key, registration, bundle, configuration, not letter",
+        self.assertIn("inspect knows genesis, certificate, sum, journal, identity, paillier-key, registration, bundle, capture, configuration, not letter",
                       self.fails(2, "inspect", "letter", path))
         for kind in ["genesis", "certificate", "sum", "journal", "identity", "paillier-key"]:
             self.assertIn(path, self.fails(1, "inspect", kind, path, "--json") if kind not in ("identity", "paillier-key")
@@ -1738,7 +1738,7 @@ class Surroundings(CommandLine):
         folder = self.path(label or name)
         shutil.copytree(f"{DEMO}/{name}", folder)
         with open(f"{folder}/node.ini") as file:
-            text = file.read().replace(f"{DEMO}/{name}", folder)
+            text = file.read().replace(f"{DEMO}/{name}", folder).replace("= ../", f"= {DEMO}/")
         for old, new in replace:
             self.assertRegex(text, old)
             text = re.sub(old, new, text, count=1)
@@ -2001,7 +2001,8 @@ class Editors(CommandLine):
         self.succeeds("provision", "--topology", topology, "--out", self.path("grid"))
         self.succeeds("check-config", self.path("grid/aggregator-1/node.ini"))
         with open(f"{DEMO}/aggregator-1/node.ini", "rb") as file:
-            self.succeeds("check-config", self.save("node.ini", mark + file.read()))
+            text = re.sub(rb"(?m)^(data|genesis|key) = ", rb"\g<0>" + f"{DEMO}/aggregator-1/".encode(), file.read())
+            self.succeeds("check-config", self.save("node.ini", mark + text))
         line = self.fails(78, "simulate-bus", self.save("bench.ini", mark + b"[port a]\nkind = pty\n[device b]\nport = c\n"))
         self.assertIn("bench.ini:4: there is no [port c]", line)
         line = self.fails(78, "read", "--port", "p", "--map",
