@@ -1,4 +1,4 @@
-// Made from Devices/*.ini by Toolchain/embed-devices.sh, which `make build` runs. Change those. a7071aecf759e333a57396c87e95188e
+// Made from Devices/*.ini by Toolchain/embed-devices.sh, which `make build` runs. Change those. b29f561decad473664022267af6ce600
 
 extension BuiltInDevices {
   /// Sorted by their files' names. (docs/PROTOCOL.md, Device maps in bytes)

@@ -1,3 +1,4 @@
+import Aggregation
 import Consensus
 import HAL
 import Metering

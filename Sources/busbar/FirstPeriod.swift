@@ -1,4 +1,5 @@
 import Aggregation
+import HAL
 import LinuxPlatform
 import Units
 
