@@ -28,6 +28,7 @@ extension CompactReader {
     let timeout = flags.contains(.hasTimeout) ? try number(UInt64(DeviceMap.timeouts.upperBound)) : nil
     let connectDelay =
       flags.contains(.hasConnectDelay) ? try number(UInt64(DeviceMap.connectDelays.upperBound)) : 0
+    guard connectDelay > 0 || !flags.contains(.hasConnectDelay) else { throw failure }
     let baud = try integer(UInt32.self)
     let unit = try integer(UInt8.self)
     let quirks = ModbusQuirks(rawValue: UInt8(try number((1 << UInt64(ModbusQuirks.names.count)) - 1)))
@@ -52,18 +53,21 @@ extension CompactReader {
     }
     let shapes = try shapes()
     let layout: DeviceMap.Layout = flags.contains(.isSunSpec) ? .sunSpec : .registers
+    var needed = NeededParts()
     var points: [MapPoint] = []
     var models: [ModelMap] = []
     if layout == .registers {
-      points = try self.points(shapes, ranges, from: 0)
+      points = try self.points(shapes, ranges, &needed, from: 0)
     } else {
       for _ in 0..<(try count(DeviceMap.maximumModels)) {
         let identifier = try integer(UInt16.self)
         let length = try integer(UInt16.self)
         models.append(
-          ModelMap(identifier: identifier, length: length, points: try self.points(shapes, ranges, from: 2)))
+          ModelMap(
+            identifier: identifier, length: length, points: try self.points(shapes, ranges, &needed, from: 2)))
       }
     }
+    guard needed.shapes == shapes.count, needed.ranges == ranges.count else { throw failure }
     // What no request can read is no point.
     for point in points where point.lastAddress - point.firstAddress >= maximumRegisters { throw failure }
     for model in models {
@@ -172,6 +176,9 @@ extension CompactReader {
         scale = next
       }
       let (low, high) = try span()
+      // In the highest power of ten that both have, and 0...0 in none.
+      let isShortest = low == 0 && high == 0 ? head >> 4 == 0 : low % 10 != 0 || high % 10 != 0
+      guard isShortest else { throw failure }
       let (minimum, first) = low.multipliedReportingOverflow(by: scale)
       let (maximum, second) = high.multipliedReportingOverflow(by: scale)
       guard !first, !second, !result.contains(where: { $0.quantity == quantity }) else { throw failure }
@@ -185,6 +192,10 @@ extension CompactReader {
     for _ in 0..<(try count(PointShape.maximumCount)) {
       let head = try number(PointShape.most)
       let type = try type(head & 15)
+      // What says how an own function or order is says nothing without one.
+      guard head & PointShape.functionBit != 0 || head & PointShape.isInputBit == 0,
+        head & PointShape.orderBit != 0 || head >> PointShape.orderShift & 3 == 0
+      else { throw failure }
       let significand = UInt32(try number(999_999_999))
       let exponent = try signed()
       guard significand > 0, exponent.magnitude <= 20 else { throw failure }
@@ -200,28 +211,30 @@ extension CompactReader {
       guard !type.isFloat || !hasScale && factor.isWholeForFloats else { throw failure }
       var sentinels: [UInt64] = []
       for _ in 0..<(try count(MapPoint.maximumSentinels)) { sentinels.append(try number()) }
-      result.append(
-        PointShape(
-          type: type, factor: factor, function: function, order: order, second: second, hasScale: hasScale,
-          isInverted: head & PointShape.invertedBit != 0, isOptional: head & PointShape.optionalBit != 0,
-          sentinels: sentinels))
+      let shape = PointShape(
+        type: type, factor: factor, function: function, order: order, second: second, hasScale: hasScale,
+        isInverted: head & PointShape.invertedBit != 0, isOptional: head & PointShape.optionalBit != 0,
+        sentinels: sentinels)
+      guard !result.contains(shape) else { throw failure }
+      result.append(shape)
     }
     return result
   }
 
   /// - Parameter origin: where the first point's address is counted from.
   private mutating func points(
-    _ shapes: [PointShape], _ ranges: [QuantityRange], from origin: UInt16
+    _ shapes: [PointShape], _ ranges: [QuantityRange], _ needed: inout NeededParts, from origin: UInt16
   ) throws(CompactMapError) -> [MapPoint] {
     var result: [MapPoint] = []
     var origin = origin
     for _ in 0..<(try count(4 * Quantity.allCases.count)) {
       let head = try number(4 * 16 - 1)
       guard let quantity = Quantity(rawValue: UInt8(head >> 2)),
-        let range = ranges.first(where: { $0.quantity == quantity })
+        let place = ranges.firstIndex(where: { $0.quantity == quantity })
       else { throw failure }
+      let range = ranges[place]
       let index = Int(try number(UInt64(PointShape.maximumCount)))
-      guard index < shapes.count else { throw failure }
+      guard index < shapes.count, needed.take(shape: index, range: place) else { throw failure }
       let shape = shapes[index]
       let address = try address(from: origin)
       var second: SecondRegister?
@@ -243,6 +256,20 @@ extension CompactReader {
       result.append(point)
     }
     return result
+  }
+}
+
+/// How many shapes and ranges of a map the points so far needed. Both stand in the order in which they are needed first.
+private struct NeededParts {
+  var shapes = 0
+  var ranges = 0
+
+  /// - Returns: false where another one should have come first.
+  mutating func take(shape: Int, range: Int) -> Bool {
+    guard shape <= shapes, range <= ranges else { return false }
+    shapes = max(shapes, shape + 1)
+    ranges = max(ranges, range + 1)
+    return true
   }
 }
 

@@ -619,7 +619,10 @@ public struct BusScheduler: ~Copyable {
     guard let block else { return identified(device, .modbus(error), latency, now) }
     let points = devices[device].plan.blocks[block].points
     guard devices[device].refused(block, update, error, now) else { return fail(device, .modbus(error), now) }
-    devices[device].succeeded(latencyMilliseconds: latency)
+    // 1. A device refuses one of its two blocks, and is alive.
+    // 2. It refuses the other one too: then it has nothing, which is a failure.
+    // 3. Were the first refusal a success, this would be the first failure each time, and the device be asked without end.
+    devices[device].answered(latencyMilliseconds: latency)
     if points.count == 1, error.isRefusalOfRegisters(devices[device].quirks) {
       lastAnswer = (device, points, 0, true)
     } else {

@@ -234,13 +234,18 @@ public struct CounterGuard: Sendable {
         value: value, time: time, beganNanoseconds: now, countedNanoseconds: now, wasUnderLoad: isUnderLoad)
       return false
     }
-    if Self.milliseconds(from: next.time.monotonicNanoseconds, to: now) > Self.longestPauseMilliseconds,
-      !planted(.silenceCountedAsReadings)
-    {
+    let isSilent =
+      Self.milliseconds(from: next.time.monotonicNanoseconds, to: now) > Self.longestPauseMilliseconds
+      && !planted(.silenceCountedAsReadings)
+    // A 0 beside another counter that counts is that of a device that is ready, and a reset; what it said while all were 0 says nothing.
+    let isReadyNow =
+      next.wasUnderLoad && condition == .counting && value.value == 0 && !planted(.loadNeverForgotten)
+    if isSilent || isReadyNow {
       next.count = 1
       next.beganNanoseconds = now
       next.countedNanoseconds = now
     }
+    if isReadyNow { next.wasUnderLoad = false }
     next.value = value
     next.time = time
     next.wasUnderLoad = next.wasUnderLoad || isUnderLoad

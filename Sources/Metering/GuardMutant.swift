@@ -17,7 +17,7 @@ enum GuardMutant: UInt8, CaseIterable, Sendable {
   case inconsistentReadingsConfirm, silenceCountedAsReadings, zeroTakenForWrap, fallTakenForWrap
   // Of the first base, and of counters that are not there.
   case oneReadingIsBase, zeroIsBase, zeroIsBaseUnderLoad, missingTakenForZero, missingTakenForUnchanged
-  case absentBlocksOther, appearedCounterBooked
+  case absentBlocksOther, appearedCounterBooked, loadNeverForgotten
   // Of time and restarts.
   case wallClockIgnored, unsynchronisedClockBelieved, uptimeAllowed, disbeliefForgottenAtRestart
   case registerForgottenAtRestart

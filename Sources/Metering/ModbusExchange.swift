@@ -90,6 +90,11 @@ public struct ModbusExchange: ~Copyable {
       foreignFrames &+= 1
       drop(request.droppable(received.span, after: error, framing))
       return true
+    case .checksum where received.span[0] != request.unit:
+      // Noise, or another unit's frame that was damaged: not ours, and nothing in it can begin what is.
+      foreignFrames &+= 1
+      drop(received.count)
+      return true
     default: throw error
     }
   }

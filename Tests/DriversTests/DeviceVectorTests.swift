@@ -131,11 +131,18 @@ struct DeviceVectorTests {
     change { $0.phase = ($0.phase + 1) % 4 }
     if point.type.registerCount > 1 {
       if point.address > 0 { change { $0.address -= 1 } }
-      for order in WordOrder.allCases where order != point.order ?? mapOrder { change { $0.order = order } }
+      let own = point.order ?? mapOrder
+      for order in WordOrder.allCases where order != own {
+        // Where the high word has a place of its own, only the order of bytes is left to be wrong.
+        if case .high? = point.second, Self.swapsBytes(order) == Self.swapsBytes(own) { continue }
+        change { $0.order = order }
+      }
     }
     if point.second != nil { change { $0.second = nil } }
     return result
   }
+
+  private static func swapsBytes(_ order: WordOrder) -> Bool { order == .badc || order == .dcba }
 
   @Test("power is negative and export big in each vector of a device that measures them", arguments: DeviceVector.all)
   fileprivate func hard(vector: DeviceVector) throws {

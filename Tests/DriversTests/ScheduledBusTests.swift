@@ -46,10 +46,10 @@ private func scheduled(
 
 /// What a reading gave or threw.
 private func read(
-  _ meter: inout ScheduledMeter, _ bus: SlaveBus, _ time: VirtualTime
+  _ meter: inout ScheduledMeter, _ bus: SlaveBus, _ time: VirtualTime, isKept: Bool = false
 ) -> Result<CounterRegisters?, DriverError> {
   do throws(DriverError) {
-    return .success(try meter.read(port: MemoryPort(bus.script, time), clock: time))
+    return .success(try meter.read(port: MemoryPort(bus.script, time), clock: time, isKept: isKept))
   } catch { return .failure(error) }
 }
 
@@ -148,7 +148,8 @@ struct ScheduledMeterTests {
     let first = read(&meter, bus, time)
     var isDue = meter.isDue(time.monotonic())
     #expect((try? first.get()) == nil && !isDue)
-    #expect(bus.script.requests.count <= 4)
+    // Each of its map's measurements, twice: then it is left alone.
+    #expect(bus.script.requests.count <= 2 * (try map("carlo-gavazzi-em24").checks.count))
     let wrong = SlaveBus([], time)
     // A good answer to the check, of something else.
     wrong.instead = { request in
@@ -186,7 +187,9 @@ struct ScheduledMeterTests {
       while !meter.isDue(time.monotonic()) { time.nanoseconds += 100_000_000 }
       pauses.append((time.nanoseconds - end) / 1_000_000_000)
     }
-    #expect(pauses == [1, 2, 4, 8, 16, 32, 60, 60, 0] && bus.script.requests.count <= before + 3 * 9)
+    #expect(pauses == [1, 2, 4, 8, 16, 32, 60, 60, 0])
+    // What tells the device, and one block of counters, each time.
+    #expect(bus.script.requests.count == before + 9 * (try map("eastron-sdm630").checks.count + 1))
     #expect(time.nanoseconds - start <= 190_000_000_000)
     // The difference is no energy, and it was told.
     let rebases = meter.counters.rebases
@@ -260,6 +263,43 @@ struct ScheduledMeterTests {
     let againReading = try readBase(&meter, bus, time)
     let again = try #require(againReading)
     #expect(again == first)
+  }
+
+  @Test("over a connection that is kept it is identified once, and anew where it refused a counter or power is wanted")
+  func kept() throws {
+    let time = VirtualTime()
+    let bus = SlaveBus([house(1)], time)
+    var meter = try scheduled(time)
+    let base = try readBase(&meter, bus, time)
+    let checks = try map("eastron-sdm630").checks.count
+    /// A minute later: what came of it, and how many requests it took.
+    func again() -> (result: Result<CounterRegisters?, DriverError>, requests: Int) {
+      time.nanoseconds += 61_000_000_000
+      let before = bus.script.requests.count
+      let result = read(&meter, bus, time, isKept: true)
+      return (result, bus.script.requests.count - before)
+    }
+    for _ in 0..<3 {
+      let next = again()
+      #expect(try next.result.get() == base && next.requests == 1)
+    }
+    bus.instead = { Self.holds(0x4A, $0) ? sealedFrame([1, 0x84, 2]) : nil }
+    // The block, and then each counter.
+    let refused = again()
+    #expect(throws: DriverError.modbus(.exception(2))) { try refused.result.get() }
+    #expect(refused.requests == 3)
+    bus.instead = { _ in nil }
+    let whole = again()
+    #expect(try whole.result.get() == base && whole.requests == checks + 1)
+    bus.instead = { request in
+      guard Self.holds(0x48, request) || Self.holds(0x4A, request) else { return nil }
+      return sealedFrame([1, 4, 2 * request[5]] + Array(repeating: 0, count: 2 * Int(request[5])))
+    }
+    // All counters are 0: from then on power is asked for too.
+    #expect(again().requests == 1 && again().requests == checks + 2 && again().requests == 2)
+    bus.instead = { _ in nil }
+    #expect(try again().result.get() == base)
+    #expect(again().requests == checks + 1 && again().requests == 1)
   }
 
   @Test("a meter that never had an export counter is metered, and says so once (issue 17, kind D)")

@@ -30,6 +30,29 @@ struct GuardedCountersTests {
     #expect(Self.read(&counters, 5_020, 71, at: 110) == [5_020, 71])
   }
 
+  @Test("a counter that stays 0 when the other one counts again was cleared; its minutes begin then (issue 17, kind B)")
+  func clearedMeanwhile() {
+    var counters = Self.started()
+    for second in stride(from: UInt64(100), through: 160, by: 20) {
+      #expect(Self.read(&counters, 0, 0, watts: 3_000, at: second) == nil)
+    }
+    for second in stride(from: UInt64(180), through: 330, by: 30) {
+      #expect(Self.read(&counters, 5_010, 0, watts: 3_000, at: second) == nil, "\(second)")
+    }
+    #expect(Self.read(&counters, 5_010, 0, watts: 3_000, at: 360) == [5_010, 70])
+    #expect(counters.exportOutcome == .rebased(from: wattHours(70), to: wattHours(0)) && counters.rebases == 1)
+  }
+
+  @Test("a house that never exported has its base as soon as its import is loaded, whatever power it showed before")
+  func neverExported() {
+    var counters = GuardedCounters(Self.rule)
+    for second in stride(from: UInt64(1), through: 61, by: 10) {
+      #expect(Self.read(&counters, 0, 0, watts: 3_000, at: second) == nil)
+    }
+    #expect(Self.read(&counters, 5_000, 0, watts: 3_000, at: 70) == nil)
+    #expect(Self.read(&counters, 5_000, 0, watts: 3_000, at: 72) == [5_000, 0])
+  }
+
   @Test("a house without an export counter is metered; one whose export counter vanished is not")
   func oneCounter() {
     var counters = GuardedCounters(Self.rule)

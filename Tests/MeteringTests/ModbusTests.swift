@@ -177,10 +177,20 @@ struct ModbusTests {
 
   @Test(
     "requests nobody may answer are refused",
-    arguments: [(0, 0, 1), (248, 0, 1), (1, 0, 0), (1, 0, 126), (1, 65535, 2)] as [(UInt8, UInt16, UInt16)])
+    arguments: [(1, 0, 0), (1, 0, 126), (1, 65535, 2)] as [(UInt8, UInt16, UInt16)])
   func invalid(unit: UInt8, address: UInt16, count: UInt16) {
     #expect(throws: ModbusError.invalidRequest) {
       try ModbusRequest(unit: unit, function: .inputRegisters, address: address, count: count)
     }
+  }
+
+  @Test(
+    "units 0 and 248 to 255 can be asked, as devices over TCP have them (issue 17, kind L); 0 is not written to",
+    arguments: [0, 1, 247, 248, 255] as [UInt8])
+  func units(unit: UInt8) throws {
+    #expect(try ModbusRequest(unit: unit, function: .inputRegisters, address: 0, count: 1).unit == unit)
+    let value: [UInt16] = [1]
+    let isWritten = (try? ModbusRequest(unit: unit, address: 0, writing: value.span)) != nil
+    #expect(isWritten == (unit != 0))
   }
 }
