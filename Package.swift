@@ -47,6 +47,12 @@ func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
     name: name, dependencies: dependencies, swiftSettings: [.enableExperimentalFeature("Lifetimes")])
 }
 
+/// A board's program is built without the benches in which whole nodes run: they take as much room as the nodes do.
+let isBoard = Context.environment["BUSBAR_BOARD"] != nil
+let groupBenches = [
+  "BenchHost", "Fleet", "FleetReport", "GroupBenches", "NodeBench", "RoundBench", "RoundBenchNode", "RoundBenchRemote",
+].map { $0 + ".swift" }
+
 let package = Package(
   name: "busbar",
   products: [
@@ -122,7 +128,8 @@ let package = Package(
         "Node", "Packets", "Paillier", "SimulatedPlatform", "SimulatedWorld", "Units", "Wire", "CLinux",
         "CHeapCount", "CPlainLoop",
       ],
-      swiftSettings: strict),
+      exclude: isBoard ? groupBenches : [],
+      swiftSettings: strict + (isBoard ? [.define("BUSBAR_BOARD")] : [])),
     .executableTarget(
       name: "busbar-selftest",
       dependencies: [

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Build for the boards and leave stripped programs in build/TARGET. An ARM program over 3 MB is an error.
 # Usage: cross.sh [TARGET...]      all targets by default: embedded-x86_64 armv6 armv7 arm64
-# PRODUCTS="busbar" limits what is built; by default busbar and busbar-selftest.
+# PRODUCTS="busbar" limits what is built; by default busbar and busbar-selftest. BENCHES=1 builds a busbar that has the benches of whole
+# nodes too, however large it is.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 # shellcheck source=Toolchain/environment.sh
@@ -9,6 +10,7 @@ cd "$(dirname "$0")/.."
 [ $# -gt 0 ] || set -- embedded-x86_64 armv6 armv7 arm64
 read -ra products <<< "${PRODUCTS:-busbar busbar-selftest}"
 limit=$((3 * 1024 * 1024))
+if [ -z "${BENCHES:-}" ]; then export BUSBAR_BOARD=1; else limit=$((16 * 1024 * 1024)); fi
 
 settings() { # sets sdk, triple and scratch
   case $1 in
