@@ -47,10 +47,11 @@ func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
     name: name, dependencies: dependencies, swiftSettings: [.enableExperimentalFeature("Lifetimes")])
 }
 
-/// A board's program is built without the benches in which whole nodes run: they take as much room as the nodes do.
+/// A board's program is built with one bench, that of the cryptography: those in which whole nodes run take as much room as the nodes do.
 let isBoard = Context.environment["BUSBAR_BOARD"] != nil
-let groupBenches = [
-  "BenchHost", "Fleet", "FleetReport", "GroupBenches", "NodeBench", "RoundBench", "RoundBenchNode", "RoundBenchRemote",
+let otherBenches = [
+  "BenchHost", "ConsensusBench", "Fleet", "FleetReport", "NodeBench", "OtherBenches", "PacketBench", "RoundBench",
+  "RoundBenchNode", "RoundBenchRemote",
 ].map { $0 + ".swift" }
 
 let package = Package(
@@ -128,7 +129,7 @@ let package = Package(
         "Node", "Packets", "Paillier", "SimulatedPlatform", "SimulatedWorld", "Units", "Wire", "CLinux",
         "CHeapCount", "CPlainLoop",
       ],
-      exclude: isBoard ? groupBenches : [],
+      exclude: isBoard ? otherBenches : [],
       swiftSettings: strict + (isBoard ? [.define("BUSBAR_BOARD")] : [])),
     .executableTarget(
       name: "busbar-selftest",

@@ -92,13 +92,7 @@ struct DurationHistogram {
 func bench(_ arguments: Arguments) throws(Failure) {
   switch arguments.words[0] {
   case "crypto": break
-  case "packets":
-    let packets = try arguments.integer("packets", default: 10_000_000, in: 32...100_000_000)
-    return try PacketBench(packets: UInt64(packets), json: arguments.wantsJSON).run()
-  case "consensus":
-    let messages = try arguments.integer("messages", default: 1_000_000, in: 1000...100_000_000)
-    return try ConsensusBench(messages: UInt64(messages), json: arguments.wantsJSON).run()
-  case "node", "round", "round-node", "fleet": return try groupBench(arguments)
+  case "packets", "consensus", "node", "round", "round-node", "fleet": return try otherBench(arguments)
   default:
     throw Failure(
       "bench knows crypto, packets, consensus, node, round and fleet, not \(arguments.words[0])",
@@ -114,7 +108,7 @@ func bench(_ arguments: Arguments) throws(Failure) {
 
 #if BUSBAR_BOARD
   /// A board's program has no room for them. (docs/PERFORMANCE.md)
-  private func groupBench(_ arguments: Arguments) throws(Failure) {
+  private func otherBench(_ arguments: Arguments) throws(Failure) {
     throw Failure(
       "bench \(arguments.words[0]) is not in a board's program; BENCHES=1 Toolchain/cross.sh TARGET builds one with it")
   }

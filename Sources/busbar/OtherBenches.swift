@@ -1,8 +1,15 @@
 import LinuxPlatform
 
-/// Benches in which real nodes run, alone or as groups. They are as large as the nodes, so boards' programs are built without them.
-func groupBench(_ arguments: Arguments) throws(Failure) {
+/// All benches but that of the cryptography. Those in which real nodes run are as large as the nodes, so boards' programs are built
+/// without them.
+func otherBench(_ arguments: Arguments) throws(Failure) {
   switch arguments.words[0] {
+  case "packets":
+    let packets = try arguments.integer("packets", default: 10_000_000, in: 32...100_000_000)
+    return try PacketBench(packets: UInt64(packets), json: arguments.wantsJSON).run()
+  case "consensus":
+    let messages = try arguments.integer("messages", default: 1_000_000, in: 1000...100_000_000)
+    return try ConsensusBench(messages: UInt64(messages), json: arguments.wantsJSON).run()
   case "node":
     let messages = try arguments.integer("messages", default: 1_000_000, in: 1000...100_000_000)
     let folder = arguments.text("data")
@@ -36,6 +43,6 @@ func groupBench(_ arguments: Arguments) throws(Failure) {
     let port = UInt16(try arguments.integer("driver", default: 0, in: 1...65535))
     var node = RoundBenchNode(try RoundBenchNode.openSocket(), driver: port)
     return try node.run()
-  default: preconditionFailure("a bench of a group")
+  default: preconditionFailure("a bench")
   }
 }
