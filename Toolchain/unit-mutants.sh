@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # The unit tests of Consensus, Aggregation, Node and Metering once for each planted violation, against the copies of these modules
 # that can be told one: a violation that no test notices is alive. First without any, which must pass.
-# usage: Toolchain/unit-mutants.sh [NAME ...]; without names, those that `busbar-sim mutants` leaves to unit tests, and those of the
-# counter guard. `Toolchain/unit-mutants.sh guard` takes the last ones alone.
+# usage: Toolchain/unit-mutants.sh [NAME ...]; without names, those that `busbar-sim mutants` leaves to unit tests, and those of
+# Metering. `Toolchain/unit-mutants.sh metering` takes the last ones alone.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 # shellcheck source=Toolchain/environment.sh
@@ -11,13 +11,13 @@ seconds=${MUTANT_SECONDS:-300}
 logs=build/unit-mutants
 rm -rf "$logs"
 mkdir -p "$logs"
-guard=$(sed -n '/^enum GuardMutant/,/^}/s/^ *case //p' Sources/Metering/GuardMutant.swift | tr ',' '\n' | sed 's/ //g; /^none$/d')
+metering=$(sed -n '/^enum MeteringMutant/,/^}/s/^ *case //p' Sources/Metering/MeteringMutant.swift | tr ',' '\n' | sed 's/ //g; /^none$/d')
 if [ $# = 0 ]; then
   # shellcheck disable=SC2046,SC2086 # names are words
-  set -- $(sed -n '/Of Node; unit tests show them/,/^}/s/^ *case //p' Sources/Consensus/Mutant.swift | tr ',' ' ') $guard
-elif [ "$*" = guard ]; then
+  set -- $(sed -n '/Of Node; unit tests show them/,/^}/s/^ *case //p' Sources/Consensus/Mutant.swift | tr ',' ' ') $metering
+elif [ "$*" = metering ]; then
   # shellcheck disable=SC2086 # names are words
-  set -- $guard
+  set -- $metering
 fi
 [ $# -gt 0 ] || { echo "no mutants in Sources/Consensus/Mutant.swift" >&2; exit 1; }
 
@@ -27,7 +27,7 @@ swift test -c release --disable-testable-imports --disable-xctest --filter '^not
   { tail -n 20 "$logs/build.txt"; exit 1; }
 tests() { # NAME
   local modules='Mutant(Consensus|Aggregation|Node)Tests' planted="--planted=$1"
-  if grep -qxF "$1" <<< "$guard"; then modules=MutantMeteringTests planted="--planted-guard=$1"; fi
+  if grep -qxF "$1" <<< "$metering"; then modules=MutantMeteringTests planted="--planted-metering=$1"; fi
   [ "$1" != none ] || modules='Mutant(Consensus|Aggregation|Node|Metering)Tests'
   timeout --kill-after=10 "$seconds" .build/release/busbarPackageTests.xctest --testing-library swift-testing \
     --filter "$modules" "$planted" > "$logs/$1.txt" 2>&1

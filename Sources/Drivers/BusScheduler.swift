@@ -43,6 +43,9 @@ public struct ScheduledDevice: Sendable {
   fileprivate var slow: Round
   fileprivate var notBefore: MonotonicTime
   fileprivate var failures: UInt32 = 0
+  /// From its last request to whatever ended that.
+  fileprivate var lastExchangeMilliseconds: UInt64 = 0
+  fileprivate var isSlow: Bool { lastExchangeMilliseconds > BusScheduler.fastPeriodMilliseconds }
   fileprivate var backOff: BackOff
   fileprivate var timeoutMilliseconds: UInt64
   fileprivate let longestTimeoutMilliseconds: UInt64
@@ -291,7 +294,8 @@ private struct Round: Sendable {
 ///
 /// Each device has its own deadlines, its own silence before requests, its own timeout and its own back-off, so that one
 /// that is dead or slow costs the others nothing but the time its request takes, at most one timeout in a back-off.
-/// Earliest deadline first; the deadline of a round is the end of its period.
+/// Earliest deadline first; the deadline of a round is the end of its period. A device that takes more than a second for an answer goes
+/// behind all others that want something, but gets a fifth of a line's time at least.
 ///
 /// A device with a map is identified before it is read, and again once it was dead or the port was opened anew.
 public struct BusScheduler: ~Copyable {
@@ -304,6 +308,8 @@ public struct BusScheduler: ~Copyable {
   /// A probe that found no room among the others for so long is made all the same.
   static let longestProbeDelayMilliseconds: UInt64 = 10_000
   public static let maximumDevices = 32
+  /// A device that takes longer than a fast period for an answer waits for the others up to so many times what it took.
+  static let shareOfSlowDevices: UInt64 = 4
 
   public struct Timing: Sendable {
     /// Bits a second of the line; 0 where they do not matter.
@@ -474,7 +480,11 @@ public struct BusScheduler: ~Copyable {
     var best: (device: Int, update: UpdateClass)?
     var bestDeadline = MonotonicTime.never
     var nextFast = MonotonicTime.never
+    /// Of what is due and has to keep a gap yet.
+    var heldDeadline = MonotonicTime.never
     for index in devices.indices where !devices[index].isDead {
+      var own: UpdateClass?
+      var ownDeadline = MonotonicTime.never
       for isFast in [true, false] {
         guard devices[index].wants(isFast) else { continue }
         let round = devices[index].round(isFast)
@@ -482,16 +492,35 @@ public struct BusScheduler: ~Copyable {
         if isFast { nextFast = min(nextFast, max(ready, now)) }
         guard ready <= now else {
           wake = min(wake, ready)
+          if round.due <= now {
+            heldDeadline = min(heldDeadline, round.due.adding(milliseconds: round.periodMilliseconds))
+          }
           continue
         }
         let deadline = round.due.adding(milliseconds: round.periodMilliseconds)
-        if deadline < bestDeadline {
-          bestDeadline = deadline
-          best = (index, round.update)
+        if deadline < ownDeadline {
+          ownDeadline = deadline
+          own = round.update
         }
       }
+      guard let own else { continue }
+      // 1. A device takes seconds for each answer, so that its deadline is always the one that has passed longest.
+      // 2. By that it would be asked again and again, and the others only in what it leaves.
+      // 3. So it waits until the others have what they want, at most four times as long as it took.
+      if devices[index].isSlow {
+        let wait = Self.shareOfSlowDevices * devices[index].lastExchangeMilliseconds
+        ownDeadline = max(ownDeadline, devices[index].notBefore.adding(milliseconds: wait))
+      }
+      if ownDeadline < bestDeadline {
+        bestDeadline = ownDeadline
+        best = (index, own)
+      }
     }
-    if let best { return best }
+    if let best {
+      // The gap of another device is no reason to make it late by seconds.
+      if devices[best.device].isSlow, heldDeadline < bestDeadline { return nil }
+      return best
+    }
     return probe(now, probes, nextFast, &wake)
   }
 
@@ -641,6 +670,9 @@ public struct BusScheduler: ~Copyable {
   }
 
   private mutating func endExchange(_ device: Int, _ now: MonotonicTime) {
+    if case .waiting(_, _, _, let sent, _) = phase {
+      devices[device].lastExchangeMilliseconds = now.milliseconds(since: sent)
+    }
     phase = .idle
     devices[device].notBefore = now.adding(milliseconds: devices[device].gapMilliseconds)
     quietUntil = MonotonicTime(nanoseconds: max(quietUntil.nanoseconds, now.nanoseconds + silenceNanoseconds))

@@ -92,6 +92,7 @@ extension IdentityRegister {
       return ranges.contains { $0.minimum <= value && value <= $0.maximum }
     case .text:
       let text = place.text(order: order, word: word)
+      if planted(.textComparedAsWhole) { return beginnings.contains(text) }
       return beginnings.contains { $0.count <= text.count && $0[...] == text[..<$0.count] }
     }
   }
@@ -133,10 +134,13 @@ public struct MapCheck: Equatable, Sendable {
   /// - Parameter word: the register at an address, counted as ``address`` is.
   public func evidence(order: WordOrder, word: (UInt16) -> UInt16) -> Evidence {
     let bits = RegisterBits(type: type, order: order) { offset in word(address + offset) }
-    if bits.bits == 0, zeroSpeaks { return .speaksFor }
-    if bits.saysNothing { return .saysNothing }
+    if bits.bits == 0, zeroSpeaks, !planted(.zeroNeverSpeaks) { return .speaksFor }
+    if bits.saysNothing {
+      if planted(.nothingSpeaksFor) { return .speaksFor }
+      return planted(.nothingSpeaksAgainst) ? .speaksAgainst : .saysNothing
+    }
     // Another device's integers, taken for a float, are most often far below everything that is measured.
-    if bits.isNegligibleFloat { return .speaksAgainst }
+    if bits.isNegligibleFloat, !planted(.tinyFloatSpeaksFor) { return .speaksAgainst }
     do throws(RegisterError) {
       let value = try bits.scaled(by: .one)
       return value >= minimum && value <= maximum ? .speaksFor : .speaksAgainst

@@ -17,12 +17,14 @@ extension MapPoint {
   /// - Parameter order: the map's; the point may have its own.
   /// - Parameter word: the register at an address, counted as ``address`` is.
   public func decode(order: WordOrder, word: (UInt16) -> UInt16) -> DecodedValue {
-    let order = self.order ?? order
+    let order = planted(.ownOrderIgnored) ? order : self.order ?? order
     var exponent: Int32 = 0
     if let scaleAddress {
       let scale = Int16(bitPattern: word(scaleAddress))
       if scale == .min { return DecodedValue(0, .notImplemented) }
-      guard Self.scaleFactors.contains(scale) else { return DecodedValue(0, .outOfRange) }
+      guard Self.scaleFactors.contains(scale) || planted(.scaleFactorUnbounded) else {
+        return DecodedValue(0, .outOfRange)
+      }
       exponent = Int32(scale)
     }
     var value: Int64
@@ -34,7 +36,7 @@ extension MapPoint {
         let first = try number(at: address, order, exponent, word)
         let (difference, overflow) = first.subtractingReportingOverflow(try number(at: other, order, exponent, word))
         if overflow { return DecodedValue(0, .outOfRange) }
-        value = difference
+        value = planted(.secondNumberIgnored) ? first : difference
       }
     } catch {
       switch error {
@@ -42,7 +44,7 @@ extension MapPoint {
       case .tooLarge: return DecodedValue(0, .outOfRange)
       }
     }
-    if isInverted {
+    if isInverted, !planted(.signNotInverted) {
       guard value != .min else { return DecodedValue(0, .outOfRange) }
       value = 0 - value
     }
@@ -59,14 +61,15 @@ extension MapPoint {
   private func halves(_ high: UInt16, _ order: WordOrder, _ word: (UInt16) -> UInt16) -> RegisterBits {
     let (upper, lower) = (word(high), word(address))
     let bits =
-      order.swapsBytes
+      order.swapsBytes && !planted(.highWordUnswapped)
       ? UInt32(upper.byteSwapped) << 16 | UInt32(lower.byteSwapped) : UInt32(upper) << 16 | UInt32(lower)
     return RegisterBits(type: type, bits: UInt64(bits))
   }
 
   /// - Throws: `.notANumber` for a sentinel too.
   private func scaled(_ bits: RegisterBits, _ exponent: Int32) throws(RegisterError) -> Int64 {
-    for sentinel in sentinels where bits.bits == sentinel {
+    for (index, sentinel) in sentinels.enumerated()
+    where bits.bits == sentinel && (index == 0 || !planted(.onlyFirstSentinel)) {
       throw .notANumber(bits: UInt32(truncatingIfNeeded: sentinel))
     }
     return try bits.scaled(by: factor, exponent: exponent)

@@ -79,18 +79,18 @@ public struct ModbusExchange: ~Copyable {
       drop(request.droppable(received.span, after: error, framing))
       return true
     }
-    ignored = error
+    if !planted(.ignoredNotTold) { ignored = error }
     if skipToAnswer() { return true }
     // 1. A transceiver that lets go of the line late puts a 0x00 before the answer.
     // 2. Its first bytes then look like another frame, whose checksum is wrong.
     // 3. The answer behind them may not be whole yet.
-    if isUnreadable(error), mayFollow { return false }
+    if isUnreadable(error), mayFollow, !planted(.halfAnswerForgotten) { return false }
     switch error {
     case .wrongUnit, .wrongTransaction:
       foreignFrames &+= 1
       drop(request.droppable(received.span, after: error, framing))
       return true
-    case .checksum where received.span[0] != request.unit:
+    case .checksum where received.span[0] != request.unit && !planted(.noiseEndsExchange):
       // Noise, or another unit's frame that was damaged: not ours, and nothing in it can begin what is.
       foreignFrames &+= 1
       drop(received.count)
@@ -108,7 +108,9 @@ public struct ModbusExchange: ~Copyable {
 
   /// Drops everything before a good answer, or refusal, that stands behind something else.
   private mutating func skipToAnswer() -> Bool {
-    guard framing == .rtu, received.count > 1, request.likeness(of: received.span) == .no else { return false }
+    guard framing == .rtu, received.count > 1, request.likeness(of: received.span) == .no,
+      !planted(.noResynchronisation)
+    else { return false }
     for offset in 1..<received.count
     where request.likeness(of: received.span.extracting(offset..<received.count)) == .whole {
       foreignFrames &+= 1

@@ -182,7 +182,7 @@ public struct ModbusRequest: Equatable, Sendable {
     if received.count < end { return .incomplete(neededBytes: end) }
     let answered = UInt16(received[0]) << 8 | UInt16(received[1])
     let isOther = answered != transaction
-    if isOther, !quirks.contains(.anyTransaction) {
+    if isOther, !quirks.contains(.anyTransaction), !planted(.anyTransactionAnswers) {
       throw .wrongTransaction(expected: transaction, received: answered)
     }
     do throws(ModbusError) { try judge(received.extracting(header..<end), quirks) } catch {
@@ -195,7 +195,9 @@ public struct ModbusRequest: Equatable, Sendable {
 
   /// Judges unit and PDU of a whole frame.
   private func judge(_ body: Span<UInt8>, _ quirks: ModbusQuirks = []) throws(ModbusError) {
-    if body[0] != unit, !quirks.contains(.anyUnit) { throw .wrongUnit(expected: unit, received: body[0]) }
+    if body[0] != unit, !quirks.contains(.anyUnit), !planted(.anyUnitAnswers) {
+      throw .wrongUnit(expected: unit, received: body[0])
+    }
     if body[1] == function.rawValue | 0x80 { throw .exception(body[2]) }
     if body[1] != function.rawValue { throw .wrongFunction(expected: function.rawValue, received: body[1]) }
     if function.isWrite {

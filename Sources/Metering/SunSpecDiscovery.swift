@@ -67,10 +67,11 @@ public struct SunSpecDiscovery: Sendable {
       next = bases[baseIndex] + 2
       return .read(address: bases[baseIndex] + 2, count: 2)
     }
-    if high == Self.endIdentifier || high == 0 { return .finished }
+    if high == Self.endIdentifier || high == 0 && !planted(.zeroIdentifierIsModel) { return .finished }
+    if low == 0, planted(.emptyModelEndsChain) { return .finished }
     let following = UInt32(address) + 2 + UInt32(low)
     steps += 1
-    guard following <= 0xFFFF - 1, steps <= Self.maximumModels else {
+    guard following <= 0xFFFF - 1, steps <= Self.maximumModels || planted(.chainWithoutEnd) else {
       throw .chainBroken(model: high, length: low)
     }
     if low > 0 { models.append(FoundModel(identifier: high, address: address, length: low)) }
@@ -80,6 +81,7 @@ public struct SunSpecDiscovery: Sendable {
 
   /// The device refused the last read, or said nothing: tries the next address for "SunS".
   public mutating func refused() throws(SunSpecError) -> Step {
+    if planted(.brokenChainForgotten), next != nil { models.removeAll() }
     if let next { throw .chainBroken(model: 0, length: next) }
     baseIndex += 1
     guard baseIndex < bases.count else { throw .notSunSpec }

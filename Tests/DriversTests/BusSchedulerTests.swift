@@ -177,7 +177,12 @@ struct BusSchedulerTests {
     }
     for bench in benches {
       for device in bench.scheduler.value.devices {
-        #expect(device.timeouts == 0 && device.errors == 0 && device.fastRounds > 100 && device.isIdentified)
+        #expect(device.timeouts == 0 && device.errors == 0 && device.isIdentified)
+        // Four requests of 2.5 s each ten seconds are all that a line can carry; others have what they want before.
+        let isSlow = device.unit == 8
+        #expect(
+          device.fastRounds > (isSlow ? 50 : 500) && device.slowRounds > (isSlow ? 20 : 55),
+          "unit \(device.unit): \(device.fastRounds), \(device.slowRounds)")
       }
     }
     return benches.map { bench in

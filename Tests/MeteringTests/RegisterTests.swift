@@ -194,6 +194,12 @@ struct DeviceIdentityTests {
     for nothing in [0, 0x7FFF, 0x8000, 0xFFFF] as [UInt16] {
       #expect(Self.evidence(.int16, 450...650, [nothing]) == .saysNothing)
     }
+    // A new meter's counters may be all that it can be told by.
+    let counter = MapCheck(
+      function: .inputRegisters, address: 7, type: .uint32, minimum: 1, maximum: 9, zeroSpeaks: true)
+    for (low, evidence) in [(0, .speaksFor), (9, .speaksFor), (10, .speaksAgainst)] as [(UInt16, MapCheck.Evidence)] {
+      #expect(counter.evidence(order: .abcd) { $0 == 8 ? low : 0 } == evidence)
+    }
     #expect(Self.evidence(.uint64, 1...9, [0, 0, 0, 5]) == .speaksFor)
     #expect(Self.evidence(.uint64, 1...9, [0x7FFF, 0xFFFF, 0xFFFF, 0xFFFF]) == .saysNothing)
   }
