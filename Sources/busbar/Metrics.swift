@@ -404,3 +404,11 @@ extension BookkeeperNode: TellingNode {
     metrics.gauge("sums_waiting", "Certified values whose sum is not published yet.", "\(unpublishedCount)")
   }
 }
+
+/// A number of 10^-places as a decimal fraction.
+func decimal(_ value: UInt64, places: Int) -> String {
+  var scale: UInt64 = 1
+  for _ in 0..<places { scale *= 10 }
+  let fraction = String(value % scale)
+  return "\(value / scale)." + String(repeating: "0", count: places - fraction.utf8.count) + fraction
+}

@@ -194,11 +194,3 @@ struct PacketBench {
     printLine("ratio                   \(decimal(times.total * 1000 / max(1, plain), places: 3))")
   }
 }
-
-/// A number of 10^-places as a decimal fraction.
-func decimal(_ value: UInt64, places: Int) -> String {
-  var scale: UInt64 = 1
-  for _ in 0..<places { scale *= 10 }
-  let fraction = String(value % scale)
-  return "\(value / scale)." + String(repeating: "0", count: places - fraction.utf8.count) + fraction
-}
