@@ -47,11 +47,12 @@ func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
     name: name, dependencies: dependencies, swiftSettings: [.enableExperimentalFeature("Lifetimes")])
 }
 
-/// A board's program is built with one bench, that of the cryptography: those in which whole nodes run take as much room as the nodes do.
+/// A board's program is built with one bench, that of the cryptography, and without a process of many meters: those in which whole nodes
+/// run take as much room as the nodes do.
 let isBoard = Context.environment["BUSBAR_BOARD"] != nil
 let otherBenches = [
   "BenchHost", "ConsensusBench", "Fleet", "FleetReport", "NodeBench", "OtherBenches", "PacketBench", "RoundBench",
-  "RoundBenchNode", "RoundBenchRemote",
+  "RoundBenchNode", "RoundBenchRemote", "SimulatedMeters",
 ].map { $0 + ".swift" }
 
 let package = Package(

@@ -50,6 +50,25 @@ extension Verb {
   }
 }
 
+extension Verb {
+  static var simulateMeters: Verb {
+    Verb(
+      name: "simulate-meters", summary: "all meters of a group in one process, for measurements of the rest",
+      options: [
+        Option(
+          name: "folder", value: "FOLDER", text: "of a group that provision made, with its meters' keys",
+          isRequired: true)
+      ],
+      notes: [
+        "Each meter is the node that `run` runs, with its own keys, sealed packets and records. What differs: one socket\n"
+          + "for all; one table of powers for all, with short exponents; registers that are computed, not read; journals\n"
+          + "that are not kept, so it is started once for a group. FOLDER/truth/PERIOD.txt has the registers each meter\n"
+          + "was given at the end of that period, in mWh, FOLDER/truth/state the period up to which all are certified."
+      ],
+      examples: ["busbar simulate-meters --folder fleet-data"])
+  }
+}
+
 /// How often each duration occurred: 32 steps to each power of two of nanoseconds, so a percentile is right within 1/32.
 struct DurationHistogram {
   private static let stepBits = 5
@@ -111,6 +130,10 @@ func bench(_ arguments: Arguments) throws(Failure) {
   private func otherBench(_ arguments: Arguments) throws(Failure) {
     throw Failure(
       "bench \(arguments.words[0]) is not in a board's program; BENCHES=1 Toolchain/cross.sh TARGET builds one with it")
+  }
+
+  func simulateMeters(_ arguments: Arguments) throws(Failure) {
+    throw Failure("simulate-meters is not in a board's program; BENCHES=1 Toolchain/cross.sh TARGET builds one with it")
   }
 #endif
 

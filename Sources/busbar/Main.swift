@@ -65,9 +65,7 @@ private func perform(_ verb: Verb, _ arguments: Arguments) throws(Failure) -> In
   case "verify": try verify(arguments)
   case "bench": try bench(arguments)
   case "status": try status(arguments)
-  case "simulate-meters":
-    let meters = try SimulatedMeters(folder: try arguments.required("folder"))
-    try meters.run()
+  case "simulate-meters": try simulateMeters(arguments)
   case "relay": try relay(arguments)
   default: throw unknown(verb.name)
   }

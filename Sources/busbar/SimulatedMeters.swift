@@ -11,25 +11,6 @@ import Paillier
 import Units
 import Wire
 
-extension Verb {
-  static var simulateMeters: Verb {
-    Verb(
-      name: "simulate-meters", summary: "all meters of a group in one process, for measurements of the rest",
-      options: [
-        Option(
-          name: "folder", value: "FOLDER", text: "of a group that provision made, with its meters' keys",
-          isRequired: true)
-      ],
-      notes: [
-        "Each meter is the node that `run` runs, with its own keys, sealed packets and records. What differs: one socket\n"
-          + "for all; one table of powers for all, with short exponents; registers that are computed, not read; journals\n"
-          + "that are not kept, so it is started once for a group. FOLDER/truth/PERIOD.txt has the registers each meter\n"
-          + "was given at the end of that period, in mWh, FOLDER/truth/state the period up to which all are certified."
-      ],
-      examples: ["busbar simulate-meters --folder fleet-data"])
-  }
-}
-
 /// What simulated meters answer. Any whole watt-hours that were counted twice or lost would show in a sum.
 enum SimulatedRegisters {
   /// Registers of a meter, counted through all sets, at the end of a period.
@@ -95,6 +76,12 @@ private final class SimulatedMeter {
     try node.tick(at: now, via: &host)
     return closing
   }
+}
+
+/// Until it is stopped.
+func simulateMeters(_ arguments: Arguments) throws(Failure) {
+  let meters = try SimulatedMeters(folder: try arguments.required("folder"))
+  try meters.run()
 }
 
 /// Every meter of a provisioned group, in this process.
