@@ -51,9 +51,9 @@ public enum Mutant: UInt8, CaseIterable, Sendable {
   case nothingHandedOn
   case proofUnchecked, loneFeederCounted, maximumUnchecked
   // Of budgets; groups under attack show them.
-  case ingressUnbounded, repetitionsUnbounded, receiptsUnbounded, strangersUnbounded, signaturesUnbounded
+  case ingressUnbounded, repetitionsUnbounded, strangersUnbounded, signaturesUnbounded
   // Of Node; unit tests show them (Toolchain/unit-mutants.sh), as no schedule draws them often.
-  case headerNotPersisted, accusedForgotten, accusationsUnproven, promisesBelowFloor
+  case headerNotPersisted, accusedForgotten, accusationsUnproven, promisesBelowFloor, receiptsUnbounded
   case firstRoundFromDecidingRound, takesPartWithoutPrevious, freePeriodUnchecked, lockedPeriodRequired
   case headPersistedApart, validityAskedOfClock, receiptConvictsLaterPosition
   case oneClaimOfLaterRun, clockUnguarded, closingNotTakenBack, closingSignedTwice, twoPrimariesOnly
