@@ -100,6 +100,18 @@ def blocks(text):
             for found in re.finditer(r"^```(\w[^\n]*)\n(.*?)^```$", text, re.M | re.S)]
 
 
+def end(processes):
+    """Ends all of them, by force after ten seconds."""
+    for process in processes:
+        process.terminate()
+    for process in processes:
+        try:
+            process.wait(timeout=10)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
 class Deployment:
     def __init__(self, busbar, folder, network, family):
         self.busbar, self.folder, self.network, self.family = busbar, folder, network, family
@@ -369,14 +381,7 @@ class Deployment:
                 os.kill(self.pid(name), signal.SIGTERM)
             except (FileNotFoundError, ProcessLookupError, ValueError):
                 pass
-        for process in self.processes.values():
-            process.terminate()
-        for process in self.processes.values():
-            try:
-                process.wait(timeout=10)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+        end(self.processes.values())
         deadline = time.time() + 10
         for name in BOARDS:
             try:

@@ -3,7 +3,7 @@
 nothing else in common, on one bridge. Four aggregators, a bookkeeper and twelve meters run for some periods, over IPv4 and then
 over IPv6; in the second period one aggregator and one meter are given other addresses, as a NAT or a provider would.
 
-Before that, over IPv4, docs/DEPLOY.md is walked; see deploy.py.
+Before that, over the first of them, docs/DEPLOY.md is walked; see deploy.py.
 
 Checked: every set of every period is certified, but for one led by who just moved, busbar verify holds, each set's sums are what its meters hold as
 certified and what their houses answered, and who moved is heard from its new address.
@@ -62,7 +62,7 @@ class Network:
                 self.inside(host, "link", "set", link, "up")
 
     def space(self, name):
-        name = f"{PREFIX}-{name}"
+        name = self.full(name)
         command("ip", "netns", "add", name)
         self.spaces.append(name)
         return name
@@ -79,13 +79,13 @@ class Network:
 
     def give(self, name, address):
         length = ("/64", "nodad") if ":" in address else ("/24",)
-        self.inside(f"{PREFIX}-{name}", "address", "add", address + length[0], "dev", "eth0", *length[1:])
+        self.inside(self.full(name), "address", "add", address + length[0], "dev", "eth0", *length[1:])
 
     def move(self, name):
         """Another address, and nobody is at the old one."""
         for old, new in zip(self.addresses(name), self.addresses(name, moved=True)):
             # In this order: of IPv4, the addresses of a network go with the first of them.
-            self.inside(f"{PREFIX}-{name}", "address", "delete", old + ("/64" if ":" in old else "/24"), "dev", "eth0")
+            self.inside(self.full(name), "address", "delete", old + ("/64" if ":" in old else "/24"), "dev", "eth0")
             self.give(name, new)
 
     def remove(self):
@@ -112,7 +112,7 @@ class Group:
             time.sleep(0.05)
         for name in network.names:
             self.place(name)
-            self.start(name, ["ip", "netns", "exec", f"{PREFIX}-{name}", busbar, "run", "--config",
+            self.start(name, ["ip", "netns", "exec", network.full(name), busbar, "run", "--config",
                               f"{self.grid}/{name}/node.ini"])
 
     def say(self, *words):
@@ -181,14 +181,7 @@ class Group:
         return metrics.get(f'busbar_peer_last_heard_age_seconds{{peer="{peer}"}}')
 
     def stop(self):
-        for process in self.processes.values():
-            process.terminate()
-        for process in self.processes.values():
-            try:
-                process.wait(timeout=10)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+        deploy.end(self.processes.values())
 
 
 class Results:

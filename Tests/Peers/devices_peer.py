@@ -7,11 +7,12 @@ The slave of _device_sets.py answers Modbus/TCP from the tables of _device_table
 device, with negative power, big counters, export, values that are not there and values that cannot be. What `busbar read --json`
 makes of each set has to be what Fraction makes of it, to the last digit. pymodbus then serves one set of each device.
 """
-import asyncio, json, logging, os, random, subprocess, sys, time, traceback
+import asyncio, json, logging, os, random, subprocess, sys, time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from _device_sets import Slave, registers
 from _device_tables import tables
+from _tests import run as run_tests
 
 logging.disable(logging.CRITICAL)
 BUSBAR = ""
@@ -135,7 +136,7 @@ def pymodbus_serves_every_device():
 
     for name, table in tables().items():
         rng = random.Random(name + " of pymodbus")
-        # One that names itself and has a mains frequency, and one with every value of it negative where it can be.
+        # One that names itself and has a mains frequency.
         held, wanted = registers(table, rng, plain=True)
         both = {address: word for (_, address), word in held.items()}
         assert len(both) == len(held), (name, "the same register by both functions")
@@ -149,16 +150,4 @@ TESTS = [every_device_has_a_table, a_thousand_sets_of_every_device, another_devi
 
 if __name__ == "__main__":
     BUSBAR = os.path.abspath(sys.argv[1])
-    passed = failed = 0
-    for test in TESTS:
-        start = time.monotonic()
-        try:
-            test()
-            passed += 1
-            print(f"good  {test.__name__} {time.monotonic() - start:.1f} s", flush=True)
-        except Exception as error:
-            failed += 1
-            where = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == __file__]
-            print(f"BAD   {test.__name__}: {type(error).__name__}: {error} (lines {where})", flush=True)
-    print(f"{passed} passed, {failed} failed")
-    sys.exit(failed != 0)
+    run_tests(TESTS)

@@ -6,7 +6,7 @@ usage: hardware_peer.py BUSBAR [full]     (prints "N passed, N failed"; exits 0 
 Slaves: pymodbus (RTU, TCP, RTU-over-TCP), modbus_tk, libmodbus. Masters: mbpoll, pysunspec2, libmodbus. `full` adds every
 map against pymodbus, a holder of a limit that is killed, and programs for ARM under qemu.
 """
-import asyncio, contextlib, json, os, pty, re, select, signal, struct, subprocess, sys, tempfile, threading, time, traceback, tty
+import asyncio, contextlib, json, os, pty, re, select, signal, struct, subprocess, sys, tempfile, threading, time, tty
 
 import logging
 
@@ -15,6 +15,8 @@ logging.disable(logging.CRITICAL)  # refusals are part of the tests
 from pymodbus.framer import FramerType
 from pymodbus.server import ModbusTcpServer
 from pymodbus.simulator import DataType, SimData, SimDevice
+
+from _tests import run as run_tests
 
 BUSBAR, FOLDER = "", ""
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -508,18 +510,5 @@ FULL = [faults_of_our_bus, every_map, models_of_the_alliance, boards_read_a_slav
 
 if __name__ == "__main__":
     BUSBAR = os.path.abspath(sys.argv[1])
-    tests = SHORT + (FULL if "full" in sys.argv[2:] else [])
-    passed = failed = 0
     with tempfile.TemporaryDirectory() as FOLDER:
-        for test in tests:
-            start = time.monotonic()
-            try:
-                test()
-                passed += 1
-                print(f"good  {test.__name__} {time.monotonic() - start:.1f} s", flush=True)
-            except Exception as error:
-                failed += 1
-                where = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == __file__]
-                print(f"BAD   {test.__name__}: {type(error).__name__}: {error} (lines {where})", flush=True)
-    print(f"{passed} passed, {failed} failed")
-    sys.exit(failed != 0)
+        run_tests(SHORT + (FULL if "full" in sys.argv[2:] else []))
