@@ -29,7 +29,7 @@ let mutants: [SwiftSetting] = [
   .unsafeFlags(copied.flatMap { ["-module-alias", "\($0)=Mutant\($0)"] }),
 ]
 
-/// The counter guard has violations of its own, and what is above it is not copied for them.
+/// Metering has violations of its own, and what is above it is not copied for them.
 let guardMutants: [SwiftSetting] = [
   .define("BUSBAR_MUTANTS"), .unsafeFlags(["-module-alias", "Metering=MutantMetering"]),
 ]

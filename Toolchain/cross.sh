@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Build for the boards and leave stripped programs in build/TARGET. An ARM program over 3 MB is an error.
 # Usage: cross.sh [TARGET...]      all targets by default: embedded-x86_64 armv6 armv7 arm64
-# PRODUCTS="busbar" limits what is built; by default busbar and busbar-selftest. BENCHES=1 builds a busbar that has the benches of whole
-# nodes too, however large it is.
+# PRODUCTS="busbar" limits what is built; by default busbar and busbar-selftest. BENCHES=1 builds a busbar of up to 16 MB that has the
+# benches of whole nodes too.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 # shellcheck source=Toolchain/environment.sh

@@ -12,14 +12,15 @@ logs=build/unit-mutants
 rm -rf "$logs"
 mkdir -p "$logs"
 metering=$(sed -n '/^enum MeteringMutant/,/^}/s/^ *case //p' Sources/Metering/MeteringMutant.swift | tr ',' '\n' | sed 's/ //g; /^none$/d')
+node=$(sed -n '/Of Node; unit tests show them/,/^}/s/^ *case //p' Sources/Consensus/Mutant.swift | tr ',' ' ')
+[ -n "$node" ] && [ -n "$metering" ] || { echo "no mutants found in the sources" >&2; exit 1; }
 if [ $# = 0 ]; then
-  # shellcheck disable=SC2046,SC2086 # names are words
-  set -- $(sed -n '/Of Node; unit tests show them/,/^}/s/^ *case //p' Sources/Consensus/Mutant.swift | tr ',' ' ') $metering
+  # shellcheck disable=SC2086 # names are words
+  set -- $node $metering
 elif [ "$*" = metering ]; then
   # shellcheck disable=SC2086 # names are words
   set -- $metering
 fi
-[ $# -gt 0 ] || { echo "no mutants in Sources/Consensus/Mutant.swift" >&2; exit 1; }
 
 export BUSBAR_MUTANT_TESTS=1
 # No test has this name; the tests are built.

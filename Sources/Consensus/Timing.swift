@@ -6,6 +6,8 @@ public struct Timing: Equatable, Sendable {
   public static let maximumDoublings: UInt32 = 3
   /// Own messages are repeated so often soon, and once in T0 from then on: a set that waits out an outage does not chatter.
   public static let soonRetransmissions: UInt32 = 6
+  /// The first of those come sooner.
+  static let soonerRetransmissions: UInt32 = 2
 
   /// T(0), which includes collecting the records.
   public let firstViewTicks: UInt32
@@ -27,10 +29,10 @@ public struct Timing: Equatable, Sendable {
 
   /// How long the newest own message waits for its next repetition, which was repeated so often.
   ///
-  /// With f members silent every vote of the others counts, and a lost one holds all of them up: the first two come sooner.
+  /// With f members silent every vote of the others counts, and a lost one holds all of them up: the first ones come sooner.
   func retransmissionTicks(_ repeated: UInt32) -> UInt32 {
     if repeated >= Self.soonRetransmissions { return viewTicks }
-    return repeated < 2 ? max(1, retransmitTicks - 1) : retransmitTicks
+    return repeated < Self.soonerRetransmissions ? max(1, retransmitTicks - 1) : retransmitTicks
   }
 
   /// T(v).

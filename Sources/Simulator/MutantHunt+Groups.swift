@@ -19,8 +19,7 @@
       // Two who sign without end take more of a processor than one.
       let members = mutant == .signaturesUnbounded ? 7 : 4
       var sieges = AttackCampaign(members: members, metersPerSet: 4, periods: 10)
-      let seeds: Range<UInt64> = 0..<1
-      if mutant.isOfSieges { _ = sieges.run(.none, seeds: seeds) }
+      if mutant.isOfSieges { _ = sieges.run(.none, seeds: 0..<1) }
       Mutant.planted = mutant
       defer { Mutant.planted = .none }
       if mutant.isOfSieges {
@@ -32,7 +31,7 @@
           default: .wantAmplification
           }
         kill.schedules = 1
-        let report = sieges.run(attack, seeds: seeds)
+        let report = sieges.run(attack, seeds: 0..<1)
         kill.figures =
           "\(report.outcome.certifiedHonestSets) of \(report.outcome.honestSets) sets, p99 \(report.latency) ms, "
           + "alone \(report.baselineLatency) ms, amplification \(report.amplification), reflection \(report.reflection)"

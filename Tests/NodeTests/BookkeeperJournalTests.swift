@@ -105,7 +105,7 @@ struct BookkeeperJournalTests {
   @Test("what a bookkeeper journals is what was certified, once for each position")
   func written() {
     group.run(toEndOf: 1003, plus: 3000)
-    let entries = group.bookkeeper!.published
+    let entries = group.bookkeeper!.entries(.published)
     #expect(entries.count == 12)
     for entry in entries {
       var reader = WireReader(entry.span)

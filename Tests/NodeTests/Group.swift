@@ -175,6 +175,11 @@ struct TestHost: ~Copyable, NodeHost {
     return entries
   }
 
+  /// The journal's entries of one kind, without its byte.
+  mutating func entries(_ kind: EntryKind) -> [[UInt8]] {
+    try! all().filter { $0[0] == kind.rawValue }.map { Array($0.dropFirst()) }
+  }
+
   mutating func writeCell(_ bytes: Span<UInt8>, to place: CellPlace) throws(PlatformError) {
     guard fuse.burn() else { throw PlatformError(.other) }
     try cells.write(bytes, to: place)
@@ -283,14 +288,7 @@ final class AggregatorProcess {
   func firstRound(_ owner: Int) -> Round { node.firstRound(of: ReplicaIndex(UInt16(owner))) }
   func headPeriod(_ owner: Int) -> UInt64 { node.headPeriod(ReplicaIndex(UInt16(owner))).rawValue }
 
-  /// The journal's entries of one kind, without its byte.
-  func entries(_ kind: EntryKind) -> [[UInt8]] {
-    var entries: [[UInt8]] = []
-    try! host.journal.reread { entry in
-      if entry[0] == kind.rawValue { entries.append(Array(copying: entry.extracting(1..<entry.count))) }
-    }
-    return entries
-  }
+  func entries(_ kind: EntryKind) -> [[UInt8]] { host.entries(kind) }
 
   /// What it ever signed, as far as its disk has it.
   var ownVotes: [Statement] {
@@ -320,14 +318,7 @@ final class BookkeeperProcess {
   var node: BookkeeperNode
   var host: TestHost
 
-  /// The journal's entries of published positions, without their first byte.
-  var published: [[UInt8]] {
-    var entries: [[UInt8]] = []
-    try! host.journal.reread { entry in
-      if entry[0] == EntryKind.published.rawValue { entries.append(Array(copying: entry.extracting(1..<entry.count))) }
-    }
-    return entries
-  }
+  func entries(_ kind: EntryKind) -> [[UInt8]] { host.entries(kind) }
   init(_ node: consuming BookkeeperNode, _ host: consuming TestHost) {
     self.node = node
     self.host = host

@@ -73,8 +73,7 @@ final class Rogue {
 
   /// Announces itself to one party, wherever that is.
   func greet(_ name: NodeIdentifier) {
-    let peer = sealer.index(of: name.rawValue)!
-    post(seal(.status, status(peer), to: peer), to: Group.endpoint(name))
+    post(greeting(to: name), to: Group.endpoint(name))
     group.step()
     listen()
   }
