@@ -4,7 +4,7 @@ import Paillier
 import Wire
 
 /// What a node does in its group.
-public enum PartyRole: UInt8, Sendable {
+public enum PartyRole: UInt8, CaseIterable, Sendable {
   case aggregator = 1
   case meter = 2
   case bookkeeper = 3

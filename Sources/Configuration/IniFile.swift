@@ -24,7 +24,8 @@ public struct IniFile: Sendable {
   let lineCount: Int
 
   /// Lines end with LF or CR LF; UTF-8's byte order mark is skipped.
-  /// - Throws: for UTF-16 and UTF-32, a control character, outside of comments a character that cannot be seen, an over-long line or name, a line inih cannot read, and a key given twice in one section.
+  /// - Throws: for UTF-16 and UTF-32, a control character, outside of comments a character that cannot be seen, an over-long line or name, a
+  ///   line inih cannot read, and a key given twice in one section.
   public init(file: String, bytes: Span<UInt8>) throws(ConfigurationError) {
     let state = ReaderState()
     let start = try IniText.start(bytes, file: file)

@@ -13,8 +13,10 @@ struct SectionReader: ~Copyable {
   var file: String { ini.file }
 
   /// Whether a value stands in the file, without taking it.
-  func has(_ section: String, _ key: String) -> Bool {
-    ini.entries.contains { $0.section == section && $0.key == key }
+  func has(_ section: String, _ key: String) -> Bool { place(section, key) != nil }
+
+  private func place(_ section: String, _ key: String) -> Int? {
+    ini.entries.firstIndex { $0.section == section && $0.key == key }
   }
 
   /// Where a node's value stands: in its own section, or else in that for all; in its own where it stands nowhere.
@@ -25,7 +27,7 @@ struct SectionReader: ~Copyable {
   var sections: [(name: String, line: Int)] { ini.sections.map { ($0.name, $0.line) } }
 
   mutating func entry(_ section: String, _ key: String) -> IniEntry? {
-    guard let place = ini.entries.firstIndex(where: { $0.section == section && $0.key == key }) else { return nil }
+    guard let place = place(section, key) else { return nil }
     taken[place] = true
     return ini.entries[place]
   }
@@ -87,14 +89,7 @@ struct SectionReader: ~Copyable {
   }
 
   /// Every entry of a section whose keys are free.
-  mutating func all(_ section: String) -> [IniEntry] {
-    var result: [IniEntry] = []
-    for place in ini.entries.indices where ini.entries[place].section == section {
-      taken[place] = true
-      result.append(ini.entries[place])
-    }
-    return result
-  }
+  mutating func all(_ section: String) -> [IniEntry] { rest(section, but: []) }
 
   /// The entries of a section whose keys are not among `own`, which are taken one by one.
   mutating func rest(_ section: String, but own: [String]) -> [IniEntry] {
@@ -117,9 +112,7 @@ struct SectionReader: ~Copyable {
 
   /// At the key's line, or where it would stand.
   func wrong(_ section: String, _ key: String, _ message: String) -> ConfigurationError {
-    if let entry = ini.entries.first(where: { $0.section == section && $0.key == key }) {
-      return wrong(entry, message)
-    }
+    if let place = place(section, key) { return wrong(ini.entries[place], message) }
     return ConfigurationError(file: ini.file, line: missing(section, key).line, message: message)
   }
 

@@ -17,8 +17,7 @@ struct DemoOptions {
 
   /// - Throws: a usage error, before anything was started.
   init(_ arguments: Arguments) throws(Failure) {
-    folder = arguments.text("data") ?? Self.freeFolder()
-    while folder.utf8.count > 1, folder.hasSuffix("/") { folder.removeLast() }
+    folder = withoutTrailingSlashes(arguments.text("data") ?? Self.freeFolder())
     periods = UInt64(try arguments.integer("periods", default: 5, in: 1...1000))
     json = arguments.wantsJSON
     kill = arguments.text("kill")

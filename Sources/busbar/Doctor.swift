@@ -148,7 +148,9 @@ private func keyFile(_ path: String) -> Finding {
     let isWide = error.kind == .notPermitted
     return Finding(
       check: "key", isGood: false, detail: "\(path): \(isWide ? "others may read it, or it is not yours" : "\(error)")",
-      remedy: isWide ? "chown it to the service's user and chmod 600 it" : "busbar provision makes it")
+      remedy: isWide
+        ? "chown it to the service's user and chmod 600 it"
+        : "busbar keygen --role makes it, and on a bench busbar provision")
   }
 }
 

@@ -91,11 +91,7 @@ func inspect(_ arguments: Arguments) throws(Failure) {
 
 /// A bundle has no secret; its configuration is shown as it stands.
 private func describe(_ path: String, _ bundle: NodeBundle, _ json: Bool) throws(Failure) {
-  let genesis: Genesis
-  let bytes = bundle.genesis
-  do throws(WireError) { genesis = try Genesis(decoding: bytes.span) } catch {
-    throw Failure("\(path): genesis: \(error)")
-  }
+  let genesis = try loadGenesis(of: bundle, path)
   let text = String(decoding: bundle.configuration, as: UTF8.self)
   printLine(
     json

@@ -12,6 +12,13 @@ func loadBundle(_ path: String) throws(Failure) -> NodeBundle {
   do throws(BundleRefusal) { return try NodeBundle(decoding: bytes.span) } catch { throw Failure("\(path): \(error)") }
 }
 
+func loadGenesis(of bundle: NodeBundle, _ path: String) throws(Failure) -> Genesis {
+  let bytes = bundle.genesis
+  do throws(WireError) { return try Genesis(decoding: bytes.span) } catch {
+    throw Failure("\(path): genesis: \(error)")
+  }
+}
+
 /// What a bundle says, read.
 private struct OpenedBundle {
   let bundle: NodeBundle
@@ -21,10 +28,7 @@ private struct OpenedBundle {
   /// - Parameter folder: where its node.ini will stand.
   init(_ path: String, into folder: String) throws(Failure) {
     bundle = try loadBundle(path)
-    let genesisBytes = bundle.genesis
-    do throws(WireError) { genesis = try Genesis(decoding: genesisBytes.span) } catch {
-      throw Failure("\(path): genesis: \(error)")
-    }
+    genesis = try loadGenesis(of: bundle, path)
     let text = bundle.configuration
     do throws(ConfigurationError) {
       configuration = try NodeConfiguration(file: folder + "/node.ini", bytes: text.span)
@@ -41,15 +45,14 @@ private struct OpenedBundle {
 /// Joins a bundle with the keys that were made in a folder, when they belong together; else nothing changes.
 func installBundle(_ arguments: Arguments) throws(Failure) {
   let path = arguments.words[0]
-  var folder = try arguments.required("data")
-  while folder.utf8.count > 1, folder.hasSuffix("/") { folder.removeLast() }
+  let folder = withoutTrailingSlashes(try arguments.required("data"))
   let opened = try OpenedBundle(path, into: folder)
   let configuration = opened.configuration
   let registration = try NodeKeys.loadRegistration(folder)
   guard registration.role.name == configuration.role.rawValue else {
     throw Failure(
-      "\(path): a bundle of \(describe(configuration.role)), and \(folder) has the keys of "
-        + "\(describe(registration.role))")
+      "\(path): a bundle of \(withArticle(configuration.role.rawValue)), and \(folder) has the keys of "
+        + "\(withArticle(registration.role.name))")
   }
   let publicKey = try loadPublicKey(opened.genesis)
   let name: String
@@ -74,9 +77,6 @@ func installBundle(_ arguments: Arguments) throws(Failure) {
       : "\(folder): this is \(name) in network \(opened.genesis.networkIdentifier)\n\(tellFirstPeriod(start, at: wallTime()))\n"
         + "start it with: busbar run --config \(folder)/node.ini")
 }
-
-private func describe(_ role: Role) -> String { (role == .aggregator ? "an " : "a ") + role.rawValue }
-private func describe(_ role: PartyRole) -> String { (role == .aggregator ? "an " : "a ") + role.name }
 
 /// - Throws: when the folder is in a group already, unless it is this one and this bundle.
 private func checkFree(_ folder: String, _ opened: OpenedBundle) throws(Failure) {

@@ -249,7 +249,13 @@ struct RunWatch {
 
   init(name: String) { self.name = name }
 
-  func tell(_ double: DoubleRun) {
+  /// - Returns: why the node ends; nil while it need not.
+  func tell<N: TellingNode & ~Copyable>(_ node: inout N) -> Failure? {
+    while let double = node.takeDoubleRun() { tell(double) }
+    return node.laterRun.map { ended(node.linkStatistics.bootCounter, by: $0) }
+  }
+
+  private func tell(_ double: DoubleRun) {
     let party = partyName(NodeIdentifier(double.node))
     printDiagnostic(
       "\(name): two runs of \(party) are alive, numbers \(double.older) and \(double.newer): its card or folder was copied, or its "
@@ -257,7 +263,7 @@ struct RunWatch {
   }
 
   /// - Returns: with the exit code that forbids another try: the run after this one would end the other, and so on without end.
-  func ended(_ own: UInt64, by later: UInt64) -> Failure {
+  private func ended(_ own: UInt64, by later: UInt64) -> Failure {
     Failure(
       "\(name): another run of this node's key began after this one: number \(later), this is \(own). Its card or folder was copied, or "
         + "it was moved to another board; the members listen to the later run alone. This one ends; keep one of both",
@@ -289,6 +295,8 @@ protocol TellingNode: ~Copyable {
   var linkStatistics: LinkStatistics { get }
   var peerCount: Int { get }
   var clockVerdict: ClockVerdict { get }
+  var laterRun: UInt64? { get }
+  mutating func takeDoubleRun() -> DoubleRun?
   /// - Parameter place: below ``peerCount``
   func peerStatistics(_ place: Int) -> PeerStatistics
   /// What only its role has.

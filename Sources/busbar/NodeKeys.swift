@@ -7,15 +7,11 @@ import Paillier
 import Wire
 
 extension PartyRole {
-  static let names = ["aggregator", "meter", "bookkeeper"]
+  static var names: [String] { allCases.map { $0.name } }
 
   init?(name: String) {
-    switch name {
-    case "aggregator": self = .aggregator
-    case "meter": self = .meter
-    case "bookkeeper": self = .bookkeeper
-    default: return nil
-    }
+    guard let role = Self.allCases.first(where: { $0.name == name }) else { return nil }
+    self = role
   }
 
   var name: String {
@@ -26,6 +22,9 @@ extension PartyRole {
     }
   }
 }
+
+/// The name of a role behind its article.
+func withArticle(_ role: String) -> String { (role == "aggregator" ? "an " : "a ") + role }
 
 /// The keys of a node that were made where they are used: a folder with `identity.key`, a bookkeeper's `paillier.key`, and
 /// `registration`, which is the public part.
@@ -58,11 +57,9 @@ enum NodeKeys {
     printLine(
       json
         ? "{\"folder\":\"\(jsonEscaped(folder))\",\"role\":\"\(role.name)\",\"fingerprint\":\"\(made.fingerprint)\"}"
-        : "\(folder): the keys of \(article(role)) \(role.name), which stay here\n"
+        : "\(folder): the keys of \(withArticle(role.name)), which stay here\n"
           + "fingerprint \(made.fingerprint)\nits public part: busbar keygen --registration \(folder)")
   }
-
-  private static func article(_ role: PartyRole) -> String { role == .aggregator ? "an" : "a" }
 
   /// The registration of this folder, if it is that of the key beside it.
   static func loadRegistration(_ folder: String) throws(Failure) -> KeyRegistration {
@@ -97,7 +94,7 @@ func describe(_ registration: KeyRegistration, _ json: Bool) {
         + "\"verificationKey\":\"\(registration.keys.verificationKey.bytes)\","
         + "\"agreementKey\":\"\(registration.keys.agreementKey.bytes)\""
         + (bits.map { ",\"modulusBits\":\($0)" } ?? "") + "}"
-      : "registration of \(registration.role == .aggregator ? "an" : "a") \(registration.role.name), signed with its key\n"
+      : "registration of \(withArticle(registration.role.name)), signed with its key\n"
         + "fingerprint      \(registration.fingerprint)\nverification key \(registration.keys.verificationKey.bytes)\n"
         + "agreement key    \(registration.keys.agreementKey.bytes)"
         + (bits.map { "\nmodulus          of \($0) bits, with its proof, which provision checks" } ?? ""))

@@ -13,6 +13,13 @@ import Paillier
 import Units
 import Wire
 
+/// A path as its file system has it; a root stays one.
+func withoutTrailingSlashes(_ path: String) -> String {
+  var path = path
+  while path.utf8.count > 1, path.hasSuffix("/") { path.removeLast() }
+  return path
+}
+
 /// A folder that is made beside its place and renamed into it when all is there.
 struct FreshFolder {
   /// Where everything will be.
@@ -21,10 +28,8 @@ struct FreshFolder {
   let workPath: String
 
   init(_ path: String) {
-    var path = path
-    while path.utf8.count > 1, path.hasSuffix("/") { path.removeLast() }
-    self.path = path
-    workPath = path + ".new"
+    self.path = withoutTrailingSlashes(path)
+    workPath = self.path + ".new"
   }
 
   /// - Throws: when the folder is there, or what was left when it was made before; nothing is made then.

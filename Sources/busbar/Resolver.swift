@@ -19,6 +19,7 @@ struct Resolver {
   func address(of name: String, port: UInt16) throws(Failure) -> Endpoint {
     let clock = LinuxClock()
     let deadline = clock.monotonic().adding(milliseconds: Self.deadlineMilliseconds)
+    defer { busbar_unlink(scratch) }
     var child: ChildProcess
     do throws(PlatformError) { child = try ChildProcess(["getent", "ahosts", name], outputPath: scratch) } catch {
       throw Failure("\(name) cannot be asked for: getent does not start (\(error))")
@@ -27,13 +28,11 @@ struct Resolver {
       if clock.monotonic() >= deadline {
         child.kill()
         while child.isRunning() { clock.sleep(until: clock.monotonic().adding(milliseconds: 5)) }
-        busbar_unlink(scratch)
         throw Failure("\(name): no name server answered in \(Self.deadlineMilliseconds / 1000) s")
       }
       clock.sleep(until: clock.monotonic().adding(milliseconds: 5))
     }
     let answer = try readFile(scratch, limit: Self.maximumAnswerBytes)
-    busbar_unlink(scratch)
     switch child.exitStatus {
     case 0: break
     case 2: throw Failure("\(name) has no address: neither /etc/hosts nor a name server knows it")

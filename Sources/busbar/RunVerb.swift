@@ -232,11 +232,8 @@ func run(_ node: LoadedNode) throws(Failure) {
       } tick: { (now, host) throws(PlatformError) in
         try node.tick(at: now, via: &host)
         watch.tell(node.clockVerdict, at: now)
-        while let double = node.takeDoubleRun() { runs.tell(double) }
-        if let later = node.laterRun {
-          cause = runs.ended(node.linkStatistics.bootCounter, by: later)
-          throw PlatformError(.busy)
-        }
+        cause = runs.tell(&node)
+        if cause != nil { throw PlatformError(.busy) }
       } tell: { (now, machine, metrics) in
         metrics.add(node, name: name, startedAt: startedAt, now: now, machine: machine)
       }
@@ -258,11 +255,8 @@ func run(_ node: LoadedNode) throws(Failure) {
       } tick: { (now, host) throws(PlatformError) in
         try node.tick(at: now, via: &host)
         watch.tell(node.clockVerdict, at: now)
-        while let double = node.takeDoubleRun() { runs.tell(double) }
-        if let later = node.laterRun {
-          cause = runs.ended(node.linkStatistics.bootCounter, by: later)
-          throw PlatformError(.busy)
-        }
+        cause = runs.tell(&node)
+        if cause != nil { throw PlatformError(.busy) }
         guard let newest = node.newestUnreadable, newest != unreadable else { return }
         unreadable = newest
         printDiagnostic(
@@ -298,11 +292,8 @@ func run(_ node: LoadedNode) throws(Failure) {
         }
         try node.tick(at: now, via: &host)
         watch.tell(node.clockVerdict, at: now)
-        while let double = node.takeDoubleRun() { runs.tell(double) }
-        if let later = node.laterRun {
-          cause = runs.ended(node.linkStatistics.bootCounter, by: later)
-          throw PlatformError(.busy)
-        }
+        cause = runs.tell(&node)
+        if cause != nil { throw PlatformError(.busy) }
         state.tell(describe(node))
       } tell: { (now, machine, metrics) in
         metrics.add(node, name: name, startedAt: startedAt, now: now, machine: machine)
@@ -318,7 +309,7 @@ func run(_ node: LoadedNode) throws(Failure) {
       }
     }
   } catch {
-    throw cause ?? Failure("\(configuration.data): \(describe(error))")
+    throw cause ?? Failure(configuration.data, error)
   }
 }
 

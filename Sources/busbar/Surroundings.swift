@@ -64,8 +64,7 @@ func listenRemedy(_ endpoint: Endpoint, _ error: PlatformError) -> String {
 func openSocket(_ configuration: NodeConfiguration) throws(Failure) -> UDPSocket {
   let endpoint = configuration.listen
   do throws(PlatformError) { return try UDPSocket(bindingTo: endpoint) } catch {
-    let message = "listen: \(endpoint): \(error); \(listenRemedy(endpoint, error))"
-    throw Failure("\(configuration.wrong("node", "listen", message))")
+    throw Failure("\(configuration.wrong("node", "listen", refused(endpoint, error).text))")
   }
 }
 
@@ -78,9 +77,13 @@ func lookAtAddress(_ configuration: NodeConfiguration, isRunning: Bool) -> Findi
     if error.code == 98, isRunning {
       return Finding(check: "listen", isGood: true, detail: "listen: \(endpoint) is in use, by the node that runs here")
     }
-    return Finding(
-      check: "listen", isGood: false, detail: "listen: \(endpoint): \(error)", remedy: listenRemedy(endpoint, error))
+    return refused(endpoint, error)
   }
+}
+
+private func refused(_ endpoint: Endpoint, _ error: PlatformError) -> Finding {
+  Finding(
+    check: "listen", isGood: false, detail: "listen: \(endpoint): \(error)", remedy: listenRemedy(endpoint, error))
 }
 
 // MARK: The journal
@@ -130,7 +133,7 @@ func openJournal(_ configuration: NodeConfiguration, _ genesis: Genesis) throws(
     case .busy:
       throw Failure(
         "\(path): another process has it open; busbar status \(configuration.data) tells whether a node runs")
-    default: throw Failure("\(path): \(describe(error))")
+    default: throw Failure(path, error)
     }
   }
 }
@@ -220,14 +223,14 @@ func lookAtNewest(_ newest: Period, _ genesis: Genesis, now: WallTime, isRunning
     let wait = end.overflow ? UInt64.max : end.partialValue - wall
     return Finding(
       check: "period", isGood: wait <= seconds,
-      detail: "period \(newest), the newest in the journal, ends in \(duration(wait))",
+      detail: "period \(newest), the newest in the journal, ends in \(CivilTime.span(seconds: wait))",
       remedy: wait <= seconds ? "" : "the clock is behind what was certified: set it, or let it be set by the network")
   }
   let passed = wall - end.partialValue
   let isLate = isRunning && passed / seconds > latePeriods
   return Finding(
     check: "period", isGood: !isLate,
-    detail: "period \(newest), the newest in the journal, ended \(duration(passed)) ago"
+    detail: "period \(newest), the newest in the journal, ended \(CivilTime.span(seconds: passed)) ago"
       + (isRunning ? "" : ", and the node does not run now"),
     remedy: isLate
       ? "the node runs and its group does not get on: busbar status FOLDER tells whom it hears, and of its clock" : "")
@@ -236,26 +239,12 @@ func lookAtNewest(_ newest: Period, _ genesis: Genesis, now: WallTime, isRunning
 /// After so many periods without a newer one something is wrong; the next one takes its time to be certified.
 private let latePeriods: UInt64 = 3
 
-/// In the two largest units that say something.
-func duration(_ seconds: UInt64) -> String {
-  let units: [(name: String, seconds: UInt64)] = [("d", 86_400), ("h", 3600), ("min", 60), ("s", 1)]
-  for place in units.indices where seconds >= units[place].seconds {
-    let whole = seconds / units[place].seconds
-    let rest = place + 1 < units.count ? seconds % units[place].seconds / units[place + 1].seconds : 0
-    return "\(whole) \(units[place].name)" + (rest > 0 ? " \(rest) \(units[place + 1].name)" : "")
-  }
-  return "0 s"
-}
-
 // MARK: The clock
-
-/// 2025-01-01: before this no version of this program was there, so a clock that says so was never set.
-let firstPlausibleSecond: UInt64 = 1_735_689_600
 
 /// What is wrong with a time; nil when nothing is.
 func implausibleTime(_ wall: WallTime) -> String? {
   let seconds = wall.nanoseconds / 1_000_000_000
-  guard seconds < firstPlausibleSecond else { return nil }
+  guard CivilTime(seconds: seconds) < .earliestPlausible else { return nil }
   let day = CivilDate(daysSince1970: seconds / CivilDate.secondsPerDay)
   return "the clock says \(day), which is before 2025: it was not set since this machine had no power"
 }
@@ -286,7 +275,7 @@ func lookAtBattery() -> Finding {
       check: "battery", isGood: false, detail: "the clock with a battery cannot be read", remedy: "see dmesg | grep rtc"
     )
   case .reads(let seconds):
-    let isPlausible = seconds >= firstPlausibleSecond
+    let isPlausible = CivilTime(seconds: seconds) >= .earliestPlausible
     let day = CivilDate(daysSince1970: seconds / CivilDate.secondsPerDay)
     return Finding(
       check: "battery", isGood: isPlausible, detail: "the clock with a battery says \(day)",
