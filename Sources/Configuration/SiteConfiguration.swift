@@ -17,7 +17,7 @@ public struct SiteNode: Sendable {
   let listensOnHost: Bool
   let trustsClock: Bool
   let linkBitsPerSecond: Int64?
-  /// What goes into `[meter]` of its node.ini as it stands.
+  /// What goes into `[meter]` of its node.ini; as it stands, but for the place of a map file.
   let device: [IniEntry]
   /// Of the host, or of the section's head.
   let line: Int
@@ -29,8 +29,12 @@ public struct SiteConfiguration: Sendable {
   /// Aggregators, the bookkeeper, and meters through all sets; each in order.
   public let nodes: [SiteNode]
   public let aggregators: Int
+  /// How the meter of each node is read, in their order; nil for other nodes, and for meters of the board itself.
+  public private(set) var modbusMeters: [ModbusMeter?] = []
   private let file: String
 
+  /// What a map file is called in the folder of its node, whatever it was called beside the topology.
+  public static let mapName = "map.ini"
   /// What the UDP port of a node is unless its file says otherwise.
   private static let standardUDPPort: Int64 = 24_000
   /// Keys of a node's section that are not of `[meter]` in its node.ini.
@@ -237,18 +241,37 @@ public struct SiteConfiguration: Sendable {
   }
 
   /// Each node.ini as it will be but for addresses is read by the parser that will read it.
-  private func checkConfigurations() throws(ConfigurationError) {
+  private mutating func checkConfigurations() throws(ConfigurationError) {
     let example = Array(repeating: Endpoint(ipv4: 192, 0, 2, 1, port: 1) as Endpoint?, count: nodes.count)
     for place in nodes.indices {
       let (text, lines) = written(place, at: example)
       let bytes = Array(text.utf8)
       do throws(ConfigurationError) {
-        _ = try NodeConfiguration(file: nodes[place].name, bytes: bytes.span)
+        let configuration = try NodeConfiguration(file: nodes[place].name, bytes: bytes.span)
+        if case .modbus(let meter)? = configuration.source {
+          modbusMeters.append(meter)
+        } else {
+          modbusMeters.append(nil)
+        }
       } catch {
         let line = lines.indices.contains(error.line - 1) ? lines[error.line - 1] : 0
         throw ConfigurationError(file: file, line: line > 0 ? line : nodes[place].line, message: error.message)
       }
     }
+  }
+
+  /// Where the map file of a meter lies; nil where its map is a built-in one.
+  public func mapFile(of place: Int) -> String? {
+    guard let entry = nodes[place].device.first(where: { $0.key == "map" }), ModbusMeter.isFile(entry.value) else {
+      return nil
+    }
+    return placed(entry.value, beside: file)
+  }
+
+  /// What is wrong with one of the keys that go into `[meter]`.
+  public func wrong(_ place: Int, _ key: String, _ message: String) -> ConfigurationError {
+    let line = nodes[place].device.first { $0.key == key }?.line
+    return ConfigurationError(file: file, line: line ?? nodes[place].line, message: message)
   }
 
   /// What is wrong with a node's host, or with the node as a whole.
@@ -307,7 +330,10 @@ public struct SiteConfiguration: Sendable {
       if !node.device.contains(where: { $0.key == "ratedPowerWatts" }) {
         add("ratedPowerWatts = \(node.meter.ratedPowerWatts)")
       }
-      for entry in node.device { add("\(entry.key) = \(entry.value)", from: entry.line) }
+      for entry in node.device {
+        let value = entry.key == "map" && ModbusMeter.isFile(entry.value) ? Self.mapName : entry.value
+        add("\(entry.key) = \(value)", from: entry.line)
+      }
     }
     add("")
     add("[peers]")

@@ -156,4 +156,9 @@ public struct DeviceMap: Equatable, Sendable {
     self.counter = counter
     self.limit = limit
   }
+
+  /// Whether variants of the device are sold without the total of a counter.
+  public func isOptional(_ quantity: Quantity) -> Bool {
+    points.contains { $0.quantity == quantity && $0.phase == 0 && $0.isOptional }
+  }
 }

@@ -7,8 +7,10 @@ enum CounterNews {
 
   /// What happened once; nil where nothing did.
   /// - Parameter name: of the counter: import or export.
-  static func change(_ name: String, _ outcome: CounterOutcome) -> String? {
+  /// - Parameter isOptional: whether the device's map says that there are variants without it.
+  static func change(_ name: String, _ outcome: CounterOutcome, isOptional: Bool) -> String? {
     switch outcome {
+    case .absent where isOptional: nil
     case .absent: "the meter has no \(name) counter: it is taken as 0"
     case .appeared(let value):
       "the meter has a \(name) counter now, at \(kilowattHours(value)): it is counted from there"

@@ -96,8 +96,9 @@ private func describe(_ path: String, _ bundle: NodeBundle, _ json: Bool) throws
   printLine(
     json
       ? "{\"kind\":\"bundle\",\"network\":\"\(genesis.networkIdentifier)\","
-        + "\"configuration\":\"\(jsonEscaped(text))\"}"
-      : "bundle of a node in network \(genesis.networkIdentifier), with this node.ini:\n\n\(text)")
+        + "\"configuration\":\"\(jsonEscaped(text))\",\"mapBytes\":\(bundle.map.count)}"
+      : "bundle of a node in network \(genesis.networkIdentifier), with "
+        + (bundle.map.isEmpty ? "" : "a map of \(bundle.map.count) bytes and ") + "this node.ini:\n\n\(text)")
 }
 
 private func describe(_ genesis: Genesis, _ json: Bool) {

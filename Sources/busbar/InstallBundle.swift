@@ -3,6 +3,7 @@ import Configuration
 import Cryptography
 import HAL
 import LinuxPlatform
+import Metering
 import Paillier
 import Units
 import Wire
@@ -39,6 +40,29 @@ private struct OpenedBundle {
       configuration.published == nil || configuration.published == folder + "/published",
       configuration.packetKeyLog == nil, configuration.board == nil
     else { throw Failure("\(path): its configuration names files outside of the node's folder") }
+    try checkMap(path, folder)
+  }
+
+  /// The meter's map is built in, or in the bundle; a bundle has no map that nobody reads.
+  private func checkMap(_ path: String, _ folder: String) throws(Failure) {
+    var meter: ModbusMeter?
+    if case .modbus(let given)? = configuration.source { meter = given }
+    guard let meter, meter.isMapFile else {
+      guard bundle.map.isEmpty else { throw Failure("\(path): has a map that its configuration does not name") }
+      return
+    }
+    let file = folder + "/" + SiteConfiguration.mapName
+    guard meter.map == file else {
+      throw Failure("\(path): its configuration names files outside of the node's folder")
+    }
+    guard !bundle.map.isEmpty else { throw Failure("\(path): its configuration names a map that it does not have") }
+    let text = bundle.map
+    do throws(ConfigurationError) {
+      let map = try DeviceMap(file: file, bytes: text.span)
+      if let objection = meter.objection(to: map) {
+        throw configuration.wrong("meter", objection.key, objection.message)
+      }
+    } catch { throw Failure("\(path): \(error)") }
   }
 }
 
@@ -67,6 +91,7 @@ func installBundle(_ arguments: Arguments) throws(Failure) {
   if let paillierKey { try writeFile(NodeKeys.paillierKey(in: folder), paillierKey, mode: 0o600) }
   if let published = configuration.published { try makeFolder(published) }
   try writeFile(folder + "/genesis.bin", opened.bundle.genesis)
+  if !opened.bundle.map.isEmpty { try writeFile(folder + "/" + SiteConfiguration.mapName, opened.bundle.map) }
   // Last: a folder that has it has everything.
   try writeFile(folder + "/node.ini", opened.bundle.configuration)
   let start = firstPeriodBegins(opened.genesis)
@@ -80,7 +105,10 @@ func installBundle(_ arguments: Arguments) throws(Failure) {
 
 /// - Throws: when the folder is in a group already, unless it is this one and this bundle.
 private func checkFree(_ folder: String, _ opened: OpenedBundle) throws(Failure) {
-  for (name, bytes) in [("genesis.bin", opened.bundle.genesis), ("node.ini", opened.bundle.configuration)] {
+  for (name, bytes) in [
+    ("genesis.bin", opened.bundle.genesis), ("node.ini", opened.bundle.configuration),
+    (SiteConfiguration.mapName, opened.bundle.map),
+  ] {
     let path = "\(folder)/\(name)"
     guard Files.exists(path) else { continue }
     guard try readFile(path) == bytes else {

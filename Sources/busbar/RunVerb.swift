@@ -663,6 +663,9 @@ private struct EnergyReader: ~Copyable {
   private var port: PortMeter?
   private var sensor: SensorMeter?
   private var told = ""
+  /// Counters that variants of the device are sold without.
+  private let isImportOptional: Bool
+  private let isExportOptional: Bool
   /// Readings whose changes were told.
   private var toldReadings: UInt64 = 0
   /// How often a counter got a new base.
@@ -675,6 +678,8 @@ private struct EnergyReader: ~Copyable {
   ) throws(PlatformError) {
     self.node = node
     self.clock = clock
+    isImportOptional = map?.isOptional(.activeEnergyImport) ?? false
+    isExportOptional = map?.isOptional(.activeEnergyExport) ?? false
     port = nil
     sensor = nil
     switch configuration.source {
@@ -760,9 +765,13 @@ private struct EnergyReader: ~Copyable {
     guard let counters = guarded(), counters.readings != toldReadings else { return }
     toldReadings = counters.readings
     rebases = counters.rebases
-    for (name, outcome) in [("import", counters.importOutcome), ("export", counters.exportOutcome)] {
-      if let outcome, let text = CounterNews.change(name, outcome) { printDiagnostic("\(node): \(text)") }
-    }
+    tellChange("import", counters.importOutcome, isImportOptional)
+    tellChange("export", counters.exportOutcome, isExportOptional)
+  }
+
+  private func tellChange(_ name: String, _ outcome: CounterOutcome?, _ isOptional: Bool) {
+    guard let outcome, let text = CounterNews.change(name, outcome, isOptional: isOptional) else { return }
+    printDiagnostic("\(node): \(text)")
   }
 
   private mutating func answer() throws(DriverError) -> MeterAnswer {

@@ -10,6 +10,8 @@ import Wire
 /// Genesis and a bundle for each node of a site, from what the nodes showed of their keys. No private key is made or read.
 struct SiteProvisioning {
   let site: SiteConfiguration
+  /// The map file of each node's meter; empty where it has none.
+  let maps: [[UInt8]]
   /// The topology file itself, which is kept with what was made from it.
   let text: [UInt8]
   /// Folder of the registrations, `NODE.registration` each.
@@ -125,7 +127,8 @@ struct SiteProvisioning {
     try writeFile("\(place.workPath)/topology.ini", text)
     try makeFolder("\(place.workPath)/bundles")
     for index in site.nodes.indices {
-      let bundle = NodeBundle(genesis: file, configuration: Array(site.configuration(of: index, at: endpoints).utf8))
+      let bundle = NodeBundle(
+        genesis: file, configuration: Array(site.configuration(of: index, at: endpoints).utf8), map: maps[index])
       try writeFile(
         "\(place.workPath)/bundles/\(site.nodes[index].name).bundle",
         [UInt8](capacity: bundle.encodedBytes) { out in bundle.encode(into: &out) })
@@ -156,7 +159,7 @@ func provision(_ arguments: Arguments) throws(Failure) {
       Provisioning(topology: try loadTopology(path, text), text: text, folder: folder, firstPeriod: asked),
       arguments.wantsJSON)
   }
-  let site = try loadSite(path, text)
+  let loaded = try loadSite(path, text)
   guard let registrations = arguments.text("registrations") else {
     throw Failure(
       "\(path) is the topology of a site, whose nodes make their own keys: busbar keygen --role ROLE --out FOLDER on each; "
@@ -164,7 +167,8 @@ func provision(_ arguments: Arguments) throws(Failure) {
   }
   try provision(
     SiteProvisioning(
-      site: site, text: text, registrations: registrations, place: FreshFolder(folder), firstPeriod: asked),
+      site: loaded.site, maps: loaded.maps, text: text, registrations: registrations, place: FreshFolder(folder),
+      firstPeriod: asked),
     arguments.wantsJSON)
 }
 

@@ -218,7 +218,8 @@ enum Fixture {
   static func bundle() -> NodeBundle {
     NodeBundle(
       genesis: bytes { out in genesis.encode(into: &out) },
-      configuration: Array("[node]\nrole = meter\nowner = 0\nindex = 1\n".utf8))
+      configuration: Array("[node]\nrole = meter\nowner = 0\nindex = 1\n".utf8),
+      map: Array("[device]\nname = house\n".utf8))
   }
 
   static func certificate(_ header: Header = header()) -> Certificate {

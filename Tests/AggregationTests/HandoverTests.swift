@@ -96,35 +96,38 @@ struct NodeBundleTests {
     } catch { return error }
   }
 
-  @Test("it gives back the genesis and the configuration that it was made of")
+  @Test("it gives back the genesis, the configuration and the map that it was made of")
   func content() throws {
     let bundle = try NodeBundle(decoding: Fixture.vector("bundle").span)
     #expect(bundle.genesis == Fixture.vector("genesis"))
     #expect(bundle.configuration == Array("[node]\nrole = meter\nowner = 0\nindex = 1\n".utf8))
+    #expect(bundle.map == Array("[device]\nname = house\n".utf8))
   }
 
   @Test(
-    "a bit of genesis, configuration or checksum that was damaged is found by the checksum (mutant bundleChecksumUnchecked)"
+    "a bit of genesis, configuration, map or checksum that was damaged is found by the checksum (mutant bundleChecksumUnchecked)"
   )
   func damaged() {
     let whole = Fixture.vector("bundle")
-    for bit in (8 * 16)..<(8 * whole.count) {
+    for bit in (8 * 20)..<(8 * whole.count) {
       guard Self.refusal(whole.flipping(bit)) != .damaged else { continue }
       Issue.record("bit \(bit)")
       return
     }
   }
 
-  @Test("lengths beyond those of any genesis or configuration are refused before anything is read")
+  @Test("lengths beyond those of any genesis, configuration or map are refused before anything is read")
   func lengths() {
     var bundle = Fixture.vector("bundle")
     bundle.replaceSubrange(8..<12, with: [255, 255, 255, 255])
     #expect(Self.refusal(bundle) == .malformed(.outOfRange(offset: 8)))
-    bundle = Fixture.vector("bundle")
-    bundle.replaceSubrange(12..<16, with: [1, 0, 1, 0])
-    #expect(Self.refusal(bundle) == .malformed(.outOfRange(offset: 12)))
-    // Up to the limit a length is only too long for this file.
-    bundle.replaceSubrange(12..<16, with: [0, 0, 1, 0])
-    #expect(Self.refusal(bundle) != .malformed(.outOfRange(offset: 12)))
+    for offset in [12, 16] {
+      bundle = Fixture.vector("bundle")
+      bundle.replaceSubrange(offset..<offset + 4, with: [1, 0, 1, 0])
+      #expect(Self.refusal(bundle) == .malformed(.outOfRange(offset: offset)))
+      // Up to the limit a length is only too long for this file.
+      bundle.replaceSubrange(offset..<offset + 4, with: [0, 0, 1, 0])
+      #expect(Self.refusal(bundle) != .malformed(.outOfRange(offset: offset)))
+    }
   }
 }

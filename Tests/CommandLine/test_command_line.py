@@ -14,6 +14,7 @@ import re
 import shutil
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import tempfile
@@ -628,16 +629,52 @@ class Site(CommandLine):
         data = f"{self.keys}/meter-1"
         content = open(bundle, "rb").read()
         length = int.from_bytes(content[8:12], "little")
-        genesis, text = content[16:16 + length], content[16 + length:-32].decode()
-        for old, new in [("data = .", "data = /etc"), ("genesis = genesis.bin", "genesis = ../genesis.bin"),
-                         ("key = identity.key", "key = /root/.ssh/id"), ("clock", "packetKeyLog = keys.txt\nclock"),
-                         ("clock", "board = b.ini\nclock")]:
-            other = text.replace(old, new, 1).encode()
-            head = content[:12] + len(other).to_bytes(4, "little") + genesis + other
+        genesis, text = content[20:20 + length], content[20 + length:-32].decode()
+        def refusal(text, device_map=b""):
+            other = text.encode()
+            head = content[:12] + struct.pack("<II", len(other), len(device_map)) + genesis + other + device_map
             with open(self.path("bad"), "wb") as file:
                 file.write(head + hashlib.blake2b(b"BUSBARnc" + head, digest_size=32).digest())
-            self.assertIn("its configuration names files outside of the node's folder",
-                          self.fails(1, "install-bundle", self.path("bad"), "--data", data))
+            return self.fails(1, "install-bundle", self.path("bad"), "--data", data)
+        before = sorted(os.listdir(data))
+        for old, new in [("data = .", "data = /etc"), ("genesis = genesis.bin", "genesis = ../genesis.bin"),
+                         ("key = identity.key", "key = /root/.ssh/id"), ("clock", "packetKeyLog = keys.txt\nclock"),
+                         ("clock", "board = b.ini\nclock"), ("map = eastron-sdm630", "map = ../map.ini"),
+                         ("map = eastron-sdm630", "map = /root/house.ini")]:
+            self.assertIn("its configuration names files outside of the node's folder", refusal(text.replace(old, new, 1)))
+        self.assertIn("has a map that its configuration does not name", refusal(text, b"[device]\n"))
+        named = text.replace("map = eastron-sdm630", "map = map.ini")
+        self.assertIn("its configuration names a map that it does not have", refusal(named))
+        self.assertIn("/map.ini:1: ", refusal(named, b"[devices]\n"))
+        self.assertEqual(sorted(os.listdir(data)), before)
+
+    def test_a_map_file_goes_with_the_bundle(self):
+        device_map = Configurations.MAP
+        os.mkdir(self.path("maps"))
+        self.write("maps/house.ini", device_map)
+        topology = self.write("own.ini", SITE.replace("map = eastron-sdm630", "map = maps/house.ini"))
+        self.assertIn("a valid site", self.succeeds("check-config", topology))
+        self.succeeds(*self.provision(topology=topology))
+        data = f"{self.keys}/meter-1"
+        bundle = f"{self.path('site')}/bundles/meter-1.bundle"
+        self.assertEqual(json.loads(self.succeeds("inspect", bundle, "--json"))["mapBytes"], len(device_map))
+        for _ in range(2):
+            self.succeeds("install-bundle", bundle, "--data", data)
+            with open(f"{data}/map.ini") as file:
+                self.assertEqual(file.read(), device_map)
+        shutil.rmtree(self.path("maps"))
+        self.assertIn("map.ini unit ", self.succeeds("check-config", f"{data}/node.ini"))
+        line = 1 + SITE.splitlines().index("map = eastron-sdm630")
+        for refused, text in [("there is no file", None), ("kind is toaster", device_map.replace("kind = meter", "kind = toaster"))]:
+            if text is not None:
+                os.mkdir(self.path("maps"))
+                self.write("maps/house.ini", text)
+            for words in [("check-config", topology), self.provision(topology=topology, out="other")]:
+                told = self.refuses(78, *words) if words[0] == "provision" else self.fails(78, *words)
+                self.assertIn(refused, told)
+                self.assertIn(f"own.ini:{line}: map" if text is None else "maps/house.ini:4: ", told)
+        elsewhere = self.write("model.ini", SITE.replace("map = eastron-sdm630", "map = eastron-sdm630\nmodel = 203"))
+        self.assertIn(f"model.ini:{line + 1}: model is for SunSpec devices", self.fails(78, "check-config", elsewhere))
 
     def test_a_node_joins_one_group(self):
         self.succeeds(*self.provision())

@@ -83,6 +83,16 @@ struct DeviceMapTests {
     } catch { return "\(error)" }
   }
 
+  @Test("a counter is optional where its total says so; a phase's alone says nothing of the device")
+  func optional() throws {
+    let map = try Self.parse(Self.full)
+    #expect(map.isOptional(.activeEnergyExport) && !map.isOptional(.activeEnergyImport))
+    let ofPhase = try Self.parse(
+      Self.full.replacing(
+        "activeEnergyExport.0 = 100 f64 Wh optional", with: "activeEnergyExport.1 = 100 f64 Wh optional"))
+    #expect(!ofPhase.isOptional(.activeEnergyExport))
+  }
+
   @Test("every field of a file reaches the map")
   func fields() throws {
     let map = try Self.parse(Self.good)

@@ -95,6 +95,19 @@ struct SiteConfigurationTests {
     #expect(read.spareWarnings.count == 1)
   }
 
+  @Test("a map file is looked for beside the topology, and lies in the folder of its node under one name")
+  func mapFiles() throws {
+    for given in ["maps/house.ini", "house.ini"] {
+      let bytes = Array(site.replacing("map = eastron-sdm630", with: "map = \(given)").utf8)
+      let site = try SiteConfiguration(file: "sites/t.ini", bytes: bytes.span)
+      #expect(site.mapFile(of: 5) == "sites/" + given && site.mapFile(of: 4) == nil)
+      #expect(site.configuration(of: 5, at: endpoints).contains("\nmap = map.ini\n"))
+      #expect(site.modbusMeters[5]?.isMapFile == true && site.modbusMeters[4] == nil)
+    }
+    let site = try read(site)
+    #expect(site.mapFile(of: 5) == nil && site.modbusMeters[5]?.map == "eastron-sdm630")
+  }
+
   @Test("each node's node.ini is read by the parser that will read it, and its paths are beside it")
   func configurations() throws {
     let first = try node(0)

@@ -235,7 +235,8 @@ def provisioning(out):
         out(name, registration)
         out(name + "Fingerprint", H(b"BUSBARkf", registration)[:16])
     text = b"[node]\nrole = meter\nowner = 0\nindex = 1\n"
-    summed = struct.pack("<8sII", b"BUSBARnb", len(genesis()), len(text)) + genesis() + text
+    device_map = b"[device]\nname = house\n"
+    summed = struct.pack("<8sIII", b"BUSBARnb", len(genesis()), len(text), len(device_map)) + genesis() + text + device_map
     out("bundle", summed + H(b"BUSBARnc", summed))
 
 
