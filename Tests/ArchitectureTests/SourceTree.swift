@@ -23,4 +23,29 @@ enum SourceTree {
       return (path, try text(path).split(separator: "\n", omittingEmptySubsequences: false))
     }
   }
+
+  /// A file by its module and its own name, which it keeps when it moves to another folder of the module.
+  static func name(_ path: String) -> String {
+    let parts = path.split(separator: "/")
+    return parts.count > 2 ? "\(parts[1])/\(parts[parts.count - 1])" : path
+  }
+
+  /// Made by a script, and read by no person.
+  static func isGenerated(_ path: String) -> Bool {
+    path.hasSuffix("/BuiltInDevices.swift") || path.contains("/Generated/")
+  }
+
+  /// Every module with its files, cut into what the gates count; copies, which are links, are left out.
+  static func cut() throws -> [(module: String, files: [(path: String, lineCount: Int, text: SwiftText)])] {
+    try cutOnce.get()
+  }
+
+  private static let cutOnce = Result {
+    try modules().filter { !$0.hasPrefix("Mutant") }.map { module in
+      let files = try swiftFiles(of: module).map {
+        (path: $0.path, lineCount: $0.lines.count - 1, text: SwiftText($0.lines.joined(separator: "\n")))
+      }
+      return (module: module, files: files)
+    }
+  }
 }
