@@ -1,5 +1,5 @@
 /* A set's chain: two positions, each one PBFT instance over rounds, four members, of whom one lies.
-   (DESIGN section 3; docs/CONSENSUS.md; Castro & Liskov 1999, section 4)
+   (DESIGN §3; docs/CONSENSUS.md; Castro & Liskov 1999, section 4)
 
    A state is what has been signed. Every member may act on any of it at any time or never, so loss, delay, duplication,
    reordering, clocks, timers and periods without records need no channels and no steps: they are members that do not act.

@@ -2,7 +2,8 @@ import Cryptography
 import Units
 import Wire
 
-/// Up to which period each meter of a set is certified, and whose records are not counted for now. (DESIGN §2.1; coverage rules 1, 2, 7)
+/// Up to which period each meter of a set is certified, and whose records are not counted for now.
+/// (DESIGN §2.1; consensus rules C1, C2)
 public struct CoverageTable: ~Copyable {
   /// A meter that contradicted itself, and the last period in which it is left out for that.
   private struct Exclusion {

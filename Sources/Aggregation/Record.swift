@@ -174,10 +174,10 @@ public struct Receipt: SignedMessage, Equatable, Sendable {
   /// Whether the header of a position breaks this promise, which was given for a record that carried on from `from`.
   ///
   /// Only the position it was given in counts: when an older header that was locked is decided first, the record no longer follows, and
-  /// the honest primary of the next position has to leave it out. (reference/set-chain.md, rule 15)
+  /// the honest primary of the next position has to leave it out. (consensus rule R15)
   ///
   /// Nor does it where a slot that the meter feeds has no feeder among the contributors: too few had a record, and a sum of so few
-  /// would be theirs. (DESIGN §2.2)
+  /// would be theirs. (consensus rule C13)
   ///
   /// - Parameter coveredThrough: of the meter, before that header.
   public func convicts(

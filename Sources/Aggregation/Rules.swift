@@ -53,7 +53,7 @@ public enum HeaderRefusal: UInt8, Error, CaseIterable, Sendable, CustomStringCon
 }
 
 extension Genesis {
-  /// Coverage rule 2, cheapest checks first; the signature last. Returns what was signed, which has the record's hash.
+  /// Consensus rule C2, cheapest checks first; the signature last. Returns what was signed, which has the record's hash.
   public func check(
     _ record: Record, ciphertext: Span<UInt8>, owner: ReplicaIndex, period: Period, coverage: borrowing CoverageTable
   ) throws(RecordRefusal) -> RecordStatement {
@@ -78,7 +78,7 @@ extension Genesis {
   /// Everything about a header that needs neither records nor proofs of who is accused. `previous` and coverage make the set's headers one chain.
   ///
   /// It depends on the head, the header and the kind of round alone, never on clocks: what one honest member prepared, each can prepare in
-  /// any later round. (reference/set-chain.md, rule 7)
+  /// any later round. (consensus rule R7)
   ///
   /// - Parameters:
   ///   - round: of a free proposal, which its primary wrote for its period. Nil for what was prepared before: q members have looked at

@@ -23,7 +23,7 @@ public struct CombShape: Equatable, Sendable {
   public func tableBytes(modulusBytes: Int) -> Int { blocks << rows * 2 * modulusBytes }
 }
 
-/// Powers of one base by a table of its products, built once. (Lim & Lee 1994; paillier.md §3.3)
+/// Powers of one base by a table of its products, built once. (Lim & Lee 1994; docs/CRYPTOGRAPHY.md, Arithmetic)
 ///
 /// The exponent is `rows` strings of `blocks` blocks of `blockBits` bits. Column t of block j picks entry
 /// Π base^(2^(row·blocks·blockBits + j·blockBits)) over the rows whose bit is set; so an exponent costs

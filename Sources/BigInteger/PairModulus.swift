@@ -1,7 +1,7 @@
 import CGMP
 
 /// Arithmetic modulo m² on digit pairs: x = a + b·m with a, b in [0, m), each of k limbs, held in Montgomery form x·R
-/// with R = 2^(bits · k). (paillier.md §3.4; Montgomery 1985)
+/// with R = 2^(bits · k). (Montgomery 1985; docs/CRYPTOGRAPHY.md, Arithmetic)
 ///
 /// A product is T = a₁a₂, q = −T·m⁻¹ mod R, a = (T + q·m)/R and b = (a₁b₂ + b₁a₂ − q)/R mod m: three k-limb
 /// multiplications and two reductions, where 2k-limb Montgomery arithmetic takes four and the same again. Residues

@@ -1,6 +1,6 @@
 import Metering
 
-/// Files of `Devices/`: one a device. (docs/HARDWARE.md, Device files)
+/// Files of `Devices/`: one a device. (docs/HARDWARE.md, How to write a map)
 extension DeviceMap {
   /// Of `timeoutMilliseconds`: a shorter one is below what a USB adapter adds, a longer one no owner would wait for.
   public static let timeouts: ClosedRange<Int64> = 20...60_000

@@ -25,7 +25,7 @@ extension Instance {
     guard concernsThis(vote, &effects) else { return }
     let statement = vote.statement
     guard statement.kind == .prepare else { return effects.append(.refused(.wrongKind)) }
-    // A later round takes a justification, be it the first of its period. (rule 6)
+    // A later round takes a justification, be it the first of its period. (consensus rule R6)
     let isUnjustified = mutated(.unjustifiedRoundAccepted) && statement.round.view.rawValue == 0
     guard statement.round == firstRound || isUnjustified else { return effects.append(.refused(.wrongRound)) }
     guard
@@ -111,7 +111,7 @@ extension Instance {
         return false
       }
     }
-    // Whoever decided says nothing more: who speaks now lacks the certificate. (rule 10)
+    // Whoever decided says nothing more: who speaks now lacks the certificate. (consensus rule R10)
     guard decided == nil else {
       noteLate(member, &effects)
       return false

@@ -2,7 +2,8 @@ import Cryptography
 import Units
 import Wire
 
-// Giving up a primary, or a period, and following the next. (Castro & Liskov 1999, §4.4; reference/set-chain.md, rules 3–6, 12)
+// Giving up a primary, or a period, and following the next.
+// (Castro & Liskov 1999, §4.4; consensus rules R3–R6, R12, R19–R22)
 extension Instance {
   /// Moves to a round, in which nothing is signed yet. What is known to be prepared stays. (consensus rule 20)
   mutating func enter(_ round: Round) {
@@ -42,7 +43,7 @@ extension Instance {
   // MARK: Which rounds are open
 
   /// A round is open once its period has ended, by the own clock, by the word of f + 1 others, one of whom is honest, or because q
-  /// members have signed in it. With the own clock alone, members whose clocks differ would not meet. (rule 3)
+  /// members have signed in it. With the own clock alone, members whose clocks differ would not meet. (consensus rule R3)
   @inline(__always)
   func isOpen(_ round: Round) -> Bool {
     if round.period.rawValue < openBelow { return true }
@@ -56,7 +57,7 @@ extension Instance {
   private mutating func open(_ period: Period) { openBelow = max(openBelow, period.rawValue &+ 1) }
 
   /// The own clock says that a period has ended. A later one than the round's is the end of that round, of which nothing need be
-  /// said; an undecided value goes on in the new one. (rule 4a)
+  /// said; an undecided value goes on in the new one. (consensus rule R4)
   mutating func end(_ period: Period, _ signer: borrowing some VoteSigner & ~Copyable, _ effects: inout Effects) {
     guard period.rawValue < UInt64.max, decided == nil else { return }
     open(period)
@@ -78,7 +79,7 @@ extension Instance {
 
   // MARK: Asking for a round
 
-  /// Something that could be decided if the members were in one round. (rule 12)
+  /// Something that could be decided if the members were in one round. (consensus rule R19)
   var hasWork: Bool {
     // A backup that comes back after a restart knows what it prepared, and no longer whose proposal that was.
     hasRecords || lock.exists && !mutated(.lockRunsNoTimer) || hasAccepted
@@ -89,7 +90,7 @@ extension Instance {
   /// or for a later one.
   ///
   /// One is enough. Meters send to two primaries; when one of those is off, the other alone holds the records, and could wake nobody
-  /// if it took f + 1. (rules 5, 12)
+  /// if it took f + 1. (consensus rule R20)
   private mutating func askIfCalledFor(_ signer: borrowing some VoteSigner & ~Copyable, _ effects: inout Effects) {
     guard decided == nil, isChangingRound, !hasSigned else { return }
     // Of q members that prepared here a round change could only say less than it must.
@@ -278,7 +279,8 @@ extension Instance {
     self.newRound = newRound
     accepted = vote
     // Story: a header was valid in a free round and prepared by few. The liar that leads the next free round, perhaps of a later period,
-    // proposes it once more: its period and author are wrong there, and members that looked before must look again. (rule 7)
+    // proposes it once more: its period and author are wrong there, and members that looked before must look again.
+    // (consensus rule R7)
     if !newRound.prepared.exists, !mutated(.validityOutlivesFreeRound) { validated = nil }
     askToValidate(vote.statement.digest, signer, &effects)
   }
@@ -293,7 +295,7 @@ extension Instance {
     guard decided == nil else { return }
     goOn(signer, &effects)
     // Until q members are here nobody could decide, and the timer would only lead away from them: with T(0) running from a clock
-    // alone, members whose clocks differ never meet. (consensus rule 21; rule 12)
+    // alone, members whose clocks differ never meet. (consensus rules 21, R12)
     let isMet =
       round == firstRound || membersReaching(round) >= Int(context.quorum.size) || mutated(.timerBeforeQuorum)
     if isMet, isOpen {
@@ -311,6 +313,7 @@ extension Instance {
   }
 
   /// A member that restarts in the first view of a period has waited in it since the period ended, as far as its clock says.
+  /// (consensus rule R22)
   ///
   /// Story: the one honest holder of a set's records restarted in the middle of a period that a silent member led. It waited another quarter
   /// of the period, and by then its meters had signed records that no longer followed: the next period was lost as well.
@@ -323,7 +326,7 @@ extension Instance {
   }
 
   /// After T with work. Without, after T too, if one other member has asked for a later round: it has what this one lacks. Never before T,
-  /// and one view at a time, however far the asker is. (rule 12)
+  /// and one view at a time, however far the asker is. (consensus rules R12, R21)
   @inline(__always)
   private var isTimeToLeave: Bool {
     let timeout = timing.roundChangeTimeoutTicks(round.view)
@@ -334,7 +337,7 @@ extension Instance {
   }
 
   /// Lost messages and restarted members: whatever was last said in this round is said again, soon six times, then once in T0.
-  /// (consensus rule 23; rule 11)
+  /// (consensus rules 23, R11)
   private mutating func sendAgain(_ effects: inout Effects) {
     guard hasSigned, !mutated(.noRetransmission),
       !isRestored || !mutated(.noResendAfterRestart)

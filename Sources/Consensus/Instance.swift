@@ -167,7 +167,7 @@ public struct Instance: ~Copyable {
   /// The round in which ``lockedDigest`` was prepared.
   public var lockedRound: Round? { lock.exists ? lock.round : nil }
   /// True when the accepted proposal, or the one this member must make, was prepared in an earlier round, so that its author is that
-  /// round's primary and its period that one's or an earlier one. (reference/set-chain.md, rule 7)
+  /// round's primary and its period that one's or an earlier one. (consensus rule R7)
   public var isLocked: Bool { !hasAccepted ? lock.exists : newRound?.prepared.exists ?? false }
   /// True when something may be signed in the current round: its period has ended for this member.
   public var isOpen: Bool {
@@ -281,7 +281,7 @@ public struct Instance: ~Copyable {
       {
         .wrongPosition
       } else if statement.signer == replica && !mutated(.ownEchoCounted) {
-        // Rule 3: an own vote counts only once it is durable here. After amnesia the group's echoes would count.
+        // Consensus rule 3: an own vote counts because the journal here has it. After amnesia the group's echoes would count.
         .ownKey
       } else if statement.round < firstRound || statement.round == firstRound && statement.kind == .roundChange {
         .wrongRound

@@ -44,7 +44,7 @@ public struct GroupContext: Equatable, Sendable {
     self.leaders = leaders
   }
 
-  /// primary(p, v) = (owner + p + v) mod m, or without p. (DESIGN §3)
+  /// primary(p, v) = (owner + p + v) mod m, or without p. (DESIGN §3; consensus rule R17)
   public func primary(owner: ReplicaIndex, _ round: Round) -> ReplicaIndex {
     #if BUSBAR_MUTANTS
       if let leader = Mutant.leader(of: round) { return leader }

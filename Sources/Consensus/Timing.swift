@@ -1,6 +1,6 @@
 import Units
 
-/// How long an instance waits, in ticks of its host. (reference/set-chain.md, rules 11 and 12)
+/// How long an instance waits, in ticks of its host. (consensus rules R11, R12)
 public struct Timing: Equatable, Sendable {
   /// T is doubled for each failed view this often at most. (consensus rules 21, 25)
   public static let maximumDoublings: UInt32 = 3

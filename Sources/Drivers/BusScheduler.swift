@@ -3,7 +3,7 @@ import Metering
 import Wire
 
 /// How often dead devices may be asked, over all buses together: their silence costs time that others need.
-/// (`reference/hal.md` §7, Bus scheduler)
+/// (docs/HARDWARE.md, Many devices)
 public struct ProbeBudget: Sendable {
   public static let minimumIntervalMilliseconds: UInt64 = 1_000
   private var nextAllowed = MonotonicTime(nanoseconds: 0)

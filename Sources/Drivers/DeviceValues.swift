@@ -2,7 +2,7 @@ import HAL
 import Metering
 import Units
 
-/// The newest value of everything a device measures, and how far it can be believed by now. (`reference/hal.md` §7, Quality)
+/// The newest value of everything a device measures, and how far it can be believed by now. (docs/HARDWARE.md, Supported devices)
 ///
 /// Every sample keeps the time it was measured at. A value of a device that fell silent is `stale`, with its age, and
 /// `offline` after ``offlineMilliseconds``; an inverter whose last power was 0 sleeps instead. A counter that its guard

@@ -2,7 +2,7 @@ import HAL
 import Metering
 import Wire
 
-/// How a lease stands. (`reference/hal.md` §7, Limiter)
+/// How a lease stands. (docs/HARDWARE.md, Limiting an inverter)
 public enum LimitState: UInt8, Equatable, Sendable, CustomStringConvertible {
   case idle
   /// Written and read back; the power has not followed yet.
@@ -45,7 +45,7 @@ public enum LimiterError: Error, Equatable, Sendable, CustomStringConvertible {
 }
 
 /// Offsets of the registers that limit a SunSpec inverter, from its control model's ID.
-/// (SunSpec models 123 and 704; `reference/hal.md` §2.4)
+/// (SunSpec models 123 and 704; docs/HARDWARE.md, Limiting an inverter)
 private struct ControlLayout {
   let model: UInt16
   /// First of the registers that are written together.

@@ -4,7 +4,7 @@ import Units
 import Wire
 
 /// A power sensor of /sys/class/hwmon: `powerK_input` in µW and `energyK_input` in µJ.
-/// (Linux Documentation/hwmon/sysfs-interface; `reference/hal.md` §2.9)
+/// (Linux Documentation/hwmon/sysfs-interface)
 ///
 /// The device is found by its `name`, and its channel by `powerK_label` or `energyK_label`, never by number: numbers
 /// change with the order of probing. A device that vanished is searched anew at the next reading.

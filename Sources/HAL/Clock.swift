@@ -17,7 +17,7 @@ public struct WallTime: Hashable, Comparable, Sendable {
   public static func < (left: Self, right: Self) -> Bool { left.nanoseconds < right.nanoseconds }
 }
 
-/// Whether wall time can be believed. Boards have no battery clock. (DESIGN §3, Time)
+/// Whether wall time can be believed. Boards have no battery clock. (DESIGN §3.2)
 public enum ClockState: UInt8, Sendable {
   case synchronised
   /// Nodes neither sign nor propose in this state; meters keep counting.

@@ -18,7 +18,8 @@ public struct JournalIdentity: Equatable, Sendable {
 /// It is one segment: a snapshot, if one was ever written, and entries appended behind it. Snapshots are of entries too, so whoever
 /// replays knows one kind of thing. Entries come back whole and in order, or not at all. Everything appended before a `sync` that
 /// returned is there; of what came after it, a prefix may be. A torn tail is cut off at opening; damage before the tail or in the
-/// snapshot is `.corrupted`, and the journal does not open. A failed write, `sync` or snapshot is final: the caller stops. (rule 43)
+/// snapshot is `.corrupted`, and the journal does not open. A failed write, `sync` or snapshot is final: the caller stops.
+/// (consensus rule 43)
 public protocol Journal: ~Copyable {
   /// Longest entry in bytes.
   static var maximumEntryBytes: Int { get }

@@ -21,7 +21,7 @@ public struct FileJournal: ~Copyable, Journal {
   private var extent: JournalSegment.Extent
   private var isReplayed = false
   private var snapshot: OpenSnapshot?
-  /// Set by the first failed write or sync, for good: what the file ends with is unknown from then on. (rule 43)
+  /// Set by the first failed write or sync, for good: what the file ends with is unknown from then on. (consensus rule 43)
   private var failure: PlatformError?
   private var frame = ByteBuffer(capacity: JournalFormat.maximumFrameBytes, isTouched: false)
 

@@ -46,7 +46,7 @@ public enum DeviceCondition: Equatable, Sendable {
 }
 
 /// Keeps a wrong reading from becoming energy: users have been billed a whole counter after a single 0.0.
-/// (`docs/HARDWARE.md`, Counters; `reference/hal.md` §7, Counter guard)
+/// (docs/HARDWARE.md, Counters)
 ///
 /// A counter is in one of these states:
 ///

@@ -12,7 +12,7 @@ public struct ModelMap: Equatable, Sendable {
   }
 }
 
-/// How far a device's counters may be believed. (`reference/hal.md` §7, Counter guard)
+/// How far a device's counters may be believed. (docs/HARDWARE.md, Counters)
 public struct CounterRule: Equatable, Sendable {
   public var ratedPowerMilliwatts: Int64
   public var quantumMilliwattHours: Int64

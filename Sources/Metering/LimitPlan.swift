@@ -51,7 +51,7 @@ public struct LimitPlan: Equatable, Sendable {
     appliedMilliwatts = baseMilliwatts / full * percent + baseMilliwatts % full * percent / full
   }
 
-  /// Measured power may exceed the limit by 2 % of the base. (`reference/hal.md` §7, Limiter)
+  /// Measured power may exceed the limit by 2 % of the base. (docs/HARDWARE.md, Limiting an inverter)
   public func isKept(measuredMilliwatts: Int64) -> Bool {
     measuredMilliwatts <= appliedMilliwatts + baseMilliwatts / 50
   }

@@ -9,7 +9,7 @@ public enum ModbusFraming: Equatable, Sendable {
 /// A request for registers, or one that sets some, and the framing of its reply.
 ///
 /// The reply is framed by length, not by silence: a master knows the function and the byte count, while USB adapters and
-/// the tty layer smear the gaps between characters. (`reference/hal.md` §2.1)
+/// the tty layer smear the gaps between characters. (docs/HARDWARE.md, What is not an answer)
 public struct ModbusRequest: Equatable, Sendable {
   public enum Function: UInt8, Sendable {
     case holdingRegisters = 3

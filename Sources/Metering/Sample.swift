@@ -53,7 +53,7 @@ public enum Quantity: UInt8, Sendable, CaseIterable, CustomStringConvertible {
   public var isCounter: Bool { self == .activeEnergyImport || self == .activeEnergyExport }
 }
 
-/// How far a sample can be believed. An old value never carries a fresh time stamp. (`reference/hal.md` §7)
+/// How far a sample can be believed. An old value never carries a fresh time stamp. (docs/HARDWARE.md, Supported devices)
 public enum Quality: Equatable, Sendable, CustomStringConvertible {
   case good
   case stale(ageMilliseconds: UInt64)

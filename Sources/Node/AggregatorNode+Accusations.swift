@@ -6,7 +6,7 @@ import Units
 import Wire
 
 // Who lied is agreed like everything else: a header names the accused, and whoever prepares it holds what shows their
-// lies. So aggregators that hold the same headers name the same liars. (consensus rule 49)
+// lies. So aggregators that hold the same headers name the same liars. (consensus rules 49, C22)
 extension AggregatorNode {
   /// Contradictions kept, one for each party.
   static let maximumProofs = 256

@@ -12,7 +12,7 @@ extension AggregatorNode {
   // MARK: Leading
 
   /// Proposes the records of the round's period once all are in, or a quarter of a period after there were enough; nothing before.
-  /// (reference/set-chain.md, rule 13)
+  /// (consensus rule R13)
   mutating func lead(_ chain: SetChain, via host: inout some NodeHost & ~Copyable) throws(PlatformError) {
     guard chain.isTimeToPropose(at: ticks, quarterTicks: UInt64(Self.quarterTicks(genesis.periodSeconds))) else {
       return
@@ -220,7 +220,7 @@ extension AggregatorNode {
   // MARK: What was prepared earlier
 
   /// Puts header and records of an own earlier prepare back from the journal. A liar may show an old prepared certificate late; whoever
-  /// prepared its value must be able to prepare it again, or nobody can, ever. (reference/set-chain.md, What is kept)
+  /// prepared its value must be able to prepare it again, or nobody can, ever. (consensus rule K1)
   ///
   /// Cost: the journal is read, once for a digest and position; for others not more than once in a second.
   mutating func recall(
@@ -444,7 +444,7 @@ extension AggregatorNode {
       && multiply(chain, shelf, header.contributors) && productHash(chain) == header.productHash
   }
 
-  /// Certificate and table in one entry: both or neither. (coverage rule 7)
+  /// Certificate and table in one entry: both or neither. (consensus rule C7)
   private mutating func persistHead(
     _ chain: SetChain, _ decided: KeptPosition, via host: inout some NodeHost & ~Copyable
   ) throws(PlatformError) {

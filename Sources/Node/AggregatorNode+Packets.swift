@@ -31,7 +31,7 @@ extension AggregatorNode {
   // MARK: Positions
 
   /// Whether something said about a position is looked at. Who speaks of a decided one is answered with the newest certificate and its
-  /// table, however long he was away; who speaks of a later one is asked for it. (reference/set-chain.md, rule 10)
+  /// table, however long he was away; who speaks of a later one is asked for it. (consensus rule R10)
   private mutating func isOpen(
     _ position: Position, _ chain: SetChain, _ member: ReplicaIndex, via host: inout some NodeHost & ~Copyable
   ) -> Bool {

@@ -7,7 +7,7 @@ import Paillier
 import Units
 import Wire
 
-// Records of meters, and those that other members bring. (coverage rules 2, 6)
+// Records of meters, and those that other members bring. (consensus rules C2, C6, C12)
 extension AggregatorNode {
   mutating func receiveRecord(
     _ bytes: Span<UInt8>, _ sender: NodeIdentifier, _ peer: Int, at now: Instant,
@@ -33,7 +33,7 @@ extension AggregatorNode {
     if receipted[set].contains(record.meter), shelf.journaled.contains(record.meter), !mutated(.receiptsUnbounded) {
       return link.sealer.count(.overBudget)
     }
-    // A record that came after the proposal was fixed gets no promise for this position. (coverage rule 6)
+    // A record that came after the proposal was fixed gets no promise for this position. (consensus rule C6)
     if let own = chain.ownProposal, own.period == record.through, !own.contributors.contains(record.meter),
       !mutated(.receiptAfterProposal)
     {

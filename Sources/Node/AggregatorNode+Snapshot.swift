@@ -231,7 +231,7 @@ extension AggregatorNode {
   private func isOpen(_ statement: Statement) -> Bool { statement.position == chain(statement.owner).position }
 
   /// Own votes, and headers and records of everything prepared, as the journal has them and in its order: what is not in memory is there
-  /// alone. (reference/set-chain.md, What is kept)
+  /// alone. (consensus rule K7)
   private mutating func copyOpenPositions(
     _ needs: [OpenNeeds], via host: inout some NodeHost & ~Copyable
   ) throws(PlatformError) {

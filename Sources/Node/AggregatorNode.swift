@@ -44,7 +44,7 @@ public struct AggregatorNode: ~Copyable {
   /// What this node thinks of its clock, as of the last tick. While that is not true it signs nothing.
   public internal(set) var clockVerdict = ClockVerdict.notSynchronised
   /// Nothing is signed in a set before its newest certificate is of this period or a later one: in the positions before there may be
-  /// votes that this node forgot. (reference/set-chain.md, What is kept)
+  /// votes that this node forgot. (consensus rule K2)
   public internal(set) var votingFloor = Period(0)
   public internal(set) var evidenceCount: UInt64 = 0
   /// The oldest are kept. Invariant: at most one for a party and kind of statement.
@@ -58,8 +58,7 @@ public struct AggregatorNode: ~Copyable {
   /// Positions decided in this run, as this node came to know it, and those it took over with a later head.
   public internal(set) var decidedPositions: UInt64 = 0
   public internal(set) var adoptedHeads: UInt64 = 0
-  /// Periods that the chains went without, by the member that would have led each set's first round of the period. (rule 11 of the
-  /// issue of skipped periods; docs/CONSENSUS.md)
+  /// Periods that the chains went without, by the member that would have led each set's first round of the period. (DESIGN §2.3)
   public internal(set) var skippedPeriods: [UInt64]
   /// From the end of a period to the decision about a set, as this node came to know it.
   public internal(set) var decisionLatency = LatencyHistogram()
@@ -161,7 +160,7 @@ public struct AggregatorNode: ~Copyable {
   /// A quarter of a period, in ticks: so long a primary waits for the last records.
   static func quarterTicks(_ periodSeconds: UInt32) -> UInt32 { periodSeconds * ticksPerSecond / 4 }
 
-  /// T(0) = a quarter of the period + T0, and T0 = 2 s. (reference/set-chain.md, rule 12)
+  /// T(0) = a quarter of the period + T0, and T0 = 2 s. (consensus rule R12)
   public static func timing(periodSeconds: UInt32) -> Timing {
     Timing(firstViewTicks: quarterTicks(periodSeconds) + 20, viewTicks: 20, retransmitTicks: 3)
   }
@@ -388,7 +387,7 @@ public struct AggregatorNode: ~Copyable {
 
   /// Finds out whether this node is what it takes itself for. A disk that was lost, or set back to an old image, knows of
   /// fewer runs than others do; then nothing is signed about periods in which something may have been signed.
-  /// A liar can claim what he likes: f + 1 have to. (consensus rules 40, 44; see ``RunConfirmation``)
+  /// A liar can claim what he likes: f + 1 have to. (consensus rules 44, K2, K3; see ``RunConfirmation``)
   private mutating func confirm(
     _ current: Period, via host: inout some NodeHost & ~Copyable
   ) throws(PlatformError) {
@@ -424,7 +423,7 @@ public struct AggregatorNode: ~Copyable {
   }
 
   /// Whether a meter may be promised that its record is counted. Whoever lost its disk may have fixed its proposal for this position
-  /// without that record before. (reference/set-chain.md, A disk that is lost)
+  /// without that record before. (consensus rule K2)
   func mayPromise(in chain: SetChain) -> Bool {
     isConfirmed && isAboveFloor(chain) || mutated(.promisesBelowFloor)
   }
@@ -507,7 +506,7 @@ public struct AggregatorNode: ~Copyable {
       chain.notePrepared()
       if let header = chain.header(vote.statement.digest) {
         // A prepare says that its signer holds the records, so they must outlive this process: when q have said so, others may
-        // fetch them from any of these. (reference/consensus.md §2.3)
+        // fetch them from any of these. (consensus rule K1)
         if !mutated(.fetchedRecordsNotPersisted) { try keepRecords(of: header, chain, via: &host) }
         // With its header, so that a restarted primary repeats the value and not the bare vote; and a backup too: if all that
         // prepared a value come back with its digest alone, they decide what nobody can write a certificate of.

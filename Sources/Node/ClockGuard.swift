@@ -70,7 +70,7 @@ public enum ClockRefusal: UInt8, CaseIterable, Sendable {
   }
 }
 
-/// Judges a node's own clock by what members tell of theirs. (DESIGN §3, Time)
+/// Judges a node's own clock by what members tell of theirs. (DESIGN §3.2; consensus rule R16)
 ///
 /// Boards have no battery clock, and a time server may lie or be lied about. A node whose clock is wrong would close periods that
 /// have not ended, and be bound to what it signed. So it takes its clock as true only near the median of what q members told (a

@@ -2,7 +2,7 @@ import Consensus
 import Units
 import Wire
 
-/// Two signed statements of one party where it may make one. Hashes only: no record leaves its group. (rule 49)
+/// Two signed statements of one party where it may make one. Hashes only: no record leaves its group. (consensus rule 49)
 public struct Evidence: Equatable, Sendable {
   /// Of one node; each party and kind takes one place, so that a liar cannot crowd another out.
   public static let maximumKept = 256

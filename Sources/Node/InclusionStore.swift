@@ -27,7 +27,7 @@ struct ProofManifest: ~Copyable {
 
 /// The newest certified record of each meter of a set, ready to be shown to it.
 ///
-/// A meter that was away for long, or lost its disk, still finds its base here. (coverage rules 4, 5) Of each meter there is
+/// A meter that was away for long, or lost its disk, still finds its base here. (consensus rules C4, C5) Of each meter there is
 /// what its proof says that nobody else knows; the rest follows from the genesis and the certificate. The newest
 /// certificate's manifest is made again when somebody asks, at two digests a contributor for its record's hash and one or two for
 /// the tree. For a meter that a newer certificate goes without, the old one and the way to its root are written down, in memory

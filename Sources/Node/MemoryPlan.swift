@@ -117,7 +117,7 @@ public struct MemoryPlan: Sendable {
     plan.add("certificates and products being received", Int(genesis.members) * (certificate + ciphertextBytes))
     plan.add(
       "coverage of every set", Int(genesis.members) * (8 + 48) + MemoryLayout<Period>.stride * genesis.meterCount)
-    // The primes' powers, their inverses and what a decryption works in; see paillier.md §3.
+    // The primes' powers, their inverses and what a decryption works in; see docs/CRYPTOGRAPHY.md, Arithmetic.
     plan.add("Paillier key and its workspaces", 64 * ciphertextBytes)
     plan.add("genesis", genesisBytes(genesis))
     plan.addLink(peers: Int(genesis.members), members: 0)

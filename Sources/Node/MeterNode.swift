@@ -50,7 +50,7 @@ public struct MeterNode: ~Copyable {
   /// Records that were taken back and whose bytes are kept; see ``takeBack(at:via:)``.
   static let maximumTakenBack = maximumOutstanding
   /// T0 in ticks, the same as members': after T(0), a quarter of a period and T0, and then after each T0 one primary more is sent the
-  /// newest record. (reference/set-chain.md, rules 12, 14)
+  /// newest record. (consensus rules R12, R14)
   static let viewTicks: UInt64 = 20
 
   let genesis: Genesis
@@ -255,7 +255,7 @@ public struct MeterNode: ~Copyable {
     asksForProof = 0
   }
 
-  /// Clears exactly the energy of the record with this hash, and what it made impossible. (coverage rule 4)
+  /// Clears exactly the energy of the record with this hash, and what it made impossible. (consensus rule C4)
   private mutating func settle(_ hash: Digest) {
     guard let place = outstanding.firstIndex(where: { $0.recordHash == hash }) else { return }
     let record = outstanding[place]
@@ -441,7 +441,7 @@ public struct MeterNode: ~Copyable {
     !lost.mayHold(from: coveredThrough.next, through: period) || mutated(.closingSignedTwice)
   }
 
-  /// Whole watt-hours above `base`, clamped to a slot (coverage rule 10), and the register they reach.
+  /// Whole watt-hours above `base`, clamped to a slot (consensus rule C10), and the register they reach.
   static func whole(_ register: MilliwattHours, above base: MilliwattHours) -> (Int64, MilliwattHours) {
     let wattHours = min(max(0, (register.value - base.value) / 1000), SlotLayout.valueBound - 1)
     return (wattHours, MilliwattHours(base.value + wattHours * 1000))
@@ -518,7 +518,7 @@ public struct MeterNode: ~Copyable {
       || record.receiptedBy >> UInt64(primary.rawValue) & 1 == 0 && record.sends < Self.eagerSends
   }
 
-  /// To the set's primary and the next one from the start, unless they promised already. (DESIGN §3)
+  /// To the set's primary and the next one from the start, unless they promised already. (consensus rule R14)
   private mutating func sendNewest(via host: inout some NodeHost & ~Copyable) {
     guard let newest = outstanding.last else { return }
     if newest.sends < Self.eagerSends { outstanding[outstanding.count - 1].sends += 1 }
@@ -536,7 +536,7 @@ public struct MeterNode: ~Copyable {
   }
 
   /// From T(0) on, while the record is not proven to be certified, it goes to one primary more for a T0 each, in turn. Receipts do not
-  /// stop that: two liars give them. (reference/set-chain.md, rule 14)
+  /// stop that: two liars give them. (consensus rule R14)
   private mutating func sendToOneMore(_ record: OutstandingRecord, via host: inout some NodeHost & ~Copyable) {
     let age = ticks - record.keptTick
     let first = UInt64(genesis.periodSeconds) * 10 / 4 + Self.viewTicks
@@ -570,7 +570,7 @@ public struct MeterNode: ~Copyable {
   /// the primary of its set waited a quarter of the period for a better one.
   private var isAskingAround: Bool { asksForProof < 2 * UInt32(genesis.members) && !mutated(.proofAskedSeldom) }
 
-  /// Asks for the newest certificate with a record of this meter. (coverage rule 4: the highest proof counts)
+  /// Asks for the newest certificate with a record of this meter. (consensus rules C16, C18)
   private mutating func askForProof(_ period: Period, via host: inout some NodeHost & ~Copyable) {
     // In turn: any member that holds the records can answer. Who asks seldom moves on by three, and by one more each time around.
     let members = UInt32(genesis.members)
@@ -630,7 +630,7 @@ public struct MeterNode: ~Copyable {
     return true
   }
 
-  /// Only a record hash under the manifest root of a verified certificate counts. (coverage rule 4)
+  /// Only a record hash under the manifest root of a verified certificate counts. (consensus rule C4)
   private mutating func receiveProof(
     _ reader: inout WireReader, via host: inout some NodeHost & ~Copyable
   ) throws(PlatformError) {
@@ -664,7 +664,7 @@ public struct MeterNode: ~Copyable {
       try host.sync()
       settle(recordHash)
     } else {
-      // q members checked our signature under it, so we made it, on a disk we no longer have. (coverage rule 5)
+      // q members checked our signature under it, so we made it, on a disk we no longer have. (consensus rule C5)
       guard let opened = closingKey.open(proof.closing, as: FixedBytes<32>.self) else { return }
       var closingReader = WireReader(opened.span)
       guard let closing = try? Closing(decoding: &closingReader) else { return }

@@ -10,7 +10,7 @@ public protocol NodeHost: ~Copyable {
   /// Sends one datagram; losing it is normal.
   mutating func send(_ datagram: Span<UInt8>, to endpoint: Endpoint)
 
-  /// Appends to the node's journal. A failure of this or of ``sync()`` is final and the node stops. (rule 43)
+  /// Appends to the node's journal. A failure of this or of ``sync()`` is final and the node stops. (consensus rule 43)
   mutating func append(_ entry: Span<UInt8>) throws(PlatformError)
 
   /// Whatever is sent or published from now on leaves only once everything appended so far is durable. A host may put the disk's work

@@ -423,7 +423,7 @@ extension Sealer {
   }
 }
 
-/// What a journal entry is, by its first byte. (docs/PROTOCOL.md, Journal entries)
+/// What a journal entry is, by its first byte. (docs/PROTOCOL.md, Files)
 public enum EntryKind: UInt8, Sendable {
   case boot = 1
   case vote = 2

@@ -7,7 +7,7 @@ import Wire
 /// The records of one set that end with one period, as an aggregator holds them in memory.
 ///
 /// Each set has one for the period of its round. When a header of an earlier period must be decided first, its records stand on a
-/// second one meanwhile. (reference/set-chain.md, What is kept)
+/// second one meanwhile. (consensus rule K1)
 final class RecordShelf {
   private let owner: ReplicaIndex
   private let genesis: Genesis

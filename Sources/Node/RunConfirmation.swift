@@ -36,7 +36,7 @@ public struct RunClaimCounts: Equatable, Sendable {
 ///
 /// A disk that was lost, or set back to an old image, knows of fewer runs than others do, and what such a node would sign it may
 /// have signed before, otherwise. So nothing is signed until enough members know of this very run: then a later run from an older
-/// disk will be told of this one. (consensus rules 40, 44)
+/// disk will be told of this one. (consensus rule 44)
 ///
 /// Liars may claim anything. At most f members do, so the (f + 1)-th highest of what is claimed is no higher than what an honest
 /// one knows; a higher claim is counted and ignored. What is confirmed is the process, by its 16 random bytes, which no claim

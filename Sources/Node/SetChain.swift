@@ -195,7 +195,7 @@ final class SetChain {
   // MARK: Records
 
   /// Records that carry on where coverage ends, of meters that are not excluded. They were checked when they came, but a header may have
-  /// been decided since with a shorter record of the same meter: its energy would count twice. (coverage rule 2)
+  /// been decided since with a shorter record of the same meter: its energy would count twice. (consensus rule C2)
   var followingRecords: MeterBitmap {
     if followingChanges == collected.changes { return following }
     var result = MeterBitmap()
@@ -210,7 +210,7 @@ final class SetChain {
     return result
   }
 
-  /// Those of them that a header may count. (DESIGN §2.2)
+  /// Those of them that a header may count. (DESIGN §2.2; consensus rule C13)
   var countableRecords: MeterBitmap { genesis.countable(followingRecords, of: owner) }
 
   /// A slot of which too few feeders have a record to be counted, so that the newest headers go without any.
@@ -238,13 +238,13 @@ final class SetChain {
     shelf.from(meter) == coverage.coveredThrough(meter).next || mutated(.staleRecordsKept) || mutated(.fromUnchecked)
   }
 
-  /// Whether there are records for a proposal of the round's period. (rule 12)
+  /// Whether there are records for a proposal of the round's period. (consensus rule R19)
   var hasRecords: Bool {
     collected.period == instance.round.period && countableRecords.count >= genesis.minimumContributors
   }
 
   /// Whether a primary waits for nothing more: all records are in, or a quarter of a period has passed since there were enough. Not since
-  /// the period ended: the others' T(0) runs from their records too. (rule 13)
+  /// the period ended: the others' T(0) runs from their records too. (consensus rule R13)
   func isTimeToPropose(at ticks: UInt64, quarterTicks: UInt64) -> Bool {
     guard hasRecords else { return false }
     if readyAt == nil { readyAt = ticks }

@@ -213,7 +213,7 @@ public struct Assembly: ~Copyable {
 /// Shows a meter that a record of its own stands under a certified header; the siblings follow.
 ///
 /// It holds what the record's signature covers and the meter cannot know, so a meter whose disk was lost finds its
-/// registers again. (coverage rules 4, 5)
+/// registers again. (consensus rules C4, C5)
 public struct InclusionProof: Equatable, Sendable {
   public static let encodedBytes = 128
 

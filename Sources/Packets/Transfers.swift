@@ -16,7 +16,7 @@ public enum WantOutcome: UInt8, Sendable {
 /// A queue of bits, not of bytes: a member's WANT sets them, the pacing takes them off one at a time, and the caller reads the
 /// record then. So nothing is copied, nothing grows, and what a member no longer misses is forgotten. A record goes out
 /// again only once its packet is known to be lost: the member has seen one sent ``reordering`` packets later, or it was
-/// sent so long ago that an answer is overdue. (consensus.md §2.4: receiver-driven, paced, votes first)
+/// sent so long ago that an answer is overdue. (docs/PROTOCOL.md, Packets)
 public struct Transfers: ~Copyable {
   public static let objectsPerMember = 2
   public static let answerMilliseconds: UInt64 = 10

@@ -1,6 +1,6 @@
 import BigInteger
 
-/// Decryption modulo p² and q² separately, joined at the end. (Paillier 1999, §7; paillier.md §3.4)
+/// Decryption modulo p² and q² separately, joined at the end. (Paillier 1999, §7; docs/CRYPTOGRAPHY.md, Arithmetic)
 ///
 /// In digit pairs c^e mod p² = 1 + L·p for the right exponent e: the a digit is 1, and the b digit is L itself. Any other
 /// a digit says that the machine computed wrongly, or that c is no power this key can open.

@@ -2,7 +2,7 @@ import BigInteger
 import Wire
 
 /// Slots with names and widths of their own in one plaintext, for sums of up to `maximumTerms` plaintexts.
-/// (paillier.md §5, "Packing")
+/// (docs/CRYPTOGRAPHY.md, Packing)
 ///
 /// A slot has its value's bits, ⌈log₂ maximumTerms⌉ guard bits that the sum may grow into, and a sign bit. Slot 0 is the
 /// least significant; a negative slot borrows from the next, and unpacking returns what was borrowed. Records use the

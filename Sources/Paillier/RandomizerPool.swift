@@ -1,7 +1,7 @@
 import BigInteger
 import Wire
 
-/// Randomizers prepared while a meter is idle, so that an encryption costs one multiplication. (paillier.md §3, row 2)
+/// Randomizers prepared while a meter is idle, so that an encryption costs one multiplication. (docs/CRYPTOGRAPHY.md, Arithmetic)
 ///
 /// - Each is used once: taking it wipes its place before the ciphertext leaves.
 /// - They live in memory only, so a restart begins with none.

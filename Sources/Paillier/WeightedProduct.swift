@@ -1,7 +1,7 @@
 import BigInteger
 import Wire
 
-/// Π cᵢ^wᵢ of ciphertexts of one key, which decrypts to Σ wᵢ·mᵢ, by buckets. (Pippenger 1976; paillier.md §3.5)
+/// Π cᵢ^wᵢ of ciphertexts of one key, which decrypts to Σ wᵢ·mᵢ, by buckets. (Pippenger 1976)
 ///
 /// Each window of a weight's bits multiplies the ciphertext into the bucket of that value; two products a bucket join them
 /// at the end. So a ciphertext costs one product a window, whatever its weight. Weights are public. No role decrypts

@@ -147,7 +147,7 @@ public struct MemoryJournal: ~Copyable, Journal {
   /// At opening its tail was cut off.
   public let wasTorn: Bool
   private var isReplayed = false
-  /// Set by the first failure, for good. (rule 43)
+  /// Set by the first failure, for good. (consensus rule 43)
   private var failure: PlatformError?
 
   /// - Throws: `.corrupted` when a whole entry stands behind a damaged one or the snapshot has no end, `.foreign` when it is another

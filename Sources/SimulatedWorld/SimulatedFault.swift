@@ -1,4 +1,4 @@
-/// What a simulated device does wrong. (`reference/hal.md` §1: what users suffer from)
+/// What a simulated device does wrong. (docs/HARDWARE.md, Scenarios)
 public enum SimulatedFault: Equatable, Sendable {
   case none
   /// Says nothing.

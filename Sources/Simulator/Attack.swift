@@ -4,7 +4,7 @@ import Units
 /// What f faulty members and outsiders do to a group, one thing at a time or all at once. The name goes into reports.
 ///
 /// Faulty members neither propose nor vote unless it is said here, so that a quorum needs every honest member.
-/// (issue "Packets", attack suite; reference/consensus.md §4.2, S10 and S13)
+/// (docs/PERFORMANCE.md, Under attack)
 public enum Attack: String, CaseIterable, Sendable {
   /// Nothing, and nobody is faulty: what the others are compared with.
   case none

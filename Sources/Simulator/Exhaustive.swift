@@ -125,7 +125,7 @@ public struct CrashEnumeration {
             result.add(world.run(fate, swarm, leaders: [], ticks: ticks), Self.name(fate))
           }
         }
-        // Everybody at once: the mains go and come back. (scenario S7)
+        // Everybody at once: the mains go and come back.
         for point in 0...doings {
           fate.crashPoints = base + (0..<members).map { ($0, point) }
           result.add(world.run(fate, swarm, leaders: [], ticks: ticks), Self.name(fate))

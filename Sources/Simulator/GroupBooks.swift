@@ -200,7 +200,7 @@ extension GroupWorld {
       return
     }
     books.votes[name] = value
-    // The certificate of the position before implies that q members hold the one before that. (rule 1)
+    // The certificate of the position before implies that q members hold the one before that. (consensus rule R1)
     if position != 1, party.heads[owner] ?? 0 < position - 1 {
       fail(.tookPartTooEarly, "\(text(vote)) of \(party.name), who holds position \(party.heads[owner] ?? 0)")
     }

@@ -139,7 +139,7 @@ extension GroupWorld {
     replay.accusedMembers = header.accusedMembers
   }
 
-  /// No receipt convicts an honest author. (DESIGN §2.3; rule 15)
+  /// No receipt convicts an honest author. (consensus rule R15)
   private func checkPromises(
     of party: Party, _ meter: MeterIndex, _ place: ChainPlace, _ header: Header, _ covered: Period
   ) {
@@ -209,7 +209,7 @@ extension GroupWorld {
     }
   }
 
-  /// A meter that f members never include is certified within f + 1 periods. (DESIGN §3)
+  /// A meter that f members never include is certified within f + 1 periods. (consensus rule R17)
   func concludeIgnored() {
     for owner in 0..<members {
       var covered = genesis.firstPeriod.rawValue - 1

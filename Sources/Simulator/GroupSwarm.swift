@@ -78,7 +78,7 @@ struct GroupSwarm {
   var amnesiacs: [Int] = []
   /// Any member may lose its disk once the one before votes again.
   var losesDisksInTurn = false
-  /// A member that is away until the quorum, which needs it, is healed. (scenario S11)
+  /// A member that is away until the quorum, which needs it, is healed.
   var absent: Int?
   /// Of every clock, in thousandths of a period at most, even when all is well; a sixteenth keeps two within an eighth of each other.
   var clockSkew = 0

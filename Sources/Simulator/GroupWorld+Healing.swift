@@ -7,7 +7,7 @@ import Units
 
 // What a group does once at most f of its members lie or are off, the others hear each other and clocks are right.
 extension GroupWorld {
-  /// What is asked of a group after healing. (reference/set-chain.md, Why it goes on)
+  /// What is asked of a group after healing. (docs/CONSENSUS.md, Why it goes on)
   struct HealingGoal {
     /// The period in which it was healed: a record through it has all energy of the outage.
     let healed: UInt64

@@ -154,7 +154,8 @@ final class Ledger {
     return others
   }
 
-  /// Its clock says so, or f + 1 others signed in a round of that period or a later one; q members always are so many. (rule 3)
+  /// Its clock says so, or f + 1 others signed in a round of that period or a later one; q members always are so many.
+  /// (consensus rule R3)
   private func isOpen(_ round: Round, for member: Int, _ observed: Observed) -> Bool {
     round.period.rawValue < observed.endedBelow || othersReaching(Round(round.period), than: member) > faults
   }
@@ -192,7 +193,7 @@ final class Ledger {
   }
 
   /// A member may follow f + 1 to a later round; else it stays for T, in rounds after the first with q members there. And it
-  /// needs a reason to speak. (rules 4, 5, 12)
+  /// needs a reason to speak. (consensus rules R4, R12, R20)
   private func violation(ofAsking round: Round, _ member: Int, _ observed: Observed) -> Violation? {
     if round <= firstRound { return .leftRoundTooEarly }
     if othersReaching(round, than: member) > faults { return nil }

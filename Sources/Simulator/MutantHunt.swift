@@ -46,8 +46,7 @@
   }
 
   extension Mutant {
-    /// The rule of reference/consensus.md §4 that is broken; R: of reference/set-chain.md; C: of reference/coverage.md; D, S: of the
-    /// design.
+    /// The numbers of the rules of docs/CONSENSUS.md that are broken, in whose rows it stands.
     public var rule: String {
       switch self {
       case .none: ""
@@ -55,7 +54,7 @@
       case .duplicatesCounted: "2"
       case .ownEchoCounted: "3, 44"
       case .sendsBeforePersisting, .prepareNotPersisted, .commitNotPersisted, .roundChangeNotPersisted,
-        .newRoundNotPersisted, .amnesia, .forgetsLockAtRestart:
+        .newRoundNotPersisted:
         "39"
       case .preparesMergedAcrossRounds, .commitsMergedAcrossRounds, .digestIgnoredInPrepares, .digestIgnoredInCommits,
         .preparesCountedAsCommits:
@@ -78,22 +77,23 @@
       case .timerBeforeQuorum: "21, R12"
       case .timerUncapped: "25"
       case .neverJoins, .joinsOnOne: "22"
-      case .primaryNeverMoves: "D3"
+      case .primaryNeverMoves: "R17"
       case .noRetransmission, .noResendAfterRestart: "23"
       case .lateVotesUnanswered: "27, R10"
-      case .forgetsRoundAtRestart, .forgetsPrepareAtRestart, .proposesAgainAtRestart: "40"
+      case .amnesia, .forgetsRoundAtRestart, .forgetsLockAtRestart, .forgetsPrepareAtRestart, .proposesAgainAtRestart:
+        "40"
       case .prepareQuorumTakenForCertificate, .fPlusOneCommitsTakenForCertificate, .certificateSignaturesUnchecked:
-        "C4"
+        "R9"
       case .evidenceAcrossRounds, .evidenceNeverTold: "49"
       case .unjustifiedRoundAccepted: "R2, R6"
       case .roundsComparedByView, .lockForgottenAtPeriodEnd, .lockShownNotTakenOver, .lockOfOtherPosition: "R8"
       case .firstRoundClaimedAsNone: "R5"
       case .staysInItsPeriod: "R4"
-      case .ownRoundUnanswered: "R5"
-      case .lockRunsNoTimer, .idleNeverWakes, .wakesOnFPlusOneOnly, .oneAskerJumpsRounds: "R12"
+      case .ownRoundUnanswered, .idleNeverWakes, .wakesOnFPlusOneOnly: "R20"
+      case .oneAskerJumpsRounds: "R21"
       case .openedByOwnClockAlone, .openedByOneMember: "R3"
       case .validityOutlivesFreeRound: "R7"
-      case .recordsOutlivePeriod, .preparedIsNoWork: "R12"
+      case .lockRunsNoTimer, .recordsOutlivePeriod, .preparedIsNoWork: "R19"
       default: groupRule
       }
     }

@@ -36,7 +36,7 @@ public struct Schedule: Sendable {
   public var members: Int
   public var profile: Profile
   public var usesEd25519 = false
-  /// f + 1 to 2f liars: the group may come to two decisions, and must then know by whom. (scenario S16)
+  /// f + 1 to 2f liars: the group may come to two decisions, and must then know by whom.
   public var hasTooManyLiars = false
   /// Only the first so many faults happen.
   public var faultLimit = Int.max

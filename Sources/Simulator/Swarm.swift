@@ -4,7 +4,7 @@ import Units
 /// Which members hold records of a period, so that they could propose.
 enum Holding: Equatable {
   case all
-  /// The first so many primaries of the period: meters send to two. (reference/set-chain.md, rule 14)
+  /// The first so many primaries of the period: meters send to two. (consensus rule R14)
   case primaries(Int)
   /// One member, another in each period.
   case one

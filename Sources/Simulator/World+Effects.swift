@@ -19,7 +19,8 @@ extension World {
     drive(process, payloads[payload], tellsOf: shouldTell ? sender : -1)
   }
 
-  /// Whoever speaks of a position below is told of the newest decision; whoever speaks of one above is asked for it. (rule 10)
+  /// Whoever speaks of a position below is told of the newest decision; whoever speaks of one above is asked for it.
+  /// (consensus rule R10)
   private func deliverElsewhere(_ payload: Int, _ sender: Int, to process: Process) {
     let step = payloadStep[payload]
     if case .certificate(let verified) = payloads[payload] {

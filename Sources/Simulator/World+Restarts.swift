@@ -54,7 +54,7 @@ extension World {
 
   /// Takes part in the next position: the certificate of the last is durable, and what was signed about it can go.
   func moveOn(_ process: Process) {
-    // Not after the round in which it was decided: that differs from member to member. (rule 2)
+    // Not after the round in which it was decided: that differs from member to member. (consensus rule R2)
     let first = round(period(of: process.decidedValue) + 1, 0)
     process.step += 1
     process.decidedValue = -1

@@ -61,7 +61,8 @@ extension World {
     }
   }
 
-  /// From T(0) after its period's end on, records that were not certified go to one primary more after each T0. (rule 14)
+  /// From T(0) after its period's end on, records that were not certified go to one primary more after each T0.
+  /// (consensus rule R14)
   private func further(_ round: Round) -> Int {
     guard isHealed else { return 0 }
     let passed = now - healedBoundary - (offset(round) - healedPeriod) * periodTicks

@@ -125,7 +125,7 @@ public final class World {
   func offset(_ round: Round) -> Int { Int(truncatingIfNeeded: round.period.rawValue &- swarm.period) }
   func round(_ offset: Int, _ view: UInt32) -> Round { Round(Period(swarm.period &+ UInt64(offset)), View(view)) }
 
-  /// DESIGN §3, once more.
+  /// Consensus rule R17, once more.
   func primary(of round: Round) -> Int {
     for leader in leaders where leader.round == round { return leader.member }
     let rotation = swarm.leaders == .rotating ? Int(round.period.rawValue % UInt64(members)) : 0
@@ -349,7 +349,7 @@ public final class World {
   }
 
   /// Whether a member finds a value right: it holds it, and in a free round its period is the round's. In a locked round q members
-  /// found that right when it was free. (reference/set-chain.md, rule 7)
+  /// found that right when it was free. (consensus rule R7)
   func isValid(_ process: Process, _ digest: Digest) -> Bool {
     let value = value(of: digest)
     guard value > 0, process.held >> choice(of: value) & 1 == 1 else { return false }

@@ -6,7 +6,7 @@ public struct WattHours: Hashable, Comparable, Sendable, CustomStringConvertible
   public var description: String { "\(value) Wh" }
 }
 
-/// Thousandths of a watt-hour: what registers are counted in. (`reference/hal.md` §7)
+/// Thousandths of a watt-hour: what registers are counted in. (docs/HARDWARE.md, Supported devices)
 public struct MilliwattHours: Hashable, Comparable, Sendable, CustomStringConvertible {
   public var value: Int64
   public init(_ value: Int64) { self.value = value }

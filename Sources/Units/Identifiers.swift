@@ -55,7 +55,7 @@ public struct Position: Identifier {
 }
 
 /// A chance to decide a position: a period, and a primary in it. Rounds are ordered by period, then view; a view alone compares with
-/// nothing. (DESIGN §3)
+/// nothing. (DESIGN §3; consensus rule R17)
 public struct Round: Hashable, Comparable, Sendable, CustomStringConvertible {
   public var period: Period
   public var view: View

@@ -124,7 +124,7 @@ struct CertificateTests {
     }
   }
 
-  @Test("of one genesis do not hold under another, though members and keys are the same (rule 46)")
+  @Test("of one genesis do not hold under another, though members and keys are the same (consensus rule 46)")
   func otherEpoch() {
     let other = Fixture.makeGenesis(epoch: 3)
     #expect(throws: VerificationError.certificate(.wrongContext)) {

@@ -4,7 +4,7 @@ import Testing
 import Units
 import Wire
 
-@Suite("Coverage tables (DESIGN §2.1; coverage rules 1, 2, 7)")
+@Suite("Coverage tables (DESIGN §2.1; consensus rules C1, C2)")
 struct CoverageTests {
   private func table(_ coverage: borrowing CoverageTable) -> [UInt8] { bytes { out in coverage.encode(into: &out) } }
 

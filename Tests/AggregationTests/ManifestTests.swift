@@ -4,7 +4,7 @@ import Testing
 import Units
 import Wire
 
-@Suite("Manifests (docs/PROTOCOL.md; coverage rule 4)")
+@Suite("Manifests (docs/PROTOCOL.md; consensus rule C4)")
 struct ManifestTests {
   /// Every count up to 40, then both sides of each power of two and a few between.
   static let counts =

@@ -34,7 +34,7 @@ struct BrokenPromise: Sendable, CustomTestStringConvertible {
   ]
 }
 
-@Suite("A receipt is a promise for one position and period (reference/set-chain.md, rule 15)")
+@Suite("A receipt is a promise for one position and period (consensus rule R15)")
 struct ReceiptTests {
   // This test kills the mutant receiptConvictsLaterPosition: no path of a node convicts by a receipt yet, so no group would show it.
   @Test(

@@ -71,7 +71,7 @@ struct WrongRecord: Sendable, CustomTestStringConvertible {
   ]
 }
 
-@Suite("Records (coverage rule 2)")
+@Suite("Records (consensus rule C2)")
 struct RecordRuleTests {
   private func table(_ coverage: borrowing CoverageTable) -> [UInt8] { bytes { out in coverage.encode(into: &out) } }
 
@@ -101,7 +101,7 @@ struct RecordRuleTests {
     #expect(hash != nil)
   }
 
-  @Test("are accepted once: after the header that covers them the same record is late (coverage rules 2, 6)")
+  @Test("are accepted once: after the header that covers them the same record is late (consensus rules C2, C6)")
   func once() {
     var coverage = Fixture.coverage()
     coverage.advance(Fixture.contributors(), to: Fixture.period)
@@ -204,7 +204,7 @@ struct WrongHeader: Sendable, CustomTestStringConvertible {
   ]
 }
 
-@Suite("Headers (coverage rules 1, 3)")
+@Suite("Headers (consensus rules C1, C3)")
 struct HeaderRuleTests {
   static let head: Digest = Fixture.fixed(Fixture.pattern(0x60, 32))
   static let headPeriod = Period(1005)
@@ -250,7 +250,7 @@ struct HeaderRuleTests {
   }
 
   @Test(
-    "of a free round are of its period, by its primary; locked ones of any period after the head's, by whoever led then (rule 7)"
+    "of a free round are of its period, by its primary; locked ones of any period after the head's, by whoever led then (consensus rule R7)"
   )
   func freeOrLocked() throws {
     let header = Fixture.header()
@@ -279,7 +279,7 @@ struct HeaderRuleTests {
     }
   }
 
-  @Test("carry on with whom the one before accused, and may add four (consensus rule 49)")
+  @Test("carry on with whom the one before accused, and may add four (consensus rule C22)")
   func accused() throws {
     try check(Fixture.header(), accusedMembers: 8)
     #expect(throws: HeaderRefusal.wrongAccused) { try check(Fixture.header(), accusedMembers: 1) }
@@ -300,7 +300,7 @@ struct HeaderRuleTests {
     try check(Self.onExclusion(through: over, contributors: [0, 1, 3], accused: [0]), excluding: over)
   }
 
-  @Test("need the minimum whoever is primary, so in every view (coverage rule 3)", arguments: 0..<4 as Range<UInt16>)
+  @Test("need the minimum whoever is primary, so in every view (consensus rule C3)", arguments: 0..<4 as Range<UInt16>)
   func minimumInEveryView(primary: UInt16) {
     var header = Fixture.header(contributors: Fixture.contributors([1, 3]))
     header.author = ReplicaIndex(primary)

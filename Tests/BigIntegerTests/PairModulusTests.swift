@@ -81,7 +81,7 @@ struct Bench<Profile: ArithmeticProfile>: ~Copyable {
   }
 }
 
-@Suite("Digit pairs (paillier.md §3.4)")
+@Suite("Digit pairs (docs/CRYPTOGRAPHY.md, Arithmetic)")
 struct PairModulusTests {
   /// Odd moduli of every kind: tiny, with a full top limb, all ones, one bit over a limb boundary; of odd and even numbers
   /// of limbs, up to where hardened products are split twice.

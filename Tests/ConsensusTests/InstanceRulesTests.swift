@@ -4,7 +4,7 @@ import Testing
 import Units
 import Wire
 
-@Suite("Single-shot instance: orders, restarts, late and foreign votes (reference/consensus.md §4)")
+@Suite("Single-shot instance: orders, restarts, late and foreign votes (docs/CONSENSUS.md)")
 struct InstanceRulesTests {
   /// All orders of 0 ..< count.
   static func permutations(_ count: Int) -> [[Int]] {
@@ -196,7 +196,7 @@ struct InstanceRulesTests {
   }
 }
 
-@Suite("Deciding by certificate (DESIGN §3, rule 27)")
+@Suite("Deciding by certificate (rules R9, 27)")
 struct CertificateInputTests {
   func verified(
     _ bench: Bench, _ round: Round? = nil, digest value: Digest = digest(1),

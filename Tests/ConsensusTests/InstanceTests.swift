@@ -18,7 +18,7 @@ struct InstanceTests {
     #expect(Quorum(members: 50).size == 34)
   }
 
-  @Test("the primary rotates with the period, and stays when rotation is fixed (DESIGN §3)")
+  @Test("the primary rotates with the period, and stays when rotation is fixed (rule R17)")
   func rotation() {
     let rotating = makeContext()
     let fixed = makeContext(leaders: .fixed)

@@ -8,7 +8,7 @@ import Wire
 struct PeriodTests {
   // MARK: The first round
 
-  @Test("the first round's proposal needs no justification; every later one's does, (p, 0) too (rule 6)")
+  @Test("the first round's proposal needs no justification; every later one's does, (p, 0) too (rule R6)")
   func justification() {
     let bench = Bench()
     // Member 0 leads (6, 1) and (7, 0), member 1 leads (6, 2), (7, 1) and (8, 0).

@@ -4,7 +4,7 @@ import Testing
 import Units
 import Wire
 
-@Suite("Restarts (docs/CONSENSUS.md, kept on disk)")
+@Suite("Restarts (docs/CONSENSUS.md, Kept on disk)")
 struct RestartTests {
   /// What happened to member 0 before it crashed, and what it must know afterwards.
   struct Row: CustomTestStringConvertible, Sendable {

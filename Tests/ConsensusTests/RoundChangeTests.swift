@@ -4,7 +4,7 @@ import Testing
 import Units
 import Wire
 
-@Suite("Round changes (Castro & Liskov 1999, §4.4; reference/consensus.md, rules 10–27)")
+@Suite("Round changes (Castro & Liskov 1999, §4.4; rules 10–12, 14–16, 19–25)")
 struct RoundChangeTests {
   @Test("a silent primary costs a view, not the period", arguments: [UInt16(4), 5, 7, 16])
   func silentPrimary(members: UInt16) {
@@ -59,7 +59,7 @@ struct RoundChangeTests {
     bench.expectNoConflict()
   }
 
-  @Test("without a prepared value the next primary proposes its own, once q members asked (DESIGN §3)")
+  @Test("without a prepared value the next primary proposes its own, once q members asked (rule 14)")
   func free() {
     let bench = Bench(valid: [digest(2)])
     let next = (bench.primary + 1) % 4
@@ -194,7 +194,7 @@ struct RoundChangeTests {
     #expect(bench.current(0) == (others >= 2 ? round(7, 1) : round(7)))
   }
 
-  @Test("a member without records, lock or proposal keeps still while time passes (rule 12)")
+  @Test("a member without records, lock or proposal keeps still while time passes (rule R20)")
   func noWork() {
     let bench = Bench()
     for _ in 0..<1000 { bench.tick(0, hasRecords: false) }

@@ -90,7 +90,7 @@ private final class BusSchedulerBox {
   }
 }
 
-@Suite("The bus scheduler (hal.md §7)")
+@Suite("The bus scheduler (docs/HARDWARE.md, Many devices)")
 struct BusSchedulerTests {
   static func slave(_ unit: UInt8, _ faults: FaultSchedule = FaultSchedule()) -> SimulatedSlave {
     SimulatedSlave(

@@ -4,7 +4,7 @@ import HAL
 import Metering
 import Testing
 
-@Suite("What is known of a device, and how far it can be believed by now (hal.md §7, Quality)")
+@Suite("What is known of a device, and how far it can be believed by now (docs/HARDWARE.md, Supported devices)")
 struct DeviceValuesTests {
   static func sample(
     _ quantity: Quantity, _ value: Int64, at seconds: UInt64, _ quality: Quality = .good

@@ -253,7 +253,7 @@ private final class PluggedBench: @unchecked Sendable {
   }
 }
 
-@Suite("Unplugging (hal.md §7, Reconnect)", .serialized)
+@Suite("Unplugging (docs/HARDWARE.md, Many devices)", .serialized)
 struct ReplugTests {
   @Test("100 unplug and replug cycles lose no process and make no bad step of the counter")
   func cycles() throws {

@@ -158,7 +158,7 @@ struct MappedDeviceTests {
     #expect(throws: DriverError.platform(PlatformError(.disconnected))) { try Self.energy(script) }
   }
 
-  @Test("a counter that is no number is none, never a value; a meter without any gives no reading (issue 17, kind D)")
+  @Test("a counter that is no number is none, never a value; a meter without any gives no reading")
   func notANumber() throws {
     let one = BusScript { _, _ in sealed([1, 4, 8, 0x7F, 0xC0, 0, 0, 0, 0, 0, 0]) }
     let reading = try Self.energy(one)

@@ -5,7 +5,7 @@ import Metering
 import SimulatedWorld
 import Testing
 
-@Suite("Limits as plans (hal.md §2.4)")
+@Suite("Limits as plans (docs/HARDWARE.md, Limiting an inverter)")
 struct LimitPlanTests {
   @Test(
     "percentages round down, within 1...100 %",
@@ -46,7 +46,7 @@ struct LimitPlanTests {
   }
 }
 
-@Suite("A power limit is a lease (hal.md §7)")
+@Suite("A power limit is a lease (docs/HARDWARE.md, Limiting an inverter)")
 struct PowerLimiterTests {
   typealias Limiter = PowerLimiter<SimulatedPort, SimulatedLineClock>
 

@@ -65,7 +65,7 @@ private func readBase(
   return nil
 }
 
-@Suite("A meter read by a scheduler (hal.md §7; docs/HARDWARE.md, Counters)")
+@Suite("A meter read by a scheduler (docs/HARDWARE.md, Counters, Many devices)")
 struct ScheduledMeterTests {
   @Test(
     "it reads what the sequential driver reads",
@@ -221,7 +221,7 @@ struct ScheduledMeterTests {
   }
 
   @Test(
-    "a refusal of the counters' block is the reading's failure, and no 0 (issue 17, kind C)",
+    "a refusal of the counters' block is the reading's failure, and no 0",
     arguments: [1, 2, 3, 4, 8] as [UInt8])
   func refusedBlock(code: UInt8) throws {
     let time = VirtualTime()
@@ -302,7 +302,7 @@ struct ScheduledMeterTests {
     #expect(again().requests == checks + 1 && again().requests == 1)
   }
 
-  @Test("a meter that never had an export counter is metered, and says so once (issue 17, kind D)")
+  @Test("a meter that never had an export counter is metered, and says so once")
   func neverHadExport() throws {
     let time = VirtualTime()
     let bus = SlaveBus([house(1)], time)
@@ -335,7 +335,7 @@ struct ScheduledMeterTests {
     #expect(throws: DriverError.unusable(.activeEnergyExport, .notImplemented)) { try failed.get() }
   }
 
-  @Test("a meter that is 0 while power flows has no base: power is asked for then, and only then (issue 17, kind B)")
+  @Test("a meter that is 0 while power flows has no base: power is asked for then, and only then")
   func blankUnderLoad() throws {
     let time = VirtualTime()
     let bus = SlaveBus([house(1)], time)
@@ -419,7 +419,7 @@ private func watch(
   return (samples, failures)
 }
 
-@Suite("A scheduler that identifies its devices (hal.md §7)")
+@Suite("A scheduler that identifies its devices (docs/HARDWARE.md, Many devices)")
 struct IdentifyingSchedulerTests {
   static func scheduler(_ time: VirtualTime) -> BusScheduler {
     BusScheduler(transport: .rtu, timing: BusScheduler.Timing(baud: 9_600), start: time.monotonic())

@@ -23,7 +23,7 @@ private struct Found: Equatable {
 
 /// Every prefix and every single-bit flip of the registers of a SunSpec device. Nothing in a chain of models has a check
 /// value, so a flip may well give another value; it never gives one beyond the map's limits.
-@Suite("SunSpec vectors, cut and flipped (SunSpec Device Information Model Specification, §4; hal.md §2.4)")
+@Suite("SunSpec vectors, cut and flipped (SunSpec Device Information Model Specification, §4)")
 struct SunSpecVectorTests {
   /// "SunS", the common model and one more, each measured point 100 and each scale factor -1.
   private static func device(_ model: ModelMap, base: UInt16 = 40_000) -> Registers {

@@ -11,7 +11,7 @@ func instant(_ seconds: UInt64, booted: UInt64 = 0, isSynchronised: Bool = true)
 
 func wattHours(_ value: Int64) -> MilliwattHours { MilliwattHours(value * 1_000) }
 
-@Suite("Counter guard (docs/HARDWARE.md, Counters; issue 17, kinds A to E)")
+@Suite("Counter guard (docs/HARDWARE.md, Counters)")
 struct CounterGuardTests {
   /// 10 kW, counting in Wh.
   static func new(modulus: MilliwattHours? = nil) -> CounterGuard {

@@ -360,7 +360,7 @@ private struct House {
   }
 }
 
-@Suite("Energy against the truth (issue 17: no invented energy)")
+@Suite("Energy against the truth (docs/HARDWARE.md, Counters)")
 struct CounterTruthTests {
   @Test(
     """

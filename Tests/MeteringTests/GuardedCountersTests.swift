@@ -3,7 +3,7 @@ import Testing
 import Units
 import Wire
 
-@Suite("A meter's counters behind their guards (docs/HARDWARE.md, Counters; issue 17, kinds A to E)")
+@Suite("A meter's counters behind their guards (docs/HARDWARE.md, Counters)")
 struct GuardedCountersTests {
   static let rule = CounterRule(ratedPowerMilliwatts: 10_000_000, quantumMilliwattHours: 1_000)
 
@@ -30,7 +30,7 @@ struct GuardedCountersTests {
     #expect(Self.read(&counters, 5_020, 71, at: 110) == [5_020, 71])
   }
 
-  @Test("a counter that stays 0 when the other one counts again was cleared; its minutes begin then (issue 17, kind B)")
+  @Test("a counter that stays 0 when the other one counts again was cleared; its minutes begin then")
   func clearedMeanwhile() {
     var counters = Self.started()
     for second in stride(from: UInt64(100), through: 160, by: 20) {

@@ -1,7 +1,7 @@
 import Metering
 import Testing
 
-@Suite("Modbus writes and Modbus/TCP (Modbus Messaging on TCP/IP V1.0b, §3.1.3; reference vectors of hal.md §2.4)")
+@Suite("Modbus writes and Modbus/TCP (Modbus Messaging on TCP/IP V1.0b, §3.1.3)")
 struct ModbusFramingTests {
   typealias Base = ModbusTests
 

@@ -2,7 +2,7 @@ import Metering
 import Testing
 import Wire
 
-@Suite("Modbus RTU (Modbus over Serial Line V1.02; reference vectors of hal.md §2.1)")
+@Suite("Modbus RTU (Modbus over Serial Line V1.02)")
 struct ModbusTests {
   static func bytes(_ hex: String) -> [UInt8] {
     let digits = hex.compactMap(\.hexDigitValue)
@@ -185,7 +185,7 @@ struct ModbusTests {
   }
 
   @Test(
-    "units 0 and 248 to 255 can be asked, as devices over TCP have them (issue 17, kind L); 0 is not written to",
+    "units 0 and 248 to 255 can be asked, as devices over TCP have them; 0 is not written to",
     arguments: [0, 1, 247, 248, 255] as [UInt8])
   func units(unit: UInt8) throws {
     #expect(try ModbusRequest(unit: unit, function: .inputRegisters, address: 0, count: 1).unit == unit)

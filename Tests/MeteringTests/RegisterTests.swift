@@ -1,7 +1,7 @@
 import Metering
 import Testing
 
-@Suite("Registers into scaled integers (hal.md §2.2–2.4)")
+@Suite("Registers into scaled integers (docs/HARDWARE.md, How to write a map)")
 struct RegisterTests {
   static func value(
     _ words: [UInt16], _ type: RegisterType, _ order: WordOrder, _ factor: String, exponent: Int32 = 0

@@ -5,7 +5,7 @@ import Packets
 import Testing
 import Units
 
-@Suite("Who lied is agreed: honest aggregators name the same liars (consensus rule 49)")
+@Suite("Who lied is agreed: honest aggregators name the same liars (consensus rule C22)")
 struct AccusationTests {
   /// Whom each running aggregator's headers of a set accuse.
   private func accused(_ group: Group, _ owner: Int) -> [Accused] {

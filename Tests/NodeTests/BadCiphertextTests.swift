@@ -9,7 +9,8 @@ import Wire
 
 /// Whether a ciphertext is a unit is found out for a whole product at once where no receipt depends on it. So a bad one gets
 /// further than it used to, and must be found all the same.
-@Suite("A record whose ciphertext is no unit, brought by a member, is found with one gcd for all (DESIGN §2.2)")
+@Suite(
+  "A record whose ciphertext is no unit, brought by a member, is found with one gcd for all (docs/CRYPTOGRAPHY.md)")
 struct BadCiphertextTests {
   /// n itself, which anybody can write down. Signed by its meter.
   private static func spoiled(_ group: Group, _ index: Int) -> [UInt8] {
@@ -54,7 +55,7 @@ struct BadCiphertextTests {
     #expect(group.aggregators[2]!.node.coveredThrough(MeterIndex(1), of: ReplicaIndex(0)) == Period(1002))
   }
 
-  @Test("its meter gets no receipt for it, which would be a promise to count it (coverage rule 6)")
+  @Test("its meter gets no receipt for it, which would be a promise to count it (consensus rule C6)")
   func receipt() {
     let group = Group()
     group.run(toEndOf: 1001, plus: 2000)
@@ -81,7 +82,7 @@ struct BadCiphertextTests {
     #expect(meter.heard.filter { $0.type == .receipt }.count == 1)
   }
 
-  @Test("the other record of a meter that contradicts itself is looked at too before it is kept (coverage rule 6)")
+  @Test("the other record of a meter that contradicts itself is looked at too before it is kept (consensus rule C6)")
   func alternate() {
     let primary = LyingPrimary()
     let group = primary.group

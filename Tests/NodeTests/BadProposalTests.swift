@@ -55,7 +55,7 @@ struct BadHeader: Sendable, CustomStringConvertible {
 
 @Suite("A lying primary's proposal is refused with its reason, and nobody signs")
 struct BadProposalTests {
-  @Test("(issue, Bad input; coverage rules 1, 3)", arguments: BadHeader.all)
+  @Test("whatever is wrong with its header (consensus rules C1, C3)", arguments: BadHeader.all)
   func refused(bad: BadHeader) {
     let primary = LyingPrimary()
     var header = primary.header()
@@ -109,7 +109,7 @@ struct BadProposalTests {
     #expect(!primary.judge.hasSigned(0, 1002))
   }
 
-  @Test("a backup that lacks records fetches them from the author and then judges for itself (DESIGN §2.2)")
+  @Test("a backup that lacks records fetches them from the author and then judges for itself (consensus rule 9)")
   func missingRecords() {
     let primary = LyingPrimary()
     let header = primary.header()
@@ -142,7 +142,7 @@ struct BadVoteTests {
   }
 
   @Test(
-    "a vote by a party that is no member, about a set that does not exist, or about another round or position (issue, Bad input)"
+    "a vote by a party that is no member, about a set that does not exist, or about another round or position"
   )
   func notAllowed() {
     let (group, rogue) = prepared()
@@ -179,7 +179,7 @@ struct BadVoteTests {
     #expect(group.state(1) == before)
   }
 
-  @Test("a vote signed by another member, for another network or another epoch (issue, Bad input)")
+  @Test("a vote signed by another member, for another network or another epoch")
   func badSignatures() {
     let (group, rogue) = prepared()
     let digest = group.aggregators[0]!.node.head(of: ReplicaIndex(0))
@@ -229,7 +229,7 @@ struct BadVoteTests {
   }
 
   @Test(
-    "a certificate with q−1 signers, a signer twice, a non-member, another digest, round or position (issue, Bad input)"
+    "a certificate with q−1 signers, a signer twice, a non-member, another digest, round or position"
   )
   func certificates() {
     let (group, rogue) = prepared()

@@ -115,7 +115,7 @@ struct BadRecordTests {
     return (group, rogue)
   }
 
-  @Test("(issue, Bad input; coverage rule 2)", arguments: BadRecord.all)
+  @Test("whatever is wrong with it (consensus rule C2)", arguments: BadRecord.all)
   func refused(bad: BadRecord) {
     let (group, rogue) = prepared()
     let before = group.state(2)
@@ -128,7 +128,7 @@ struct BadRecordTests {
     #expect(!rogue.heard.contains { $0.type == .receipt })
   }
 
-  @Test("a member that names a meter beyond every bitmap is refused, and does no harm (DESIGN §2.1)")
+  @Test("a member that names a meter beyond every bitmap is refused, and does no harm (consensus rule C2)")
   func memberNamesNoMeter() {
     let group = Group()
     group.run(toEndOf: 1001, plus: 3000)
@@ -148,7 +148,7 @@ struct BadRecordTests {
   }
 
   @Test(
-    "while the honest record is taken and receipted for the open position, also when it is sent twice (coverage rule 6)"
+    "while the honest record is taken and receipted for the open position, also when it is sent twice (consensus rule C6)"
   )
   func honestRecordIsTaken() throws {
     // The primary waits for another one, and nothing is decided meanwhile.
@@ -174,7 +174,7 @@ struct BadRecordTests {
     #expect(group.aggregators[2]!.node.evidenceCount == 0)
   }
 
-  @Test("and a second, different one is evidence: the first stays (coverage rule 6)")
+  @Test("and a second, different one is evidence: the first stays (consensus rule C6)")
   func twoRecords() {
     let (group, rogue) = prepared()
     rogue.send(.record, group.record(0, 0, from: 1002, through: 1002, values: [1, 2]), toAggregator: 2)
@@ -220,7 +220,7 @@ struct BadRecordTests {
     #expect(group.aggregators[2]!.drops(.replayed) == replayed + 1)
   }
 
-  @Test("an oversized datagram never reaches a node, and the next one is heard (issue, Bad input)")
+  @Test("an oversized datagram never reaches a node, and the next one is heard")
   func oversized() {
     let (group, rogue) = prepared()
     let target = Group.endpoint(Group.aggregatorName(2))

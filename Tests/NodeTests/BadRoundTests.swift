@@ -142,7 +142,7 @@ struct BadRoundTests {
     return "\(process.node.standing(of: ReplicaIndex(1))) \(process.head(1)) \(process.node.evidenceCount)"
   }
 
-  @Test("(issue of the chain, Bad input)", arguments: BadRound.all)
+  @Test("whatever is wrong with them (consensus rules 6, 12, 15, 16, R5, R18)", arguments: BadRound.all)
   func refused(bad: BadRound) {
     let (group, rogue) = prepared()
     let judge = group.aggregators[1]!

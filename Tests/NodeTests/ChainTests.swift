@@ -28,7 +28,7 @@ enum Outage: String, CaseIterable, Sendable {
   }
 }
 
-@Suite("A set is a chain of positions: no outage stops it for good (reference/set-chain.md)")
+@Suite("A set is a chain of positions: no outage stops it for good (docs/CONSENSUS.md)")
 struct ChainTests {
   /// Periods of 8 s, in which all views fit that a group of four may need.
   private func group(spareBlocks: Int? = nil) -> Group {
@@ -447,7 +447,7 @@ private final class HidingPrimary {
   }
 }
 
-@Suite("A liar that keeps a prepared certificate back and shows it rounds later (reference/set-chain.md, What is kept)")
+@Suite("A liar that keeps a prepared certificate back and shows it rounds later (consensus rule K1)")
 struct LateLockTests {
   @Test(
     "finds members that can prepare its value again, restarted or not, though they prepared another one since",
@@ -469,7 +469,8 @@ struct LateLockTests {
     liar.show(certificate)
     group.setCut(false, among: HidingPrimary.honest)
     let first = group.period + 1
-    // What follows begins at the period after the header's, not after that of the round in which it is decided. (rule 2)
+    // What follows begins at the period after the header's, not after that of the round in which it is decided.
+    // (consensus rule R2)
     var firstRounds: Set<Round> = []
     let isCertified = group.run(untilAtMost: 3) {
       for member in HidingPrimary.honest where group.aggregators[member]!.headPosition(0) == 2 {
@@ -495,7 +496,7 @@ struct LateLockTests {
 }
 
 @Suite(
-  "A lost disk: nothing is signed where something may have been signed (reference/set-chain.md, A disk that is lost)")
+  "A lost disk: nothing is signed where something may have been signed (consensus rule K2)")
 struct LostDiskTests {
   @Test("in a set before a certificate of a period from the voting floor on is held, however long that takes")
   func floor() {

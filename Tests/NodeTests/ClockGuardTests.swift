@@ -4,7 +4,7 @@ import Node
 import Testing
 import Units
 
-@Suite("Whether a clock is right, from what members tell (DESIGN §3, Time)")
+@Suite("Whether a clock is right, from what members tell (DESIGN §3.2)")
 struct ClockGuardTests {
   static let period: UInt64 = 1800
   static let first = Period(1_000_000)

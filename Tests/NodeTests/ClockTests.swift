@@ -9,7 +9,7 @@ import Testing
 import Units
 import Wire
 
-@Suite("Groups with wrong clocks (DESIGN §3, Time)")
+@Suite("Groups with wrong clocks (DESIGN §3.2)")
 struct ClockTests {
   private static let period = Int64(GroupOptions().periodSeconds * 1000)
 
@@ -225,7 +225,7 @@ struct ClockTests {
   }
 
   @Test(
-    "the newest record goes to one primary more after T(0) and each T0, whatever receipts there are (set-chain, rule 14)"
+    "the newest record goes to one primary more after T(0) and each T0, whatever receipts there are (consensus rule R14)"
   )
   func furtherPrimaries() {
     let group = Group()

@@ -53,7 +53,7 @@ final class LyingMeters {
   }
 }
 
-@Suite("Meters that contradict themselves (consensus rule 49; reference/set-chain.md)")
+@Suite("Meters that contradict themselves (consensus rules 49, C6, C22)")
 struct ContradictingMeterTests {
   private func group(metersPerSet: Int, exclusionPeriods: UInt32) -> Group {
     var options = GroupOptions(metersPerSet: metersPerSet)

@@ -44,7 +44,7 @@ struct CrashTests {
   }
 
   @Test(
-    "loses nothing, doubles nothing and makes nobody a liar (DESIGN: crash at any instant; consensus rules 23, 39, 40)",
+    "loses nothing, doubles nothing and makes nobody a liar (consensus rules 23, 39, 40)",
     arguments: Victim.allCases)
   func crash(victim: Victim) {
     let total = doings(victim)
@@ -139,7 +139,7 @@ struct CrashTests {
     #expect(group.run(untilAtMost: 3) { group.reckon() == [] })
   }
 
-  @Test("a meter that restarts asks around for the proof it lacks (rule R14; mutant proofAskedSeldom)")
+  @Test("a meter that restarts asks around for the proof it lacks (consensus rule C18; mutant proofAskedSeldom)")
   func asksAround() {
     var options = GroupOptions()
     options.periodSeconds = 8

@@ -8,7 +8,7 @@ import Testing
 import Units
 import Wire
 
-@Suite("Which of two runs of one key ends (DESIGN §3, Runs)")
+@Suite("Which of two runs of one key ends (DESIGN §3.3)")
 struct LaterRunTests {
   private static let own = RunConfirmationTests.own
   private static let other = RunConfirmationTests.other
@@ -91,7 +91,7 @@ struct LaterRunTests {
   }
 }
 
-@Suite("Who notices two runs of one key (DESIGN §3, Runs)")
+@Suite("Who notices two runs of one key (DESIGN §3.3)")
 struct DoubleRunsTests {
   private static func status(_ seconds: UInt64, _ clock: ClockState = .synchronised) -> StatusBody {
     StatusBody(

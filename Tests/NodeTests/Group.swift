@@ -349,7 +349,7 @@ struct GroupOptions {
 }
 
 /// Four aggregators, their meters and a bookkeeper in one process: real roles, packets, signatures and encryption, with
-/// a simulated clock, network and disks. (issue milestone "Four nodes in one process")
+/// a simulated clock, network and disks.
 final class Group {
   static let members = 4
   static let stepMilliseconds: UInt64 = 100

@@ -11,7 +11,7 @@ import Wire
 @Suite("Four aggregators, their meters and a bookkeeper in one process")
 struct GroupTests {
   @Test(
-    "every set is certified in each period, and published sums equal what the houses counted (DESIGN, life of a reading)"
+    "every set is certified in each period, and published sums equal what the houses counted (DESIGN §2)"
   )
   func allIsCertified() {
     let group = Group()
@@ -37,7 +37,7 @@ struct GroupTests {
     #expect(group.failures == [])
   }
 
-  @Test("all aggregators hold the same chain head and coverage for each set (coverage rule 1)")
+  @Test("all aggregators hold the same chain head and coverage for each set (consensus rule C1)")
   func chainsAgree() {
     let group = Group()
     group.run(toEndOf: 1002, plus: 3000)
@@ -49,7 +49,7 @@ struct GroupTests {
     }
   }
 
-  @Test("loss, duplication and reordering lose no energy (DESIGN, packets are lost)", arguments: [1, 2, 3] as [UInt64])
+  @Test("loss, duplication and reordering lose no energy (DESIGN §5)", arguments: [1, 2, 3] as [UInt64])
   func lossyNetwork(seed: UInt64) {
     let group = Group(
       GroupOptions(seed: seed, faults: NetworkFaults(loss: 100, duplication: 50, reordering: 100)))
@@ -60,7 +60,7 @@ struct GroupTests {
     #expect(group.reckon() == [])
   }
 
-  @Test("a meter killed and restarted mid-period sends the same record, byte for byte (issue, Bad input)")
+  @Test("a meter killed and restarted mid-period sends the same record, byte for byte")
   func meterRestarts() {
     let group = Group()
     group.run(toEndOf: 1001, plus: 100)
@@ -78,7 +78,7 @@ struct GroupTests {
     for process in group.aggregators { #expect(process!.node.evidenceCount == 0) }
   }
 
-  @Test("a meter restarted between its receipt and the proof still learns that it is certified (coverage rule 4)")
+  @Test("a meter restarted between its receipt and the proof still learns that it is certified (consensus rule C4)")
   func meterRestartsAfterReceipt() {
     let group = Group()
     group.run(untilAtMost: 4) { group.meters[0][0]!.node.receiptCount > 0 }
@@ -89,7 +89,7 @@ struct GroupTests {
     #expect(group.reckon() == [])
   }
 
-  @Test("a meter whose disk is lost gets its registers back from the certified closing (coverage rule 5)")
+  @Test("a meter whose disk is lost gets its registers back from the certified closing (consensus rule C5)")
   func meterLosesItsDisk() {
     let group = Group()
     group.run(toEndOf: 1002, plus: 3000)
@@ -112,7 +112,7 @@ struct GroupTests {
     #expect(totals[2][0] == certified.reduce(0, +))
   }
 
-  @Test("a bookkeeper killed between certificate and decryption publishes the same sums later (issue, Bad input)")
+  @Test("a bookkeeper killed between certificate and decryption publishes the same sums later")
   func bookkeeperRestarts() {
     let group = Group()
     let undisturbed = Group()
@@ -145,7 +145,7 @@ struct GroupTests {
     #expect(group.reckon() == [])
   }
 
-  @Test("a restarted aggregator hears its meters again and leads its sets (DESIGN §5, boot counters)")
+  @Test("a restarted aggregator hears its meters again and leads its sets (DESIGN §5)")
   func restartedAggregatorLeads() {
     let group = Group()
     group.run(toEndOf: 1001, plus: 3000)
@@ -175,7 +175,7 @@ struct GroupTests {
     for process in group.aggregators { #expect(process!.headPosition(0) + 1 == process!.headPosition(1)) }
   }
 
-  @Test("without a trusted clock nobody signs, and nothing is lost (DESIGN §3, Time)")
+  @Test("without a trusted clock nobody signs, and nothing is lost (DESIGN §3.2)")
   func unsynchronisedClock() {
     let group = Group()
     group.run(toEndOf: 1001, plus: 3000)
@@ -187,7 +187,7 @@ struct GroupTests {
     #expect(group.reckon() == [])
   }
 
-  @Test("an aggregator whose disk is lost signs nothing it may have signed before, then goes on (consensus rule 40)")
+  @Test("an aggregator whose disk is lost signs nothing it may have signed before, then goes on (consensus rule K2)")
   func aggregatorLosesItsDisk() {
     let group = Group()
     group.run(toEndOf: 1002, plus: 400)
@@ -210,7 +210,7 @@ struct GroupTests {
     for process in group.aggregators { #expect(process!.node.evidenceCount == 0) }
   }
 
-  @Test("an aggregator set back to an old image does not contradict what it forgot (consensus rule 40)")
+  @Test("an aggregator set back to an old image does not contradict what it forgot (consensus rules K2, K3)")
   func aggregatorOldImage() {
     let group = Group()
     group.run(toEndOf: 1001, plus: 3000)
@@ -231,7 +231,7 @@ struct GroupTests {
     for process in group.aggregators { #expect(process!.node.evidenceCount == 0) }
   }
 
-  @Test("a meter set back to an old image makes no second record for a period (coverage rule 6)")
+  @Test("a meter set back to an old image makes no second record for a period (consensus rule K6)")
   func meterOldImage() {
     let group = Group()
     group.run(toEndOf: 1001, plus: 3000)

@@ -175,7 +175,7 @@ struct PublicationTests {
   }
 
   @Test(
-    "replacing every board once loses neither what is not published nor what an absent meter has to prove (issue: four disks one by one)"
+    "replacing every board once loses neither what is not published nor what an absent meter has to prove (consensus rule C19)"
   )
   func everyBoardReplaced() {
     let group = Group(GroupOptions(periodSeconds: 8))

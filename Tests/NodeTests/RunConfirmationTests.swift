@@ -4,7 +4,7 @@ import Testing
 import Units
 import Wire
 
-@Suite("Which run this is, from what members claim (DESIGN §3, Runs; consensus rules 40, 44)")
+@Suite("Which run this is, from what members claim (DESIGN §3.3; consensus rules 44, K3, K4)")
 struct RunConfirmationTests {
   static let own = RunIdentifier(FixedBytes(InlineArray(repeating: 1)))!
   static let other = RunIdentifier(FixedBytes(InlineArray(repeating: 2)))!

@@ -134,7 +134,7 @@ def vectors():
         x = number(f"x/{index}", 2040)
         a = number(f"a/{index}", 1024)
         c = djn(n, m, x, a)
-        # What Python's phe gives for raw_encrypt(m, r_value = h^a mod n). (reference: paillier.md, section 6)
+        # What Python's phe gives for raw_encrypt(m, r_value = h^a mod n). (docs/CRYPTOGRAPHY.md, Equations)
         assert c == plain(n, m, pow(-x * x % n, a, n))
         assert decrypt(p, q, c) == m
         put(f"x{index}", x, 256)

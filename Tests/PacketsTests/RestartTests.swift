@@ -3,7 +3,7 @@ import Packets
 import Testing
 import Wire
 
-@Suite("Boot counters (DESIGN §5, consensus rule 44)")
+@Suite("Boot counters (DESIGN §3.3, §5; consensus rule 44)")
 struct RestartTests {
   @Test("two exchanges of STATUS connect two nodes, also when both begin")
   func firstContact() {

@@ -175,7 +175,7 @@ struct SealerTests {
     #expect(malformed == 2)
   }
 
-  @Test("open once (rule 45)")
+  @Test("open once (consensus rule 45)")
   func replay() {
     var first = Fixture.sealer(1, 2, boot: 9)
     var second = Fixture.sealer(2, 1, boot: 7)
@@ -220,7 +220,7 @@ struct SealerTests {
     #expect([third.dropCount(.notForMe), second.dropCount(.unknownSender)] == [1, 1])
   }
 
-  @Test("of another network, another epoch, or another's key do not open (rules 45, 46)")
+  @Test("of another network, another epoch, or another's key do not open (consensus rules 45, 46)")
   func foreign() {
     let peer = Peer(identifier: 2, agreementKey: Fixture.publicKey(2), endpoint: nil)
     var otherEpoch = Fixture.sealer(1, boot: 9, peers: [peer], epoch: 3)

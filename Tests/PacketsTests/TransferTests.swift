@@ -191,7 +191,7 @@ private func run(_ scenario: TransferScenario, seed: UInt64) -> TransferResult {
 
 private func median(_ values: [UInt64]) -> UInt64 { values.sorted()[values.count / 2] }
 
-@Suite("Transfer of a proposal's records to 6 members (issue 6)")
+@Suite("Transfer of a proposal's records to 6 members (docs/PROTOCOL.md, Packets)")
 struct TransferTests {
   private static let seeds: ClosedRange<UInt64> = 1...20
 

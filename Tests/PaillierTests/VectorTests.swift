@@ -3,7 +3,7 @@ import Paillier
 import Testing
 import Wire
 
-@Suite("Known answers of a 2048-bit key (Tests/Oracles/paillier_vectors.py; paillier.md §6)")
+@Suite("Known answers of a 2048-bit key (Tests/Oracles/paillier_vectors.py)")
 struct VectorTests {
   private static func check<Profile: ArithmeticProfile>(_ profile: Profile.Type) throws {
     let vectors = try Support.vectors()

@@ -202,7 +202,7 @@ struct WeightedTests {
     #expect(refusal([PackedLayout.Slot("a", valueBits: 56)], terms: 128) == .badLayout)
     #expect(refusal([PackedLayout.Slot("a", valueBits: 22)], terms: 128, bits: 32) == nil)
     #expect(refusal([PackedLayout.Slot("a", valueBits: 23)], terms: 128, bits: 32) == .layoutDoesNotFit(slots: 1))
-    // 24-bit watt-hours of 2^15 meters: 51 slots of 40 bits (paillier.md §5).
+    // 24-bit watt-hours of 2^15 meters: 51 slots of 40 bits. (docs/CRYPTOGRAPHY.md, Packing)
     let many = (0..<52).map { PackedLayout.Slot("\($0)", valueBits: 24) }
     #expect(refusal(Array(many.prefix(51)), terms: 1 << 15) == nil)
     #expect(refusal(many, terms: 1 << 15) == .layoutDoesNotFit(slots: 52))

@@ -284,7 +284,8 @@ struct FileJournalTests {
   @Test("another node's, or another network's, is refused by name")
   func foreignNode() throws { try JournalContract.foreign(FileMedium.self) }
 
-  @Test("reading again after damage is a failure for good: nothing is appended to what is not known (rule 43)")
+  @Test(
+    "reading again after damage is a failure for good: nothing is appended to what is not known (consensus rule 43)")
   func rereadFails() throws {
     let medium = FileMedium()
     try record(JournalContract.entries, on: medium)
@@ -435,7 +436,7 @@ struct FileSnapshotTests {
     #expect(!FileManager.default.fileExists(atPath: medium.beside))
   }
 
-  @Test("a snapshot that cannot be written is a failure for good, and leaves the journal (rule 43)")
+  @Test("a snapshot that cannot be written is a failure for good, and leaves the journal (consensus rule 43)")
   func failure() throws {
     let medium = FileMedium()
     try record(JournalContract.entries, on: medium)
@@ -538,7 +539,7 @@ struct MemoryJournalTests {
     #expect(try recover(medium) == Array(([[1], [2], [3], [4], [5]] as [[UInt8]]).prefix(2 + keeping)))
   }
 
-  @Test("a failed write, sync or rename of a snapshot is final (rule 43)")
+  @Test("a failed write, sync or rename of a snapshot is final (consensus rule 43)")
   func failedSnapshot() throws {
     for steps in 0..<9 {
       let medium = MemoryMedium()
@@ -570,7 +571,7 @@ struct MemoryJournalTests {
     }
   }
 
-  @Test("a failed sync is final (rule 43)")
+  @Test("a failed sync is final (consensus rule 43)")
   func failedSync() throws {
     let medium = MemoryMedium()
     let journal = try medium.open()
