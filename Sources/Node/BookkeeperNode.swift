@@ -57,7 +57,7 @@ public struct BookkeeperNode: ~Copyable {
   /// WANTs of this run.
   public private(set) var wantCount: UInt64 = 0
 
-  /// Takes the keys over. Nothing is sent before the first tick, and the journal is restored before that.
+  /// Takes the keys over. The journal is restored before the first tick or packet.
   public init(
     genesis: Genesis, key: consuming PrivateKey, signer: consuming SigningKey, sealer: consuming Sealer
   ) {

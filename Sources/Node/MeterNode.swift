@@ -103,7 +103,7 @@ public struct MeterNode: ~Copyable {
   /// may have signed already, otherwise.
   public private(set) var isConfirmed = false
 
-  /// Takes the keys over. Nothing is sent before the first tick, and the journal is restored before that.
+  /// Takes the keys over. The journal is restored before the first tick or packet.
   public init(
     genesis: Genesis, encryptor: consuming Encryptor, owner: ReplicaIndex, index: MeterIndex,
     signer: consuming SigningKey, closingKey: consuming SelfSealingKey, sealer: consuming Sealer

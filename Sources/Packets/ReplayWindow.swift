@@ -8,8 +8,7 @@ public struct ReplayWindow: Sendable {
   /// A window that has seen nothing.
   public init() {}
 
-  /// Whether a number was not seen yet; false for one more than ``size`` below the highest, which nobody can tell any
-  /// more.
+  /// Whether a number was not seen yet; false for one ``size`` or more below the highest, of which nothing is known now.
   public func isFresh(_ number: UInt64) -> Bool {
     if number >= next { return number < UInt64.max }
     guard next - number <= Self.size else { return false }
@@ -46,8 +45,7 @@ public struct SmallReplayWindow: Sendable {
   /// A window that has seen nothing.
   public init() {}
 
-  /// Whether a number was not seen yet; false for one more than ``size`` below the highest, which nobody can tell any
-  /// more.
+  /// Whether a number was not seen yet; false for one ``size`` or more below the highest, of which nothing is known now.
   public func isFresh(_ number: UInt64) -> Bool {
     if number >= next { return number < UInt64.max }
     guard next - number <= Self.size else { return false }
