@@ -29,6 +29,7 @@ public struct Certificate: Sendable {
   public var quorum: QuorumCertificate
   public var header: Header
 
+  /// Takes both as they are; whether the votes are over this header is for ``init(checking:against:)``.
   public init(quorum: QuorumCertificate, header: Header) {
     self.quorum = quorum
     self.header = header
@@ -57,10 +58,12 @@ public struct Certificate: Sendable {
     return statement.digest
   }
 
+  /// Bytes of a certificate: every one of a group is as long.
   public static func maximumBytes(_ quorum: Quorum) -> Int {
     8 + QuorumCertificate.encodedBytes(quorum: quorum) + Header.encodedBytes
   }
 
+  /// Appends tag, votes and header. (docs/PROTOCOL.md, Certificate)
   public func encode(into output: inout OutputSpan<UInt8>) {
     output.writeTag("BUSBARc2")
     quorum.encode(into: &output)
@@ -112,6 +115,8 @@ public struct PublishedSum: Sendable {
   public var root: [UInt8]
   public var signature: Signature
 
+  /// Signs a decryption of the product that `header` names. The equation is not checked here, nor that S and R are as
+  /// long as n.
   public init(header: Header, sum: [UInt8], root: [UInt8], signer: borrowing SigningKey) {
     networkIdentifier = header.networkIdentifier
     epoch = header.epoch
@@ -128,6 +133,7 @@ public struct PublishedSum: Sendable {
     signature = signer.sign(buffer.span)
   }
 
+  /// Bytes of the whole file for an n of `modulusBytes`.
   public static func encodedBytes(modulusBytes: Int) -> Int { 112 + 2 * modulusBytes + 64 }
 
   private func encodeSigned(into output: inout OutputSpan<UInt8>) {
@@ -144,6 +150,7 @@ public struct PublishedSum: Sendable {
     output.write(root.span)
   }
 
+  /// Appends ``encodedBytes(modulusBytes:)`` bytes. (docs/PROTOCOL.md, PublishedSum)
   public func encode(into output: inout OutputSpan<UInt8>) {
     encodeSigned(into: &output)
     output.write(signature)

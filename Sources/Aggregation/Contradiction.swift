@@ -14,6 +14,7 @@ public struct Accused: Equatable, Sendable {
   public var meters: MeterBitmap
   public var elsewhere: AccusedElsewhere
 
+  /// Nobody, unless something is given.
   public init(
     members: UInt64 = 0, meters: MeterBitmap = MeterBitmap(), elsewhere: AccusedElsewhere = AccusedElsewhere()
   ) {
@@ -30,6 +31,8 @@ public struct Accused: Equatable, Sendable {
     }
   }
 
+  /// Adds a liar to what a header of `owner`'s set says: a meter of another set goes to ``elsewhere``, where the fifth
+  /// finds no place.
   public mutating func insert(_ party: Contradiction.Party, in owner: ReplicaIndex) {
     switch party {
     case .aggregator(let member): members |= 1 << UInt64(member.rawValue)
@@ -53,6 +56,7 @@ public struct AccusedElsewhere: Equatable, Sendable {
   /// One more than the set, then the meter; 0 for nobody, behind all others.
   private var names = InlineArray<4, UInt32>(repeating: 0)
 
+  /// Nobody.
   public init() { precondition(Accused.maximumNew == 4) }
 
   private static func name(_ meter: MeterIndex, _ owner: ReplicaIndex) -> UInt32 {
@@ -70,6 +74,7 @@ public struct AccusedElsewhere: Equatable, Sendable {
     (MeterIndex(UInt16(truncatingIfNeeded: names[place])), ReplicaIndex(UInt16(names[place] >> 16) - 1))
   }
 
+  /// Whether this meter of another set is named here.
   public func contains(_ meter: MeterIndex, of owner: ReplicaIndex) -> Bool {
     for place in 0..<4 where names[place] == Self.name(meter, owner) { return true }
     return false
@@ -99,8 +104,10 @@ public struct AccusedElsewhere: Equatable, Sendable {
     return true
   }
 
+  /// Appends 16 bytes, unused places as 0. (docs/PROTOCOL.md, Header)
   public func encode(into output: inout OutputSpan<UInt8>) { for place in 0..<4 { output.write(names[place]) } }
 
+  /// Reads 16 bytes. Throws unless the names rise and zeros stand last alone.
   public init(decoding reader: inout WireReader) throws(WireError) {
     var last: UInt32 = 0
     var isOver = false
@@ -125,6 +132,7 @@ public struct AccusedElsewhere: Equatable, Sendable {
 ///
 /// With the receiver's network, epoch, group and key identifier the fields give both statements.
 public struct Contradiction: Equatable, Sendable {
+  /// What was signed twice; the numbers are those on the wire, and of votes those of ``StatementKind``.
   public enum Kind: UInt8, Sendable {
     case prepare = 2
     case commit = 3
@@ -132,6 +140,7 @@ public struct Contradiction: Equatable, Sendable {
     case record = 16
   }
 
+  /// Who lied: an aggregator, or a meter of that aggregator's set.
   public enum Party: Equatable, Sendable {
     case aggregator(ReplicaIndex)
     case meter(MeterIndex, of: ReplicaIndex)
@@ -147,6 +156,7 @@ public struct Contradiction: Equatable, Sendable {
     public var closing = FixedBytes<72>()
     public var signature = Signature()
 
+    /// All zero: a half that is filled in field by field.
     public init() {}
   }
 
@@ -213,6 +223,7 @@ public struct Contradiction: Equatable, Sendable {
     second = half(later)
   }
 
+  /// Appends 248 bytes for votes, 368 for records. (docs/PROTOCOL.md, Contradiction)
   public func encode(into output: inout OutputSpan<UInt8>) {
     output.write(kind.rawValue)
     output.writeZeros(1)
@@ -234,6 +245,7 @@ public struct Contradiction: Equatable, Sendable {
     output.write(half.signature)
   }
 
+  /// Reads one contradiction, behind which nothing may stand. That both halves differ and both signatures hold is not checked here.
   public init(decoding reader: inout WireReader) throws(WireError) {
     let code = try reader.read(UInt8.self)
     guard let kind = Kind(rawValue: code) else { throw .unknownKind(code) }

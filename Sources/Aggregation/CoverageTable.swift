@@ -29,6 +29,7 @@ public struct CoverageTable: ~Copyable {
 
   public var meterCount: UInt16 { UInt16(coveredThrough.count) }
 
+  /// The last period of this meter that a decided header counts.
   public func coveredThrough(_ meter: MeterIndex) -> Period { coveredThrough[Int(meter.rawValue)] }
 
   /// Meters whose records no header of this period may count.
@@ -84,6 +85,8 @@ public struct CoverageTable: ~Copyable {
 
   public var root: Digest { root(advancing: MeterBitmap(), to: Period(0)) }
 
+  /// Takes over what a decided header says: its contributors are covered through its period, and the meters that it
+  /// accuses are excluded for so many periods behind it. An exclusion that has ended goes.
   public mutating func advance(
     _ contributors: MeterBitmap, to period: Period, accusing accused: MeterBitmap = MeterBitmap(),
     excludedPeriods: UInt32 = 0
@@ -99,6 +102,8 @@ public struct CoverageTable: ~Copyable {
 
   public var encodedBytes: Int { 8 * coveredThrough.count + Self.exclusionBytes * exclusions.count }
 
+  /// Appends ``encodedBytes`` bytes: the periods in the order of the meters, then who is excluded. (docs/PROTOCOL.md,
+  /// Coverage table)
   public func encode(into output: inout OutputSpan<UInt8>) {
     for meter in coveredThrough.indices { output.write(coveredThrough[meter].rawValue) }
     for exclusion in exclusions {

@@ -9,6 +9,7 @@ public struct PartyKeys: Equatable, Sendable {
   public var verificationKey: VerificationKey
   public var agreementKey: AgreementPublicKey
 
+  /// Takes both keys of a party; what they are worth shows when they are used.
   public init(verificationKey: VerificationKey, agreementKey: AgreementPublicKey) {
     self.verificationKey = verificationKey
     self.agreementKey = agreementKey
@@ -157,6 +158,7 @@ public final class Genesis: Sendable {
   public var members: UInt16 { UInt16(aggregators.count) }
   /// Of all sets.
   public var meterCount: Int { verificationKeys.reduce(0) { $0 + $1.count } }
+  /// How many meters a set has.
   public func meterCount(of owner: ReplicaIndex) -> UInt16 { UInt16(verificationKeys[Int(owner.rawValue)].count) }
   /// Meters of a set that measure what a slot counts.
   public func feeders(ofSlot slot: Int, in owner: ReplicaIndex) -> MeterBitmap {
@@ -166,6 +168,7 @@ public final class Genesis: Sendable {
   public func maximumPowerWatts(_ meter: MeterIndex, of owner: ReplicaIndex) -> UInt32 {
     maximumPowers[Int(owner.rawValue)][Int(meter.rawValue)]
   }
+  /// The key that a meter of a set signs its records with.
   public func verificationKey(_ meter: MeterIndex, of owner: ReplicaIndex) -> VerificationKey {
     verificationKeys[Int(owner.rawValue)][Int(meter.rawValue)]
   }
@@ -213,6 +216,8 @@ public final class Genesis: Sendable {
 
   public var encodedBytes: Int { Self.encodedBytes(slots, modulus, members: aggregators.count, meters: meterCount) }
 
+  /// Appends the whole file, ``encodedBytes`` long. (docs/PROTOCOL.md, Files)
+  /// - Precondition: not one ``withoutAgreementKeys()``.
   public func encode(into output: inout OutputSpan<UInt8>) {
     Self.encode(
       epoch, group, periodSeconds, minimumContributors, rotates, exclusionPeriods, firstPeriod, slots, modulus,
@@ -255,6 +260,9 @@ public final class Genesis: Sendable {
     for bitmap in feeders { output.write(bitmap.bytes) }
   }
 
+  /// Reads a whole genesis file. Throws for numbers outside their limits, and for a set with too few meters to feed a
+  /// slot.
+  /// Whether the modulus is proven is for ``checkModulus(of:)``.
   public init(decoding bytes: Span<UInt8>) throws(WireError) {
     var reader = WireReader(bytes)
     try reader.readTag("BUSBARg3", inVersion1: "BUSBARgn", inVersion2: "BUSBARg2")

@@ -30,6 +30,8 @@ public struct Header: Equatable, Sendable {
   /// Meters of other sets that this header is the first to accuse, as far as its author knows.
   public var accusedElsewhere: AccusedElsewhere
 
+  /// Takes what a primary proposes; whether it is valid is for ``Genesis`` to check. ``count`` is that of the
+  /// contributors.
   public init(
     networkIdentifier: Digest, epoch: Epoch, group: GroupIndex, owner: ReplicaIndex, author: ReplicaIndex,
     period: Period, keyIdentifier: FixedBytes<16>, previous: Digest, coverageRoot: Digest, manifestRoot: Digest,
@@ -53,6 +55,7 @@ public struct Header: Equatable, Sendable {
     accusedElsewhere = accused.elsewhere
   }
 
+  /// Appends 352 bytes. (docs/PROTOCOL.md, Header)
   public func encode(into output: inout OutputSpan<UInt8>) {
     output.write(networkIdentifier)
     output.write(epoch.rawValue)
@@ -72,6 +75,7 @@ public struct Header: Equatable, Sendable {
     accusedElsewhere.encode(into: &output)
   }
 
+  /// Reads 352 bytes. Throws when `count` is not that of the contributors; everything else is for ``Genesis`` to check.
   public init(decoding reader: inout WireReader) throws(WireError) {
     networkIdentifier = try reader.read(Digest.self)
     epoch = Epoch(try reader.read(UInt64.self))

@@ -69,6 +69,7 @@ public struct KeyRegistration: Equatable, Sendable {
 
   public var encodedBytes: Int { Self.headBytes + (proven?.encodedBytes ?? 0) + Self.signatureBytes }
 
+  /// Appends ``encodedBytes`` bytes, the signature last. (docs/PROTOCOL.md, KeyRegistration)
   public func encode(into output: inout OutputSpan<UInt8>) {
     Self.encodeSigned(role, keys, proven, into: &output)
     output.write(signature)

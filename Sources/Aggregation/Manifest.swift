@@ -17,11 +17,13 @@ public struct Manifest: ~Copyable {
   private var isBuilt = false
   public private(set) var count = 0
 
+  /// An empty manifest, with memory for the largest set.
   public init() {
     precondition(1 << Self.maximumSiblings >= GroupLimits.maximumMetersPerSet)
     nodes = Array(repeating: Digest(), count: Self.nodeCount)
   }
 
+  /// Forgets all contributors; the memory stays.
   public mutating func removeAll() {
     count = 0
     isBuilt = false

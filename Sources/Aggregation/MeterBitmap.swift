@@ -5,30 +5,38 @@ import Wire
 public struct MeterBitmap: Equatable, Sendable {
   public var bytes: FixedBytes<64>
 
+  /// No meter.
   public init() { bytes = FixedBytes() }
+  /// Takes 512 bits as they are, those of meters that the set does not have too.
   public init(_ bytes: FixedBytes<64>) { self.bytes = bytes }
 
+  /// Whether this meter is in. Traps for an index of 512 or more.
   public func contains(_ meter: MeterIndex) -> Bool {
     bytes.storage[Int(meter.rawValue) / 8] >> UInt8(meter.rawValue % 8) & 1 == 1
   }
 
+  /// Adds a meter; one that is in already stays. Traps for an index of 512 or more.
   public mutating func insert(_ meter: MeterIndex) {
     bytes.storage[Int(meter.rawValue) / 8] |= 1 << UInt8(meter.rawValue % 8)
   }
 
+  /// Takes a meter out; one that is not in stays out. Traps for an index of 512 or more.
   public mutating func remove(_ meter: MeterIndex) {
     bytes.storage[Int(meter.rawValue) / 8] &= ~(1 << UInt8(meter.rawValue % 8))
   }
 
+  /// Adds every meter of `other`.
   public mutating func formUnion(_ other: MeterBitmap) {
     for index in 0..<64 { bytes.storage[index] |= other.bytes.storage[index] }
   }
 
+  /// Whether `other` has every meter of this one.
   public func isSubset(of other: MeterBitmap) -> Bool {
     for index in 0..<64 where bytes.storage[index] & ~other.bytes.storage[index] != 0 { return false }
     return true
   }
 
+  /// Whether no meter is in both.
   public func isDisjoint(with other: MeterBitmap) -> Bool {
     for index in 0..<64 where bytes.storage[index] & other.bytes.storage[index] != 0 { return false }
     return true

@@ -39,6 +39,8 @@ public struct NodeBundle: Equatable, Sendable {
   public static let maximumBytes =
     headBytes + Genesis.maximumBytes + maximumConfigurationBytes + maximumMapBytes + checksumBytes
 
+  /// Takes what a node is handed, and makes the checksum. What the texts say is not looked at.
+  /// - Precondition: none is longer than its limit.
   public init(genesis: [UInt8], configuration: [UInt8], map: [UInt8] = []) {
     precondition(genesis.count <= Genesis.maximumBytes)
     precondition(configuration.count <= Self.maximumConfigurationBytes && map.count <= Self.maximumMapBytes)
@@ -67,6 +69,7 @@ public struct NodeBundle: Equatable, Sendable {
     Self.headBytes + genesis.count + configuration.count + map.count + Self.checksumBytes
   }
 
+  /// Appends ``encodedBytes`` bytes, the checksum last. (docs/PROTOCOL.md, NodeBundle)
   public func encode(into output: inout OutputSpan<UInt8>) {
     Self.encodeSummed(genesis, configuration, map, into: &output)
     output.write(checksum)

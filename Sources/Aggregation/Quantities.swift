@@ -9,6 +9,7 @@ public struct MeterRegistration: Equatable, Sendable {
   public var slots: UInt8
   public var maximumPowerWatts: UInt32
 
+  /// Takes the slots as bits, and a power in watts.
   public init(slots: UInt8, maximumPowerWatts: UInt32) {
     precondition(SlotLayout.maximumSlots <= UInt8.bitWidth)
     self.slots = slots
@@ -19,6 +20,7 @@ public struct MeterRegistration: Equatable, Sendable {
   public static let unlimited = MeterRegistration(
     slots: .max, maximumPowerWatts: GroupLimits.maximumPowerWatts.upperBound)
 
+  /// Whether this meter feeds the slot with this index.
   public func feeds(_ slot: Int) -> Bool { slots >> UInt8(slot) & 1 == 1 }
 }
 

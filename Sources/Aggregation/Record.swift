@@ -21,6 +21,7 @@ public struct Record: Equatable, Sendable {
   public var closing: FixedBytes<72>
   public var signature: Signature
 
+  /// Takes a record's parts. The ciphertext is no part of this: it follows behind, and the signature covers its hash.
   public init(
     owner: ReplicaIndex, meter: MeterIndex, epoch: Epoch, from: Period, through: Period,
     keyIdentifier: FixedBytes<16>, closing: FixedBytes<72>, signature: Signature
@@ -48,6 +49,7 @@ public struct Record: Equatable, Sendable {
     output.write(signature)
   }
 
+  /// Reads the 184 bytes before the ciphertext. (docs/PROTOCOL.md, Record)
   public init(decoding reader: inout WireReader) throws(WireError) {
     owner = ReplicaIndex(try reader.read(UInt16.self))
     meter = MeterIndex(try reader.read(UInt16.self))
@@ -71,6 +73,7 @@ public struct RecordStatement: SignedMessage, Equatable, Sendable {
   public var ciphertextHash: Digest
   public var signature: Signature { record.signature }
 
+  /// Takes a record with what its signature covers besides: the network, the group and the hash of the ciphertext.
   public init(networkIdentifier: Digest, group: GroupIndex, record: Record, ciphertextHash: Digest) {
     self.networkIdentifier = networkIdentifier
     self.group = group
@@ -123,6 +126,7 @@ public struct Receipt: SignedMessage, Equatable, Sendable {
   public var recordHash: Digest
   public var signature: Signature
 
+  /// Takes what is promised, without a signature: the signer adds that.
   public init(
     networkIdentifier: Digest, epoch: Epoch, group: GroupIndex, owner: ReplicaIndex, meter: MeterIndex,
     signer: ReplicaIndex, period: Period, position: Position, recordHash: Digest
@@ -152,11 +156,13 @@ public struct Receipt: SignedMessage, Equatable, Sendable {
     output.write(recordHash)
   }
 
+  /// Appends 168 bytes. (docs/PROTOCOL.md, Receipt)
   public func encode(into output: inout OutputSpan<UInt8>) {
     encodeSigned(into: &output)
     output.write(signature)
   }
 
+  /// Reads 168 bytes. Throws for a receipt of version 1; the signature is not checked.
   public init(decoding reader: inout WireReader) throws(WireError) {
     try reader.readTag("BUSBARr2", inVersion1: "BUSBARrp")
     networkIdentifier = try reader.read(Digest.self)

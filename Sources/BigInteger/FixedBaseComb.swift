@@ -5,6 +5,8 @@ public struct CombShape: Equatable, Sendable {
   public let rows: Int
   public let blocks: Int
 
+  /// A comb of 2^`rows` entries in each of `blocks` tables; see ``tableBytes(modulusBytes:)`` for what that takes.
+  /// - Precondition: 1 <= rows <= 12 and 1 <= blocks <= 16.
   public init(rows: Int, blocks: Int) {
     precondition(rows >= 1 && rows <= 12 && blocks >= 1 && blocks <= 16)
     self.rows = rows

@@ -7,11 +7,13 @@ import Wire
 public struct Integer: ~Copyable {
   let pointer: UnsafeMutablePointer<__mpz_struct>
 
+  /// Zero.
   public init() {
     pointer = .allocate(capacity: 1)
     __gmpz_init(pointer)
   }
 
+  /// A number of at most 32 bits, which GMP's `unsigned long` holds on every target.
   public init(_ value: UInt32) {
     self.init()
     __gmpz_set_ui(pointer, UInt(value))
@@ -27,6 +29,7 @@ public struct Integer: ~Copyable {
     if value < 0 { __gmpz_neg(pointer, pointer) }
   }
 
+  /// The number whose base-256 digits are `bytes`, the highest first; zero when there are none.
   public init(bigEndian bytes: Span<UInt8>) {
     self.init()
     bytes.withUnsafeBufferPointer { unsafe __gmpz_import(pointer, $0.count, 1, 1, 1, 0, $0.baseAddress) }
@@ -64,6 +67,7 @@ public struct Integer: ~Copyable {
     pointer.deallocate()
   }
 
+  /// A second integer of the same value, with memory of its own.
   public func copy() -> Integer {
     let result = Integer()
     __gmpz_set(result.pointer, pointer)
@@ -91,14 +95,19 @@ public struct Integer: ~Copyable {
   /// Bits of the magnitude; 0 for zero.
   public var bitWidth: Int { sign == 0 ? 0 : Int(__gmpz_sizeinbase(pointer, 2)) }
   public var isOdd: Bool { __gmpz_tstbit(pointer, 0) == 1 }
+  /// Bit `index`, from 0 at the bottom; false beyond the end of a number that is not negative.
   public func bit(_ index: Int) -> Bool { __gmpz_tstbit(pointer, mp_bitcnt_t(index)) == 1 }
 
   /// Negative, zero or positive as self is less than, equal to or greater than `other`.
   public func compared(to other: borrowing Integer) -> Int { Int(__gmpz_cmp(pointer, other.pointer)) }
+  /// Whether the integer is exactly `value`, without making a second integer to compare with.
   public func equals(_ value: UInt32) -> Bool { __gmpz_cmp_ui(pointer, UInt(value)) == 0 }
 
+  /// self + other
   public func plus(_ other: borrowing Integer) -> Integer { combine(other, __gmpz_add) }
+  /// self − other, which may be negative.
   public func minus(_ other: borrowing Integer) -> Integer { combine(other, __gmpz_sub) }
+  /// self · other
   public func times(_ other: borrowing Integer) -> Integer { combine(other, __gmpz_mul) }
   /// The remainder in 0 ..< modulus.
   public func modulo(_ modulus: borrowing Integer) -> Integer { combine(modulus, __gmpz_mod) }
@@ -108,9 +117,12 @@ public struct Integer: ~Copyable {
   }
   /// Division that leaves no remainder.
   public func dividedExactly(by divisor: borrowing Integer) -> Integer { combine(divisor, __gmpz_divexact) }
+  /// The largest number that divides both; never negative.
   public func greatestCommonDivisor(_ other: borrowing Integer) -> Integer { combine(other, __gmpz_gcd) }
+  /// The smallest positive number that both divide, or 0 when one of them is 0.
   public func leastCommonMultiple(_ other: borrowing Integer) -> Integer { combine(other, __gmpz_lcm) }
 
+  /// self · 2^bits
   public func shiftedLeft(_ bits: Int) -> Integer {
     let result = Integer()
     __gmpz_mul_2exp(result.pointer, pointer, mp_bitcnt_t(bits))

@@ -13,6 +13,8 @@ public struct Limbs: ~Copyable {
   let base: UnsafeMutablePointer<UInt>
   public let count: Int
 
+  /// `count` limbs of ``bits`` bits each, all zero; the lowest comes first.
+  /// - Precondition: count > 0.
   public init(count: Int) {
     precondition(count > 0)
     self.count = count
@@ -35,12 +37,14 @@ public struct Limbs: ~Copyable {
     base.deallocate()
   }
 
+  /// A copy as an integer of GMP's, which may be shorter: high zero limbs are dropped.
   public func integer() -> Integer {
     let result = Integer()
     __gmpz_import(result.pointer, count, -1, MemoryLayout<UInt>.size, 0, 0, base)
     return result
   }
 
+  /// Overwrites all limbs with zeros now, before the end of the owner's life does.
   public func wipe() { __gmpn_zero(base, count) }
 
   /// 1 when every limb is zero, else 0, without a branch on the limbs.
@@ -168,6 +172,8 @@ public struct Limbs: ~Copyable {
     __gmpn_zero(base + index * row.count, row.count)
   }
 
+  /// Takes over the limbs of `other`, whatever their values in the same time.
+  /// - Precondition: both have the same number of limbs.
   public func copy(from other: borrowing Limbs) {
     precondition(count == other.count)
     __gmpn_copyi(base, other.base, count)

@@ -133,6 +133,7 @@ public struct ResidueJoin: ~Copyable {
     work = Limbs(count: 3 * q.count)
   }
 
+  /// Overwrites what the last ``join(_:_:_:into:_:)`` left in the scratch memory; the modulus stays.
   public func wipe() { work.wipe() }
 
   /// result = x + p·((y − x)·p⁻¹ mod q), for x below p and y below q. `result` has at least the limbs of p·q.

@@ -84,6 +84,7 @@ public struct PairScratch: ~Copyable {
     product = pair + 2 * count
   }
 
+  /// Overwrites what the last operations left here. The memory can be used again at once.
   public func wipe() { limbs.wipe() }
 }
 

@@ -21,6 +21,7 @@ public struct PairProduct: ~Copyable {
   private var input: UnsafeMutablePointer<UInt> { memory.base + 2 * modulus.count }
   private var work: UnsafeMutablePointer<UInt> { memory.base + 4 * modulus.count }
 
+  /// The empty product, 1, modulo m². All memory that its factors will need is allocated here.
   public init(_ modulus: PairModulus) {
     self.modulus = modulus
     scratch = modulus.makeScratch()

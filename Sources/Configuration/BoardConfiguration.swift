@@ -10,6 +10,8 @@ public struct BoardConfiguration: Equatable, Sendable {
   public let parity: String
   public let sysfsRoot: String
 
+  /// Reads a board file; `file` is its name in errors. Throws for the first key that is missing, unknown or out of its
+  /// range.
   public init(file: String, bytes: Span<UInt8>) throws(ConfigurationError) {
     var reader = SectionReader(try IniFile(file: file, bytes: bytes))
     name = try reader.text("board", "name")

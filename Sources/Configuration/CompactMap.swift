@@ -5,6 +5,7 @@ public struct CompactMapError: Error, Equatable, Sendable {
   /// Of the first byte that cannot be.
   public let offset: Int
 
+  /// Takes the place of the byte, from 0.
   public init(offset: Int) { self.offset = offset }
 }
 

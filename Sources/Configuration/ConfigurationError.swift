@@ -5,6 +5,7 @@ public struct ConfigurationError: Error, Equatable, Sendable, CustomStringConver
   public let line: Int
   public let message: String
 
+  /// Takes a file's name, a line and what is wrong there, in words for a person.
   public init(file: String, line: Int, message: String) {
     self.file = file
     self.line = line

@@ -26,6 +26,7 @@ public struct ModbusMeter: Equatable, Sendable {
   /// Whether a map is given by its file.
   public static func isFile(_ map: String) -> Bool { map.hasSuffix(".ini") || map.utf8.contains(UInt8(ascii: "/")) }
 
+  /// Takes what a `[meter]` section or the command line says; nothing is checked here.
   public init(
     map: String, port: PortPlace, unit: UInt8?, baud: UInt32, parity: String, model: UInt16? = nil, instance: UInt8 = 1,
     serialNumber: String? = nil, timeoutMilliseconds: UInt64? = nil, connectDelayMilliseconds: UInt64? = nil

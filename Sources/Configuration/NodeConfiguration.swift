@@ -1,6 +1,7 @@
 import HAL
 import Units
 
+/// What a node does in its group; the words are those of `node.ini`.
 public enum Role: String, Sendable {
   case aggregator, meter, bookkeeper
 }
@@ -123,6 +124,7 @@ public struct TopologyMeter: Equatable, Sendable {
   /// The most that its connection carries.
   public var ratedPowerWatts: UInt32
 
+  /// Takes what every meter of a bench has in common, or one of them has for itself.
   public init(measuresExport: Bool, ratedPowerWatts: UInt32) {
     self.measuresExport = measuresExport
     self.ratedPowerWatts = ratedPowerWatts
@@ -141,6 +143,8 @@ public struct TopologyConfiguration: Sendable {
   public let meters: [TopologyMeter]
   public let trustsClock: Bool
 
+  /// Reads a bench's topology; `file` is its name in errors. Throws for the first key that is missing, unknown or out
+  /// of its range, and for sections of meters that the group does not have.
   public init(file: String, bytes: Span<UInt8>) throws(ConfigurationError) {
     var reader = SectionReader(try IniFile(file: file, bytes: bytes))
     aggregators = UInt16(
@@ -206,6 +210,7 @@ public struct TopologyConfiguration: Sendable {
   private var importers: [Int] { Array(repeating: Int(metersPerSet), count: Int(aggregators)) }
   private var exporters: [Int] { measuresExport ? (0..<Int(aggregators)).map { exporters(ofSet: $0) } : [] }
 
+  /// How many meters of a set measure exports, and so feed that slot. Sets count from 0.
   public func exporters(ofSet set: Int) -> Int {
     let start = set * Int(metersPerSet)
     return meters[start..<(start + Int(metersPerSet))].count { $0.measuresExport }

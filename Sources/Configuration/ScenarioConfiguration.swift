@@ -2,6 +2,7 @@ import HAL
 
 /// A bench for `busbar simulate-bus`. (docs/HARDWARE.md, Scenarios)
 public struct ScenarioConfiguration: Sendable {
+  /// Where a port of the bench can be reached.
   public enum Line: Equatable, Sendable {
     /// A pseudoterminal, with a link to it where a path is given.
     case pseudoterminal(link: String?)
@@ -9,6 +10,7 @@ public struct ScenarioConfiguration: Sendable {
     case rtuOverTCP(Endpoint)
   }
 
+  /// One line with devices on it, as a `[port NAME]` section says.
   public struct Port: Sendable {
     public let name: String
     public let line: Line
@@ -16,7 +18,9 @@ public struct ScenarioConfiguration: Sendable {
     public let replugSeconds: Int64
   }
 
+  /// One device on a port, as a `[device NAME]` section says.
   public struct Device: Sendable {
+    /// What answers: a house with an SDM630, which draws and feeds in as its seed says, or an inverter.
     public enum Kind: Sendable {
       case house(seed: UInt64)
       case inverter(ratedWatts: Int64, availableWatts: Int64)

@@ -48,6 +48,8 @@ public struct SiteConfiguration: Sendable {
     }
   }
 
+  /// Reads a site's topology; `file` is its name in errors. Throws for the first thing that is missing, unknown, twice
+  /// or out of its range.
   public init(file: String, bytes: Span<UInt8>) throws(ConfigurationError) {
     var reader = SectionReader(try IniFile(file: file, bytes: bytes))
     self.file = file
@@ -353,6 +355,7 @@ public struct SiteConfiguration: Sendable {
 
   // MARK: Sets
 
+  /// How many meters report to a set's aggregator. Sets count from 0.
   public func meterCount(ofSet set: Int) -> Int { nodes.count { $0.role == .meter && Int($0.owner) == set } }
   public var meterCount: Int { nodes.count - aggregators - 1 }
   /// Whether the group has a slot for exports: where no meter measures them it has none.

@@ -62,9 +62,13 @@ public struct Effects: ~Copyable {
   private var storage: [Effect?]
   public private(set) var count = 0
 
+  /// No effects yet. The buffer is allocated here, once, and used for every step.
   public init() { storage = Array(repeating: nil, count: Self.capacity) }
 
+  /// Empties the buffer for the next step. What it held is dropped: the host has done it by then.
   public mutating func removeAll() { count = 0 }
+  /// Effect `index` of the last step, in the order in which they must be done.
+  /// - Precondition: 0 <= index < count.
   public subscript(index: Int) -> Effect { storage[index]! }
 
   mutating func append(_ effect: Effect) {
@@ -91,6 +95,7 @@ public struct Effects: ~Copyable {
   }
 }
 
+/// What happens to a replica. Everything that came from others was checked before: the types say so.
 public enum Input: Sendable {
   /// This member leads the current round and proposes.
   case propose(Digest)

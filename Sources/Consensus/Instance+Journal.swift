@@ -5,6 +5,7 @@ import Wire
 // What survives a crash. One entry for each own vote, with what proves it, so that vote and proof are durable together.
 // (consensus rule 39; docs/PROTOCOL.md, Journal)
 extension Instance {
+  /// The longest journal entry of an own vote: a vote, and the new round behind it.
   public static func maximumEntryBytes(_ quorum: Quorum) -> Int {
     Vote.encodedBytes + NewRound.maximumBytes(quorum)
   }

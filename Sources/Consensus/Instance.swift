@@ -153,6 +153,7 @@ public struct Instance: ~Copyable {
   }
   /// Of that, what it has from the start; and what it takes while its first round goes well, until its votes are released.
   public static func startHeapBytes(_ quorum: Quorum) -> Int { 32 + Int(quorum.members) * MemoryLayout<Round>.stride }
+  /// As ``startHeapBytes(_:)``, while the first round goes well: no round change and no new round.
   public static func quietHeapBytes(_ quorum: Quorum) -> Int {
     startHeapBytes(quorum) + 2 * (32 + Int(quorum.members) * MemoryLayout<Ballot>.stride)
       + 32 + Int(quorum.size) * MemoryLayout<Signature>.stride
@@ -195,6 +196,9 @@ public struct Instance: ~Copyable {
   /// What this member is bound to in this round: it signs nothing about another digest. (consensus rule 40)
   var boundTo: Digest? { ownPrepare?.statement.digest ?? ownCommit?.statement.digest }
 
+  /// Takes one input and says what has to be done about it, in order. The same inputs give the same effects; nothing is
+  /// thrown, since what cannot be used is an ``Effect`` too, with its ``Refusal``. Adds at most 12 to `effects`, which
+  /// the host has emptied.
   public mutating func step(_ input: Input, signer: borrowing some VoteSigner & ~Copyable, into effects: inout Effects)
   {
     switch input {

@@ -10,18 +10,21 @@ public struct RoundChangeClaim: Equatable, Sendable {
   public var digest: Digest
   public var signature: Signature
 
+  /// Takes claim, digest and signature of a cited round change, and checks nothing.
   public init(claim: LockClaim, digest: Digest, signature: Signature) {
     self.claim = claim
     self.digest = digest
     self.signature = signature
   }
 
+  /// Appends 108 bytes. (docs/PROTOCOL.md, RoundChangeClaim)
   public func encode(into output: inout OutputSpan<UInt8>) {
     claim.encode(into: &output)
     output.write(digest)
     output.write(signature)
   }
 
+  /// Reads 108 bytes; whether the signature holds is for ``VerifiedNewRound``.
   public init(decoding reader: inout WireReader) throws(WireError) {
     claim = try LockClaim(decoding: &reader)
     digest = try reader.read(Digest.self)
@@ -49,6 +52,8 @@ public struct NewRound: Equatable, Sendable {
   /// In the order of the bits.
   public var claims: [RoundChangeClaim]
 
+  /// Takes a new round's parts, and checks nothing that they say.
+  /// - Precondition: there is one claim for each bit of `signers`.
   public init(prepare: Vote, prepared: PreparedCertificate, signers: UInt64, claims: [RoundChangeClaim]) {
     precondition(signers.nonzeroBitCount == claims.count)
     self.prepare = prepare
@@ -57,6 +62,7 @@ public struct NewRound: Equatable, Sendable {
     self.claims = claims
   }
 
+  /// The longest encoding: with a prepared certificate, and q claims.
   public static func maximumBytes(_ quorum: Quorum) -> Int {
     Vote.encodedBytes + PreparedCertificate.maximumBytes(quorum) + 8
       + RoundChangeClaim.encodedBytes * Int(quorum.size)
@@ -67,6 +73,7 @@ public struct NewRound: Equatable, Sendable {
     return prepared.exists ? .locked(digest, prepared.round) : .free(digest)
   }
 
+  /// Appends the prepare, the certificate, the bits and the claims. (docs/PROTOCOL.md, NewRound)
   public func encode(into output: inout OutputSpan<UInt8>) {
     prepare.encode(into: &output)
     prepared.encode(into: &output)
@@ -74,6 +81,7 @@ public struct NewRound: Equatable, Sendable {
     for place in claims.indices { claims[place].encode(into: &output) }
   }
 
+  /// Reads as many claims as `signers` has bits; whether they are enough is for ``VerifiedNewRound``.
   public init(decoding reader: inout WireReader) throws(WireError) {
     prepare = try Vote(decoding: &reader)
     prepared = try PreparedCertificate(decoding: &reader)

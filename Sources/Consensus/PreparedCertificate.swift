@@ -11,6 +11,7 @@ public protocol VoteVerifier: ~Copyable {
 /// The members' Ed25519 keys.
 public struct MemberKeys: VoteVerifier, Sendable {
   let keys: [VerificationKey]
+  /// Takes the keys in the order of the members: the first one is member 0's.
   public init(_ keys: [VerificationKey]) { self.keys = keys }
   public func holds(_ vote: Vote) -> Bool {
     Authenticated(checking: vote, by: keys[Int(vote.statement.signer.rawValue)]) != nil
@@ -39,6 +40,7 @@ public struct PreparedCertificate: Equatable, Sendable {
   /// In the order of the bits; more than that are not looked at.
   public var signatures: [Signature]
 
+  /// Takes the parts as they are; ``check(in:owner:position:by:)`` says whether they are a certificate.
   public init(signers: UInt64, round: Round, digest: Digest, signatures: [Signature]) {
     self.signers = signers
     self.round = round
@@ -54,6 +56,7 @@ public struct PreparedCertificate: Equatable, Sendable {
   /// What a round change says about it.
   public var claim: LockClaim { exists ? LockClaim(round) : .none }
 
+  /// The longest encoding: with q signatures.
   public static func maximumBytes(_ quorum: Quorum) -> Int { 52 + 64 * Int(quorum.size) }
 
   public static func == (left: Self, right: Self) -> Bool {
@@ -66,6 +69,7 @@ public struct PreparedCertificate: Equatable, Sendable {
     return true
   }
 
+  /// Appends 52 bytes and the signatures, or 8 zero bytes for none. (docs/PROTOCOL.md, PreparedCertificate)
   public func encode(into output: inout OutputSpan<UInt8>) {
     output.write(signers)
     guard exists else { return }

@@ -9,6 +9,7 @@ public struct Quorum: Equatable, Sendable {
   /// ⌈(m + f + 1) / 2⌉, so that any two quorums meet in an honest member. (2f + 1 is only right for m = 3f + 1.)
   public let size: UInt16
 
+  /// The quorum of a group of `members`; traps outside ``GroupLimits``.
   public init(members: UInt16) {
     precondition(
       members >= UInt16(GroupLimits.minimumAggregators) && members <= UInt16(GroupLimits.maximumAggregators))
@@ -36,6 +37,7 @@ public struct GroupContext: Equatable, Sendable {
   public let quorum: Quorum
   public let leaders: LeaderRule
 
+  /// Takes what a genesis says of a group; traps for a number of members outside ``GroupLimits``.
   public init(networkIdentifier: Digest, epoch: Epoch, group: GroupIndex, members: UInt16, leaders: LeaderRule) {
     self.networkIdentifier = networkIdentifier
     self.epoch = epoch

@@ -32,6 +32,8 @@ public struct QuorumCertificate: Sendable {
   /// In the order of the bits.
   public var signatures: [Signature]
 
+  /// Takes a certificate's parts, and checks nothing that they say.
+  /// - Precondition: there is one signature for each bit of `signers`.
   public init(statement: Statement, signers: UInt64, signatures: [Signature]) {
     precondition(signers.nonzeroBitCount == signatures.count)
     self.statement = statement
@@ -39,10 +41,12 @@ public struct QuorumCertificate: Sendable {
     self.signatures = signatures
   }
 
+  /// Bytes of a certificate with exactly q signatures, which is the only one that is accepted.
   public static func encodedBytes(quorum: Quorum) -> Int {
     Statement.encodedBytes + 8 + 64 * Int(quorum.size)
   }
 
+  /// Appends the statement, the bits and the signatures. (docs/PROTOCOL.md, QuorumCertificate)
   public func encode(into output: inout OutputSpan<UInt8>) {
     statement.encode(into: &output)
     output.write(signers)

@@ -10,20 +10,24 @@ public struct RoundChange: Equatable, Sendable {
   public var vote: Vote
   public var prepared: PreparedCertificate
 
+  /// Takes a round change's parts; ``VerifiedRoundChange`` says whether they belong together.
   public init(vote: Vote, prepared: PreparedCertificate) {
     self.vote = vote
     self.prepared = prepared
   }
 
+  /// The longest encoding: with a prepared certificate.
   public static func maximumBytes(_ quorum: Quorum) -> Int {
     Vote.encodedBytes + PreparedCertificate.maximumBytes(quorum)
   }
 
+  /// Appends the vote and the certificate behind it, or 8 zero bytes. (docs/PROTOCOL.md, RoundChange)
   public func encode(into output: inout OutputSpan<UInt8>) {
     vote.encode(into: &output)
     prepared.encode(into: &output)
   }
 
+  /// Reads the layout alone; signatures and claim are for ``VerifiedRoundChange``.
   public init(decoding reader: inout WireReader) throws(WireError) {
     vote = try Vote(decoding: &reader)
     prepared = try PreparedCertificate(decoding: &reader)

@@ -1,6 +1,7 @@
 import Units
 import Wire
 
+/// What a vote says; the numbers are those on the wire. A primary's proposal is its prepare.
 public enum StatementKind: UInt8, Sendable {
   case prepare = 2
   case commit = 3
@@ -22,6 +23,8 @@ public struct LockClaim: Hashable, Comparable, Sendable {
     viewAfter = 0
   }
 
+  /// The claim of a certificate that was prepared in this round.
+  /// - Precondition: the view is below 2³² − 1.
   public init(_ round: Round) {
     period = round.period
     viewAfter = mutated(.firstRoundClaimedAsNone) ? round.view.rawValue : round.view.rawValue + 1
@@ -34,11 +37,13 @@ public struct LockClaim: Hashable, Comparable, Sendable {
     return left.period == right.period ? left.viewAfter < right.viewAfter : left.period < right.period
   }
 
+  /// Appends 12 bytes. (docs/PROTOCOL.md, LockClaim)
   public func encode(into output: inout OutputSpan<UInt8>) {
     output.write(period.rawValue)
     output.write(viewAfter)
   }
 
+  /// Reads 12 bytes; throws ``WireError/outOfRange(offset:)`` for a period without a view.
   public init(decoding reader: inout WireReader) throws(WireError) {
     let start = reader.offset
     period = Period(try reader.read(UInt64.self))
@@ -66,6 +71,7 @@ public struct Statement: Equatable, Sendable {
   public var claim: LockClaim
   public var signer: ReplicaIndex
 
+  /// Takes network, epoch and group from `context`, everything else as it is.
   public init(
     kind: StatementKind, in context: GroupContext, owner: ReplicaIndex, position: Position, round: Round,
     digest: Digest, claim: LockClaim = .none, signer: ReplicaIndex
@@ -82,6 +88,7 @@ public struct Statement: Equatable, Sendable {
     self.signer = signer
   }
 
+  /// Appends the 128 bytes that a signature covers. (docs/PROTOCOL.md, Statement)
   public func encode(into output: inout OutputSpan<UInt8>) {
     output.writeTag("BUSBAR/2")
     output.write(kind.rawValue)
@@ -99,6 +106,8 @@ public struct Statement: Equatable, Sendable {
     output.writeZeros(6)
   }
 
+  /// Reads 128 bytes. Throws for a statement of version 1, an unknown kind, a view of 2³² − 1 or zeros that are none;
+  /// whether signer and owner are members is for others to say.
   public init(decoding reader: inout WireReader) throws(WireError) {
     try reader.readTag("BUSBAR/2", inVersion1: "BUSBAR/1")
     let code = try reader.read(UInt8.self)

@@ -16,6 +16,8 @@ public struct Timing: Equatable, Sendable {
   /// How long it takes to repeat a message soon.
   public let retransmitTicks: UInt32
 
+  /// Takes times in ticks, and traps unless they fit together: four repetitions fit into T0, and T(0) is not shorter
+  /// than that.
   public init(firstViewTicks: UInt32, viewTicks: UInt32, retransmitTicks: UInt32) {
     precondition(retransmitTicks > 0 && viewTicks >= 4 * retransmitTicks, "lost messages must not cost a view")
     precondition(firstViewTicks >= viewTicks)

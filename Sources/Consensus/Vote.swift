@@ -9,6 +9,7 @@ public struct Vote: SignedMessage, Equatable, Sendable {
   public var statement: Statement
   public var signature: Signature
 
+  /// Takes a statement and what is said to be its signature; ``Authenticated`` says whether it is.
   public init(statement: Statement, signature: Signature) {
     self.statement = statement
     self.signature = signature
@@ -18,11 +19,13 @@ public struct Vote: SignedMessage, Equatable, Sendable {
 
   public static let encodedBytes = Statement.encodedBytes + 64
 
+  /// Appends 192 bytes. (docs/PROTOCOL.md, Vote)
   public func encode(into output: inout OutputSpan<UInt8>) {
     statement.encode(into: &output)
     output.write(signature)
   }
 
+  /// Reads 192 bytes; the signature is not checked.
   public init(decoding reader: inout WireReader) throws(WireError) {
     statement = try Statement(decoding: &reader)
     signature = try reader.read(Signature.self)
@@ -31,6 +34,7 @@ public struct Vote: SignedMessage, Equatable, Sendable {
 
 /// Signs statements: an Ed25519 key, or a stand-in where a simulation wants volume.
 public protocol VoteSigner: ~Copyable {
+  /// The signature of the member whose signer this is, whatever `statement` names as its own.
   func sign(_ statement: Statement) -> Signature
 }
 

@@ -10,6 +10,7 @@ public struct Blake2b: ~Copyable {
 
   private init(_ state: OpaquePointer) { self.state = state }
 
+  /// Feeds bytes in behind what came before, without their number: whoever mixes lengths has to feed those in too.
   public borrowing func update(_ bytes: Span<UInt8>) {
     bytes.withUnsafeBufferPointer { pointer in
       guard let base = pointer.baseAddress else { return }
@@ -17,6 +18,7 @@ public struct Blake2b: ~Copyable {
     }
   }
 
+  /// Feeds `count` bytes in, in their order.
   public borrowing func update<let count: Int>(_ bytes: FixedBytes<count>) { update(bytes.span) }
 
   /// Little-endian, as on the wire.

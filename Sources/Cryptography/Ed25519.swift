@@ -4,6 +4,7 @@ import Wire
 /// An Ed25519 public key. (RFC 8032)
 public struct VerificationKey: Hashable, Sendable {
   public let bytes: FixedBytes<32>
+  /// Takes any 32 bytes; under those that are no key, or one of small order, no signature is valid.
   public init(_ bytes: FixedBytes<32>) { self.bytes = bytes }
 
   /// libsodium's cofactorless check: refuses non-canonical S and keys of small order. It is the one predicate for

@@ -8,6 +8,8 @@ public struct SealingKey: ~Copyable {
   public static let tagBytes = 16
   private let key: SecretBytes
 
+  /// Takes the key over, which is wiped when this one ends.
+  /// - Precondition: it has 32 bytes.
   public init(_ key: consuming SecretBytes) {
     precondition(key.count == 32)
     self.key = key
@@ -76,6 +78,8 @@ public struct SelfSealingKey: ~Copyable {
   public static let overheadBytes = 24 + 16
   private let key: SecretBytes
 
+  /// Takes the key over, which is wiped when this one ends.
+  /// - Precondition: it has 32 bytes.
   public init(_ key: consuming SecretBytes) {
     precondition(key.count == 32)
     self.key = key

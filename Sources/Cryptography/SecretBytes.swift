@@ -21,11 +21,13 @@ public struct SecretBytes: ~Copyable {
     wipe(&source)
   }
 
+  /// Copies a secret, such as one read from a key file; wiping `source` is for its owner.
   public init(copying source: Span<UInt8>) {
     self.init(count: source.count)
     for index in 0..<source.count { base[index] = source[index] }
   }
 
+  /// 32 bytes drawn from `generator`: the seed of a key of any kind here. A seeded generator belongs in tests.
   public init(random generator: inout some RandomNumberGenerator) {
     var bytes = generator.bytes(FixedBytes<32>.self)
     self.init(taking: &bytes)

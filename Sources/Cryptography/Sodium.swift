@@ -6,8 +6,11 @@ let sodiumStarted: Bool = sodium_init() >= 0
 
 /// Random bytes from libsodium (the kernel's generator): the only source in production.
 public struct SecureRandom: RandomNumberGenerator {
+  /// Traps when libsodium does not start: without random bytes there is nothing that a node could do.
   public init() { precondition(sodiumStarted, "libsodium did not start") }
 
+  /// Eight bytes of libsodium's, which takes them from the kernel. Never fails and never blocks once the kernel's
+  /// generator has started.
   public mutating func next() -> UInt64 {
     var value: UInt64 = 0
     withUnsafeMutableBytes(of: &value) { unsafe randombytes_buf($0.baseAddress!, $0.count) }

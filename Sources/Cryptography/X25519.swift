@@ -4,6 +4,7 @@ import Wire
 /// An X25519 public key. (RFC 7748)
 public struct AgreementPublicKey: Hashable, Sendable {
   public let bytes: FixedBytes<32>
+  /// Takes any 32 bytes; one of small order is refused when a secret is agreed with it.
   public init(_ bytes: FixedBytes<32>) { self.bytes = bytes }
 }
 
@@ -12,6 +13,8 @@ public struct AgreementKey: ~Copyable {
   public let publicKey: AgreementPublicKey
   private let secret: SecretBytes
 
+  /// The pair that grows from a 32-byte seed, which is the secret scalar itself before clamping. The seed is copied.
+  /// - Precondition: it has 32 bytes.
   public init(seed: borrowing SecretBytes) {
     precondition(seed.count == 32)
     let secret = SecretBytes(copying: seed.span)

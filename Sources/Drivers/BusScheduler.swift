@@ -8,6 +8,7 @@ public struct ProbeBudget: Sendable {
   public static let minimumIntervalMilliseconds: UInt64 = 1_000
   private var nextAllowed = MonotonicTime(nanoseconds: 0)
 
+  /// A budget that allows a probe at once.
   public init() {}
   func allows(_ now: MonotonicTime) -> Bool { now >= nextAllowed }
   var nextTime: MonotonicTime { nextAllowed }
@@ -311,6 +312,7 @@ public struct BusScheduler: ~Copyable {
   /// A device that takes longer than a fast period for an answer waits for the others up to so many times what it took.
   static let shareOfSlowDevices: UInt64 = 4
 
+  /// How fast a line is, and how long its devices may take.
   public struct Timing: Sendable {
     /// Bits a second of the line; 0 where they do not matter.
     public var baud: UInt32
@@ -321,6 +323,7 @@ public struct BusScheduler: ~Copyable {
     public var givenTimeoutMilliseconds: UInt64?
     public var longestBackOffMilliseconds: UInt64 = 300_000
 
+    /// Times for a line of so many bits a second, 0 where that does not matter. The rest is as said at each field.
     public init(baud: UInt32) { self.baud = baud }
   }
 
@@ -332,6 +335,7 @@ public struct BusScheduler: ~Copyable {
     case onDemand
   }
 
+  /// What the caller has to do next with the port.
   public enum Action: Equatable, Sendable {
     /// Write what was appended to the output.
     case transmit
@@ -341,6 +345,7 @@ public struct BusScheduler: ~Copyable {
     case timedOut(device: Int)
   }
 
+  /// What an answer, or its absence, was.
   public enum Event: Equatable, Sendable {
     /// A step of finding out what the device is.
     case identifying(device: Int)
@@ -373,6 +378,7 @@ public struct BusScheduler: ~Copyable {
   private var quietUntil: MonotonicTime
   private let silenceNanoseconds: UInt64
 
+  /// A scheduler without devices, for one line. Nothing is asked before `start`.
   public init(transport: LinkSettings.Transport, timing: Timing, start: MonotonicTime) {
     self.transport = transport
     self.timing = timing

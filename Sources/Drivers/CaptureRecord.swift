@@ -4,6 +4,7 @@ import Wire
 
 /// What a port did, as a capture file keeps it. (docs/PROTOCOL.md, CaptureRecord)
 public struct CaptureRecord: Equatable, Sendable {
+  /// What happened at the port; the numbers are those in a capture file.
   public enum Kind: UInt8, Sendable, CaseIterable {
     /// Bytes that were written to the port.
     case sent = 1
@@ -31,6 +32,7 @@ public struct CaptureRecord: Equatable, Sendable {
   public var wall: WallTime
   public var bytes: [UInt8]
 
+  /// Takes an instant by both clocks, and at most ``maximumBytes`` bytes.
   public init(kind: Kind, stamp: Stamp, bytes: [UInt8]) {
     self.kind = kind
     state = stamp.state

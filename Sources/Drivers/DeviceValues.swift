@@ -13,6 +13,7 @@ public struct DeviceValues: Sendable {
   /// Periods of its class after which a value is stale, though the device answers.
   public static let stalePeriods: UInt64 = 3
 
+  /// Whether the device itself can be heard at all.
   public enum State: Sendable {
     case answering
     /// Two requests failed in a row, or the port is gone.
@@ -30,6 +31,7 @@ public struct DeviceValues: Sendable {
   /// One a quantity and phase.
   private var entries: [Entry] = []
 
+  /// Values of a device with this map, none of which was read yet.
   public init(_ map: DeviceMap) {
     kind = map.kind
     rule = map.counter

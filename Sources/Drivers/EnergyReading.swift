@@ -14,6 +14,7 @@ public struct EnergyReading: Equatable, Sendable {
   public var wall: WallTime
   public var clockState: ClockState
 
+  /// Takes what one answer said; a counter is nil where the device says that it has none.
   public init(
     importEnergy: MilliwattHours?, exportEnergy: MilliwattHours?, activePowerMilliwatts: Int64? = nil,
     monotonic: MonotonicTime, wall: WallTime, clockState: ClockState

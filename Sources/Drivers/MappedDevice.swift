@@ -17,6 +17,9 @@ public struct MappedDevice<P: Port & ~Copyable, C: Clock>: ~Copyable {
   private var refusedBlocks: [Bool]
   private var refusal = DriverError.deviceNotFound
 
+  /// Takes the port over for as long as this lives, and sends nothing yet: see ``find(_:)``.
+  /// - Parameter settings: nil takes the map's gap between requests.
+  /// - Precondition: one try of a request at least.
   public init(
     port: consuming P, clock: C, map: DeviceMap, unit: UInt8, settings: LinkSettings? = nil
   ) throws(DriverError) {

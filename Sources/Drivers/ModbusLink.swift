@@ -4,6 +4,7 @@ import Wire
 
 /// How to talk on one line.
 public struct LinkSettings: Sendable {
+  /// How Modbus is framed on the line: with a checksum over a serial line, or with a head over TCP.
   public enum Transport: UInt8, Sendable {
     case rtu
     case tcp
@@ -19,6 +20,7 @@ public struct LinkSettings: Sendable {
   /// Tries of one request before its error is thrown; >= 1.
   public var attempts: UInt8 = 3
 
+  /// Settings with this framing and gap; everything else is as said at each field.
   public init(transport: Transport = .rtu, gapMilliseconds: UInt64 = 100) {
     self.transport = transport
     self.gapMilliseconds = gapMilliseconds

@@ -12,6 +12,8 @@ final class ReplayTime {
   }
 }
 
+/// The time of a capture: it moves as far as a ``ReplayPort`` reads, writes and waits, and tells the wall time that was
+/// captured.
 public struct ReplayClock: Clock {
   let time: ReplayTime
   public func monotonic() -> MonotonicTime { time.now }

@@ -48,6 +48,8 @@ public struct SysfsMeter<T: AttributeTree & ~Copyable, C: Clock>: ~Copyable {
       wallIsSynchronised: clock.state() == .synchronised)
   }
 
+  /// The energy counted so far, as import; wraps of a narrow counter are added up for as long as this lives.
+  /// - Throws: ``DriverError``, `outOfRange` for a counter at or above its modulus.
   public mutating func readEnergy() throws(DriverError) -> EnergyReading {
     let microjoules = try unwrapped(read("energy"))
     return EnergyReading(

@@ -5,6 +5,7 @@ public struct CellPlace: Hashable, Sendable {
   public let series: UInt16
   public let number: UInt64
 
+  /// Any series and any number name a cell; one that was never written holds nothing.
   public init(series: UInt16, number: UInt64) {
     self.series = series
     self.number = number

@@ -1,8 +1,10 @@
 /// Nanoseconds of a clock that never steps; zero is the platform's choice (CLOCK_BOOTTIME on Linux).
 public struct MonotonicTime: Hashable, Comparable, Sendable {
   public var nanoseconds: UInt64
+  /// Takes nanoseconds since the clock's own zero; times of two clocks say nothing about each other.
   public init(nanoseconds: UInt64) { self.nanoseconds = nanoseconds }
   public static func < (left: Self, right: Self) -> Bool { left.nanoseconds < right.nanoseconds }
+  /// The moment so much later: a deadline. It wraps after 584 years.
   public func adding(milliseconds: UInt64) -> Self { Self(nanoseconds: nanoseconds &+ milliseconds &* 1_000_000) }
   /// Whole milliseconds since `earlier`, 0 when `earlier` is later.
   public func milliseconds(since earlier: Self) -> UInt64 {
@@ -13,6 +15,7 @@ public struct MonotonicTime: Hashable, Comparable, Sendable {
 /// Nanoseconds since 1970-01-01T00:00:00Z, as far as the board knows.
 public struct WallTime: Hashable, Comparable, Sendable {
   public var nanoseconds: UInt64
+  /// Takes nanoseconds since 1970-01-01T00:00:00Z, which last until 2554.
   public init(nanoseconds: UInt64) { self.nanoseconds = nanoseconds }
   public static func < (left: Self, right: Self) -> Bool { left.nanoseconds < right.nanoseconds }
 }
@@ -30,6 +33,7 @@ public struct Stamp: Hashable, Sendable {
   public var wall: WallTime
   public var state: ClockState
 
+  /// Takes what three questions to one clock gave, asked one right behind the other.
   public init(monotonic: MonotonicTime, wall: WallTime, state: ClockState) {
     self.monotonic = monotonic
     self.wall = wall
@@ -37,9 +41,13 @@ public struct Stamp: Hashable, Sendable {
   }
 }
 
+/// The two clocks of a board: one that never steps, for deadlines, and the time of day, which may step or be wrong.
 public protocol Clock {
+  /// Now, by the clock that never steps: no call gives less than an earlier one did.
   func monotonic() -> MonotonicTime
+  /// Now, by the time of day, which may step either way between two calls.
   func wall() -> WallTime
+  /// Whether ``wall()`` can be believed now; it may change either way while a node runs.
   func state() -> ClockState
   /// When the bytes that a port read last had arrived: now, unless the clock belongs to a port that notes it.
   func stampOfInput() -> Stamp

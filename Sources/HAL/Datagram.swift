@@ -4,11 +4,13 @@ public struct Endpoint: Hashable, Sendable {
   public var address: InlineArray<16, UInt8>
   public var port: UInt16
 
+  /// Takes an address in network order, an IPv4 one mapped as ::ffff:a.b.c.d, and a port.
   public init(address: InlineArray<16, UInt8>, port: UInt16) {
     self.address = address
     self.port = port
   }
 
+  /// The IPv4 address a.b.c.d, mapped into an IPv6 one.
   public init(ipv4 a: UInt8, _ b: UInt8, _ c: UInt8, _ d: UInt8, port: UInt16) {
     self.init(address: [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xFF, 0xFF, a, b, c, d], port: port)
   }

@@ -7,6 +7,7 @@ public struct JournalIdentity: Equatable, Sendable {
   /// As in packets.
   public let node: UInt32
 
+  /// Names node `node` of the group with this network identifier.
   public init(networkIdentifier: Digest, node: UInt32) {
     self.networkIdentifier = networkIdentifier
     self.node = node
@@ -25,6 +26,8 @@ public protocol Journal: ~Copyable {
   static var maximumEntryBytes: Int { get }
   /// - Precondition: 0 < entry.count <= maximumEntryBytes; no snapshot is being written
   mutating func append(_ entry: Span<UInt8>) throws(PlatformError)
+  /// What was appended before is durable when it returns; one call serves all entries since the last. A failure is
+  /// final: the caller stops.
   mutating func sync() throws(PlatformError)
   /// At opening its tail was cut off: of an entry that was never synced, or of one that was and is damaged.
   var wasTorn: Bool { get }
@@ -59,12 +62,16 @@ public struct CompactionLimits: Sendable {
 
   public var leastBytes: UInt64
 
+  /// Takes another size to begin at, in bytes: tests begin earlier.
+  /// - Precondition: leastBytes > 0.
   public init(leastBytes: UInt64 = Self.leastBytes) {
     // A snapshot that was written for less than its own size would be written again and again.
     precondition(Self.multiple >= 1 && leastBytes > 0)
     self.leastBytes = leastBytes
   }
 
+  /// Whether a segment with `appended` bytes behind a snapshot of `snapshot` bytes is worth a new one: it is, from
+  /// ``leastBytes`` on, when it grew by ``multiple`` times the snapshot.
   public func isDue(appended: UInt64, snapshot: UInt64) -> Bool {
     appended >= leastBytes && appended / Self.multiple >= snapshot
   }

@@ -1,5 +1,6 @@
 /// What went wrong at the edge of the machine, as a kind a caller can act on.
 public struct PlatformError: Error, Equatable, Sendable, CustomStringConvertible {
+  /// What a caller can act on: whether to try again, wait, or tell a person.
   public enum Kind: UInt8, Equatable, Sendable {
     /// The deadline passed.
     case timedOut
@@ -30,6 +31,7 @@ public struct PlatformError: Error, Equatable, Sendable, CustomStringConvertible
   /// The platform's own number (errno on Linux), 0 where there is none.
   public let code: Int32
 
+  /// Takes a kind, and the platform's own number where there is one.
   public init(_ kind: Kind, code: Int32 = 0) {
     self.kind = kind
     self.code = code

@@ -92,6 +92,8 @@ public struct DatagramBatch: ~Copyable {
     return unsafe _overrideLifetime(span, borrowing: self)
   }
 
+  /// Where a received datagram came from.
+  /// - Precondition: place < count, after a call that received.
   public func source(_ place: Int) -> Endpoint {
     var address = InlineArray<16, UInt8>(repeating: 0)
     var port: UInt16 = 0

@@ -7,6 +7,7 @@ public struct EventLoop: ~Copyable {
   private let timer: Int32
   private var armed: UInt64 = .max
 
+  /// An epoll set and a timer, both closed in `deinit`. Throws when the process has no descriptors left.
   public init() throws(PlatformError) {
     var timer: Int32 = -1
     events = try check(busbar_events_open(&timer))
@@ -24,6 +25,7 @@ public struct EventLoop: ~Copyable {
     try check(busbar_events_add(events, descriptor, Int32(tag)))
   }
 
+  /// Stops waiting for a descriptor; one that was never added is left alone.
   public mutating func remove(_ descriptor: Int32) { busbar_events_remove(events, descriptor) }
 
   /// A bit for each tag whose descriptor can be read. None: the moment has come, or a signal did.

@@ -5,6 +5,7 @@ import Wire
 /// A file that is being written, until the call that lent it returns.
 public struct OpenFile {
   let descriptor: Int32
+  /// Writes all bytes where the last call ended. A failure leaves the file short; whoever lent it throws it away.
   public func write(_ bytes: Span<UInt8>) throws(PlatformError) { try Files.write(descriptor, bytes) }
 }
 
@@ -123,6 +124,7 @@ public enum Files {
     if result < 0, result != -17 { try check(result) }
   }
 
+  /// Whether something stands at this path now; it may be gone by the next call.
   public static func exists(_ path: String) -> Bool { busbar_exists(path) == 1 }
 
   /// Appends a line to a file and leaves it to the kernel to write it back.

@@ -4,6 +4,7 @@ import Wire
 
 /// What a journal's file is like, and where it is not what was written.
 public struct JournalCondition: Equatable, Sendable {
+  /// How far a journal's file is what was written.
   public enum State: Equatable, Sendable {
     /// Every entry follows on the one before.
     case whole

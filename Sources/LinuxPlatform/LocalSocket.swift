@@ -6,6 +6,8 @@ import Wire
 public struct LocalListener: ~Copyable {
   public let fileDescriptor: Int32
 
+  /// Listens under this name in a folder, and replaces what an earlier run left there. The socket is this user's alone
+  /// (mode 0600).
   public init(folder: String, name: String) throws(PlatformError) {
     fileDescriptor = try check(busbar_local_listen(folder, name))
   }

@@ -25,6 +25,7 @@ public struct ChildProcess: Sendable {
     identifier = try check(busbar_spawn(arguments[0], pointers, output))
   }
 
+  /// Whether the process runs still. One that has ended is reaped here, and its status is in ``exitStatus``.
   public mutating func isRunning() -> Bool {
     guard exitStatus == nil else { return false }
     let status = busbar_reap(identifier)
@@ -32,10 +33,13 @@ public struct ChildProcess: Sendable {
     return status < 0
   }
 
+  /// Asks the process to end, by SIGTERM; ``isRunning()`` says when it has.
   public func terminate() { busbar_kill(identifier, Int32(BUSBAR_SIGTERM)) }
+  /// Ends the process at once, by SIGKILL: as a power cut does, for what the process was just writing.
   public func kill() { busbar_kill(identifier, Int32(BUSBAR_SIGKILL)) }
   /// It stands still, as a board does whose card stalls; ``resume()`` lets it go on.
   public func pause() { busbar_kill(identifier, Int32(BUSBAR_SIGSTOP)) }
+  /// Lets a process go on that ``pause()`` stopped.
   public func resume() { busbar_kill(identifier, Int32(BUSBAR_SIGCONT)) }
   /// Kilobytes resident now; -1 when it is gone.
   public func residentKilobytes() -> Int64 { busbar_resident_kilobytes(identifier) }
@@ -60,6 +64,8 @@ public enum ThisProcess {
   }
   /// Secrets in memory stay there when the process fails.
   public static func forbidCoreDumps() { busbar_forbid_core_dumps() }
+  /// SIGTERM and SIGINT end nothing from now on: they set ``isTerminated``. A write to a closed pipe fails instead of
+  /// killing (SIGPIPE).
   public static func catchTermination() { busbar_catch_termination() }
   public static var isTerminated: Bool { busbar_terminated() == 1 }
   /// The folder that relative paths are taken from.
@@ -87,7 +93,9 @@ public func waitForInput(on descriptors: [Int32], until time: MonotonicTime) {
   _ = busbar_wait(descriptors, Int32(descriptors.count), time.nanoseconds)
 }
 
+/// Where a program's text goes: standard output, or standard error.
 public enum StandardStream {
+  /// Writes text as it is, without a newline of its own. A closed stream is no error.
   public static func write(_ text: String, toError: Bool = false) {
     let bytes = Array(text.utf8)
     try? Files.write(toError ? 2 : 1, bytes.span)

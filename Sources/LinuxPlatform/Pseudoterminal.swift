@@ -10,6 +10,7 @@ public struct Pseudoterminal: ~Copyable {
   private let slave: Int32
   public let slavePath: String
 
+  /// A pair in raw mode at 9600 8N1. Throws when the kernel has no more of them.
   public init() throws(PlatformError) {
     var slave: Int32 = -1
     var opened: Int32 = 0

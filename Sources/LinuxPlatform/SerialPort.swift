@@ -8,6 +8,7 @@ public func monotonicNow() -> MonotonicTime { MonotonicTime(nanoseconds: busbar_
 ///
 /// After `.disconnected` (poll 0x19, a read of 0 bytes, EIO) the port is dead; open the path anew.
 public struct SerialPort: ~Copyable, Port {
+  /// The parity bit of a character on the line.
   public enum Parity: UInt8, Sendable, CaseIterable, CustomStringConvertible {
     case none, even, odd
 
@@ -20,6 +21,7 @@ public struct SerialPort: ~Copyable, Port {
       }
     }
 
+    /// The parity with this name in a configuration; nil for a name that is none.
     public init?(name: String) {
       for parity in Self.allCases where parity.description == name {
         self = parity

@@ -6,6 +6,7 @@ public struct SysfsTree: ~Copyable, AttributeTree {
   static let listingBytes = 16_384
   private let root: String
 
+  /// The tree below `root`, which is not looked at yet: a missing one shows at the first read.
   public init(root: String) { self.root = root }
 
   public func names(in path: String) throws(PlatformError) -> [String] {

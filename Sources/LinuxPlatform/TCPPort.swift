@@ -116,6 +116,7 @@ public final class TCPConnection {
 public struct TCPPort: ~Copyable, Port {
   private let connection: TCPConnection
 
+  /// A driver's end of a connection. The connection stays open when this one is gone.
   public init(_ connection: TCPConnection) { self.connection = connection }
 
   /// A connection that ends with its peer.

@@ -10,6 +10,8 @@ public struct UDPSocket: ~Copyable, DatagramSocket {
   /// Datagrams longer than the path allows, not sent: fragmentation is off.
   public private(set) var unsendableCount: UInt64 = 0
 
+  /// Binds to an address and port of this machine, port 0 for one of the kernel's choice.
+  /// - Throws: `.busy` when the port is taken, `.notPermitted` when this user may not have it.
   public init(bindingTo endpoint: Endpoint) throws(PlatformError) {
     let address = endpoint.address
     fileDescriptor = try check(

@@ -22,6 +22,7 @@ public enum CounterOutcome: Equatable, Sendable {
   }
 }
 
+/// Why a reading of a counter is not believed.
 public enum CounterSuspicion: Equatable, Sendable {
   /// The counter has no base yet, and too few readings say so.
   case unconfirmed(MilliwattHours)
@@ -120,6 +121,10 @@ public struct CounterGuard: Sendable {
       milliseconds: confirmationMilliseconds)
   }
 
+  /// A guard that has seen no reading.
+  /// - Parameter ratedPowerMilliwatts: the most that the device can move; what a counter gains beyond that is a jump.
+  /// - Parameter quantum: one step of the counter as the device sends it.
+  /// - Parameter modulus: where the counter starts again at 0; nil when it never does.
   public init(ratedPowerMilliwatts: Int64, quantum: MilliwattHours, modulus: MilliwattHours? = nil) {
     precondition(ratedPowerMilliwatts > 0)
     precondition(quantum.value >= 0)

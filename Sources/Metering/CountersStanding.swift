@@ -5,8 +5,10 @@ import Wire
 public struct CounterStanding: Equatable, Sendable {
   public static let encodedBytes = 41
 
+  /// What is known of a counter, as bits of its first byte on disk.
   public struct Flags: OptionSet, Sendable {
     public let rawValue: UInt8
+    /// Takes all bits, those that mean nothing as well; decoding refuses those.
     public init(rawValue: UInt8) { self.rawValue = rawValue }
     /// The device never had such a counter. Invariant: then there is no base
     public static let isAbsent = Flags(rawValue: 1)
@@ -91,6 +93,7 @@ public struct CountersStanding: Equatable, Sendable {
   public var importCounter: CounterStanding
   public var exportCounter: CounterStanding
 
+  /// Takes the standings of both counters of a meter.
   public init(importCounter: CounterStanding, exportCounter: CounterStanding) {
     self.importCounter = importCounter
     self.exportCounter = exportCounter
@@ -101,6 +104,7 @@ public struct CountersStanding: Equatable, Sendable {
     (counter == .activeEnergyImport ? importCounter : exportCounter).base != nil
   }
 
+  /// Appends 82 bytes. (docs/PROTOCOL.md, CountersStanding)
   public func encode(into output: inout OutputSpan<UInt8>) {
     importCounter.encode(into: &output)
     exportCounter.encode(into: &output)

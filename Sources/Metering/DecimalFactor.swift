@@ -35,6 +35,7 @@ public struct DecimalFactor: Equatable, Sendable {
     self.init(significand: digits, exponent: -decimals)
   }
 
+  /// The same factor with its point moved: · 10^power.
   public func multiplied(byTenTo power: Int32) -> Self { Self(significand: significand, exponent: exponent + power) }
 
   /// Whether a binary32 can be scaled by it exactly.

@@ -11,6 +11,8 @@ public struct IdentityRegister: Equatable, Sendable {
   /// What a text may begin with, in ASCII; empty for a number.
   public var beginnings: [[UInt8]]
 
+  /// Takes a place and what may stand there: ranges of a number, or beginnings of a text.
+  /// - Precondition: there are at most ``maximumAlternatives``.
   public init(place: IdentityPlace, ranges: [IdentityRange] = [], beginnings: [[UInt8]] = []) {
     precondition(ranges.count + beginnings.count <= Self.maximumAlternatives)
     self.place = place
@@ -23,6 +25,7 @@ public struct IdentityRegister: Equatable, Sendable {
 public struct IdentityRange: Equatable, Sendable {
   public var minimum: Int64
   public var maximum: Int64
+  /// Takes both ends as they are; nothing lies in a range whose minimum is above its maximum.
   public init(minimum: Int64, maximum: Int64) {
     self.minimum = minimum
     self.maximum = maximum
@@ -31,6 +34,7 @@ public struct IdentityRange: Equatable, Sendable {
 
 /// Where a number or a text that names a device lies.
 public struct IdentityPlace: Equatable, Sendable {
+  /// How a name is written in registers.
   public enum Form: Equatable, Sendable {
     /// An integer.
     case number(RegisterType)
@@ -45,6 +49,7 @@ public struct IdentityPlace: Equatable, Sendable {
   public var address: UInt16
   public var form: Form
 
+  /// Takes a place as it is; whether the device can be asked for it is not checked.
   public init(function: ModbusRequest.Function, address: UInt16, form: Form) {
     self.function = function
     self.address = address
@@ -102,6 +107,7 @@ extension IdentityRegister {
 ///
 /// A meter that has lost a phase, or all of them, is the same meter still: what says nothing is not held against it.
 public struct MapCheck: Equatable, Sendable {
+  /// What one measurement says of a device.
   public enum Evidence: Equatable, Sendable {
     case speaksFor
     case speaksAgainst
@@ -118,6 +124,7 @@ public struct MapCheck: Equatable, Sendable {
   /// 0 speaks for the device too: counters of a new meter that has nothing else to be told by.
   public var zeroSpeaks: Bool
 
+  /// Takes a register and what it may hold; `zeroSpeaks` counts a 0 for the device.
   public init(
     function: ModbusRequest.Function, address: UInt16, type: RegisterType, minimum: Int64, maximum: Int64,
     zeroSpeaks: Bool = false

@@ -5,6 +5,7 @@ public struct ModelMap: Equatable, Sendable {
   public var length: UInt16
   public var points: [MapPoint]
 
+  /// Takes a model's number, its least length in registers and what is read of it.
   public init(identifier: UInt16, length: UInt16, points: [MapPoint]) {
     self.identifier = identifier
     self.length = length
@@ -19,6 +20,7 @@ public struct CounterRule: Equatable, Sendable {
   /// Where counters start again at 0; nil when they never do.
   public var modulusMilliwattHours: Int64?
 
+  /// Takes a rule as it is; what a ``CounterGuard`` refuses it traps for.
   public init(ratedPowerMilliwatts: Int64, quantumMilliwattHours: Int64, modulusMilliwattHours: Int64? = nil) {
     self.ratedPowerMilliwatts = ratedPowerMilliwatts
     self.quantumMilliwattHours = quantumMilliwattHours
@@ -35,6 +37,7 @@ public struct LimitRule: Equatable, Sendable {
   /// Writes of one register in a day, unless volatile.
   public var writesPerDay: UInt32
 
+  /// Takes a rule as it is; the first of `models` that a device has is used.
   public init(models: [UInt16], isVolatile: Bool, writesPerDay: UInt32) {
     self.models = models
     self.isVolatile = isVolatile
@@ -46,6 +49,7 @@ public struct LimitRule: Equatable, Sendable {
 /// sold that do so.
 public struct ModbusQuirks: OptionSet, Equatable, Sendable {
   public let rawValue: UInt8
+  /// Takes all bits; those that name no quirk do nothing.
   public init(rawValue: UInt8) { self.rawValue = rawValue }
 
   /// Modbus/TCP: an answer counts under whatever transaction number. What arrived before a request is dropped then, as a late
@@ -59,6 +63,7 @@ public struct ModbusQuirks: OptionSet, Equatable, Sendable {
   /// The words that a map's file uses.
   public static let names = ["anyTransaction", "anyUnit", "failureMeansAbsent"]
 
+  /// The quirk of this name in a map's file; nil for a name that is none.
   public init?(name: String) {
     for place in Self.names.indices where Self.names[place] == name {
       self.init(rawValue: 1 << UInt8(place))
@@ -72,6 +77,7 @@ public struct ModbusQuirks: OptionSet, Equatable, Sendable {
 public struct RegisterRange: Equatable, Sendable {
   public var first: UInt16
   public var last: UInt16
+  /// Takes both ends as they are.
   public init(first: UInt16, last: UInt16) {
     self.first = first
     self.last = last
@@ -80,7 +86,9 @@ public struct RegisterRange: Equatable, Sendable {
 
 /// What a device speaks, as data. Read from one file a device; see `Devices/`.
 public struct DeviceMap: Equatable, Sendable {
+  /// What a device is: whether positive power is import from the grid, or production.
   public enum Kind: UInt8, Sendable { case meter, inverter }
+  /// How the registers of a device are found.
   public enum Layout: UInt8, Sendable {
     /// Fixed addresses.
     case registers
@@ -124,6 +132,7 @@ public struct DeviceMap: Equatable, Sendable {
   public var counter: CounterRule
   public var limit: LimitRule?
 
+  /// Takes a map's parts, and checks nothing: a file's map was checked when it was read.
   public init(
     name: String, title: String, kind: Kind, layout: Layout, function: ModbusRequest.Function, order: WordOrder,
     maximumRegisters: UInt16, gapMilliseconds: UInt64, timeoutMilliseconds: UInt64?, connectDelayMilliseconds: UInt64,

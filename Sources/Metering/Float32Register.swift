@@ -1,3 +1,4 @@
+/// Why the bits of a float are no number that can be used.
 public enum RegisterError: Error, Equatable, Sendable, CustomStringConvertible {
   /// Infinity or not-a-number, which some meters send for "not implemented".
   case notANumber(bits: UInt32)
@@ -17,6 +18,7 @@ public enum RegisterError: Error, Equatable, Sendable, CustomStringConvertible {
 public struct Float32Register: Equatable, Sendable {
   public let bits: UInt32
 
+  /// Takes the bits as they stand in two registers, the high word in the upper half.
   public init(bits: UInt32) { self.bits = bits }
 
   /// value × factor, rounded half to even; -0.0 gives 0.

@@ -2,6 +2,7 @@
 public struct Float64Register: Equatable, Sendable {
   public let bits: UInt64
 
+  /// Takes the bits as they stand in four registers, the highest word first.
   public init(bits: UInt64) { self.bits = bits }
 
   /// value × factor, rounded half to even; -0.0 gives 0.

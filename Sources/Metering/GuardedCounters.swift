@@ -5,6 +5,7 @@ public struct CounterRegisters: Equatable, Sendable {
   public var importEnergy: MilliwattHours
   public var exportEnergy: MilliwattHours
 
+  /// Takes both registers as of one reading.
   public init(importEnergy: MilliwattHours, exportEnergy: MilliwattHours) {
     self.importEnergy = importEnergy
     self.exportEnergy = exportEnergy
@@ -33,6 +34,7 @@ public struct GuardedCounters: Sendable {
   /// Something changed that a restart must not forget.
   private var hasNews = false
 
+  /// Two guards that have seen no reading, with the rule of the device's map.
   public init(_ rule: CounterRule) {
     let new = CounterGuard(
       ratedPowerMilliwatts: rule.ratedPowerMilliwatts, quantum: MilliwattHours(rule.quantumMilliwattHours),

@@ -1,3 +1,4 @@
+/// Why a device's power cannot be limited, or is not any more.
 public enum LimitError: Error, Equatable, Sendable, CustomStringConvertible {
   /// The device says neither its maximum nor its rated power, so a percentage would be of nothing known.
   case noBase
@@ -66,6 +67,7 @@ public struct WriteBudget: Equatable, Sendable {
   public private(set) var day: UInt64
   public private(set) var counts: [(register: UInt16, count: UInt32)] = []
 
+  /// A budget of which nothing was used yet. `day` counts from 1970-01-01.
   public init(writesPerDay: UInt32, day: UInt64) {
     self.writesPerDay = writesPerDay
     self.day = day

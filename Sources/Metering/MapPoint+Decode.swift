@@ -3,6 +3,7 @@ public struct DecodedValue: Equatable, Sendable {
   public var value: Int64
   public var quality: Quality
 
+  /// Takes a value in the unit of its quantity.
   public init(_ value: Int64, _ quality: Quality) {
     self.value = value
     self.quality = quality

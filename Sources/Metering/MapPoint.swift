@@ -47,6 +47,8 @@ public struct MapPoint: Equatable, Sendable {
   public var sentinels: [UInt64]
   public var update: UpdateClass
 
+  /// Takes a point's parts; what is left out is the map's own, or is not there.
+  /// - Precondition: phase <= 3, and there are at most ``maximumSentinels`` sentinels.
   public init(
     quantity: Quantity, phase: UInt8, address: UInt16, type: RegisterType, factor: DecimalFactor,
     function: ModbusRequest.Function? = nil, order: WordOrder? = nil, second: SecondRegister? = nil,

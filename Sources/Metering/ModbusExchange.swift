@@ -17,6 +17,7 @@ public struct ModbusExchange: ~Copyable {
   /// What came since the request was sent and did not count, the last of it; nil without anything.
   public private(set) var ignored: ModbusError?
 
+  /// Awaits the answer to `request`. Memory for the longest answer is taken here.
   public init(_ request: ModbusRequest, _ framing: ModbusFraming) {
     self.request = request
     self.framing = framing

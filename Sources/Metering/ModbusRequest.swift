@@ -11,6 +11,7 @@ public enum ModbusFraming: Equatable, Sendable {
 /// The reply is framed by length, not by silence: a master knows the function and the byte count, while USB adapters and
 /// the tty layer smear the gaps between characters. (docs/HARDWARE.md, What is not an answer)
 public struct ModbusRequest: Equatable, Sendable {
+  /// The functions of the standard that are used here; the numbers are its own.
   public enum Function: UInt8, Sendable {
     case holdingRegisters = 3
     case inputRegisters = 4
@@ -89,6 +90,8 @@ public struct ModbusRequest: Equatable, Sendable {
     return framing == .rtu ? body + 2 : Self.tcpHeaderByteCount + body
   }
 
+  /// Appends the whole frame as it goes out, at most ``maximumByteCount`` bytes. (Modbus over Serial Line V1.02; Modbus
+  /// Messaging on TCP/IP V1.0b)
   public func encode(_ framing: ModbusFraming, into output: inout OutputSpan<UInt8>) {
     switch framing {
     case .rtu:

@@ -7,6 +7,7 @@ public struct ReadingTime: Equatable, Sendable {
   /// Whether the wall clock was synchronised then.
   public var wallIsSynchronised: Bool
 
+  /// Takes one instant by both clocks.
   public init(monotonicNanoseconds: UInt64, wallNanoseconds: UInt64, wallIsSynchronised: Bool) {
     self.monotonicNanoseconds = monotonicNanoseconds
     self.wallNanoseconds = wallNanoseconds

@@ -48,6 +48,7 @@ public enum RegisterType: UInt8, Sendable, CaseIterable {
     }
   }
 
+  /// The type with this name in a map's file, such as "acc32"; nil for a name that is none.
   public init?(name: String) {
     for type in Self.allCases where type.name == name {
       self = type
@@ -90,6 +91,7 @@ public struct RegisterBits: Equatable, Sendable {
   /// Zero-extended.
   public let bits: UInt64
 
+  /// Takes a number's bits, the highest register first.
   public init(type: RegisterType, bits: UInt64) {
     self.type = type
     self.bits = bits

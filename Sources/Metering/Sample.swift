@@ -27,6 +27,7 @@ public enum Quantity: UInt8, Sendable, CaseIterable, CustomStringConvertible {
     }
   }
 
+  /// The quantity with this name in a map's file, such as "activePower"; nil for a name that is none.
   public init?(name: String) {
     for quantity in Self.allCases where quantity.description == name {
       self = quantity
@@ -93,6 +94,8 @@ public struct Sample: Equatable, Sendable {
   /// Whether the wall clock was synchronised then.
   public var wallIsSynchronised: Bool
 
+  /// Takes a value in the unit of its quantity, and the instant at which it was read by both clocks.
+  /// - Precondition: phase <= 3; 0 is the total.
   public init(
     quantity: Quantity, phase: UInt8, value: Int64, quality: Quality, monotonicNanoseconds: UInt64,
     wallNanoseconds: UInt64, wallIsSynchronised: Bool

@@ -6,6 +6,7 @@ public struct FoundModel: Equatable, Sendable {
   /// Registers behind ID and L.
   public var length: UInt16
 
+  /// Takes what stood in two registers, and where.
   public init(identifier: UInt16, address: UInt16, length: UInt16) {
     self.identifier = identifier
     self.address = address
@@ -13,6 +14,7 @@ public struct FoundModel: Equatable, Sendable {
   }
 }
 
+/// Why a device's chain of models cannot be used.
 public enum SunSpecError: Error, Equatable, Sendable, CustomStringConvertible {
   /// None of the addresses holds "SunS".
   case notSunSpec
@@ -36,6 +38,7 @@ public struct SunSpecDiscovery: Sendable {
   public static let maximumModels = 64
   static let endIdentifier: UInt16 = 0xFFFF
 
+  /// What the caller has to do next.
   public enum Step: Equatable, Sendable {
     /// Read this many holding registers here.
     case read(address: UInt16, count: UInt16)
@@ -88,5 +91,6 @@ public struct SunSpecDiscovery: Sendable {
     return .read(address: bases[baseIndex], count: 2)
   }
 
+  /// The first model of the chain with this number; nil when the device has none.
   public func model(_ identifier: UInt16) -> FoundModel? { models.first { $0.identifier == identifier } }
 }

@@ -184,6 +184,8 @@ extension AggregatorNode {
   }
   /// Whom this node can show to have lied.
   public var provenCount: Int { proofs.count }
+  /// One of the proofs of somebody's lie, by its place from 0.
+  /// - Precondition: place < ``provenCount``.
   public func proof(_ place: Int) -> Contradiction { proofs[place] }
 }
 

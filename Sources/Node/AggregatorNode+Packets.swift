@@ -8,6 +8,9 @@ import Wire
 
 // What comes with packets, from cheap checks to dear ones. (DESIGN §5)
 extension AggregatorNode {
+  /// Takes one datagram in: opens it, checks it, and does what follows. A bad one is dropped and counted; nothing is
+  /// thrown for it.
+  /// - Throws: what the host's journal or cells throw, after which the node stops.
   public mutating func receive(
     _ datagram: Span<UInt8>, from endpoint: Endpoint, at now: Instant, via host: inout some NodeHost & ~Copyable
   ) throws(PlatformError) {

@@ -548,15 +548,22 @@ public struct AggregatorNode: ~Copyable {
   // MARK: What tests and reports look at
 
   public var evidenceKept: Int { evidence.count }
+  /// One of the pieces of evidence that are kept, by its place from 0.
+  /// - Precondition: place < ``evidenceKept``.
   public func evidence(_ place: Int) -> Evidence { evidence[place] }
+  /// How many packets were dropped for this reason since the start.
   public func drops(_ reason: DropReason) -> UInt64 { link.sealer.drops[Int(reason.rawValue)] }
   /// Signatures of records, votes and whatever else others sent.
   public var signatureChecks: UInt64 { link.sealer.signatureChecks }
+  /// How many records were refused for this reason since the start.
   public func refusals(_ refusal: RecordRefusal) -> UInt64 { recordRefusals[Int(refusal.rawValue)] }
+  /// How many headers were refused for this reason since the start.
   public func refusals(_ refusal: HeaderRefusal) -> UInt64 { headerRefusals[Int(refusal.rawValue)] }
+  /// How many acknowledgements were refused for this reason since the start.
   public func refusals(_ refusal: AcknowledgementRefusal) -> UInt64 {
     acknowledgementRefusals[Int(refusal.rawValue)]
   }
+  /// How many votes, proposals, round changes and new rounds the core refused for this reason since the start.
   public func refusals(_ refusal: Refusal) -> UInt64 { voteRefusals[Int(refusal.rawValue)] }
   /// Digest of the set's last decided header.
   public func head(of owner: ReplicaIndex) -> Digest { chain(owner).head }
@@ -564,7 +571,9 @@ public struct AggregatorNode: ~Copyable {
   public func headPosition(of owner: ReplicaIndex) -> Position { chain(owner).headPosition }
   /// The round in which what follows the set's last decided header may be proposed without justification.
   public func firstRound(of owner: ReplicaIndex) -> Round { chain(owner).instance.firstRound }
+  /// The root of the set's coverage table after its last decided header.
   public func coverageRoot(of owner: ReplicaIndex) -> Digest { chain(owner).coverage.root }
+  /// The last period of this meter that a decided header of its set counts, as far as this node holds them.
   public func coveredThrough(_ meter: MeterIndex, of owner: ReplicaIndex) -> Period {
     chain(owner).coverage.coveredThrough(meter)
   }

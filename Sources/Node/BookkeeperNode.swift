@@ -13,6 +13,7 @@ public struct UnreadableTotal: Equatable, Sendable {
   public let position: Position
   public let period: Period
 
+  /// Names a position of a set's chain, and the period of its header.
   public init(owner: ReplicaIndex, position: Position, period: Period) {
     self.owner = owner
     self.position = position
@@ -56,6 +57,7 @@ public struct BookkeeperNode: ~Copyable {
   /// WANTs of this run.
   public private(set) var wantCount: UInt64 = 0
 
+  /// Takes the keys over. The journal is restored before the first tick or packet.
   public init(
     genesis: Genesis, key: consuming PrivateKey, signer: consuming SigningKey, sealer: consuming Sealer
   ) {
@@ -155,6 +157,8 @@ public struct BookkeeperNode: ~Copyable {
 
   // MARK: Time
 
+  /// Call about ten times a second. Sends what is due, opens one total at most, and publishes it.
+  /// - Throws: what the host's journal, cells or files throw, after which the node stops.
   public mutating func tick(at now: Instant, via host: inout some NodeHost & ~Copyable) throws(PlatformError) {
     ticks += 1
     link.advance(to: now)
@@ -243,6 +247,9 @@ public struct BookkeeperNode: ~Copyable {
 
   // MARK: Packets
 
+  /// Takes one datagram in: pieces of certificates and products, and acknowledgements, of aggregators; anything else is
+  /// dropped and counted.
+  /// - Throws: what the host's journal throws, after which the node stops.
   public mutating func receive(
     _ datagram: Span<UInt8>, from endpoint: Endpoint, at now: Instant, via host: inout some NodeHost & ~Copyable
   ) throws(PlatformError) {
@@ -478,6 +485,7 @@ public struct BookkeeperNode: ~Copyable {
     return true
   }
 
+  /// How many packets were dropped for this reason since the start.
   public func drops(_ reason: DropReason) -> UInt64 { link.sealer.drops[Int(reason.rawValue)] }
   /// Up to where a set's chain is published.
   public func publishedPosition(of owner: ReplicaIndex) -> Position { chain(owner).published }

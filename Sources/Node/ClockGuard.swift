@@ -261,6 +261,7 @@ public struct ClockGuard: Sendable {
     return age(reading.askedAt, at: now) >= (isBorneOut ? periodNanoseconds : soon)
   }
 
+  /// This member was just asked for its time, so that it is not asked again at once.
   public mutating func noteAsked(_ member: ReplicaIndex, at now: MonotonicTime) {
     readings[Int(member.rawValue)].askedAt = now
     readings[Int(member.rawValue)].wasAsked = true

@@ -10,6 +10,7 @@ public struct DoubleRun: Equatable, Sendable {
   public let older: UInt64
   public let newer: UInt64
 
+  /// Takes a party's number and both boot counters.
   public init(node: UInt32, older: UInt64, newer: UInt64) {
     self.node = node
     self.older = older

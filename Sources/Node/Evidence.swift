@@ -7,6 +7,7 @@ public struct Evidence: Equatable, Sendable {
   /// Of one node; each party and kind takes one place, so that a liar cannot crowd another out.
   public static let maximumKept = 256
 
+  /// What was signed twice.
   public enum Kind: Equatable, Sendable {
     case vote(StatementKind)
     case record

@@ -8,6 +8,7 @@ import Wire
 /// What a node takes from the heap and keeps, store by store. It follows from the genesis and the role alone, so that a
 /// configuration can be refused before anything runs. Beyond it there are the program itself, its libraries and its stack.
 public struct MemoryPlan: Sendable {
+  /// One thing that takes memory, in bytes.
   public struct Store: Sendable {
     public let name: String
     /// The most it ever takes.
@@ -106,6 +107,8 @@ public struct MemoryPlan: Sendable {
       + MemoryLayout<Fetch>.stride + MemoryLayout<Pull>.stride + MemoryLayout<AcknowledgedPosition?>.stride + 512
   }
 
+  /// The plan of a bookkeeper. `machineBytes` are the platform's own queues, `journalBytes` what its journal takes
+  /// while it is read.
   public static func bookkeeper(
     _ genesis: Genesis, ciphertextBytes: Int, machineBytes: Int, journalBytes: Int = 0
   ) -> MemoryPlan {
@@ -126,6 +129,7 @@ public struct MemoryPlan: Sendable {
     return plan
   }
 
+  /// The plan of a meter; the parameters are those of a bookkeeper's.
   public static func meter(
     _ genesis: Genesis, ciphertextBytes: Int, machineBytes: Int, journalBytes: Int = 0
   ) -> MemoryPlan {

@@ -14,6 +14,7 @@ public struct EnergyRegisters: Equatable, Sendable {
   public var activeEnergyImport: MilliwattHours
   public var activeEnergyExport: MilliwattHours
 
+  /// Takes both registers as of one reading.
   public init(activeEnergyImport: MilliwattHours, activeEnergyExport: MilliwattHours) {
     self.activeEnergyImport = activeEnergyImport
     self.activeEnergyExport = activeEnergyExport
@@ -102,6 +103,7 @@ public struct MeterNode: ~Copyable {
   /// may have signed already, otherwise.
   public private(set) var isConfirmed = false
 
+  /// Takes the keys over. The journal is restored before the first tick or packet.
   public init(
     genesis: Genesis, encryptor: consuming Encryptor, owner: ReplicaIndex, index: MeterIndex,
     signer: consuming SigningKey, closingKey: consuming SelfSealingKey, sealer: consuming Sealer
@@ -143,6 +145,8 @@ public struct MeterNode: ~Copyable {
   /// as well have been damaged since, and a record in it may be out there.
   static var tornEntry: FixedBytes<9> { EntryKind.votingFloor.entry(0) }
 
+  /// Takes one entry of the journal in. Call with every entry, in their order, before the first tick; one that no meter
+  /// wrote is left aside.
   public mutating func restore(_ entry: Span<UInt8>) {
     var reader = WireReader(entry)
     guard let code = try? reader.read(UInt8.self), let kind = EntryKind(rawValue: code) else { return }
@@ -583,6 +587,8 @@ public struct MeterNode: ~Copyable {
       Want(object: .proof, owner: owner, meter: index), from: peer, via: &host)
   }
 
+  /// Takes one datagram in: receipts, and certificates with their proofs; anything else is dropped and counted.
+  /// - Throws: what the host's journal throws, after which the node stops.
   public mutating func receive(
     _ datagram: Span<UInt8>, from endpoint: Endpoint, at now: Instant, via host: inout some NodeHost & ~Copyable
   ) throws(PlatformError) {
@@ -693,6 +699,7 @@ public struct MeterNode: ~Copyable {
 
   // MARK: What tests and reports look at
 
+  /// How many packets were dropped for this reason since the start.
   public func drops(_ reason: DropReason) -> UInt64 { link.sealer.drops[Int(reason.rawValue)] }
   /// The records that wait for a certificate, as they are sent, oldest first.
   public var outstandingRecords: [[UInt8]] { outstanding.map { $0.bytes } }

@@ -13,6 +13,7 @@ public struct ModulusVerdict: Sendable {
   /// Set once an entry says that the proof holds. There is none that says it does not: such a node never runs.
   public private(set) var isProven = false
 
+  /// Nothing is known about the modulus of this genesis until the journal's entries were visited.
   public init(about genesis: Genesis) { networkIdentifier = genesis.networkIdentifier }
 
   /// Whether this is such an entry: snapshots keep it.
@@ -20,6 +21,7 @@ public struct ModulusVerdict: Sendable {
     entry.count == entryBytes && entry[0] == EntryKind.modulusProven.rawValue
   }
 
+  /// Takes one entry of the journal in; one about another genesis, or of another kind, says nothing.
   public mutating func visit(_ entry: Span<UInt8>) {
     guard entry.count == Self.entryBytes else { return }
     var reader = WireReader(entry)

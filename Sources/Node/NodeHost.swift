@@ -26,8 +26,11 @@ public protocol NodeHost: ~Copyable {
   /// A snapshot of the journal, as in ``Journal``: it is begun, entries are put into it, and it takes the journal's place when it
   /// is whole. Nothing is appended meanwhile.
   mutating func beginSnapshot() throws(PlatformError)
+  /// Puts an entry into the snapshot that was begun, behind those before.
   mutating func appendToSnapshot(_ entry: Span<UInt8>) throws(PlatformError)
+  /// Visits every entry as ``reread(_:)`` does, and copies those that `isNeeded` into the snapshot.
   mutating func copyIntoSnapshot(where isNeeded: (Span<UInt8>) -> Bool) throws(PlatformError)
+  /// Puts the snapshot in the journal's place, whole or not at all; it is durable when it returns.
   mutating func commitSnapshot() throws(PlatformError)
   /// A snapshot is about to be committed of a node that is what it would be after a restart. For hosts that compare.
   mutating func compareSnapshot(with node: () -> Restorable)
@@ -41,7 +44,9 @@ public protocol NodeHost: ~Copyable {
   /// What is kept beside the journal until it was published, found by its place: see ``CellStore``. Cells of ``AggregatorNode`` are of
   /// ``AggregatorNode/cellBytes(_:ciphertextBytes:)``.
   mutating func writeCell(_ bytes: Span<UInt8>, to place: CellPlace) throws(PlatformError)
+  /// What a cell holds; nil for nothing, and for one that is damaged.
   mutating func readCell(_ place: CellPlace) throws(PlatformError) -> [UInt8]?
+  /// Gives a cell back. Nothing happens when it holds nothing.
   mutating func freeCell(_ place: CellPlace) throws(PlatformError)
   /// Cells written before are durable when it returns.
   mutating func syncCells() throws(PlatformError)
@@ -86,6 +91,7 @@ public struct Instant: Sendable {
   public var wall: WallTime
   public var clock: ClockState
 
+  /// Takes one instant by both clocks, and whether the second can be believed.
   public init(monotonic: MonotonicTime, wall: WallTime, clock: ClockState) {
     self.monotonic = monotonic
     self.wall = wall

@@ -10,8 +10,10 @@ public struct NodeIdentifier: Identifier {
   static let bookkeeperBase: UInt32 = 0x100
   static let meterBase: UInt32 = 0x1_0000
 
+  /// The number of an aggregator: its index. (docs/PROTOCOL.md, Parties)
   public static func aggregator(_ index: ReplicaIndex) -> Self { Self(UInt32(index.rawValue)) }
   public static var bookkeeper: Self { Self(bookkeeperBase) }
+  /// The number of a meter: 0x10000 and its place among all sets' meters, 512 to a set. (docs/PROTOCOL.md, Parties)
   public static func meter(_ index: MeterIndex, of owner: ReplicaIndex) -> Self {
     Self(meterBase + UInt32(owner.rawValue) * UInt32(GroupLimits.maximumMetersPerSet) + UInt32(index.rawValue))
   }

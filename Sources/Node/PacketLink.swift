@@ -472,8 +472,10 @@ public enum EntryKind: UInt8, Sendable {
 /// node whose journal is lost or old does not use a counter, and with it a nonce, twice.
 public struct BootCounter: Sendable {
   public private(set) var last: UInt64 = 0
+  /// No run is known of until the journal's entries were visited.
   public init() {}
 
+  /// Takes one entry of the journal in; one that begins no run says nothing.
   public mutating func visit(_ entry: Span<UInt8>) {
     var reader = WireReader(entry)
     guard (try? reader.read(UInt8.self)) == EntryKind.boot.rawValue, let value = try? reader.read(UInt64.self) else {

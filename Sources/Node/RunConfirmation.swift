@@ -11,6 +11,7 @@ public struct RunClaim: Equatable, Sendable {
   /// Of the process under `known`; nil when only the counter was kept.
   public var run: RunIdentifier?
 
+  /// Takes what a member says that it knows of this node.
   public init(known: UInt64, previous: UInt64, run: RunIdentifier?) {
     self.known = known
     self.previous = previous

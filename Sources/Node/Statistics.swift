@@ -16,8 +16,10 @@ public struct LatencyHistogram: Sendable {
   public private(set) var sumMilliseconds: UInt64 = 0
   public private(set) var total: UInt64 = 0
 
+  /// No latency was counted yet.
   public init() {}
 
+  /// Counts one latency in the first bound that it is not above, and beyond the last one in a place of its own.
   public mutating func add(milliseconds: UInt64) {
     var place = 0
     while place < Self.count, milliseconds > Self.bounds[place] { place += 1 }

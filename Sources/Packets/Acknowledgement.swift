@@ -17,6 +17,7 @@ public struct AcknowledgedPosition: Equatable, Sendable {
   /// Invariant: no bit of a position below 1.
   public var open: UInt64
 
+  /// Takes a chain's place as it is; see ``open`` for its bits.
   public init(owner: ReplicaIndex, position: Position, digest: Digest, open: UInt64 = 0) {
     self.owner = owner
     self.position = position
@@ -30,6 +31,7 @@ public struct AcknowledgedPosition: Equatable, Sendable {
     return open >> (position.rawValue - other.rawValue) & 1 == 1
   }
 
+  /// Appends 56 bytes. (docs/PROTOCOL.md, AcknowledgedPosition)
   public func encode(into output: inout OutputSpan<UInt8>) {
     output.write(owner.rawValue)
     output.writeZeros(6)
@@ -38,6 +40,7 @@ public struct AcknowledgedPosition: Equatable, Sendable {
     output.write(open)
   }
 
+  /// Reads 56 bytes. Throws for position 0, and for a bit of a position below 1.
   public init(decoding reader: inout WireReader) throws(WireError) {
     owner = ReplicaIndex(try reader.read(UInt16.self))
     try reader.readZeros(6)
@@ -64,17 +67,21 @@ public struct AcknowledgementBody: Equatable, Sendable {
   /// How many follow, at least one, in ascending order of their owners.
   public var count: UInt16
 
+  /// Takes an epoch and how many positions the caller appends behind the body.
   public init(epoch: Epoch, count: UInt16) {
     self.epoch = epoch
     self.count = count
   }
 
+  /// Appends the 16 bytes before the positions. (docs/PROTOCOL.md, AcknowledgementBody)
   public func encode(into output: inout OutputSpan<UInt8>) {
     output.write(epoch.rawValue)
     output.write(count)
     output.writeZeros(6)
   }
 
+  /// Reads the 16 bytes before the positions. Throws unless exactly `count` positions, 1 to ``maximumPositions``, are
+  /// left behind them.
   public init(decoding reader: inout WireReader) throws(WireError) {
     epoch = Epoch(try reader.read(UInt64.self))
     count = try reader.read(UInt16.self)

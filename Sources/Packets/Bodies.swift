@@ -41,6 +41,7 @@ public struct Want: Equatable, Sendable {
   /// Between that highest packet and this WANT.
   public var heldMicroseconds: UInt32
 
+  /// Takes what an object needs to be told by; the rest is 0, which stands for "not of this object".
   public init(
     object: ObjectKind, owner: ReplicaIndex, meter: MeterIndex = MeterIndex(0), position: Position = Position(0),
     period: Period = Period(0), digest: Digest = Digest(), missing: FixedBytes<64> = FixedBytes(),
@@ -58,6 +59,7 @@ public struct Want: Equatable, Sendable {
     self.heldMicroseconds = heldMicroseconds
   }
 
+  /// Appends 144 bytes. (docs/PROTOCOL.md, Want)
   public func encode(into output: inout OutputSpan<UInt8>) {
     output.write(object.rawValue)
     output.writeZeros(1)
@@ -74,6 +76,7 @@ public struct Want: Equatable, Sendable {
     output.writeZeros(4)
   }
 
+  /// Reads 144 bytes. Throws for an object that is not known; fields that the object does not need are not looked at.
   public init(decoding reader: inout WireReader) throws(WireError) {
     let code = try reader.read(UInt8.self)
     guard let object = ObjectKind(rawValue: code) else { throw .unknownKind(code) }
@@ -106,6 +109,7 @@ public struct Chunk: Equatable, Sendable {
   public var position: Position
   public var objectLength: UInt32
 
+  /// Takes the head of one piece; the caller appends the piece itself behind it.
   public init(
     object: ObjectKind, owner: ReplicaIndex, index: UInt16, total: UInt16, position: Position, objectLength: UInt32
   ) {
@@ -117,6 +121,7 @@ public struct Chunk: Equatable, Sendable {
     self.objectLength = objectLength
   }
 
+  /// Appends the 24 bytes before the piece. (docs/PROTOCOL.md, Chunk)
   public func encode(into output: inout OutputSpan<UInt8>) {
     output.write(object.rawValue)
     output.writeZeros(1)
@@ -128,6 +133,7 @@ public struct Chunk: Equatable, Sendable {
     output.writeZeros(4)
   }
 
+  /// Reads the 24 bytes before the piece. Whether the numbers fit together is for ``Assembly/accepts(_:byteCount:)``.
   public init(decoding reader: inout WireReader) throws(WireError) {
     let code = try reader.read(UInt8.self)
     guard let object = ObjectKind(rawValue: code) else { throw .unknownKind(code) }
@@ -141,6 +147,7 @@ public struct Chunk: Equatable, Sendable {
     try reader.readZeros(4)
   }
 
+  /// How many chunks carry an object of `count` bytes.
   public static func pieces(ofBytes count: Int) -> Int { (count + maximumPieceBytes - 1) / maximumPieceBytes }
   /// Bytes of the datagrams that carry an object.
   public static func datagramBytes(ofBytes count: Int) -> Int {
@@ -158,6 +165,8 @@ public struct Assembly: ~Copyable {
   public private(set) var owner = ReplicaIndex(0)
   public private(set) var position = Position(0)
 
+  /// Room for objects of at most `capacity` bytes.
+  /// - Precondition: they have at most 64 pieces.
   public init(capacity: Int) {
     precondition(Chunk.pieces(ofBytes: capacity) <= 64, "one bit for each piece")
     // Most objects never come, and none is looked at before all of it is there.
@@ -203,6 +212,7 @@ public struct Assembly: ~Copyable {
     @_lifetime(borrow self) borrowing get { buffer.span }
   }
 
+  /// Forgets the pieces that came; the memory stays. Whose object they were is still told.
   public mutating func removeAll() {
     received = 0
     total = 0
@@ -226,6 +236,7 @@ public struct InclusionProof: Equatable, Sendable {
   public var ciphertextHash: Digest
   public var closing: FixedBytes<72>
 
+  /// Takes what the record's signature covers, and where its leaf stands.
   public init(
     owner: ReplicaIndex, meter: MeterIndex, leafIndex: UInt16, siblingCount: UInt16, from: Period, through: Period,
     ciphertextHash: Digest, closing: FixedBytes<72>
@@ -240,6 +251,7 @@ public struct InclusionProof: Equatable, Sendable {
     self.closing = closing
   }
 
+  /// Appends the 128 bytes before the siblings. (docs/PROTOCOL.md, InclusionProof)
   public func encode(into output: inout OutputSpan<UInt8>) {
     output.write(owner.rawValue)
     output.write(meter.rawValue)
@@ -251,6 +263,7 @@ public struct InclusionProof: Equatable, Sendable {
     output.write(closing)
   }
 
+  /// Reads the 128 bytes before the siblings; their number is not checked here.
   public init(decoding reader: inout WireReader) throws(WireError) {
     owner = ReplicaIndex(try reader.read(UInt16.self))
     meter = MeterIndex(try reader.read(UInt16.self))

@@ -25,6 +25,7 @@ public struct Fetch: Sendable {
   private var arrivedAt = MonotonicTime(nanoseconds: 0)
   private var jitter: UInt64 = 0x9E37_79B9_7F4A_7C15
 
+  /// Asks for nothing yet. Traps unless the limits above fit together.
   public init() {
     // Asking more often while records come than when they do not would be no repair.
     precondition(Self.streamNanoseconds >= Self.silenceNanoseconds)
@@ -42,6 +43,7 @@ public struct Fetch: Sendable {
     silence = max(Self.silenceNanoseconds, roundTrip * 3 / 2)
   }
 
+  /// Stops asking: the records are here, or are not wanted any more. What was learned of the round trip stays.
   public mutating func end() { isActive = false }
 
   /// A record of this object came.

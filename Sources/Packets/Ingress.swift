@@ -28,6 +28,7 @@ public struct IngressLimits: Sendable {
   public var badSignatureMilliseconds: UInt64 = 10_000
   public var penaltyMilliseconds: UInt64 = 10_000
 
+  /// The numbers above, which a ``Sealer`` checks when it takes them.
   public init() {}
 
   /// Our own mistakes, found at start.

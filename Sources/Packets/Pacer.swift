@@ -18,6 +18,7 @@ public struct PacingLimits: Sendable {
   /// Added for each round trip without congestion.
   public var stepBytesPerSecond: UInt64 = 500_000 / 8
 
+  /// The numbers above: for a link that carries more than 50 Mb/s.
   public init() {}
 
   /// Limits for a link of which all bulk together may have so much.
@@ -72,6 +73,7 @@ public struct Pacer: Sendable {
   /// In thousandths, of the last report that could tell.
   public private(set) var loss: UInt64 = 0
 
+  /// Begins at ``PacingLimits/startBytesPerSecond`` with a full burst; traps for limits that do not fit together.
   public init(_ limits: PacingLimits) {
     limits.check()
     self.limits = limits

@@ -1,6 +1,7 @@
 import Units
 import Wire
 
+/// What a packet's body is; the numbers are those on the wire. (docs/PROTOCOL.md, PacketHeader)
 public enum PacketType: UInt8, Sendable {
   case status = 1
   case record = 2
@@ -35,6 +36,7 @@ public struct PacketHeader: Equatable, Sendable {
   /// Likewise of the receiver's.
   public var receiverKeyNumber: UInt32
 
+  /// Appends 40 bytes, in the clear. (docs/PROTOCOL.md, PacketHeader)
   public func encode(into output: inout OutputSpan<UInt8>) {
     output.write(version)
     output.write(type.rawValue)
@@ -49,6 +51,7 @@ public struct PacketHeader: Equatable, Sendable {
     output.write(receiverKeyNumber)
   }
 
+  /// Takes the fields as they are; without other words it names the newest version that this software speaks.
   public init(
     type: PacketType, bodyLength: UInt16, sender: UInt32, receiver: UInt32, bootCounter: UInt64, packetSequence: UInt64,
     senderKeyNumber: UInt32 = 0, receiverKeyNumber: UInt32 = 0, version: UInt8 = PacketHeader.versions.upperBound,

@@ -5,8 +5,10 @@ public struct ReplayWindow: Sendable {
   /// One above the highest number seen; 0 before the first.
   private var next: UInt64 = 0
 
+  /// A window that has seen nothing.
   public init() {}
 
+  /// Whether a number was not seen yet; false for one ``size`` or more below the highest, of which nothing is known now.
   public func isFresh(_ number: UInt64) -> Bool {
     if number >= next { return number < UInt64.max }
     guard next - number <= Self.size else { return false }
@@ -40,8 +42,10 @@ public struct SmallReplayWindow: Sendable {
   /// One above the highest number seen; 0 before the first.
   private var next: UInt64 = 0
 
+  /// A window that has seen nothing.
   public init() {}
 
+  /// Whether a number was not seen yet; false for one ``size`` or more below the highest, of which nothing is known now.
   public func isFresh(_ number: UInt64) -> Bool {
     if number >= next { return number < UInt64.max }
     guard next - number <= Self.size else { return false }

@@ -55,6 +55,7 @@ public struct Peer: Sendable {
   /// Sends little: a record or two in a period. Its replay window is short and its keys are made for each packet.
   public let isQuiet: Bool
 
+  /// Takes what a genesis says of a party, and what the configuration says of where it is.
   public init(identifier: UInt32, agreementKey: AgreementPublicKey, endpoint: Endpoint?, isQuiet: Bool = false) {
     self.isQuiet = isQuiet
     self.identifier = identifier
@@ -112,6 +113,7 @@ public struct OtherRunStatus: Sendable {
   public let bootCounter: UInt64
   public let status: StatusBody
 
+  /// Takes a STATUS whose seal held.
   public init(peer: Int, bootCounter: UInt64, status: StatusBody) {
     self.peer = peer
     self.bootCounter = bootCounter
@@ -719,6 +721,7 @@ public struct Sealer: ~Copyable {
     return false
   }
 
+  /// Adds signatures that the caller checked in the bodies of packets to ``signatureChecks``.
   public mutating func countSignatureChecks(_ count: Int) { signatureChecks += UInt64(count) }
 
   /// What members of this node's group may need; never less than before. Nothing of it is spent then.
@@ -739,6 +742,7 @@ public struct Sealer: ~Copyable {
     return peers[peer].credit.take(bytes)
   }
 
+  /// Whether packets of this peer are dropped now because of the bad signatures that it sent.
   public func isSilenced(_ peer: Int) -> Bool {
     guard let time, let until = peers[peer].budget.silencedUntil else { return false }
     return time < until
@@ -987,6 +991,7 @@ public struct Sealer: ~Copyable {
     return stranger
   }
 
+  /// Counts a packet that the caller dropped behind the seal, beside those that are dropped here.
   public mutating func count(_ reason: DropReason) { drops[Int(reason.rawValue)] += 1 }
 
   private mutating func drop(_ reason: DropReason) -> (type: PacketType, peer: Int)? {

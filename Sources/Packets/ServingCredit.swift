@@ -13,6 +13,7 @@ public struct ServingCredit: Sendable {
   /// Invariant: 0 ≤ bytes ≤ burstBytes
   private var bytes = UInt16(Self.burstBytes)
 
+  /// Begins with one full burst.
   public init() {}
 
   private mutating func add(_ more: Int) {

@@ -55,6 +55,7 @@ public struct StatusBody: Equatable, Sendable {
   /// The receiver is asked for a STATUS.
   public var wantsAnswer: Bool
 
+  /// Takes the fields as they are; the signature is made before, over the packet key.
   public init(
     previousBootCounter: UInt64, knownBootCounter: UInt64, keyNumber: UInt32, knownKeyNumber: UInt32,
     packetKey: FixedBytes<32>, signature: Signature, run: RunIdentifier, knownRun: RunIdentifier?, wall: WallTime,
@@ -73,6 +74,7 @@ public struct StatusBody: Equatable, Sendable {
     self.wantsAnswer = wantsAnswer
   }
 
+  /// Appends 168 bytes. (docs/PROTOCOL.md, StatusBody)
   public func encode(into output: inout OutputSpan<UInt8>) {
     output.write(previousBootCounter)
     output.write(knownBootCounter)
@@ -88,6 +90,7 @@ public struct StatusBody: Equatable, Sendable {
     output.writeZeros(6)
   }
 
+  /// Reads 168 bytes. Throws for key number 0, for a run of zeros, and for a known run without a boot counter.
   public init(decoding reader: inout WireReader) throws(WireError) {
     previousBootCounter = try reader.read(UInt64.self)
     knownBootCounter = try reader.read(UInt64.self)

@@ -35,6 +35,7 @@ public struct TokenBucket: Sendable {
     level += Int64(elapsed * perSecond)
   }
 
+  /// Whether `count` tokens are there; takes none.
   public mutating func has(_ count: UInt64, at now: MonotonicTime) -> Bool {
     fill(at: now)
     return count <= burst && level >= Int64(count) * 1_000_000_000

@@ -71,6 +71,7 @@ public struct Transfers: ~Copyable {
   /// Records sent another time.
   public private(set) var repeatedCount: UInt64 = 0
 
+  /// Memory for what each of so many members may ask for, taken once: see ``memoryBytes(members:)``.
   public init(members: Int, limits: PacingLimits = PacingLimits()) {
     precondition(members > 0 && members <= GroupLimits.maximumAggregators)
     precondition(Self.meters == 8 * 64, "one bit for each meter")
@@ -105,7 +106,9 @@ public struct Transfers: ~Copyable {
     memoryBytes(members: members) - members * objectsPerMember * meters * 8
   }
 
+  /// Nanoseconds from a packet to a member until its answer, smoothed; before the first report a guess.
   public func roundTrip(_ member: ReplicaIndex) -> UInt64 { pacers[Int(member.rawValue)].roundTrip }
+  /// How much bulk may leave to this member now.
   public func bytesPerSecond(_ member: ReplicaIndex) -> UInt64 { pacers[Int(member.rawValue)].bucket.perSecond }
 
   // MARK: What is asked for

@@ -24,6 +24,9 @@ public struct ProfiledAlphaPrivateKey<Profile: ArithmeticProfile>: ~Copyable {
   /// Bits of α = α_P·α_Q, and of the exponents of encryption.
   public static func alphaBits(modulusBits: Int) -> Int { modulusBits < 3072 ? 448 : 512 }
 
+  /// Puts a key together from its parts, of which it keeps copies.
+  /// - Throws: ``PaillierError`` for primes that are too short or unfit, and ``PaillierError/wrongKey`` when α_P or α_Q
+  ///   does not divide P − 1 or Q − 1, has another length, or h does not generate the subgroup.
   public init(
     p: borrowing Integer, q: borrowing Integer, alphaP: borrowing Integer, alphaQ: borrowing Integer,
     h: borrowing Integer, layout: SlotLayout, allowingSmallForTests: Bool = false
@@ -142,6 +145,8 @@ public struct ProfiledAlphaPrivateKey<Profile: ArithmeticProfile>: ~Copyable {
     if let base = publicKey.alphaBase { base.h.write(bigEndianBytes: 2 * size, into: &output) }
   }
 
+  /// Reads a key file as ``encode(into:)`` writes it.
+  /// - Throws: ``PaillierError/malformedKeyFile`` for bytes that are none, and what the parts are refused for.
   public init(decoding bytes: Span<UInt8>, allowingSmallForTests: Bool = false) throws(PaillierError) {
     let file: PrimePair.File
     do { file = try PrimePair.File(bytes, tag: "BUSBARak", numbers: 6) } catch { throw .malformedKeyFile }

@@ -10,6 +10,7 @@ public struct CiphertextProduct: ~Copyable {
   private let ciphertext: Limbs
   private let temporary: Limbs
 
+  /// The empty product under `key`. Everything that factors need is allocated here.
   public init(_ key: PublicKey) {
     self.key = key
     product = PairProduct(key.pairs)
@@ -52,6 +53,8 @@ public struct CiphertextProduct: ~Copyable {
     guard key.pairs.isUnit(ciphertext, temporary: temporary) else { throw .ciphertextNotCoprime }
   }
 
+  /// Appends the product so far, big-endian, ``PublicKey/ciphertextBytes`` long; the empty product is 1. More factors
+  /// may follow.
   public func write(into output: inout OutputSpan<UInt8>) {
     product.read(into: ciphertext)
     ciphertext.write(bigEndianBytes: key.ciphertextBytes, into: &output)

@@ -20,6 +20,7 @@ public struct DecryptionAudit: ~Copyable {
   /// Decryptions added so far.
   public var count: Int { ciphertexts.count }
 
+  /// An audit of decryptions under `key`, with none in it yet. Everything but the sum is allocated here.
   public init(_ key: PublicKey) {
     self.key = key
     ciphertexts = WeightedProduct(key, weightBits: 64, windowBits: 4)

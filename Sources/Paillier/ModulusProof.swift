@@ -39,8 +39,10 @@ public struct ModulusProof: Equatable, Sendable {
   /// An n-th root of each challenge in turn, big-endian, each as long as n.
   public let roots: [UInt8]
 
+  /// Takes the roots as they are; ``check(of:)`` says whether they are ones.
   public init(roots: [UInt8]) { self.roots = roots }
 
+  /// Bytes of the roots for an n of `modulusBytes`.
   public static func encodedBytes(modulusBytes: Int) -> Int { challengeCount * modulusBytes }
 
   /// Throws unless n is odd and composite without a small factor, and all roots hold. Cost: a division for each pair of odd numbers
@@ -134,6 +136,8 @@ public struct ProvenModulus: Equatable, Sendable {
   /// Its proof, `roots`.
   public let proof: ModulusProof
 
+  /// Takes n and a proof of it, and checks neither.
+  /// - Precondition: the roots are eight times as long as n.
   public init(modulus: [UInt8], proof: ModulusProof) {
     precondition(proof.roots.count == ModulusProof.encodedBytes(modulusBytes: modulus.count))
     self.modulus = modulus
@@ -142,6 +146,7 @@ public struct ProvenModulus: Equatable, Sendable {
 
   public var encodedBytes: Int { 10 + modulus.count + proof.roots.count }
 
+  /// Appends ``encodedBytes`` bytes. (docs/PROTOCOL.md, ProvenModulus)
   public func encode(into output: inout OutputSpan<UInt8>) {
     output.writeTag("BUSBARmp")
     output.write(UInt16(modulus.count))

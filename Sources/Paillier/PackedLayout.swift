@@ -8,12 +8,14 @@ import Wire
 /// least significant; a negative slot borrows from the next, and unpacking returns what was borrowed. Records use the
 /// fixed ``SlotLayout``; this one is for other uses of the library.
 public struct PackedLayout: Equatable, Sendable {
+  /// One number of a plaintext: how wide it is, and whether it may be negative.
   public struct Slot: Equatable, Sendable {
     public let name: String
     /// Bits of one value's magnitude: values lie in 0 ..< 2^valueBits, or −2^valueBits ..< 2^valueBits when signed.
     public let valueBits: Int
     public let isSigned: Bool
 
+    /// Takes any width; whether slots of it fit is for the layout to say.
     public init(_ name: String, valueBits: Int, isSigned: Bool = false) {
       self.name = name
       self.valueBits = valueBits
@@ -54,6 +56,7 @@ public struct PackedLayout: Equatable, Sendable {
     self.guardBits = guardBits
   }
 
+  /// The place of the slot with this name among ``slots``; nil for a name that none has.
   public func index(of name: String) -> Int? { slots.firstIndex { $0.name == name } }
 
   /// Bits of a slot, guard and sign included.

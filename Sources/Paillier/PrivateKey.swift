@@ -115,6 +115,8 @@ public struct ProfiledPrivateKey<Profile: ArithmeticProfile>: ~Copyable {
     }
   }
 
+  /// Reads a key file as ``encoded(for:)`` writes it.
+  /// - Throws: ``PaillierError/malformedKeyFile`` for bytes that are none, and what the primes are refused for.
   public init(decoding bytes: Span<UInt8>, allowingSmallForTests: Bool = false) throws(PaillierError) {
     let file: PrimePair.File
     do { file = try PrimePair.File(bytes, tag: "BUSBARsk", numbers: 2) } catch { throw .malformedKeyFile }

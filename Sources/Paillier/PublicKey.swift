@@ -134,6 +134,7 @@ public final class PublicKey {
     return FixedBytes(copying: digest.span.extracting(0..<16))
   }
 
+  /// Appends n, big-endian, ``modulusBytes`` long.
   public func writeModulus(into output: inout OutputSpan<UInt8>) {
     pairs.modulus.write(bigEndianBytes: modulusBytes, into: &output)
   }

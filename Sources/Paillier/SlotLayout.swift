@@ -27,6 +27,8 @@ public struct SlotLayout: Equatable, Sendable {
 
   public let quantities: [SlotQuantity]
 
+  /// Slots of these quantities, the first one least significant.
+  /// - Precondition: there are 1 to ``maximumSlots``.
   public init(_ quantities: [SlotQuantity]) {
     precondition(!quantities.isEmpty && quantities.count <= Self.maximumSlots)
     precondition(GroupLimits.maximumMetersPerSet <= 1 << 15, "the guard bits hold the sum of a full set")

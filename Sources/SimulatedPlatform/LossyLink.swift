@@ -19,6 +19,7 @@ public struct PathProfile: Sendable, Equatable {
   /// Added to each datagram on the line: IPv4 and UDP.
   public var headerBytes: UInt64 = 28
 
+  /// A path that neither loses, delays nor doubles anything, behind a line without limit.
   public init() {}
 
   /// The lines of a scenario file: `key value`, `#` begins a comment. Keys are the fields' names, in their units.
@@ -50,6 +51,7 @@ public struct PathProfile: Sendable, Equatable {
   }
 }
 
+/// A scenario file cannot be read. `line` counts from 1.
 public struct ScenarioError: Error, Equatable { public let line: Int }
 
 /// A sender's line and the paths behind it, without a clock of its own: what is handed to it comes back with the moments
@@ -67,6 +69,7 @@ public struct LossyLink {
   /// The longest that anything waited for the line, nanoseconds.
   public private(set) var longestWait: UInt64 = 0
 
+  /// A line that is free now, and `paths` paths of this profile behind it, numbered from 0.
   public init(_ profile: PathProfile, paths: Int, seed: UInt64) {
     self.profile = profile
     generator = SeededGenerator(seed: seed)

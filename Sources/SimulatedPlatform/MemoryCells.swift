@@ -18,6 +18,7 @@ public final class CellDisk {
   /// Set by a test: the next write or sync fails with it.
   public var nextFailure: PlatformError?
 
+  /// A disk with nothing on it.
   public init() {}
 
   public var count: Int { stored.count }
@@ -66,6 +67,7 @@ public struct MemoryCells: ~Copyable, CellStore {
   public let cellBytes: Int
   private let disk: CellDisk
 
+  /// Cells of at most `cellBytes` bytes on this disk. What an earlier process left there is there again.
   public init(_ disk: CellDisk, cellBytes: Int) {
     self.disk = disk
     self.cellBytes = cellBytes

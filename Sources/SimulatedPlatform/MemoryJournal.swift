@@ -67,6 +67,7 @@ public final class MemoryDisk {
   public internal(set) var syncCount = 0
   public internal(set) var snapshotCount = 0
 
+  /// An empty disk that never fails by itself.
   public init() {}
 
   /// False when the disk is gone.

@@ -8,6 +8,7 @@ public struct SeededGenerator: RandomNumberGenerator, Sendable {
   @usableFromInline var c: UInt64
   @usableFromInline var d: UInt64
 
+  /// The same seed gives the same numbers on every machine; neighbouring seeds give unlike ones.
   public init(seed: UInt64) {
     var state = seed
     a = Self.splitMix(&state)

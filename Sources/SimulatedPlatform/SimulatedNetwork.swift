@@ -8,6 +8,7 @@ public struct NetworkFaults: Equatable, Sendable {
   /// A datagram that overtakes all that wait at its receiver.
   public var reordering: UInt32
 
+  /// Chances in thousandths, 0 for never and 1000 for always.
   public init(loss: UInt32 = 0, duplication: UInt32 = 0, reordering: UInt32 = 0) {
     precondition(loss <= 1000 && duplication <= 1000 && reordering <= 1000)
     self.loss = loss
@@ -40,6 +41,7 @@ public final class SimulatedNetwork {
   /// Datagrams that were lost: by chance, by a cut, by a full queue, for want of a receiver.
   public private(set) var lostCount: UInt64 = 0
 
+  /// A network that nobody is attached to. The same seed and the same calls lose the same datagrams.
   public init(seed: UInt64, faults: NetworkFaults = NetworkFaults()) {
     generator = SeededGenerator(seed: seed)
     self.faults = faults
@@ -56,6 +58,7 @@ public final class SimulatedNetwork {
     if let place = place(of: endpoint) { nodes[place].isCut = isCut }
   }
 
+  /// How many datagrams wait to be received at `endpoint`; 0 where nobody is attached.
   public func waitingCount(at endpoint: Endpoint) -> Int {
     guard let place = place(of: endpoint) else { return 0 }
     return nodes[place].queue.count - nodes[place].head

@@ -18,6 +18,7 @@ public struct EastronSlave: Sendable {
   public static let maximumReplyBytes = 165
   public let unit: UInt8
 
+  /// An SDM630 at this unit of the line; it answers no other one.
   public init(unit: UInt8 = 1) { self.unit = unit }
 
   /// Answers one request of 8 bytes. Silent (nothing written) when the checksum is wrong or another unit is asked, as

@@ -2,6 +2,7 @@ import Wire
 
 /// Modbus framing as a slave sees it. Written apart from our master's on purpose.
 public enum FarEnd {
+  /// How frames are told apart, as a slave sees it: by their checksum, or by the head of Modbus/TCP.
   public enum Framing: UInt8, Sendable {
     case rtu
     case tcp
@@ -70,6 +71,7 @@ public struct SimulatedBus: Sendable {
   public var slaves: [SimulatedSlave]
   private var received: [UInt8] = []
 
+  /// A line with these devices on it; two of one unit would both answer.
   public init(_ framing: FarEnd.Framing = .rtu, slaves: [SimulatedSlave]) {
     self.framing = framing
     self.slaves = slaves

@@ -57,6 +57,8 @@ public struct FaultSchedule: Equatable, Sendable {
   /// 0 strikes once, 1 always.
   public var every: UInt64
 
+  /// Without other words the fault strikes every answer from the first on.
+  /// - Precondition: first >= 1.
   public init(_ fault: SimulatedFault = .none, first: UInt64 = 1, every: UInt64 = 1) {
     precondition(first >= 1)
     self.fault = fault

@@ -21,6 +21,8 @@ public struct SimulatedInverter: Sendable {
   public private(set) var revertSeconds: Int64 = 0
   private var limitedAt: Int64 = 0
 
+  /// Feeds in at once what sun and rating allow, with this much on its counter. Its time begins with the first
+  /// ``advance(to:)``.
   public init(ratedWatts: Int64 = 5_000, availableWatts: Int64 = 4_500, producedWattHours: Int64 = 12_345_678) {
     precondition(ratedWatts > 0 && availableWatts >= 0)
     self.ratedWatts = ratedWatts
@@ -30,6 +32,8 @@ public struct SimulatedInverter: Sendable {
     milliseconds = 0
   }
 
+  /// Lets time pass until `now`, in milliseconds of the caller's clock: energy is counted, power moves towards its
+  /// target, and a limit that nobody renewed ends. At most an hour is counted at once.
   public mutating func advance(to now: Int64) {
     if milliseconds == 0 { milliseconds = now }
     guard now > milliseconds else { return }
@@ -51,6 +55,7 @@ public struct SimulatedInverter: Sendable {
     return true
   }
 
+  /// How long a limit holds once it is switched on; 0 for ever.
   public mutating func setRevert(seconds: Int64) { revertSeconds = seconds }
 
   /// Switches the limit on, which starts its time, or off.
@@ -67,5 +72,6 @@ public struct SimulatedInverter: Sendable {
     powerWatts = 0
   }
 
+  /// Sets the counter of what was produced, as a replaced device would.
   public mutating func setCounter(wattHours: Int64) { producedWattMilliseconds = wattHours * 3_600_000 }
 }

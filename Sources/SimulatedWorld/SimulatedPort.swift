@@ -50,6 +50,7 @@ public struct SimulatedLineClock: Clock {
 public struct SimulatedPort: ~Copyable, Port {
   private let line: SimulatedLine
 
+  /// The master's end of this line. A line may have several; they share its time and what arrives.
   public init(_ line: SimulatedLine) { self.line = line }
 
   public mutating func write(_ bytes: Span<UInt8>, deadline: MonotonicTime) throws(PlatformError) {

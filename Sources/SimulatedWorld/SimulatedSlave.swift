@@ -2,6 +2,7 @@ import Wire
 
 /// One device on a simulated bus, and what it does wrong.
 public struct SimulatedSlave: Sendable {
+  /// What kind of device stands on the line.
   public enum Device: Sendable {
     case house(EastronSlave, SimulatedHouse)
     case inverter(SunSpecSlave)
@@ -18,6 +19,7 @@ public struct SimulatedSlave: Sendable {
   private var silentUntil: Int64 = 0
   private var isStuck = false
 
+  /// A device that breaks as `faults` say, and begins to answer so long after the end of a request.
   public init(_ device: Device, faults: FaultSchedule = FaultSchedule(), latencyMilliseconds: Int64 = 20) {
     self.device = device
     self.faults = faults

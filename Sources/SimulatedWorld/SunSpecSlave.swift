@@ -11,6 +11,7 @@ public struct SunSpecSlave: Sendable {
   public let unit: UInt8
   public var inverter: SimulatedInverter
 
+  /// An inverter at this unit of the line, behind the models 1, 103, 120, 121 and 123 from register 40000 on.
   public init(unit: UInt8, inverter: SimulatedInverter) {
     self.unit = unit
     self.inverter = inverter

@@ -83,6 +83,7 @@ public struct Siege: Sendable {
   public var attack: Attack
   public var periods: Int
 
+  /// An attack that lasts for so many periods.
   public init(_ attack: Attack, periods: Int) {
     self.attack = attack
     self.periods = periods
@@ -258,6 +259,7 @@ public struct AttackCampaign {
   /// Of all attacks that are compared with the same thing.
   private var pools: [Attack: (latencies: [Int], baseline: [Int])] = [:]
 
+  /// Attacks on groups of this size, for so many periods each.
   public init(members: Int, metersPerSet: Int, periods: Int) {
     self.members = members
     self.metersPerSet = metersPerSet
@@ -283,6 +285,8 @@ public struct AttackCampaign {
     return outcome.siege
   }
 
+  /// Runs an attack under each seed, and beside it the same group under its ``Attack/baseline``, which is run once a
+  /// seed for all attacks that share it.
   public mutating func run(_ attack: Attack, seeds: Range<UInt64>) -> AttackReport {
     var report = AttackReport(attack: attack, members: members)
     for seed in seeds {

@@ -29,12 +29,14 @@ public struct Campaign {
   private var healedCounts = Array(repeating: 0, count: 5000)
   private var worlds: [World?] = Array(repeating: nil, count: 65)
 
+  /// Schedules of groups whose number of members goes through a range, seed after seed.
   public init(members: ClosedRange<Int>, profile: Profile?, usesEd25519: Bool = false) {
     self.members = members
     self.profile = profile
     self.usesEd25519 = usesEd25519
   }
 
+  /// The world of this many members, made when it is first asked for and kept from then on.
   public mutating func world(_ members: Int) -> World {
     if let world = worlds[members] { return world }
     let world = World(members: members, usesEd25519: usesEd25519)
@@ -53,6 +55,7 @@ public struct Campaign {
     return schedule
   }
 
+  /// Runs the schedule of a seed and adds what came of it. A seed that violates something is kept in ``failures``.
   @discardableResult
   public mutating func run(_ seed: UInt64) -> Outcome {
     let schedule = schedule(seed)

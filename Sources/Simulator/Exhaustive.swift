@@ -45,6 +45,7 @@ public struct EnumerationResult: Sendable {
       return count
     }
 
+    /// Runs every scenario, ``count`` of them, one after the other.
     public func run() -> EnumerationResult {
       var result = EnumerationResult()
       for number in 0..<count { result.add(run(scenario: number), "scenario \(number)") }
@@ -92,6 +93,7 @@ public struct CrashEnumeration {
   private let world: World
   private let members: Int
 
+  /// Crashes in a group of this many members.
   public init(members: Int) {
     self.members = members
     world = World(members: members)
@@ -101,6 +103,8 @@ public struct CrashEnumeration {
     "crash points \(fate.crashPoints), down \(fate.downTicks), silent \(fate.silent), lost commits \(fate.losesCommitsOf.map { "\($0)" } ?? "none"), periods end \(fate.periodEnds)"
   }
 
+  /// Runs every crash and pair of crashes, in four scenes: without anything else, with lost commits, with a silent
+  /// primary, and with both a lock and a period's end behind it.
   public func run() -> EnumerationResult {
     var result = EnumerationResult()
     let viewTicks = 8

@@ -29,6 +29,8 @@ public struct GroupCampaign {
   public private(set) var firstFailure: (schedule: GroupSchedule, outcome: GroupOutcome)?
   private var worlds: [Int: GroupWorld] = [:]
 
+  /// Schedules of groups whose number of members goes through a range, seed after seed.
+  /// - Parameter profile: nil takes guided, guided, uniform and liveness in turn.
   public init(members: ClosedRange<Int>, metersPerSet: Int, profile: Profile?) {
     self.members = members
     self.metersPerSet = metersPerSet
@@ -54,6 +56,7 @@ public struct GroupCampaign {
     return GroupSchedule(seed: seed, members: size, metersPerSet: meters, profile: chosen)
   }
 
+  /// Runs the schedule of a seed and adds what came of it.
   @discardableResult
   public mutating func run(_ seed: UInt64) -> GroupOutcome { run(schedule(seed)) }
 

@@ -74,6 +74,7 @@ public struct GroupSchedule: Sendable {
   /// It is attacked instead, for some periods.
   public var siege: Siege?
 
+  /// A run without a scenario or a siege, in which every fault that the dice draw happens.
   public init(seed: UInt64, members: Int, metersPerSet: Int = 4, profile: Profile) {
     self.seed = seed
     self.members = members
@@ -97,6 +98,7 @@ public struct GroupSchedule: Sendable {
   }
 }
 
+/// What came of one run of a group.
 public struct GroupOutcome: Sendable {
   public var violation: GroupViolation?
   public var detail = ""

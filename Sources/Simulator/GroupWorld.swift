@@ -94,6 +94,9 @@ public final class GroupWorld {
   /// Called with each thing that happens, for people to read.
   public var trace: ((String) -> Void)?
 
+  /// A group of so many members with a set of meters each. Its Paillier key and its identities are the same in every
+  /// world.
+  /// - Precondition: one bit for each party, 4 to spare, fits into 64.
   public init(members: Int, metersPerSet: Int) {
     precondition(members * (1 + metersPerSet) + 4 <= 64, "one bit for each party")
     self.members = members

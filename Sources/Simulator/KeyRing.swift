@@ -13,6 +13,7 @@ public final class KeyRing: VoteVerifier {
   private let real: [Cell]
   private let verificationKeys: [VerificationKey]
 
+  /// Keys of so many members, the same in every ring: Ed25519 ones, or the stand-in.
   public init(members: Int, usesEd25519: Bool) {
     var cells: [Cell] = []
     var keys: [VerificationKey] = []

@@ -13,9 +13,11 @@
     public var schedules = 0
   }
 
+  /// Looks for a schedule that shows a planted violation.
   public struct MutantHunt {
     private var campaign = Campaign(members: 4...7, profile: nil)
 
+    /// A hunt in groups of 4 to 7 members, with all profiles in turn.
     public init() {}
 
     /// Runs schedules of ascending seeds against one mutant until one shows it.

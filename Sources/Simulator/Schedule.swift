@@ -43,6 +43,7 @@ public struct Schedule: Sendable {
   /// Faults left out, by number.
   public var withoutFaults: Set<Int> = []
 
+  /// A run with the stand-in for signatures, in which every fault that the dice draw happens.
   public init(seed: UInt64, members: Int, profile: Profile) {
     self.seed = seed
     self.members = members
@@ -62,6 +63,7 @@ public struct Schedule: Sendable {
   }
 }
 
+/// What came of one run of the core.
 public struct Outcome: Sendable {
   public var violation: Violation?
   public var detail = ""

@@ -6,6 +6,7 @@ public struct Shrinker {
   private let violation: Violation
   private var runs = 0
 
+  /// Makes schedules small that violate this in that world, which it uses meanwhile.
   public init(_ world: World, _ violation: Violation) {
     self.world = world
     self.violation = violation

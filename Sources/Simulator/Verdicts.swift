@@ -4,6 +4,7 @@ public struct Verdicts: Sendable, CustomStringConvertible {
   public private(set) var stuck = 0
   public private(set) var wronglyConvicted = 0
 
+  /// No runs yet.
   public init() {}
 
   mutating func add(isConviction: Bool, isSafety: Bool) {

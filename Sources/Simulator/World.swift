@@ -76,6 +76,8 @@ public final class World {
   /// Called with each thing that happens, for people to read.
   public var trace: ((String) -> Void)?
 
+  /// A chain of so many members. Its keys are the same in every world; what happens is said by the schedule of each
+  /// run.
   public init(members: Int, usesEd25519: Bool = false) {
     self.members = members
     var network = Digest()

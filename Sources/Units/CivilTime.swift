@@ -6,6 +6,7 @@ public struct CivilTime: Hashable, Comparable, Sendable, CustomStringConvertible
   /// What a clock says before this was never set: no group of ours is older.
   public static let earliestPlausible = CivilTime(seconds: 1_735_689_600)  // 2025-01-01T00:00:00Z
 
+  /// Any number of seconds is a moment; those before ``earliestPlausible`` are of a clock that was never set.
   public init(seconds: UInt64) { self.seconds = seconds }
 
   public static func < (left: Self, right: Self) -> Bool { left.seconds < right.seconds }

@@ -1,10 +1,12 @@
 /// A number that names something: comparable, hashable, and never mixed up with another kind of number.
 public protocol Identifier: RawRepresentable, Hashable, Comparable, Sendable, CustomStringConvertible
 where RawValue: FixedWidthInteger & UnsignedInteger & Sendable {
+  /// Takes any number of the raw type; whether something has that number is for its user to say.
   init(_ rawValue: RawValue)
 }
 
 extension Identifier {
+  /// The same as ``init(_:)``, under the label that `RawRepresentable` asks for.
   public init(rawValue: RawValue) { self.init(rawValue) }
   public static func < (left: Self, right: Self) -> Bool { left.rawValue < right.rawValue }
   public var description: String { "\(rawValue)" }
@@ -60,6 +62,7 @@ public struct Round: Hashable, Comparable, Sendable, CustomStringConvertible {
   public var period: Period
   public var view: View
 
+  /// Round (`period`, `view`). Without a view it is the first round of the period.
   public init(_ period: Period, _ view: View = View(0)) {
     self.period = period
     self.view = view

@@ -13,10 +13,12 @@ extension Array where Element == UInt8 {
     append(addingCapacity: capacity, initializingWith: fill)
   }
 
+  /// Forgets what was there and holds a copy of `bytes`, in the same memory if it has room and nobody else holds it.
   public mutating func replace(copying bytes: Span<UInt8>) {
     replace(capacity: bytes.count) { out in out.write(bytes) }
   }
 
+  /// An array with a copy of `bytes`, for what has to outlive the buffer that they are borrowed from.
   public init(copying bytes: Span<UInt8>) {
     self = unsafe bytes.withUnsafeBufferPointer { source in unsafe Array(source) }
   }

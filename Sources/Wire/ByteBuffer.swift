@@ -13,6 +13,7 @@ public struct ByteBuffer: ~Copyable {
     if isTouched { base.initialize(repeating: 0, count: capacity) }
   }
 
+  /// A buffer that is full of a copy of `bytes`; its capacity is their number, 1 at least.
   public init(copying bytes: Span<UInt8>) {
     self.init(capacity: max(1, bytes.count))
     replace { out in out.write(bytes) }
@@ -33,11 +34,14 @@ public struct ByteBuffer: ~Copyable {
     UnsafeMutableBufferPointer(start: base, count: capacity)
   }
 
+  /// States how many bytes a call has put into ``mutableBytes``, from the front.
+  /// - Precondition: 0 <= newCount <= capacity, and those bytes were written.
   public mutating func setCount(_ newCount: Int) {
     precondition(newCount >= 0 && newCount <= capacity)
     count = newCount
   }
 
+  /// Forgets what was there. The memory stays, and is not wiped.
   public mutating func removeAll() { count = 0 }
 
   /// Forgets what was there and writes anew.

@@ -2,8 +2,10 @@
 public struct FixedBytes<let count: Int>: Hashable, Sendable, CustomStringConvertible {
   public var storage: InlineArray<count, UInt8>
 
+  /// `count` zero bytes.
   @inlinable
   public init() { storage = InlineArray(repeating: 0) }
+  /// Takes the bytes as they are.
   @inlinable
   public init(_ storage: InlineArray<count, UInt8>) { self.storage = storage }
 
@@ -65,6 +67,7 @@ public typealias Signature = FixedBytes<64>
 
 /// Reads and writes bytes as hexadecimal digits.
 public enum Hexadecimal {
+  /// Two lower-case digits for each byte, without a prefix or spaces.
   public static func string(_ bytes: Span<UInt8>) -> String {
     let digits: InlineArray<16, UInt8> = [
       0x30, 0x31, 0x32, 0x33, 0x34, 0x35, 0x36, 0x37, 0x38, 0x39, 0x61, 0x62, 0x63, 0x64, 0x65, 0x66,

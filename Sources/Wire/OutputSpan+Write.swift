@@ -10,12 +10,15 @@ extension OutputSpan<UInt8> {
     for index in 0..<(T.bitWidth / 8) { append(UInt8(truncatingIfNeeded: value >> T(8 * index))) }
   }
 
+  /// Appends the bytes, without their number: the reader knows it from the type. Traps beyond the capacity.
   @inlinable
   @_lifetime(self: copy self)
   public mutating func write<let size: Int>(_ value: FixedBytes<size>) {
     for index in 0..<size { append(value.storage[index]) }
   }
 
+  /// Appends a copy of `bytes`, without their number.
+  /// - Precondition: the span has room for them.
   @inlinable
   @_lifetime(self: copy self)
   public mutating func write(_ bytes: Span<UInt8>) {
@@ -30,6 +33,7 @@ extension OutputSpan<UInt8> {
     }
   }
 
+  /// Appends `count` zero bytes: a field that must be zero. Traps beyond the capacity.
   @inlinable
   @_lifetime(self: copy self)
   public mutating func writeZeros(_ count: Int) {

@@ -4,6 +4,7 @@ public struct WireReader: ~Escapable {
   @usableFromInline var place = 0
   @inlinable public var offset: Int { place }
 
+  /// A reader at the front of `bytes`, which it borrows and never copies.
   @inlinable
   @_lifetime(copy bytes)
   public init(_ bytes: Span<UInt8>) { self.bytes = bytes }
@@ -23,6 +24,8 @@ public struct WireReader: ~Escapable {
     return value
   }
 
+  /// The next `count` bytes, copied out of the message.
+  /// - Throws: ``WireError/truncated(neededBytes:availableBytes:)``
   @inlinable
   @_lifetime(self: copy self)
   public mutating func read<let count: Int>(_ type: FixedBytes<count>.Type) throws(WireError) -> FixedBytes<count> {
