@@ -148,13 +148,16 @@ public struct MeterNode: ~Copyable {
     guard let code = try? reader.read(UInt8.self), let kind = EntryKind(rawValue: code) else { return }
     switch kind {
     case .baseline:
-      guard let period = try? reader.read(UInt64.self), let registers = try? Self.readRegisters(&reader) else { return }
+      guard let period = try? reader.read(UInt64.self), let registers = try? EnergyRegisters(decoding: &reader) else {
+        return
+      }
       activation = registers
       certifiedRegisters = registers
       latest = registers
       lastClosed = Period(period)
     case .closed:
-      guard let read = try? Self.readRegisters(&reader), let closing = try? Self.readRegisters(&reader) else { return }
+      guard let read = try? EnergyRegisters(decoding: &reader), let closing = try? EnergyRegisters(decoding: &reader)
+      else { return }
       let start = reader.offset
       guard let record = try? Record(decoding: &reader), let ciphertext = try? reader.readBytes(reader.remaining) else {
         return
@@ -169,7 +172,9 @@ public struct MeterNode: ~Copyable {
       guard let hash = try? reader.read(Digest.self) else { return }
       settle(hash)
     case .recovered:
-      guard let period = try? reader.read(UInt64.self), let registers = try? Self.readRegisters(&reader) else { return }
+      guard let period = try? reader.read(UInt64.self), let registers = try? EnergyRegisters(decoding: &reader) else {
+        return
+      }
       recover(Period(period), registers)
     case .peerBoot: link.restorePeerBoot(&reader)
     case .votingFloor:
@@ -225,13 +230,6 @@ public struct MeterNode: ~Copyable {
     certifiedRegisters = state.flags.contains(.hasCertified) ? state.certified : nil
     activation = state.flags.contains(.hasActivation) ? state.activation : nil
     latest = state.flags.contains(.hasLatest) ? state.latest : nil
-  }
-
-  static func readRegisters(_ reader: inout WireReader) throws(WireError) -> EnergyRegisters {
-    let imported = Int64(bitPattern: try reader.read(UInt64.self))
-    let exported = Int64(bitPattern: try reader.read(UInt64.self))
-    return EnergyRegisters(
-      activeEnergyImport: MilliwattHours(imported), activeEnergyExport: MilliwattHours(exported))
   }
 
   private mutating func keep(
@@ -290,7 +288,7 @@ public struct MeterNode: ~Copyable {
       let entry = [UInt8](capacity: 25) { out in
         out.write(EntryKind.baseline.rawValue)
         out.write(period.rawValue)
-        Self.write(registers, into: &out)
+        registers.encode(into: &out)
       }
       try host.append(entry.span)
       try host.sync()
@@ -352,8 +350,8 @@ public struct MeterNode: ~Copyable {
   static func closedEntry(_ registers: EnergyRegisters, _ closing: EnergyRegisters, _ bytes: [UInt8]) -> [UInt8] {
     [UInt8](capacity: 33 + bytes.count) { out in
       out.write(EntryKind.closed.rawValue)
-      Self.write(registers, into: &out)
-      Self.write(closing, into: &out)
+      registers.encode(into: &out)
+      closing.encode(into: &out)
       out.write(bytes.span)
     }
   }
@@ -456,11 +454,6 @@ public struct MeterNode: ~Copyable {
       return Self.whole(register, above: base)
     }
     return (0, register)
-  }
-
-  static func write(_ registers: EnergyRegisters, into output: inout OutputSpan<UInt8>) {
-    output.write(UInt64(bitPattern: registers.activeEnergyImport.value))
-    output.write(UInt64(bitPattern: registers.activeEnergyExport.value))
   }
 
   // MARK: Time and packets
@@ -671,7 +664,7 @@ public struct MeterNode: ~Copyable {
       let entry = [UInt8](capacity: 25) { out in
         out.write(EntryKind.recovered.rawValue)
         out.write(proof.through.rawValue)
-        Self.write(closing.registers, into: &out)
+        closing.registers.encode(into: &out)
       }
       // What was signed here is no news of the counters: their standing is newer.
       let isForgotten =

@@ -1,7 +1,5 @@
-import Wire
-
 /// What a journal entry is, by its first byte. (docs/PROTOCOL.md, Journal entries)
-public enum EntryKind: UInt8, Sendable {
+public enum EntryKind: UInt8, CaseIterable, Sendable {
   case boot = 1
   case vote = 2
   case record = 3
