@@ -103,10 +103,7 @@ extension AggregatorNode {
     while journaledProofs < proofs.count {
       let proof = proofs[journaledProofs]
       var entry = ByteBuffer(capacity: 1 + Contradiction.maximumBytes)
-      entry.replace { out in
-        out.write(EntryKind.contradiction.rawValue)
-        proof.encode(into: &out)
-      }
+      entry.replace { out in JournalEntry.contradiction(contradiction: proof).encode(into: &out) }
       try host.append(entry.span)
       journaledProofs += 1
     }

@@ -462,12 +462,9 @@ extension AggregatorNode {
   static func writeHead(_ decided: KeptPosition, _ chain: SetChain?, into out: inout OutputSpan<UInt8>) {
     let certificate = decided.certificate
     let product = decided.product
-    out.write(EntryKind.head.rawValue)
-    out.write(UInt16(certificate.count))
-    out.write(certificate.span)
-    out.write(UInt16(chain?.coverage.encodedBytes ?? 0))
-    chain?.coverage.encode(into: &out)
-    out.write(product.span)
+    JournalEntry.encodeHead(
+      certificate.span, product.span, tableBytes: chain?.coverage.encodedBytes ?? 0, into: &out
+    ) { out in chain?.coverage.encode(into: &out) }
   }
 
   private mutating func note(_ certificate: Certificate, after earlier: Period, isNext: Bool) {

@@ -39,15 +39,8 @@ extension AggregatorNode {
     via host: inout some NodeHost & ~Copyable
   ) throws(PlatformError) {
     // The buffer holds a head with its table, so it holds this.
-    entry.replace { out in Self.write(certificate, product, into: &out) }
+    entry.replace { out in JournalEntry.encodeCell(certificate.span, product.span, into: &out) }
     try host.writeCell(entry.span, to: Self.cell(chain, position))
-  }
-
-  /// Length of the certificate u16, certificate, product, as cells and the journal's snapshots have them.
-  static func write(_ certificate: [UInt8], _ product: [UInt8], into output: inout OutputSpan<UInt8>) {
-    output.write(UInt16(certificate.count))
-    output.write(certificate.span)
-    output.write(product.span)
   }
 
   /// Certificate and product of a position that is not in memory; nil when it is not stored.
@@ -123,8 +116,7 @@ extension AggregatorNode {
 
   private static func entry(_ told: AcknowledgedPosition) -> [UInt8] {
     [UInt8](capacity: 1 + AcknowledgedPosition.encodedBytes) { out in
-      out.write(EntryKind.acknowledged.rawValue)
-      told.encode(into: &out)
+      JournalEntry.acknowledged(position: told).encode(into: &out)
     }
   }
 

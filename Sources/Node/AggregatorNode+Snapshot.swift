@@ -40,8 +40,9 @@ extension AggregatorNode {
     try host.beginSnapshot()
     try link.writeSnapshot(via: &host)
     if votingFloor.rawValue > 0 {
-      let floor = EntryKind.votingFloor.entry(votingFloor.rawValue)
-      try host.appendToSnapshot(floor.span)
+      let floor = votingFloor
+      let entry = FixedBytes<9> { out in JournalEntry.votingFloor(period: floor).encode(into: &out) }
+      try host.appendToSnapshot(entry.span)
     }
     for place in chains.indices {
       try writeDecided(chains[place], with: &entry, via: &host)
@@ -52,19 +53,13 @@ extension AggregatorNode {
     }
     for named in namedElsewhere {
       let entry = FixedBytes<13> { out in
-        out.write(EntryKind.named.rawValue)
-        out.write(named.meter.rawValue)
-        out.write(named.home.rawValue)
-        out.write(named.period.rawValue)
+        JournalEntry.named(meter: named.meter, home: named.home, period: named.period).encode(into: &out)
       }
       try host.appendToSnapshot(entry.span)
     }
     // Behind the heads, which say who is accused already.
     for proof in proofs where !mutated(.snapshotWithoutProofs) {
-      entry.replace { out in
-        out.write(EntryKind.contradiction.rawValue)
-        proof.encode(into: &out)
-      }
+      entry.replace { out in JournalEntry.contradiction(contradiction: proof).encode(into: &out) }
       try host.appendToSnapshot(entry.span)
     }
     journaledProofs = proofs.count
@@ -79,7 +74,7 @@ extension AggregatorNode {
     max(
       entry.capacity,
       3 + Certificate.maximumBytes(genesis.context.quorum)
-        + max(InclusionStore.shownBytes * GroupLimits.maximumMetersPerSet, InclusionStore.proofBytes),
+        + max(ShownRecord.encodedBytes * GroupLimits.maximumMetersPerSet, InclusionStore.proofBytes),
       1 + Contradiction.maximumBytes)
   }
 
@@ -93,9 +88,10 @@ extension AggregatorNode {
     var position = Position(0)
     while let kept = chain.keptAfter(position), kept !== newest {
       position = kept.position
+      let certificate = kept.certificate
+      let product = kept.product
       entry.replace { out in
-        out.write(EntryKind.decided.rawValue)
-        Self.write(kept.certificate, kept.product, into: &out)
+        JournalEntry.decided(certificate: certificate.span, product: product.span).encode(into: &out)
       }
       try host.appendToSnapshot(entry.span)
     }
@@ -129,10 +125,7 @@ extension AggregatorNode {
     let inclusions = chain.inclusions
     if mutated(.snapshotWithoutInclusions) { return }
     if inclusions.hasNewest {
-      entry.replace { out in
-        out.write(EntryKind.shown.rawValue)
-        inclusions.writeNewest(into: &out)
-      }
+      entry.replace { out in inclusions.writeNewest(into: &out) }
       try host.appendToSnapshot(entry.span)
     }
     // Those of one certificate together: it is checked once.

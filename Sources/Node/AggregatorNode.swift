@@ -396,7 +396,8 @@ public struct AggregatorNode: ~Copyable {
       // The floor needs a time that members bear out: with one that is behind this node would sign what it signed before.
       guard clockVerdict == .nearMembers else { return }
       votingFloor = Period(current.rawValue + 2)
-      let entry = EntryKind.votingFloor.entry(votingFloor.rawValue)
+      let floor = votingFloor
+      let entry = FixedBytes<9> { out in JournalEntry.votingFloor(period: floor).encode(into: &out) }
       try host.append(entry.span)
       try host.sync()
       return try link.acceptForgotten(signer: signer, via: &host)
@@ -512,10 +513,7 @@ public struct AggregatorNode: ~Copyable {
         // With its header, so that a restarted primary repeats the value and not the bare vote; and a backup too: if all that
         // prepared a value come back with its digest alone, they decide what nobody can write a certificate of.
         if chain.instance.primary == index || !mutated(.headerNotPersisted) {
-          entry.replace { out in
-            out.write(EntryKind.proposal.rawValue)
-            header.encode(into: &out)
-          }
+          entry.replace { out in JournalEntry.proposal(header: header).encode(into: &out) }
           try host.append(entry.span)
         }
       }
@@ -523,8 +521,8 @@ public struct AggregatorNode: ~Copyable {
       try journalProofs(via: &host)
     }
     entry.replace { out in
-      out.write(EntryKind.vote.rawValue)
-      chain.instance.encodeEntry(for: vote, into: &out)
+      JournalEntry.vote(vote: vote, proof: Span()).encode(into: &out)
+      chain.instance.encodeProof(of: vote, into: &out)
     }
     try host.append(entry.span)
   }

@@ -420,16 +420,13 @@ public struct BookkeeperNode: ~Copyable {
     let sum = unreadable?.sum ?? []
     let capacity = 77 + AcknowledgedPosition.encodedBytes + certificate.count + product.count + sum.count
     return [UInt8](capacity: capacity) { out in
-      out.write((unreadable == nil ? EntryKind.published : .unreadable).rawValue)
-      out.write(period.rawValue)
-      told.encode(into: &out)
-      out.write(contributors.bytes)
-      guard unreadable != nil else { return }
-      out.write(UInt16(certificate.count))
-      out.write(certificate.span)
-      out.write(UInt16(product.count))
-      out.write(product.span)
-      out.write(sum.span)
+      guard unreadable != nil else {
+        return JournalEntry.published(period: period, position: told, contributors: contributors).encode(into: &out)
+      }
+      JournalEntry.unreadable(
+        period: period, position: told, contributors: contributors, certificate: certificate.span,
+        product: product.span, sum: sum.span
+      ).encode(into: &out)
     }
   }
 

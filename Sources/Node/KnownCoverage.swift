@@ -46,13 +46,11 @@ struct KnownCoverage: ~Copyable {
 
   // MARK: Snapshots
 
-  /// What a snapshot has of a set. (docs/PROTOCOL.md, Files, entry 24)
+  /// What a snapshot has of a set. (docs/PROTOCOL.md, knownCoverage)
   func entry(of owner: ReplicaIndex) -> [UInt8] {
     let set = Int(owner.rawValue)
     return [UInt8](capacity: 11 + 8 * coveredThrough[set].count) { out in
-      out.write(EntryKind.knownCoverage.rawValue)
-      out.write(owner.rawValue)
-      out.write(positions[set].rawValue)
+      JournalEntry.knownCoverage(owner: owner, position: positions[set], coveredThrough: Span()).encode(into: &out)
       for period in coveredThrough[set] { out.write(period.rawValue) }
     }
   }

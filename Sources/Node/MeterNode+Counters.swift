@@ -53,8 +53,7 @@ extension MeterNode {
 
   static func countersEntry(_ standing: CountersStanding) -> [UInt8] {
     [UInt8](capacity: 1 + CountersStanding.encodedBytes) { out in
-      out.write(EntryKind.counters.rawValue)
-      standing.encode(into: &out)
+      JournalEntry.counters(standing: standing).encode(into: &out)
     }
   }
 

@@ -90,7 +90,7 @@ extension MeterNode {
     // As if all of them had been closed, and then taken back.
     if !takenBack.isEmpty {
       for record in takenBack { try writeClosed(record, via: &host) }
-      let entry = EntryKind.takenBack.entry(0)
+      let entry = FixedBytes<9> { out in JournalEntry.takenBack(through: Period(0)).encode(into: &out) }
       try host.appendToSnapshot(entry.span)
     }
     for record in outstanding where !mutated(.snapshotWithoutOutstanding) { try writeClosed(record, via: &host) }
@@ -100,8 +100,7 @@ extension MeterNode {
     }
     let state = state
     let entry = [UInt8](capacity: 1 + MeterStanding.encodedBytes) { out in
-      out.write(EntryKind.meterStanding.rawValue)
-      state.encode(into: &out)
+      JournalEntry.meterStanding(standing: state).encode(into: &out)
     }
     try host.appendToSnapshot(entry.span)
     try host.copyIntoSnapshot { entry in ModulusVerdict.isEntry(entry) }

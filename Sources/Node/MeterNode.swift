@@ -141,7 +141,9 @@ public struct MeterNode: ~Copyable {
 
   /// Stands behind a journal whose tail was torn. Most often nothing is lost that anybody heard of; but what was the last entry may
   /// as well have been damaged since, and a record in it may be out there.
-  static var tornEntry: FixedBytes<9> { EntryKind.votingFloor.entry(0) }
+  static var tornEntry: FixedBytes<9> {
+    FixedBytes { out in JournalEntry.votingFloor(period: Period(0)).encode(into: &out) }
+  }
 
   public mutating func restore(_ entry: Span<UInt8>) {
     var reader = WireReader(entry)
@@ -286,9 +288,7 @@ public struct MeterNode: ~Copyable {
   ) throws(PlatformError) {
     guard let base = certifiedRegisters else {
       let entry = [UInt8](capacity: 25) { out in
-        out.write(EntryKind.baseline.rawValue)
-        out.write(period.rawValue)
-        registers.encode(into: &out)
+        JournalEntry.baseline(period: period, registers: registers).encode(into: &out)
       }
       try host.append(entry.span)
       try host.sync()
@@ -347,12 +347,15 @@ public struct MeterNode: ~Copyable {
     try host.sync()
   }
 
+  /// - Parameter bytes: a record of this meter, as it is sent.
   static func closedEntry(_ registers: EnergyRegisters, _ closing: EnergyRegisters, _ bytes: [UInt8]) -> [UInt8] {
     [UInt8](capacity: 33 + bytes.count) { out in
-      out.write(EntryKind.closed.rawValue)
-      registers.encode(into: &out)
-      closing.encode(into: &out)
-      out.write(bytes.span)
+      var reader = WireReader(bytes.span)
+      guard let record = try? Record(decoding: &reader), let ciphertext = try? reader.readBytes(reader.remaining) else {
+        preconditionFailure("not a record")
+      }
+      JournalEntry.closed(read: registers, accounted: closing, record: record, ciphertext: ciphertext)
+        .encode(into: &out)
     }
   }
 
@@ -387,7 +390,7 @@ public struct MeterNode: ~Copyable {
     var stays = max(lastEnded(at: now), coveredThrough, forgoneThrough)
     for record in outstanding where record.isReceipted { stays = max(stays, record.through) }
     if stays < lastClosed, clockVerdict == .nearMembers, !mutated(.closingNotTakenBack) {
-      let entry = EntryKind.takenBack.entry(stays.rawValue)
+      let entry = FixedBytes<9> { out in JournalEntry.takenBack(through: stays).encode(into: &out) }
       try host.append(entry.span)
       try host.sync()
       takeBack(beyond: stays)
@@ -496,7 +499,7 @@ public struct MeterNode: ~Copyable {
   private mutating func forgoEnded(_ now: Instant, via host: inout some NodeHost & ~Copyable) throws(PlatformError) {
     let ended = lastEnded(at: now)
     if !mutated(.meterFloorNotPersisted) {
-      let floor = EntryKind.votingFloor.entry(ended.next.rawValue)
+      let floor = FixedBytes<9> { out in JournalEntry.votingFloor(period: ended.next).encode(into: &out) }
       try host.append(floor.span)
       try host.sync()
     }
@@ -649,10 +652,7 @@ public struct MeterNode: ~Copyable {
         root: header.manifestRoot)
     else { return link.sealer.count(.malformedBody) }
     if outstanding.contains(where: { $0.recordHash == recordHash }) {
-      let entry = [UInt8](capacity: 33) { out in
-        out.write(EntryKind.certified.rawValue)
-        out.write(recordHash)
-      }
+      let entry = [UInt8](capacity: 33) { out in JournalEntry.certified(recordHash: recordHash).encode(into: &out) }
       try host.append(entry.span)
       try host.sync()
       settle(recordHash)
@@ -662,9 +662,7 @@ public struct MeterNode: ~Copyable {
       var closingReader = WireReader(opened.span)
       guard let closing = try? Closing(decoding: &closingReader) else { return }
       let entry = [UInt8](capacity: 25) { out in
-        out.write(EntryKind.recovered.rawValue)
-        out.write(proof.through.rawValue)
-        closing.registers.encode(into: &out)
+        JournalEntry.recovered(through: proof.through, registers: closing.registers).encode(into: &out)
       }
       // What was signed here is no news of the counters: their standing is newer.
       let isForgotten =

@@ -40,8 +40,7 @@ public struct ModulusVerdict: Sendable {
     do throws(ModulusRefusal) { try genesis.checkModulus(of: key) } catch { return error }
     let network = networkIdentifier
     let entry = [UInt8](capacity: Self.entryBytes) { out in
-      out.write(EntryKind.modulusProven.rawValue)
-      out.write(network)
+      JournalEntry.modulusProven(networkIdentifier: network).encode(into: &out)
     }
     try journal.append(entry.span)
     isProven = true

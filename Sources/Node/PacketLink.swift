@@ -258,9 +258,7 @@ struct PacketLink: ~Copyable {
 
   private static func peerBootEntry(_ identifier: UInt32, _ boot: UInt64) -> FixedBytes<13> {
     FixedBytes<13> { out in
-      out.write(EntryKind.peerBoot.rawValue)
-      out.write(identifier)
-      out.write(boot)
+      JournalEntry.peerBoot(node: identifier, counter: boot).encode(into: &out)
     }
   }
 
@@ -458,5 +456,7 @@ public struct BootCounter: Sendable {
     try journal.sync()
   }
 
-  static func entry(_ counter: UInt64) -> FixedBytes<9> { EntryKind.boot.entry(counter) }
+  static func entry(_ counter: UInt64) -> FixedBytes<9> {
+    FixedBytes { out in JournalEntry.boot(counter: counter).encode(into: &out) }
+  }
 }

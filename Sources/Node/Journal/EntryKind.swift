@@ -31,12 +31,4 @@ public enum EntryKind: UInt8, CaseIterable, Sendable {
   case knownCoverage = 24
   /// Of a meter: what its device's counters were believed to be last.
   case counters = 25
-
-  /// An entry that is this kind and a number.
-  func entry(_ value: UInt64) -> FixedBytes<9> {
-    FixedBytes { out in
-      out.write(rawValue)
-      out.write(value)
-    }
-  }
 }
