@@ -109,8 +109,7 @@ extension AggregatorNode {
     }
   }
 
-  mutating func restoreProof(_ reader: inout WireReader) {
-    guard let proof = try? Contradiction(decoding: &reader) else { return }
+  mutating func restoreProof(_ proof: Contradiction) {
     // It was kept then, perhaps for a header that this member prepared and others may still ask about.
     keep(proof, isWanted: true)
     journaledProofs = proofs.count

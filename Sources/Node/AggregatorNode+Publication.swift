@@ -12,7 +12,7 @@ import Wire
 // to a cell on disk first, synced before the head is written that takes its place: so whatever the journal's heads push out at a
 // restart is there, and a journal that goes needs nothing of the cells.
 extension AggregatorNode {
-  /// The most that a cell holds: length of the certificate u16, certificate, product. (docs/PROTOCOL.md, Files)
+  /// The most that a cell holds: length of the certificate u16, certificate, product. (docs/PROTOCOL.md, decided)
   public static func cellBytes(_ genesis: Genesis, ciphertextBytes: Int) -> Int {
     2 + Certificate.maximumBytes(genesis.context.quorum) + ciphertextBytes
   }
@@ -48,10 +48,7 @@ extension AggregatorNode {
     _ position: Position, of chain: SetChain, via host: inout some NodeHost & ~Copyable
   ) throws(PlatformError) -> (certificate: [UInt8], product: [UInt8])? {
     guard !mutated(.servedFromMemoryOnly), let cell = try host.readCell(Self.cell(chain, position)) else { return nil }
-    var reader = WireReader(cell.span)
-    guard let length = try? reader.read(UInt16.self), let certificate = try? reader.readBytes(Int(length)),
-      let product = try? reader.readBytes(reader.remaining)
-    else { return nil }
+    guard case .decided(let certificate, let product)? = JournalEntry.decodeCell(cell.span) else { return nil }
     return (Array(copying: certificate), Array(copying: product))
   }
 

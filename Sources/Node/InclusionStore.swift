@@ -44,12 +44,13 @@ final class InclusionStore {
 
     init() {}
 
-    /// With the siblings that follow a proof, and nothing else.
-    init(of proof: InclusionProof, _ reader: inout WireReader) throws(WireError) {
+    /// - Parameter siblings: as many as the proof says, and nothing else.
+    init(of proof: InclusionProof, _ siblings: Span<UInt8>) throws(WireError) {
+      var reader = WireReader(siblings)
       guard Int(proof.siblingCount) <= Manifest.maximumSiblings else { throw .outOfRange(offset: reader.offset) }
       leafIndex = proof.leafIndex
       siblingCount = proof.siblingCount
-      for place in 0..<Int(siblingCount) { siblings[place] = try reader.read(Digest.self) }
+      for place in 0..<Int(siblingCount) { self.siblings[place] = try reader.read(Digest.self) }
       try reader.expectEnd()
     }
 
@@ -184,17 +185,16 @@ final class InclusionStore {
     standings[place] = .newest
   }
 
-  /// Takes over what another member has of a meter that was away, unless a newer one is here. False when the proof, as it travels, does
-  /// not lead to the certificate's root.
+  /// Takes over what another member has of a meter that was away, unless a newer one is here. False when the proof does not lead to the
+  /// certificate's root by its siblings.
   /// - Parameter certificate: of this set; its signatures hold.
   func take(
-    _ bytes: Span<UInt8>, under header: Header, _ certificate: [UInt8], with scratch: inout ProofManifest
+    _ proof: InclusionProof, _ siblings: Span<UInt8>, under header: Header, _ certificate: [UInt8],
+    with scratch: inout ProofManifest
   ) -> Bool {
-    var reader = WireReader(bytes)
-    guard let proof = try? InclusionProof(decoding: &reader), proof.owner == owner,
-      Int(proof.meter.rawValue) < meterCount,
-      let path = try? Path(of: proof, &reader)
-    else { return false }
+    guard proof.owner == owner, Int(proof.meter.rawValue) < meterCount, let path = try? Path(of: proof, siblings) else {
+      return false
+    }
     let entry = ShownRecord(from: proof.from, ciphertextHash: proof.ciphertextHash, closing: proof.closing)
     let siblings = path.siblings
     guard
@@ -250,18 +250,16 @@ final class InclusionStore {
   /// Puts the newest certificate's records back. Changes nothing when they are not those under its root.
   /// - Parameter certificate: whose signatures hold.
   func restoreNewest(
-    _ header: Header, _ certificate: [UInt8], _ reader: inout WireReader, with scratch: inout ProofManifest
+    _ header: Header, _ certificate: [UInt8], _ records: Span<UInt8>, with scratch: inout ProofManifest
   ) {
+    var reader = WireReader(records)
     guard header.period > latest, header.contributors.isWithin(meterCount: UInt16(meterCount)),
       reader.remaining == ShownRecord.encodedBytes * Int(header.count)
     else { return }
     var restored: [(meter: MeterIndex, entry: ShownRecord)] = []
     scratch.forget()
     for place in 0..<UInt16(meterCount) where header.contributors.contains(MeterIndex(place)) {
-      guard let from = try? reader.read(UInt64.self), let hash = try? reader.read(Digest.self),
-        let closing = try? reader.read(FixedBytes<72>.self)
-      else { return }
-      let entry = ShownRecord(from: Period(from), ciphertextHash: hash, closing: closing)
+      guard let entry = try? ShownRecord(decoding: &reader) else { return }
       restored.append((meter: MeterIndex(place), entry: entry))
       scratch.manifest.append(MeterIndex(place), recordHash(MeterIndex(place), entry, through: header.period))
     }

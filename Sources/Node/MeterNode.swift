@@ -146,54 +146,34 @@ public struct MeterNode: ~Copyable {
   }
 
   public mutating func restore(_ entry: Span<UInt8>) {
-    var reader = WireReader(entry)
-    guard let code = try? reader.read(UInt8.self), let kind = EntryKind(rawValue: code) else { return }
-    switch kind {
-    case .baseline:
-      guard let period = try? reader.read(UInt64.self), let registers = try? EnergyRegisters(decoding: &reader) else {
-        return
-      }
+    guard let entry = try? JournalEntry(decoding: entry) else { return }
+    switch entry {
+    case .baseline(let period, let registers):
       activation = registers
       certifiedRegisters = registers
       latest = registers
-      lastClosed = Period(period)
-    case .closed:
-      guard let read = try? EnergyRegisters(decoding: &reader), let closing = try? EnergyRegisters(decoding: &reader)
-      else { return }
-      let start = reader.offset
-      guard let record = try? Record(decoding: &reader), let ciphertext = try? reader.readBytes(reader.remaining) else {
-        return
+      lastClosed = period
+    case .closed(let read, let closing, let record, let ciphertext):
+      let bytes = [UInt8](capacity: Record.fixedBytes + ciphertext.count) { out in
+        record.encode(into: &out)
+        out.write(ciphertext)
       }
-      let bytes = Array(copying: entry.extracting(start..<entry.count))
       keep(record, ciphertext, closing, bytes)
       // One that was taken back, and whose period has come.
       takenBack.removeAll { $0.recordHash == outstanding.last?.recordHash }
       latest = read
       lastClosed = record.through
-    case .certified:
-      guard let hash = try? reader.read(Digest.self) else { return }
-      settle(hash)
-    case .recovered:
-      guard let period = try? reader.read(UInt64.self), let registers = try? EnergyRegisters(decoding: &reader) else {
-        return
-      }
-      recover(Period(period), registers)
-    case .peerBoot: link.restorePeerBoot(&reader)
-    case .votingFloor:
-      guard let floor = try? reader.read(UInt64.self) else { return }
-      isDoubtful = floor == 0
-      guard floor > 0 else { return }
-      forgoneThrough = max(forgoneThrough, Period(floor - 1))
+    case .certified(let hash): settle(hash)
+    case .recovered(let period, let registers): recover(period, registers)
+    case .peerBoot(let node, let counter): link.restorePeerBoot(node, counter)
+    case .votingFloor(let floor):
+      isDoubtful = floor.rawValue == 0
+      guard floor.rawValue > 0 else { return }
+      forgoneThrough = max(forgoneThrough, Period(floor.rawValue - 1))
       lastClosed = max(lastClosed, forgoneThrough)
-    case .takenBack:
-      guard let period = try? reader.read(UInt64.self) else { return }
-      takeBack(beyond: Period(period))
-    case .meterStanding:
-      guard let state = try? MeterStanding(decoding: &reader) else { return }
-      restore(state)
-    case .counters:
-      guard let standing = try? CountersStanding(decoding: &reader) else { return }
-      counters = standing
+    case .takenBack(let period): takeBack(beyond: period)
+    case .meterStanding(let standing): restore(standing)
+    case .counters(let standing): counters = standing
     case .boot, .vote, .record, .decided, .proposal, .head, .contradiction, .shown, .named, .modulusProven, .published,
       .unreadable, .acknowledged, .inclusion, .knownCoverage:
       return

@@ -17,16 +17,12 @@ public struct ModulusVerdict: Sendable {
 
   /// Whether this is such an entry: snapshots keep it.
   static func isEntry(_ entry: Span<UInt8>) -> Bool {
-    entry.count == entryBytes && entry[0] == EntryKind.modulusProven.rawValue
+    if case .modulusProven? = try? JournalEntry(decoding: entry) { true } else { false }
   }
 
   public mutating func visit(_ entry: Span<UInt8>) {
-    guard entry.count == Self.entryBytes else { return }
-    var reader = WireReader(entry)
-    guard (try? reader.read(UInt8.self)) == EntryKind.modulusProven.rawValue,
-      let network = try? reader.read(Digest.self), network == networkIdentifier
-    else { return }
-    isProven = true
+    guard case .modulusProven(let network)? = try? JournalEntry(decoding: entry) else { return }
+    if network == networkIdentifier { isProven = true }
   }
 
   /// Looks at the proof unless that was done, and appends what came of it; it is durable with what is synced next.

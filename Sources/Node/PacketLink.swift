@@ -223,10 +223,8 @@ struct PacketLink: ~Copyable {
   }
 
   /// Puts back what an earlier run knew of a peer's boots.
-  mutating func restorePeerBoot(_ reader: inout WireReader) {
-    guard let identifier = try? reader.read(UInt32.self), let boot = try? reader.read(UInt64.self),
-      let peer = sealer.index(of: identifier)
-    else { return }
+  mutating func restorePeerBoot(_ identifier: UInt32, _ boot: UInt64) {
+    guard let peer = sealer.index(of: identifier) else { return }
     if mutated(.peerBootsForgotten) { return }
     sealer.setMinimumBoot(boot, of: peer)
   }
@@ -430,11 +428,8 @@ public struct BootCounter: Sendable {
   public init() {}
 
   public mutating func visit(_ entry: Span<UInt8>) {
-    var reader = WireReader(entry)
-    guard (try? reader.read(UInt8.self)) == EntryKind.boot.rawValue, let value = try? reader.read(UInt64.self) else {
-      return
-    }
-    last = max(last, value)
+    guard case .boot(let counter)? = try? JournalEntry(decoding: entry) else { return }
+    last = max(last, counter)
   }
 
   /// Nil while the journal is empty and the clock is not synchronised: then nothing tells this run from an earlier one.
