@@ -20,8 +20,10 @@ struct MessageTableTests {
       if line.hasPrefix("## ") || line.hasPrefix("### ") {
         let words = line.drop { $0 == "#" || $0 == " " }.split(separator: " ").map(String.init)
         let name = (words.first ?? "").trimmingCharacters(in: CharacterSet(charactersIn: "`"))
+        // What reads a whole file keeps of it what it needs, in an order of its own.
+        let isFile = words.last == "file"
         let kind = words.count == 2 ? words[1].trimmingCharacters(in: CharacterSet(charactersIn: "()")) : ""
-        result.append(Table(name: name, kind: kind))
+        result.append(Table(name: isFile ? "" : name, kind: kind))
         continue
       }
       guard line.hasPrefix("|"), !result.isEmpty else { continue }
@@ -29,7 +31,7 @@ struct MessageTableTests {
       guard cells.count >= 3, let first = cells.first, first.first?.isNumber == true else { continue }
       result[result.count - 1].fields.append(cells[2])
     }
-    return result.filter { !$0.fields.isEmpty }
+    return result.filter { !$0.fields.isEmpty && !$0.name.isEmpty }
   }
 
   /// The stored properties of `struct name`, in order, as far as their declarations stand at the struct's own level.
