@@ -14,6 +14,11 @@ extension Instance {
   /// commit and a round change the prepared certificate, behind a prepare of a round after the first the new round.
   public func encodeEntry(for vote: Vote, into output: inout OutputSpan<UInt8>) {
     vote.encode(into: &output)
+    encodeProof(of: vote, into: &output)
+  }
+
+  /// Writes what stands behind the vote in its entry, and proves it.
+  public func encodeProof(of vote: Vote, into output: inout OutputSpan<UInt8>) {
     switch vote.statement.kind {
     case .commit: lock.encode(into: &output)
     case .roundChange: ownRoundChange!.prepared.encode(into: &output)

@@ -103,17 +103,13 @@ extension AggregatorNode {
     while journaledProofs < proofs.count {
       let proof = proofs[journaledProofs]
       var entry = ByteBuffer(capacity: 1 + Contradiction.maximumBytes)
-      entry.replace { out in
-        out.write(EntryKind.contradiction.rawValue)
-        proof.encode(into: &out)
-      }
+      entry.replace { out in JournalEntry.contradiction(contradiction: proof).encode(into: &out) }
       try host.append(entry.span)
       journaledProofs += 1
     }
   }
 
-  mutating func restoreProof(_ reader: inout WireReader) {
-    guard let proof = try? Contradiction(decoding: &reader) else { return }
+  mutating func restoreProof(_ proof: Contradiction) {
     // It was kept then, perhaps for a header that this member prepared and others may still ask about.
     keep(proof, isWanted: true)
     journaledProofs = proofs.count

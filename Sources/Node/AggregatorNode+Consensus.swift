@@ -232,7 +232,8 @@ extension AggregatorNode {
     if found == nil {
       let owner = chain.owner
       try host.reread { entry in
-        if let header = Self.proposal(in: entry), header.owner == owner, header.digest == digest { found = header }
+        guard case .proposal(let header)? = try? JournalEntry(decoding: entry) else { return }
+        if header.owner == owner, header.digest == digest { found = header }
       }
     }
     guard let header = found, header.previous == chain.head else { return }
@@ -256,23 +257,17 @@ extension AggregatorNode {
     var isOver = false
     try host.reread { entry in
       guard !isOver else { return }
-      if let other = Self.proposal(in: entry), other.owner == header.owner, other.digest == digest { isOver = true }
-      var reader = WireReader(entry)
-      guard (try? reader.read(UInt8.self)) == EntryKind.record.rawValue, let record = try? Record(decoding: &reader),
+      guard let entry = try? JournalEntry(decoding: entry) else { return }
+      if case .proposal(let other) = entry, other.owner == header.owner, other.digest == digest { isOver = true }
+      guard case .record(let record, let ciphertext) = entry,
         record.owner == header.owner, record.through == header.period, header.contributors.contains(record.meter),
         record.epoch == genesis.epoch, record.keyIdentifier == genesis.keyIdentifier,
-        reader.remaining == ciphertextBytes, let ciphertext = try? reader.readBytes(ciphertextBytes)
+        ciphertext.count == ciphertextBytes
       else { return }
       // The journal has them in the order in which one took another's place.
       shelf.store(record, ciphertext)
       shelf.noteJournaled(record.meter)
     }
-  }
-
-  static func proposal(in entry: Span<UInt8>) -> Header? {
-    var reader = WireReader(entry)
-    guard (try? reader.read(UInt8.self)) == EntryKind.proposal.rawValue else { return nil }
-    return try? Header(decoding: &reader)
   }
 
   // MARK: Asking for what a proposal stands for
@@ -462,12 +457,9 @@ extension AggregatorNode {
   static func writeHead(_ decided: KeptPosition, _ chain: SetChain?, into out: inout OutputSpan<UInt8>) {
     let certificate = decided.certificate
     let product = decided.product
-    out.write(EntryKind.head.rawValue)
-    out.write(UInt16(certificate.count))
-    out.write(certificate.span)
-    out.write(UInt16(chain?.coverage.encodedBytes ?? 0))
-    chain?.coverage.encode(into: &out)
-    out.write(product.span)
+    JournalEntry.encodeHead(
+      certificate.span, product.span, tableBytes: chain?.coverage.encodedBytes ?? 0, into: &out
+    ) { out in chain?.coverage.encode(into: &out) }
   }
 
   private mutating func note(_ certificate: Certificate, after earlier: Period, isNext: Bool) {

@@ -12,7 +12,7 @@ import Wire
 // to a cell on disk first, synced before the head is written that takes its place: so whatever the journal's heads push out at a
 // restart is there, and a journal that goes needs nothing of the cells.
 extension AggregatorNode {
-  /// The most that a cell holds: length of the certificate u16, certificate, product. (docs/PROTOCOL.md, Files)
+  /// The most that a cell holds: length of the certificate u16, certificate, product. (docs/PROTOCOL.md, decided)
   public static func cellBytes(_ genesis: Genesis, ciphertextBytes: Int) -> Int {
     2 + Certificate.maximumBytes(genesis.context.quorum) + ciphertextBytes
   }
@@ -39,15 +39,8 @@ extension AggregatorNode {
     via host: inout some NodeHost & ~Copyable
   ) throws(PlatformError) {
     // The buffer holds a head with its table, so it holds this.
-    entry.replace { out in Self.write(certificate, product, into: &out) }
+    entry.replace { out in JournalEntry.encodeCell(certificate.span, product.span, into: &out) }
     try host.writeCell(entry.span, to: Self.cell(chain, position))
-  }
-
-  /// Length of the certificate u16, certificate, product, as cells and the journal's snapshots have them.
-  static func write(_ certificate: [UInt8], _ product: [UInt8], into output: inout OutputSpan<UInt8>) {
-    output.write(UInt16(certificate.count))
-    output.write(certificate.span)
-    output.write(product.span)
   }
 
   /// Certificate and product of a position that is not in memory; nil when it is not stored.
@@ -55,10 +48,7 @@ extension AggregatorNode {
     _ position: Position, of chain: SetChain, via host: inout some NodeHost & ~Copyable
   ) throws(PlatformError) -> (certificate: [UInt8], product: [UInt8])? {
     guard !mutated(.servedFromMemoryOnly), let cell = try host.readCell(Self.cell(chain, position)) else { return nil }
-    var reader = WireReader(cell.span)
-    guard let length = try? reader.read(UInt16.self), let certificate = try? reader.readBytes(Int(length)),
-      let product = try? reader.readBytes(reader.remaining)
-    else { return nil }
+    guard case .decided(let certificate, let product)? = JournalEntry.decodeCell(cell.span) else { return nil }
     return (Array(copying: certificate), Array(copying: product))
   }
 
@@ -123,8 +113,7 @@ extension AggregatorNode {
 
   private static func entry(_ told: AcknowledgedPosition) -> [UInt8] {
     [UInt8](capacity: 1 + AcknowledgedPosition.encodedBytes) { out in
-      out.write(EntryKind.acknowledged.rawValue)
-      told.encode(into: &out)
+      JournalEntry.acknowledged(position: told).encode(into: &out)
     }
   }
 

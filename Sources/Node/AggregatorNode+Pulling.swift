@@ -141,6 +141,7 @@ extension AggregatorNode {
     guard let proof = try? InclusionProof(decoding: &reader), proof.owner.rawValue < genesis.members else {
       return link.sealer.count(.malformedBody)
     }
+    guard let siblings = try? reader.readBytes(reader.remaining) else { return }
     let chain = chain(proof.owner)
     guard chain.pull.proofMember == member, chain.pull.meter == proof.meter else {
       return link.sealer.count(.notAllowed)
@@ -151,7 +152,7 @@ extension AggregatorNode {
     else { return }
     guard
       chain.inclusions.take(
-        bytes, under: certificate.header, chain.pull.proofCertificateBytes, with: &proofManifest)
+        proof, siblings, under: certificate.header, chain.pull.proofCertificateBytes, with: &proofManifest)
     else { return link.sealer.count(.malformedBody) }
     entry.replace { out in chain.inclusions.writeAbsent(proof.meter, into: &out) }
     try host.append(entry.span)
@@ -160,12 +161,10 @@ extension AggregatorNode {
   }
 
   /// A proof that was pulled in an earlier run, or stands in a snapshot.
-  mutating func restoreInclusion(_ reader: inout WireReader) {
-    guard let certificate = restoredCertificate(&reader), let bytes = try? reader.readBytes(reader.remaining) else {
-      return
-    }
+  mutating func restoreInclusion(_ bytes: Span<UInt8>, _ proof: InclusionProof, _ siblings: Span<UInt8>) {
+    guard let certificate = restoredCertificate(bytes) else { return }
     let inclusions = chain(certificate.header.owner).inclusions
-    _ = inclusions.take(bytes, under: certificate.header, certificate.bytes, with: &proofManifest)
+    _ = inclusions.take(proof, siblings, under: certificate.header, certificate.bytes, with: &proofManifest)
   }
 
   /// The period of a meter's newest certified record that can be shown to it; nil without one.

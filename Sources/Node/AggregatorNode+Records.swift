@@ -183,8 +183,9 @@ extension AggregatorNode {
     _ meter: MeterIndex, _ shelf: RecordShelf, via host: inout some NodeHost & ~Copyable
   ) throws(PlatformError) {
     entry.replace { out in
-      out.write(EntryKind.record.rawValue)
-      shelf.write(meter, into: &out)
+      // The ciphertext's memory belongs to the shelf, which outlives this call.
+      let ciphertext = unsafe Span(_unsafeElements: shelf.ciphertext(meter))
+      JournalEntry.record(record: shelf.record(meter), ciphertext: ciphertext).encode(into: &out)
     }
     try host.append(entry.span)
   }

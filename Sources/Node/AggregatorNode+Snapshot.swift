@@ -40,8 +40,9 @@ extension AggregatorNode {
     try host.beginSnapshot()
     try link.writeSnapshot(via: &host)
     if votingFloor.rawValue > 0 {
-      let floor = EntryKind.votingFloor.entry(votingFloor.rawValue)
-      try host.appendToSnapshot(floor.span)
+      let floor = votingFloor
+      let entry = FixedBytes<9> { out in JournalEntry.votingFloor(period: floor).encode(into: &out) }
+      try host.appendToSnapshot(entry.span)
     }
     for place in chains.indices {
       try writeDecided(chains[place], with: &entry, via: &host)
@@ -52,19 +53,13 @@ extension AggregatorNode {
     }
     for named in namedElsewhere {
       let entry = FixedBytes<13> { out in
-        out.write(EntryKind.named.rawValue)
-        out.write(named.meter.rawValue)
-        out.write(named.home.rawValue)
-        out.write(named.period.rawValue)
+        JournalEntry.named(meter: named.meter, home: named.home, period: named.period).encode(into: &out)
       }
       try host.appendToSnapshot(entry.span)
     }
     // Behind the heads, which say who is accused already.
     for proof in proofs where !mutated(.snapshotWithoutProofs) {
-      entry.replace { out in
-        out.write(EntryKind.contradiction.rawValue)
-        proof.encode(into: &out)
-      }
+      entry.replace { out in JournalEntry.contradiction(contradiction: proof).encode(into: &out) }
       try host.appendToSnapshot(entry.span)
     }
     journaledProofs = proofs.count
@@ -79,7 +74,7 @@ extension AggregatorNode {
     max(
       entry.capacity,
       3 + Certificate.maximumBytes(genesis.context.quorum)
-        + max(InclusionStore.shownBytes * GroupLimits.maximumMetersPerSet, InclusionStore.proofBytes),
+        + max(ShownRecord.encodedBytes * GroupLimits.maximumMetersPerSet, InclusionStore.proofBytes),
       1 + Contradiction.maximumBytes)
   }
 
@@ -93,9 +88,10 @@ extension AggregatorNode {
     var position = Position(0)
     while let kept = chain.keptAfter(position), kept !== newest {
       position = kept.position
+      let certificate = kept.certificate
+      let product = kept.product
       entry.replace { out in
-        out.write(EntryKind.decided.rawValue)
-        Self.write(kept.certificate, kept.product, into: &out)
+        JournalEntry.decided(certificate: certificate.span, product: product.span).encode(into: &out)
       }
       try host.appendToSnapshot(entry.span)
     }
@@ -105,20 +101,14 @@ extension AggregatorNode {
   }
 
   /// A position before the head, which is not moved by it.
-  mutating func restoreDecided(_ reader: inout WireReader) {
-    guard let length = try? reader.read(UInt16.self), let bytes = try? reader.readBytes(Int(length)),
-      let certificate = try? Certificate(checking: bytes, against: genesis),
-      let product = try? reader.readBytes(reader.remaining)
-    else { return }
+  mutating func restoreDecided(_ bytes: Span<UInt8>, _ product: Span<UInt8>) {
+    guard let certificate = try? Certificate(checking: bytes, against: genesis) else { return }
     chain(certificate.owner).restoreKept(certificate, product)
   }
 
-  mutating func restoreNamed(_ reader: inout WireReader) {
-    guard let meter = try? reader.read(UInt16.self), let home = try? reader.read(UInt16.self),
-      let period = try? reader.read(UInt64.self), reader.remaining == 0, home < genesis.members,
-      meter < genesis.meterCount(of: ReplicaIndex(home))
-    else { return }
-    note(MeterIndex(meter), of: ReplicaIndex(home), accusedElsewhereIn: Period(period))
+  mutating func restoreNamed(_ meter: MeterIndex, _ home: ReplicaIndex, _ period: Period) {
+    guard home.rawValue < genesis.members, meter.rawValue < genesis.meterCount(of: home) else { return }
+    note(meter, of: home, accusedElsewhereIn: period)
   }
 
   // MARK: What meters are shown
@@ -129,10 +119,7 @@ extension AggregatorNode {
     let inclusions = chain.inclusions
     if mutated(.snapshotWithoutInclusions) { return }
     if inclusions.hasNewest {
-      entry.replace { out in
-        out.write(EntryKind.shown.rawValue)
-        inclusions.writeNewest(into: &out)
-      }
+      entry.replace { out in inclusions.writeNewest(into: &out) }
       try host.appendToSnapshot(entry.span)
     }
     // Those of one certificate together: it is checked once.
@@ -146,15 +133,14 @@ extension AggregatorNode {
     }
   }
 
-  mutating func restoreShown(_ reader: inout WireReader) {
-    guard let certificate = restoredCertificate(&reader) else { return }
+  mutating func restoreShown(_ bytes: Span<UInt8>, _ records: Span<UInt8>) {
+    guard let certificate = restoredCertificate(bytes) else { return }
     let chain = chain(certificate.header.owner)
-    chain.inclusions.restoreNewest(certificate.header, certificate.bytes, &reader, with: &proofManifest)
+    chain.inclusions.restoreNewest(certificate.header, certificate.bytes, records, with: &proofManifest)
   }
 
-  /// The certificate that an entry begins with, checked if it is not the last one that was.
-  mutating func restoredCertificate(_ reader: inout WireReader) -> RestoredCertificate? {
-    guard let length = try? reader.read(UInt16.self), let bytes = try? reader.readBytes(Int(length)) else { return nil }
+  /// The certificate of an entry, checked if it is not the last one that was.
+  mutating func restoredCertificate(_ bytes: Span<UInt8>) -> RestoredCertificate? {
     if let known = lastRestored, known.isSame(bytes) { return known }
     guard let certificate = try? Certificate(checking: bytes, against: genesis) else { return nil }
     lastRestored = RestoredCertificate(header: certificate.header, bytes: Array(copying: bytes))
@@ -184,48 +170,31 @@ extension AggregatorNode {
     var place: UInt64 = 0
     try host.reread { entry in
       place += 1
-      if let header = openHeader(entry) {
+      guard let entry = try? JournalEntry(decoding: entry) else { return }
+      switch entry {
+      case .proposal(let header) where isOpen(header):
         let owner = Int(header.owner.rawValue)
         if !needs[owner].headerPeriods.contains(header.period) { needs[owner].headerPeriods.append(header.period) }
-      }
-      if let record = record(entry) {
+      case .record(let record, _) where record.owner.rawValue < genesis.members:
         let owner = Int(record.owner.rawValue)
         needs[owner].recordPeriod = max(needs[owner].recordPeriod, record.through)
-      }
-      guard let statement = openVote(entry) else { return }
-      let owner = Int(statement.owner.rawValue)
-      if needs[owner].round.map({ $0 < statement.round }) ?? true { needs[owner].round = statement.round }
-      guard statement.kind == .roundChange, statement.claim != .none else { return }
-      if needs[owner].claimed.map({ $0.claim < statement.claim }) ?? true {
-        needs[owner].claimed = (place: place, claim: statement.claim)
+      case .vote(let vote, _) where vote.statement.owner.rawValue < genesis.members && isOpen(vote.statement):
+        let statement = vote.statement
+        let owner = Int(statement.owner.rawValue)
+        if needs[owner].round.map({ $0 < statement.round }) ?? true { needs[owner].round = statement.round }
+        guard statement.kind == .roundChange, statement.claim != .none else { return }
+        if needs[owner].claimed.map({ $0.claim < statement.claim }) ?? true {
+          needs[owner].claimed = (place: place, claim: statement.claim)
+        }
+      default: return
       }
     }
     return needs
   }
 
-  private func record(_ entry: Span<UInt8>) -> Record? {
-    var reader = WireReader(entry)
-    guard (try? reader.read(UInt8.self)) == EntryKind.record.rawValue, let record = try? Record(decoding: &reader),
-      record.owner.rawValue < genesis.members
-    else { return nil }
-    return record
-  }
-
-  /// A header of an open position; nil of any other entry.
-  private func openHeader(_ entry: Span<UInt8>) -> Header? {
-    guard let header = Self.proposal(in: entry), header.owner.rawValue < genesis.members,
-      header.previous == chain(header.owner).head
-    else { return nil }
-    return header
-  }
-
-  /// What an own vote in an open position says; nil of any other entry.
-  private func openVote(_ entry: Span<UInt8>) -> Statement? {
-    var reader = WireReader(entry)
-    guard (try? reader.read(UInt8.self)) == EntryKind.vote.rawValue, let vote = try? Vote(decoding: &reader),
-      vote.statement.owner.rawValue < genesis.members, isOpen(vote.statement)
-    else { return nil }
-    return vote.statement
+  /// A header of an open position.
+  private func isOpen(_ header: Header) -> Bool {
+    header.owner.rawValue < genesis.members && header.previous == chain(header.owner).head
   }
 
   private func isOpen(_ statement: Statement) -> Bool { statement.position == chain(statement.owner).position }
@@ -242,24 +211,24 @@ extension AggregatorNode {
     }
   }
 
-  private func isNeeded(_ entry: Span<UInt8>, at place: UInt64, _ needs: [OpenNeeds]) -> Bool {
-    var reader = WireReader(entry)
-    guard let code = try? reader.read(UInt8.self), let kind = EntryKind(rawValue: code) else { return false }
-    switch kind {
-    case .vote:
+  private func isNeeded(_ bytes: Span<UInt8>, at place: UInt64, _ needs: [OpenNeeds]) -> Bool {
+    guard let entry = try? JournalEntry(decoding: bytes) else {
+      // An own vote that cannot be read says that this node signs nothing any more.
+      return EntryKind(of: bytes) == .vote && !mutated(.snapshotWithoutOwnVotes)
+    }
+    switch entry {
+    case .vote(let vote, _):
       guard !mutated(.snapshotWithoutOwnVotes) else { return false }
-      // One that cannot be read says that this node signs nothing any more.
-      guard let vote = try? Vote(decoding: &reader), vote.statement.owner.rawValue < genesis.members else {
-        return true
-      }
+      // Likewise one of a set that there is not.
+      guard vote.statement.owner.rawValue < genesis.members else { return true }
       let statement = vote.statement
       guard isOpen(statement) else { return false }
       if statement.kind != .roundChange { return statement.kind == .prepare || !mutated(.snapshotWithoutLock) }
       let needs = needs[Int(statement.owner.rawValue)]
       return statement.round == needs.round || place == needs.claimed?.place && !mutated(.snapshotWithoutLock)
-    case .proposal: return openHeader(entry) != nil
-    case .record:
-      guard let record = record(entry) else { return false }
+    case .proposal(let header): return isOpen(header)
+    case .record(let record, _):
+      guard record.owner.rawValue < genesis.members else { return false }
       let chain = chain(record.owner)
       let needs = needs[Int(record.owner.rawValue)]
       guard record.through > chain.headPeriod else { return false }

@@ -179,30 +179,28 @@ public struct AggregatorNode: ~Copyable {
   // MARK: Journal
 
   /// Puts one journal entry back, in order, before anything else.
-  public mutating func restore(_ entry: Span<UInt8>) {
-    var reader = WireReader(entry)
-    guard let code = try? reader.read(UInt8.self), let kind = EntryKind(rawValue: code) else { return }
-    switch kind {
-    case .vote, .record, .proposal: restoreOpenPosition(kind, &reader)
-    case .head: restoreHead(&reader)
-    case .peerBoot: link.restorePeerBoot(&reader)
-    case .contradiction: restoreProof(&reader)
-    case .votingFloor:
-      guard let floor = try? reader.read(UInt64.self) else { return }
-      votingFloor = max(votingFloor, Period(floor))
-    case .decided: restoreDecided(&reader)
-    case .shown: restoreShown(&reader)
-    case .named: restoreNamed(&reader)
-    case .acknowledged:
-      guard let told = try? AcknowledgedPosition(decoding: &reader), told.owner.rawValue < genesis.members else {
-        return
-      }
-      chain(told.owner).acknowledge(told)
-    case .inclusion: restoreInclusion(&reader)
+  public mutating func restore(_ bytes: Span<UInt8>) {
+    guard let entry = try? JournalEntry(decoding: bytes) else { return noteUnreadable(bytes) }
+    switch entry {
+    case .vote, .record, .proposal: restoreOpenPosition(entry)
+    case .head(let certificate, let table, let product): restoreHead(certificate, table, product)
+    case .peerBoot(let node, let counter): link.restorePeerBoot(node, counter)
+    case .contradiction(let contradiction): restoreProof(contradiction)
+    case .votingFloor(let period): votingFloor = max(votingFloor, period)
+    case .decided(let certificate, let product): restoreDecided(certificate, product)
+    case .shown(let certificate, let records): restoreShown(certificate, records)
+    case .named(let meter, let home, let period): restoreNamed(meter, home, period)
+    case .acknowledged(let told): if told.owner.rawValue < genesis.members { chain(told.owner).acknowledge(told) }
+    case .inclusion(let certificate, let proof, let siblings): restoreInclusion(certificate, proof, siblings)
     case .boot, .baseline, .closed, .certified, .recovered, .takenBack, .meterStanding, .counters, .modulusProven,
       .published, .unreadable, .knownCoverage:
       return
     }
+  }
+
+  /// An own vote that cannot be read might be contradicted: then nothing is signed any more. Any other such entry says nothing.
+  private mutating func noteUnreadable(_ entry: Span<UInt8>) {
+    if EntryKind(of: entry) == .vote { mayVote = false }
   }
 
   /// What a restart puts back, for comparison.
@@ -230,32 +228,31 @@ public struct AggregatorNode: ~Copyable {
   ///   - owner: of one set alone; nil for all.
   ///   - latest: records of later periods are left out.
   private mutating func restoreOpenPosition(
-    _ kind: EntryKind, _ reader: inout WireReader, of owner: ReplicaIndex? = nil, through latest: Period = Period(.max)
+    _ entry: JournalEntry, of owner: ReplicaIndex? = nil, through latest: Period = Period(.max)
   ) {
-    switch kind {
-    case .vote:
-      guard let vote = try? Vote(decoding: &reader), vote.statement.owner.rawValue < genesis.members else {
-        mayVote = false
-        return
-      }
+    switch entry {
+    case .vote(let vote, let proof):
+      guard vote.statement.owner.rawValue < genesis.members else { return mayVote = false }
       let chain = chain(vote.statement.owner)
       guard vote.statement.position == chain.position, owner == nil || owner == chain.owner else { return }
       if vote.statement.kind == .prepare { chain.notePrepared() }
+      var reader = WireReader(proof)
       do throws(WireError) { try chain.instance.restore(vote, proof: &reader) } catch { mayVote = false }
-    case .proposal:
-      guard let header = try? Header(decoding: &reader), header.owner.rawValue < genesis.members else { return }
+    case .proposal(let header):
+      guard header.owner.rawValue < genesis.members else { return }
       let chain = chain(header.owner)
       guard header.previous == chain.head, owner == nil || owner == chain.owner else { return }
       chain.keep(header)
       if header.author == index { chain.ownProposal = header }
-    case .record: restoreRecord(&reader, of: owner, through: latest)
+    case .record(let record, let ciphertext): restoreRecord(record, ciphertext, of: owner, through: latest)
     default: return
     }
   }
 
-  private mutating func restoreRecord(_ reader: inout WireReader, of owner: ReplicaIndex?, through latest: Period) {
-    guard let record = try? Record(decoding: &reader), reader.remaining == key.ciphertextBytes,
-      let ciphertext = try? reader.readBytes(reader.remaining), record.epoch == genesis.epoch,
+  private mutating func restoreRecord(
+    _ record: Record, _ ciphertext: Span<UInt8>, of owner: ReplicaIndex?, through latest: Period
+  ) {
+    guard ciphertext.count == key.ciphertextBytes, record.epoch == genesis.epoch,
       record.keyIdentifier == genesis.keyIdentifier, record.owner.rawValue < genesis.members,
       record.meter.rawValue < genesis.meterCount(of: record.owner), owner == nil || owner == record.owner
     else { return }
@@ -267,18 +264,14 @@ public struct AggregatorNode: ~Copyable {
     chain.collected.noteJournaled(record.meter)
   }
 
-  private mutating func restoreHead(_ reader: inout WireReader) {
-    guard let length = try? reader.read(UInt16.self), let bytes = try? reader.readBytes(Int(length)),
-      let certificate = try? Certificate(checking: bytes, against: genesis),
-      let tableLength = try? reader.read(UInt16.self), let table = try? reader.readBytes(Int(tableLength)),
-      let product = try? reader.readBytes(reader.remaining)
-    else { return }
+  private mutating func restoreHead(_ bytes: Span<UInt8>, _ table: Span<UInt8>, _ product: Span<UInt8>) {
+    guard let certificate = try? Certificate(checking: bytes, against: genesis) else { return }
     let chain = chain(certificate.owner)
     guard certificate.position > chain.headPosition else { return }
     let shelf = chain.shelf(of: certificate.header)
-    guard chain.takeCoverage(after: certificate, table: tableLength > 0 ? table : nil) else { return }
+    guard chain.takeCoverage(after: certificate, table: table.count > 0 ? table : nil) else { return }
     note(accusedElsewhere: certificate.header)
-    let decided = chain.makeKept(certificate, capacity: Int(length))
+    let decided = chain.makeKept(certificate, capacity: bytes.count)
     decided.keepProduct(product)
     let isShown = remember(chain, certificate.header, shelf, decided.certificate)
     let hasPrepared = chain.prepareCount > 0
@@ -352,10 +345,9 @@ public struct AggregatorNode: ~Copyable {
     chain.rewind()
     if let block = chain.older.takeBlock() { recordPool.give(block) }
     let owner = chain.owner
-    try host.reread { entry in
-      var reader = WireReader(entry)
-      guard let code = try? reader.read(UInt8.self), let kind = EntryKind(rawValue: code) else { return }
-      restoreOpenPosition(kind, &reader, of: owner, through: ended)
+    try host.reread { bytes in
+      guard let entry = try? JournalEntry(decoding: bytes) else { return noteUnreadable(bytes) }
+      restoreOpenPosition(entry, of: owner, through: ended)
     }
   }
 
@@ -370,11 +362,10 @@ public struct AggregatorNode: ~Copyable {
     let period = chain.collected.period
     let owner = chain.owner
     try host.reread { entry in
-      var reader = WireReader(entry)
-      guard (try? reader.read(UInt8.self)) == EntryKind.record.rawValue, chain.collected.period == period else {
-        return
-      }
-      restoreRecord(&reader, of: owner, through: period)
+      guard case .record(let record, let ciphertext)? = try? JournalEntry(decoding: entry),
+        chain.collected.period == period
+      else { return }
+      restoreRecord(record, ciphertext, of: owner, through: period)
     }
   }
 
@@ -395,7 +386,8 @@ public struct AggregatorNode: ~Copyable {
       // The floor needs a time that members bear out: with one that is behind this node would sign what it signed before.
       guard clockVerdict == .nearMembers else { return }
       votingFloor = Period(current.rawValue + 2)
-      let entry = EntryKind.votingFloor.entry(votingFloor.rawValue)
+      let floor = votingFloor
+      let entry = FixedBytes<9> { out in JournalEntry.votingFloor(period: floor).encode(into: &out) }
       try host.append(entry.span)
       try host.sync()
       return try link.acceptForgotten(signer: signer, via: &host)
@@ -511,10 +503,7 @@ public struct AggregatorNode: ~Copyable {
         // With its header, so that a restarted primary repeats the value and not the bare vote; and a backup too: if all that
         // prepared a value come back with its digest alone, they decide what nobody can write a certificate of.
         if chain.instance.primary == index || !mutated(.headerNotPersisted) {
-          entry.replace { out in
-            out.write(EntryKind.proposal.rawValue)
-            header.encode(into: &out)
-          }
+          entry.replace { out in JournalEntry.proposal(header: header).encode(into: &out) }
           try host.append(entry.span)
         }
       }
@@ -522,8 +511,8 @@ public struct AggregatorNode: ~Copyable {
       try journalProofs(via: &host)
     }
     entry.replace { out in
-      out.write(EntryKind.vote.rawValue)
-      chain.instance.encodeEntry(for: vote, into: &out)
+      JournalEntry.vote(vote: vote, proof: Span()).encode(into: &out)
+      chain.instance.encodeProof(of: vote, into: &out)
     }
     try host.append(entry.span)
   }

@@ -85,30 +85,26 @@ public struct BookkeeperNode: ~Copyable {
 
   /// What was published comes back; nothing of it is decrypted or written again.
   public mutating func restore(_ entry: Span<UInt8>) {
-    var reader = WireReader(entry)
-    guard let code = try? reader.read(UInt8.self), let kind = EntryKind(rawValue: code) else { return }
-    switch kind {
-    case .peerBoot: link.restorePeerBoot(&reader)
-    case .published, .unreadable:
-      guard !mutated(.publishedTwiceAfterRestart), let period = try? reader.read(UInt64.self),
-        let told = try? AcknowledgedPosition(decoding: &reader), told.owner.rawValue < genesis.members,
-        let bits = try? reader.read(FixedBytes<64>.self)
-      else { return }
-      let contributors = MeterBitmap(bits)
-      guard contributors.isWithin(meterCount: genesis.meterCount(of: told.owner)) else { return }
-      if kind == .unreadable {
-        // Only its form matters here: what a later total needs stays in the journal.
-        guard let certificateBytes = try? reader.read(UInt16.self),
-          (try? reader.readBytes(Int(certificateBytes))) != nil, let productBytes = try? reader.read(UInt16.self),
-          (try? reader.readBytes(Int(productBytes))) != nil
-        else { return }
-      } else {
-        guard reader.remaining == 0 else { return }
-      }
-      note(told, Period(period), contributors, isReadable: kind == .published)
-    case .knownCoverage: coverage.restore(&reader)
+    guard let entry = try? JournalEntry(decoding: entry) else { return }
+    switch entry {
+    case .peerBoot(let node, let counter): link.restorePeerBoot(node, counter)
+    case .published(let period, let told, let contributors):
+      restore(told, period, contributors, isReadable: true)
+    // What a later total needs of it stays in the journal.
+    case .unreadable(let period, let told, let contributors, _, _, _):
+      restore(told, period, contributors, isReadable: false)
+    case .knownCoverage(let owner, let position, let periods): coverage.restore(owner, position, periods)
     default: return
     }
+  }
+
+  private mutating func restore(
+    _ told: AcknowledgedPosition, _ period: Period, _ contributors: MeterBitmap, isReadable: Bool
+  ) {
+    guard !mutated(.publishedTwiceAfterRestart), told.owner.rawValue < genesis.members,
+      contributors.isWithin(meterCount: genesis.meterCount(of: told.owner))
+    else { return }
+    note(told, period, contributors, isReadable: isReadable)
   }
 
   private mutating func note(
@@ -128,7 +124,7 @@ public struct BookkeeperNode: ~Copyable {
     try host.beginSnapshot()
     try link.writeSnapshot(via: &host)
     for entry in standing { try host.appendToSnapshot(entry.span) }
-    try host.copyIntoSnapshot { entry in entry[0] == EntryKind.unreadable.rawValue || ModulusVerdict.isEntry(entry) }
+    try host.copyIntoSnapshot { entry in EntryKind(of: entry) == .unreadable || ModulusVerdict.isEntry(entry) }
     host.compareSnapshot { restorable }
     try host.commitSnapshot()
   }
@@ -427,16 +423,13 @@ public struct BookkeeperNode: ~Copyable {
     let sum = unreadable?.sum ?? []
     let capacity = 77 + AcknowledgedPosition.encodedBytes + certificate.count + product.count + sum.count
     return [UInt8](capacity: capacity) { out in
-      out.write((unreadable == nil ? EntryKind.published : .unreadable).rawValue)
-      out.write(period.rawValue)
-      told.encode(into: &out)
-      out.write(contributors.bytes)
-      guard unreadable != nil else { return }
-      out.write(UInt16(certificate.count))
-      out.write(certificate.span)
-      out.write(UInt16(product.count))
-      out.write(product.span)
-      out.write(sum.span)
+      guard unreadable != nil else {
+        return JournalEntry.published(period: period, position: told, contributors: contributors).encode(into: &out)
+      }
+      JournalEntry.unreadable(
+        period: period, position: told, contributors: contributors, certificate: certificate.span,
+        product: product.span, sum: sum.span
+      ).encode(into: &out)
     }
   }
 

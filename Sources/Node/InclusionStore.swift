@@ -36,14 +36,6 @@ final class InclusionStore {
   /// The most that a proof takes, as it travels.
   static let proofBytes = InclusionProof.encodedBytes + 32 * Manifest.maximumSiblings
 
-  /// A certified record without its ciphertext; what a ``RecordStatement`` says beside is the same for all of a set, or in
-  /// the certificate.
-  private struct Entry {
-    var from: Period
-    var ciphertextHash: Digest
-    var closing: FixedBytes<72>
-  }
-
   /// From a leaf of a manifest to its root.
   private struct Path {
     var leafIndex: UInt16 = 0
@@ -52,12 +44,13 @@ final class InclusionStore {
 
     init() {}
 
-    /// With the siblings that follow a proof, and nothing else.
-    init(of proof: InclusionProof, _ reader: inout WireReader) throws(WireError) {
+    /// - Parameter siblings: as many as the proof says, and nothing else.
+    init(of proof: InclusionProof, _ siblings: Span<UInt8>) throws(WireError) {
+      var reader = WireReader(siblings)
       guard Int(proof.siblingCount) <= Manifest.maximumSiblings else { throw .outOfRange(offset: reader.offset) }
       leafIndex = proof.leafIndex
       siblingCount = proof.siblingCount
-      for place in 0..<Int(siblingCount) { siblings[place] = try reader.read(Digest.self) }
+      for place in 0..<Int(siblingCount) { self.siblings[place] = try reader.read(Digest.self) }
       try reader.expectEnd()
     }
 
@@ -68,6 +61,10 @@ final class InclusionStore {
         siblings[Int(siblingCount)] = sibling
         siblingCount += 1
       }
+    }
+
+    func writeSiblings(into output: inout OutputSpan<UInt8>) {
+      for place in 0..<Int(siblingCount) { output.write(siblings[place]) }
     }
   }
 
@@ -89,7 +86,7 @@ final class InclusionStore {
   private let genesis: Genesis
   private let owner: ReplicaIndex
   private let meterCount: Int
-  private let entries: UnsafeMutablePointer<Entry>
+  private let entries: UnsafeMutablePointer<ShownRecord>
   private var standings: [Standing]
   /// Of each meter, if its standing is `earlier`; empty before the first that is.
   private var absences: [Absence] = []
@@ -113,7 +110,7 @@ final class InclusionStore {
 
   /// Bytes of heap for a meter: at most, and while no certificate went without a meter of its set.
   static let meterBytes = quietMeterBytes + MemoryLayout<Absence>.stride
-  static let quietMeterBytes = MemoryLayout<Entry>.stride + MemoryLayout<Standing>.stride
+  static let quietMeterBytes = MemoryLayout<ShownRecord>.stride + MemoryLayout<Standing>.stride
 
   /// Nil when no certificate with this meter's record was seen here.
   func newest(_ meter: MeterIndex) -> (period: Period, certificate: [UInt8])? {
@@ -133,18 +130,15 @@ final class InclusionStore {
     precondition(standings[place] != .none)
     let isNewest = standings[place] == .newest
     let path = isNewest ? path(of: meter, with: &scratch) : absences[place].path
-    write(meter, path, through: isNewest ? latest : absences[place].period, into: &output)
+    proof(meter, path, through: isNewest ? latest : absences[place].period).encode(into: &output)
+    path.writeSiblings(into: &output)
   }
 
-  private func write(
-    _ meter: MeterIndex, _ path: Path, through: Period, into output: inout OutputSpan<UInt8>
-  ) {
+  private func proof(_ meter: MeterIndex, _ path: Path, through: Period) -> InclusionProof {
     let entry = entries[Int(meter.rawValue)]
-    InclusionProof(
+    return InclusionProof(
       owner: owner, meter: meter, leafIndex: path.leafIndex, siblingCount: path.siblingCount, from: entry.from,
-      through: through, ciphertextHash: entry.ciphertextHash, closing: entry.closing
-    ).encode(into: &output)
-    for sibling in 0..<Int(path.siblingCount) { output.write(path.siblings[sibling]) }
+      through: through, ciphertextHash: entry.ciphertextHash, closing: entry.closing)
   }
 
   /// Takes over a certificate before its contributors' records. True when it is the newest, and of none of them a newer record is here;
@@ -182,7 +176,7 @@ final class InclusionStore {
     case .earlier: guard record.through > absences[place].period else { return }
     }
     (entries + place).initialize(
-      to: Entry(from: record.from, ciphertextHash: ciphertextHash, closing: record.closing))
+      to: ShownRecord(from: record.from, ciphertextHash: ciphertextHash, closing: record.closing))
     guard isNewest else {
       let path = Path(of: leaf, in: &manifest)
       return leave(record.meter, Absence(period: record.through, path: path, certificate: certificate))
@@ -191,18 +185,17 @@ final class InclusionStore {
     standings[place] = .newest
   }
 
-  /// Takes over what another member has of a meter that was away, unless a newer one is here. False when the proof, as it travels, does
-  /// not lead to the certificate's root.
+  /// Takes over what another member has of a meter that was away, unless a newer one is here. False when the proof does not lead to the
+  /// certificate's root by its siblings.
   /// - Parameter certificate: of this set; its signatures hold.
   func take(
-    _ bytes: Span<UInt8>, under header: Header, _ certificate: [UInt8], with scratch: inout ProofManifest
+    _ proof: InclusionProof, _ siblings: Span<UInt8>, under header: Header, _ certificate: [UInt8],
+    with scratch: inout ProofManifest
   ) -> Bool {
-    var reader = WireReader(bytes)
-    guard let proof = try? InclusionProof(decoding: &reader), proof.owner == owner,
-      Int(proof.meter.rawValue) < meterCount,
-      let path = try? Path(of: proof, &reader)
-    else { return false }
-    let entry = Entry(from: proof.from, ciphertextHash: proof.ciphertextHash, closing: proof.closing)
+    guard proof.owner == owner, Int(proof.meter.rawValue) < meterCount, let path = try? Path(of: proof, siblings) else {
+      return false
+    }
+    let entry = ShownRecord(from: proof.from, ciphertextHash: proof.ciphertextHash, closing: proof.closing)
     let siblings = path.siblings
     guard
       Manifest.verify(
@@ -243,37 +236,30 @@ final class InclusionStore {
 
   // MARK: Snapshots
 
-  /// What the newest certificate's entry has of each contributor: from u64 | ciphertextHash 32 | closing 72.
-  static let shownBytes = 112
-
   var hasNewest: Bool { contributors.count > 0 }
 
-  /// The newest certificate, and what its contributors are shown beside it.
+  /// The journal's entry of the newest certificate, and what its contributors are shown beside it.
   func writeNewest(into output: inout OutputSpan<UInt8>) {
-    output.write(UInt16(newestCertificate.count))
-    output.write(newestCertificate.span)
+    let certificate = newestCertificate
+    JournalEntry.shown(certificate: certificate.span, records: Span()).encode(into: &output)
     for place in 0..<meterCount where contributors.contains(MeterIndex(UInt16(place))) {
-      output.write(entries[place].from.rawValue)
-      output.write(entries[place].ciphertextHash)
-      output.write(entries[place].closing)
+      entries[place].encode(into: &output)
     }
   }
 
   /// Puts the newest certificate's records back. Changes nothing when they are not those under its root.
   /// - Parameter certificate: whose signatures hold.
   func restoreNewest(
-    _ header: Header, _ certificate: [UInt8], _ reader: inout WireReader, with scratch: inout ProofManifest
+    _ header: Header, _ certificate: [UInt8], _ records: Span<UInt8>, with scratch: inout ProofManifest
   ) {
+    var reader = WireReader(records)
     guard header.period > latest, header.contributors.isWithin(meterCount: UInt16(meterCount)),
-      reader.remaining == Self.shownBytes * Int(header.count)
+      reader.remaining == ShownRecord.encodedBytes * Int(header.count)
     else { return }
-    var restored: [(meter: MeterIndex, entry: Entry)] = []
+    var restored: [(meter: MeterIndex, entry: ShownRecord)] = []
     scratch.forget()
     for place in 0..<UInt16(meterCount) where header.contributors.contains(MeterIndex(place)) {
-      guard let from = try? reader.read(UInt64.self), let hash = try? reader.read(Digest.self),
-        let closing = try? reader.read(FixedBytes<72>.self)
-      else { return }
-      let entry = Entry(from: Period(from), ciphertextHash: hash, closing: closing)
+      guard let entry = try? ShownRecord(decoding: &reader) else { return }
       restored.append((meter: MeterIndex(place), entry: entry))
       scratch.manifest.append(MeterIndex(place), recordHash(MeterIndex(place), entry, through: header.period))
     }
@@ -303,14 +289,15 @@ final class InclusionStore {
     return standings[place] == .earlier && absences[place].period == period
   }
 
-  /// The journal's entry of what an absent meter is shown: certificate, and proof as it travels. (docs/PROTOCOL.md, Files, entry 23)
+  /// The journal's entry of what an absent meter is shown: certificate, and proof as it travels. (docs/PROTOCOL.md, inclusion)
   /// - Precondition: ``isAbsent(_:since:)``
   func writeAbsent(_ meter: MeterIndex, into output: inout OutputSpan<UInt8>) {
-    output.write(EntryKind.inclusion.rawValue)
     let absence = absences[Int(meter.rawValue)]
-    output.write(UInt16(absence.certificate.count))
-    output.write(absence.certificate.span)
-    write(meter, absence.path, through: absence.period, into: &output)
+    let certificate = absence.certificate
+    JournalEntry.inclusion(
+      certificate: certificate.span, proof: proof(meter, absence.path, through: absence.period), siblings: Span()
+    ).encode(into: &output)
+    absence.path.writeSiblings(into: &output)
   }
 
   /// A contributor's way to the root of the newest certificate's manifest, which is made again if it was not the last.
@@ -329,7 +316,7 @@ final class InclusionStore {
     recordHash(MeterIndex(UInt16(place)), entries[place], through: latest)
   }
 
-  private func recordHash(_ meter: MeterIndex, _ entry: Entry, through: Period) -> Digest {
+  private func recordHash(_ meter: MeterIndex, _ entry: ShownRecord, through: Period) -> Digest {
     let record = Record(
       owner: owner, meter: meter, epoch: genesis.epoch, from: entry.from, through: through,
       keyIdentifier: genesis.keyIdentifier, closing: entry.closing, signature: Signature())

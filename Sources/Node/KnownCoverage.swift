@@ -46,24 +46,21 @@ struct KnownCoverage: ~Copyable {
 
   // MARK: Snapshots
 
-  /// What a snapshot has of a set. (docs/PROTOCOL.md, Files, entry 24)
+  /// What a snapshot has of a set. (docs/PROTOCOL.md, knownCoverage)
   func entry(of owner: ReplicaIndex) -> [UInt8] {
     let set = Int(owner.rawValue)
     return [UInt8](capacity: 11 + 8 * coveredThrough[set].count) { out in
-      out.write(EntryKind.knownCoverage.rawValue)
-      out.write(owner.rawValue)
-      out.write(positions[set].rawValue)
+      JournalEntry.knownCoverage(owner: owner, position: positions[set], coveredThrough: Span()).encode(into: &out)
       for period in coveredThrough[set] { out.write(period.rawValue) }
     }
   }
 
   /// Puts it back. Changes nothing when it is of another number of meters.
-  mutating func restore(_ reader: inout WireReader) {
-    guard let owner = try? reader.read(UInt16.self), Int(owner) < positions.count,
-      let position = try? reader.read(UInt64.self), reader.remaining == 8 * coveredThrough[Int(owner)].count
-    else { return }
-    let set = Int(owner)
-    positions[set] = Position(position)
+  mutating func restore(_ owner: ReplicaIndex, _ position: Position, _ periods: Span<UInt8>) {
+    let set = Int(owner.rawValue)
+    guard set < positions.count, periods.count == 8 * coveredThrough[set].count else { return }
+    positions[set] = position
+    var reader = WireReader(periods)
     for meter in coveredThrough[set].indices {
       if let period = try? reader.read(UInt64.self) { coveredThrough[set][meter] = Period(period) }
     }

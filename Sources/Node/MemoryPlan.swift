@@ -97,7 +97,7 @@ public struct MemoryPlan: Sendable {
     plan.addLink(peers: members, quiet: meters, members: genesis.members)
     plan.add("datagrams in system calls", machineBytes)
     plan.addJournal(
-      journalBytes + 3 + certificate + InclusionStore.shownBytes * GroupLimits.maximumMetersPerSet)
+      journalBytes + 3 + certificate + ShownRecord.encodedBytes * GroupLimits.maximumMetersPerSet)
     return plan
   }
 

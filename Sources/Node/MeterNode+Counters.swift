@@ -21,13 +21,13 @@ package struct Closing: Equatable, Sendable {
   }
 
   package func encode(into output: inout OutputSpan<UInt8>) {
-    MeterNode.write(registers, into: &output)
+    registers.encode(into: &output)
     output.write(UInt64(bitPattern: importCounter))
     output.write(UInt64(bitPattern: exportCounter))
   }
 
   package init(decoding reader: inout WireReader) throws(WireError) {
-    registers = try MeterNode.readRegisters(&reader)
+    registers = try EnergyRegisters(decoding: &reader)
     let start = reader.offset
     importCounter = Int64(bitPattern: try reader.read(UInt64.self))
     exportCounter = Int64(bitPattern: try reader.read(UInt64.self))
@@ -53,8 +53,7 @@ extension MeterNode {
 
   static func countersEntry(_ standing: CountersStanding) -> [UInt8] {
     [UInt8](capacity: 1 + CountersStanding.encodedBytes) { out in
-      out.write(EntryKind.counters.rawValue)
-      standing.encode(into: &out)
+      JournalEntry.counters(standing: standing).encode(into: &out)
     }
   }
 

@@ -38,7 +38,7 @@ package struct MeterStanding: Equatable, Sendable {
     output.write(coveredThrough.rawValue)
     output.write(lastClosed.rawValue)
     output.write(forgoneThrough.rawValue)
-    for registers in [certified, activation, latest] { MeterNode.write(registers, into: &output) }
+    for registers in [certified, activation, latest] { registers.encode(into: &output) }
     lost.encode(into: &output)
   }
 
@@ -50,9 +50,9 @@ package struct MeterStanding: Equatable, Sendable {
     coveredThrough = Period(try reader.read(UInt64.self))
     lastClosed = Period(try reader.read(UInt64.self))
     forgoneThrough = Period(try reader.read(UInt64.self))
-    certified = try MeterNode.readRegisters(&reader)
-    activation = try MeterNode.readRegisters(&reader)
-    latest = try MeterNode.readRegisters(&reader)
+    certified = try EnergyRegisters(decoding: &reader)
+    activation = try EnergyRegisters(decoding: &reader)
+    latest = try EnergyRegisters(decoding: &reader)
     guard certified == .zero || flags.contains(.hasCertified), latest == .zero || flags.contains(.hasLatest),
       activation == .zero || flags.contains(.hasActivation)
     else { throw .outOfRange(offset: start) }
@@ -64,6 +64,18 @@ package struct MeterStanding: Equatable, Sendable {
 extension EnergyRegisters {
   package static let zero = EnergyRegisters(
     activeEnergyImport: MilliwattHours(0), activeEnergyExport: MilliwattHours(0))
+
+  /// Import and export, Int64 each.
+  package func encode(into output: inout OutputSpan<UInt8>) {
+    output.write(UInt64(bitPattern: activeEnergyImport.value))
+    output.write(UInt64(bitPattern: activeEnergyExport.value))
+  }
+
+  package init(decoding reader: inout WireReader) throws(WireError) {
+    let imported = Int64(bitPattern: try reader.read(UInt64.self))
+    let exported = Int64(bitPattern: try reader.read(UInt64.self))
+    self.init(activeEnergyImport: MilliwattHours(imported), activeEnergyExport: MilliwattHours(exported))
+  }
 }
 
 // What a meter still needs of its journal.
@@ -78,7 +90,7 @@ extension MeterNode {
     // As if all of them had been closed, and then taken back.
     if !takenBack.isEmpty {
       for record in takenBack { try writeClosed(record, via: &host) }
-      let entry = EntryKind.takenBack.entry(0)
+      let entry = FixedBytes<9> { out in JournalEntry.takenBack(through: Period(0)).encode(into: &out) }
       try host.appendToSnapshot(entry.span)
     }
     for record in outstanding where !mutated(.snapshotWithoutOutstanding) { try writeClosed(record, via: &host) }
@@ -88,8 +100,7 @@ extension MeterNode {
     }
     let state = state
     let entry = [UInt8](capacity: 1 + MeterStanding.encodedBytes) { out in
-      out.write(EntryKind.meterStanding.rawValue)
-      state.encode(into: &out)
+      JournalEntry.meterStanding(standing: state).encode(into: &out)
     }
     try host.appendToSnapshot(entry.span)
     try host.copyIntoSnapshot { entry in ModulusVerdict.isEntry(entry) }

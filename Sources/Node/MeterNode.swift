@@ -143,54 +143,41 @@ public struct MeterNode: ~Copyable {
 
   /// Stands behind a journal whose tail was torn. Most often nothing is lost that anybody heard of; but what was the last entry may
   /// as well have been damaged since, and a record in it may be out there.
-  static var tornEntry: FixedBytes<9> { EntryKind.votingFloor.entry(0) }
+  static var tornEntry: FixedBytes<9> {
+    FixedBytes { out in JournalEntry.votingFloor(period: Period(0)).encode(into: &out) }
+  }
 
   /// Takes one entry of the journal in. Call with every entry, in their order, before the first tick; one that no meter
   /// wrote is left aside.
   public mutating func restore(_ entry: Span<UInt8>) {
-    var reader = WireReader(entry)
-    guard let code = try? reader.read(UInt8.self), let kind = EntryKind(rawValue: code) else { return }
-    switch kind {
-    case .baseline:
-      guard let period = try? reader.read(UInt64.self), let registers = try? Self.readRegisters(&reader) else { return }
+    guard let entry = try? JournalEntry(decoding: entry) else { return }
+    switch entry {
+    case .baseline(let period, let registers):
       activation = registers
       certifiedRegisters = registers
       latest = registers
-      lastClosed = Period(period)
-    case .closed:
-      guard let read = try? Self.readRegisters(&reader), let closing = try? Self.readRegisters(&reader) else { return }
-      let start = reader.offset
-      guard let record = try? Record(decoding: &reader), let ciphertext = try? reader.readBytes(reader.remaining) else {
-        return
+      lastClosed = period
+    case .closed(let read, let closing, let record, let ciphertext):
+      let bytes = [UInt8](capacity: Record.fixedBytes + ciphertext.count) { out in
+        record.encode(into: &out)
+        out.write(ciphertext)
       }
-      let bytes = Array(copying: entry.extracting(start..<entry.count))
       keep(record, ciphertext, closing, bytes)
       // One that was taken back, and whose period has come.
       takenBack.removeAll { $0.recordHash == outstanding.last?.recordHash }
       latest = read
       lastClosed = record.through
-    case .certified:
-      guard let hash = try? reader.read(Digest.self) else { return }
-      settle(hash)
-    case .recovered:
-      guard let period = try? reader.read(UInt64.self), let registers = try? Self.readRegisters(&reader) else { return }
-      recover(Period(period), registers)
-    case .peerBoot: link.restorePeerBoot(&reader)
-    case .votingFloor:
-      guard let floor = try? reader.read(UInt64.self) else { return }
-      isDoubtful = floor == 0
-      guard floor > 0 else { return }
-      forgoneThrough = max(forgoneThrough, Period(floor - 1))
+    case .certified(let hash): settle(hash)
+    case .recovered(let period, let registers): recover(period, registers)
+    case .peerBoot(let node, let counter): link.restorePeerBoot(node, counter)
+    case .votingFloor(let floor):
+      isDoubtful = floor.rawValue == 0
+      guard floor.rawValue > 0 else { return }
+      forgoneThrough = max(forgoneThrough, Period(floor.rawValue - 1))
       lastClosed = max(lastClosed, forgoneThrough)
-    case .takenBack:
-      guard let period = try? reader.read(UInt64.self) else { return }
-      takeBack(beyond: Period(period))
-    case .meterStanding:
-      guard let state = try? MeterStanding(decoding: &reader) else { return }
-      restore(state)
-    case .counters:
-      guard let standing = try? CountersStanding(decoding: &reader) else { return }
-      counters = standing
+    case .takenBack(let period): takeBack(beyond: period)
+    case .meterStanding(let standing): restore(standing)
+    case .counters(let standing): counters = standing
     case .boot, .vote, .record, .decided, .proposal, .head, .contradiction, .shown, .named, .modulusProven, .published,
       .unreadable, .acknowledged, .inclusion, .knownCoverage:
       return
@@ -229,13 +216,6 @@ public struct MeterNode: ~Copyable {
     certifiedRegisters = state.flags.contains(.hasCertified) ? state.certified : nil
     activation = state.flags.contains(.hasActivation) ? state.activation : nil
     latest = state.flags.contains(.hasLatest) ? state.latest : nil
-  }
-
-  static func readRegisters(_ reader: inout WireReader) throws(WireError) -> EnergyRegisters {
-    let imported = Int64(bitPattern: try reader.read(UInt64.self))
-    let exported = Int64(bitPattern: try reader.read(UInt64.self))
-    return EnergyRegisters(
-      activeEnergyImport: MilliwattHours(imported), activeEnergyExport: MilliwattHours(exported))
   }
 
   private mutating func keep(
@@ -292,9 +272,7 @@ public struct MeterNode: ~Copyable {
   ) throws(PlatformError) {
     guard let base = certifiedRegisters else {
       let entry = [UInt8](capacity: 25) { out in
-        out.write(EntryKind.baseline.rawValue)
-        out.write(period.rawValue)
-        Self.write(registers, into: &out)
+        JournalEntry.baseline(period: period, registers: registers).encode(into: &out)
       }
       try host.append(entry.span)
       try host.sync()
@@ -353,12 +331,15 @@ public struct MeterNode: ~Copyable {
     try host.sync()
   }
 
+  /// - Parameter bytes: a record of this meter, as it is sent.
   static func closedEntry(_ registers: EnergyRegisters, _ closing: EnergyRegisters, _ bytes: [UInt8]) -> [UInt8] {
     [UInt8](capacity: 33 + bytes.count) { out in
-      out.write(EntryKind.closed.rawValue)
-      Self.write(registers, into: &out)
-      Self.write(closing, into: &out)
-      out.write(bytes.span)
+      var reader = WireReader(bytes.span)
+      guard let record = try? Record(decoding: &reader), let ciphertext = try? reader.readBytes(reader.remaining) else {
+        preconditionFailure("not a record")
+      }
+      JournalEntry.closed(read: registers, accounted: closing, record: record, ciphertext: ciphertext)
+        .encode(into: &out)
     }
   }
 
@@ -393,7 +374,7 @@ public struct MeterNode: ~Copyable {
     var stays = max(lastEnded(at: now), coveredThrough, forgoneThrough)
     for record in outstanding where record.isReceipted { stays = max(stays, record.through) }
     if stays < lastClosed, clockVerdict == .nearMembers, !mutated(.closingNotTakenBack) {
-      let entry = EntryKind.takenBack.entry(stays.rawValue)
+      let entry = FixedBytes<9> { out in JournalEntry.takenBack(through: stays).encode(into: &out) }
       try host.append(entry.span)
       try host.sync()
       takeBack(beyond: stays)
@@ -462,11 +443,6 @@ public struct MeterNode: ~Copyable {
     return (0, register)
   }
 
-  static func write(_ registers: EnergyRegisters, into output: inout OutputSpan<UInt8>) {
-    output.write(UInt64(bitPattern: registers.activeEnergyImport.value))
-    output.write(UInt64(bitPattern: registers.activeEnergyExport.value))
-  }
-
   // MARK: Time and packets
 
   /// Call about ten times a second.
@@ -507,7 +483,7 @@ public struct MeterNode: ~Copyable {
   private mutating func forgoEnded(_ now: Instant, via host: inout some NodeHost & ~Copyable) throws(PlatformError) {
     let ended = lastEnded(at: now)
     if !mutated(.meterFloorNotPersisted) {
-      let floor = EntryKind.votingFloor.entry(ended.next.rawValue)
+      let floor = FixedBytes<9> { out in JournalEntry.votingFloor(period: ended.next).encode(into: &out) }
       try host.append(floor.span)
       try host.sync()
     }
@@ -662,10 +638,7 @@ public struct MeterNode: ~Copyable {
         root: header.manifestRoot)
     else { return link.sealer.count(.malformedBody) }
     if outstanding.contains(where: { $0.recordHash == recordHash }) {
-      let entry = [UInt8](capacity: 33) { out in
-        out.write(EntryKind.certified.rawValue)
-        out.write(recordHash)
-      }
+      let entry = [UInt8](capacity: 33) { out in JournalEntry.certified(recordHash: recordHash).encode(into: &out) }
       try host.append(entry.span)
       try host.sync()
       settle(recordHash)
@@ -675,9 +648,7 @@ public struct MeterNode: ~Copyable {
       var closingReader = WireReader(opened.span)
       guard let closing = try? Closing(decoding: &closingReader) else { return }
       let entry = [UInt8](capacity: 25) { out in
-        out.write(EntryKind.recovered.rawValue)
-        out.write(proof.through.rawValue)
-        Self.write(closing.registers, into: &out)
+        JournalEntry.recovered(through: proof.through, registers: closing.registers).encode(into: &out)
       }
       // What was signed here is no news of the counters: their standing is newer.
       let isForgotten =

@@ -18,17 +18,13 @@ public struct ModulusVerdict: Sendable {
 
   /// Whether this is such an entry: snapshots keep it.
   static func isEntry(_ entry: Span<UInt8>) -> Bool {
-    entry.count == entryBytes && entry[0] == EntryKind.modulusProven.rawValue
+    if case .modulusProven? = try? JournalEntry(decoding: entry) { true } else { false }
   }
 
   /// Takes one entry of the journal in; one about another genesis, or of another kind, says nothing.
   public mutating func visit(_ entry: Span<UInt8>) {
-    guard entry.count == Self.entryBytes else { return }
-    var reader = WireReader(entry)
-    guard (try? reader.read(UInt8.self)) == EntryKind.modulusProven.rawValue,
-      let network = try? reader.read(Digest.self), network == networkIdentifier
-    else { return }
-    isProven = true
+    guard case .modulusProven(let network)? = try? JournalEntry(decoding: entry) else { return }
+    if network == networkIdentifier { isProven = true }
   }
 
   /// Looks at the proof unless that was done, and appends what came of it; it is durable with what is synced next.
@@ -42,8 +38,7 @@ public struct ModulusVerdict: Sendable {
     do throws(ModulusRefusal) { try genesis.checkModulus(of: key) } catch { return error }
     let network = networkIdentifier
     let entry = [UInt8](capacity: Self.entryBytes) { out in
-      out.write(EntryKind.modulusProven.rawValue)
-      out.write(network)
+      JournalEntry.modulusProven(networkIdentifier: network).encode(into: &out)
     }
     try journal.append(entry.span)
     isProven = true

@@ -223,10 +223,8 @@ struct PacketLink: ~Copyable {
   }
 
   /// Puts back what an earlier run knew of a peer's boots.
-  mutating func restorePeerBoot(_ reader: inout WireReader) {
-    guard let identifier = try? reader.read(UInt32.self), let boot = try? reader.read(UInt64.self),
-      let peer = sealer.index(of: identifier)
-    else { return }
+  mutating func restorePeerBoot(_ identifier: UInt32, _ boot: UInt64) {
+    guard let peer = sealer.index(of: identifier) else { return }
     if mutated(.peerBootsForgotten) { return }
     sealer.setMinimumBoot(boot, of: peer)
   }
@@ -258,9 +256,7 @@ struct PacketLink: ~Copyable {
 
   private static func peerBootEntry(_ identifier: UInt32, _ boot: UInt64) -> FixedBytes<13> {
     FixedBytes<13> { out in
-      out.write(EntryKind.peerBoot.rawValue)
-      out.write(identifier)
-      out.write(boot)
+      JournalEntry.peerBoot(node: identifier, counter: boot).encode(into: &out)
     }
   }
 
@@ -423,49 +419,6 @@ extension Sealer {
   }
 }
 
-/// What a journal entry is, by its first byte. (docs/PROTOCOL.md, Files)
-public enum EntryKind: UInt8, Sendable {
-  case boot = 1
-  case vote = 2
-  case record = 3
-  /// Of an aggregator's snapshot: a position before the head.
-  case decided = 4
-  case baseline = 5
-  case closed = 6
-  case certified = 7
-  case proposal = 8
-  case recovered = 9
-  case head = 10
-  case peerBoot = 11
-  case votingFloor = 12
-  case contradiction = 13
-  case takenBack = 14
-  case modulusProven = 15
-  // Of snapshots alone.
-  case shown = 16
-  case meterStanding = 17
-  case named = 18
-  /// Of a bookkeeper: a position it published; one whose total cannot be read, with all that is known of it.
-  case published = 20
-  case unreadable = 21
-  /// Of an aggregator: up to where a set's chain is published.
-  case acknowledged = 22
-  /// Of an aggregator: the proof of a meter that the newest certificate goes without; while it runs, one from another member.
-  case inclusion = 23
-  /// Of a bookkeeper's snapshot: through when the meters of a set are covered.
-  case knownCoverage = 24
-  /// Of a meter: what its device's counters were believed to be last.
-  case counters = 25
-
-  /// An entry that is this kind and a number.
-  func entry(_ value: UInt64) -> FixedBytes<9> {
-    FixedBytes { out in
-      out.write(rawValue)
-      out.write(value)
-    }
-  }
-}
-
 /// The boot counter this run must use. ``begin(_:of:in:)`` writes it down before the first send.
 ///
 /// Above the highest in the journal; and not below the Unix time in seconds when the clock can be believed, so that a
@@ -477,11 +430,8 @@ public struct BootCounter: Sendable {
 
   /// Takes one entry of the journal in; one that begins no run says nothing.
   public mutating func visit(_ entry: Span<UInt8>) {
-    var reader = WireReader(entry)
-    guard (try? reader.read(UInt8.self)) == EntryKind.boot.rawValue, let value = try? reader.read(UInt64.self) else {
-      return
-    }
-    last = max(last, value)
+    guard case .boot(let counter)? = try? JournalEntry(decoding: entry) else { return }
+    last = max(last, counter)
   }
 
   /// Nil while the journal is empty and the clock is not synchronised: then nothing tells this run from an earlier one.
@@ -503,5 +453,7 @@ public struct BootCounter: Sendable {
     try journal.sync()
   }
 
-  static func entry(_ counter: UInt64) -> FixedBytes<9> { EntryKind.boot.entry(counter) }
+  static func entry(_ counter: UInt64) -> FixedBytes<9> {
+    FixedBytes { out in JournalEntry.boot(counter: counter).encode(into: &out) }
+  }
 }

@@ -135,40 +135,22 @@ extension GroupWorld {
   // MARK: Noting
 
   func noteAppend(_ entry: Span<UInt8>, by party: Party) {
-    guard party.isHonest, entry.count > 1, let kind = EntryKind(rawValue: entry[0]) else { return }
-    var reader = WireReader(entry.extracting(1..<entry.count))
-    switch kind {
-    case .record where party.name.aggregatorIndex != nil:
-      guard let record = try? Record(decoding: &reader), let ciphertext = try? reader.readBytes(reader.remaining) else {
-        return
-      }
+    guard party.isHonest, let entry = try? JournalEntry(decoding: entry) else { return }
+    switch entry {
+    case .record(let record, let ciphertext) where party.name.aggregatorIndex != nil:
       let statement = RecordStatement(
         networkIdentifier: genesis.networkIdentifier, group: genesis.group, record: record,
         ciphertextHash: RecordStatement.ciphertextHash(ciphertext))
       party.pendingHashes.append([UInt8(party.place)] + Array(copying: statement.recordHash.span))
-    case .vote:
-      if let vote = try? Vote(decoding: &reader) {
-        if let trace { trace("\(tick) \(party.name): \(text(vote))") }
-        party.pendingVotes.append(vote)
-      }
-    case .head: noteHead(&reader, by: party)
-    case .baseline:
-      guard (try? reader.read(UInt64.self)) != nil, let registers = Self.registers(&reader) else { return }
+    case .vote(let vote, _):
+      if let trace { trace("\(tick) \(party.name): \(text(vote))") }
+      party.pendingVotes.append(vote)
+    case .head(let certificate, let table, _): noteHead(certificate, table, by: party)
+    case .baseline(_, let registers):
       if party.opening == nil || party.made.isEmpty { party.opening = registers }
-    case .closed:
-      guard Self.registers(&reader) != nil, let closing = Self.registers(&reader),
-        let record = try? Record(decoding: &reader), let ciphertext = try? reader.readBytes(reader.remaining)
-      else { return }
-      noteRecord(record, ciphertext, closing, by: party)
+    case .closed(_, let closing, let record, let ciphertext): noteRecord(record, ciphertext, closing, by: party)
     default: return
     }
-  }
-
-  private static func registers(_ reader: inout WireReader) -> EnergyRegisters? {
-    guard let imported = try? reader.read(UInt64.self), let exported = try? reader.read(UInt64.self) else { return nil }
-    return EnergyRegisters(
-      activeEnergyImport: MilliwattHours(Int64(bitPattern: imported)),
-      activeEnergyExport: MilliwattHours(Int64(bitPattern: exported)))
   }
 
   func noteSync(by party: Party) {
@@ -230,11 +212,8 @@ extension GroupWorld {
   }
 
   /// A head as an aggregator's journal has it: certificate and table in one entry.
-  private func noteHead(_ reader: inout WireReader, by party: Party) {
-    guard let length = try? reader.read(UInt16.self), let bytes = try? reader.readBytes(Int(length)),
-      let tableLength = try? reader.read(UInt16.self), let table = try? reader.readBytes(Int(tableLength)),
-      let (place, header) = noteCertificate(Array(copying: bytes), by: party)
-    else { return }
+  private func noteHead(_ certificate: Span<UInt8>, _ table: Span<UInt8>, by party: Party) {
+    guard let (place, header) = noteCertificate(Array(copying: certificate), by: party) else { return }
     var coverage = genesis.coverage(of: ReplicaIndex(UInt16(place.owner)))
     guard coverage.replace(decoding: table, expecting: header.coverageRoot) else {
       return fail(.headWithoutTable, "set \(place.owner) position \(place.position), at \(party.name)")

@@ -104,115 +104,62 @@ private struct EntryText {
   var kind = "unknown"
   private var fields: [(name: String, value: String)] = []
 
-  init(_ entry: Span<UInt8>) {
-    var reader = WireReader(entry)
-    guard let code = try? reader.read(UInt8.self), let known = EntryKind(rawValue: code) else { return }
-    switch known {
-    case .boot:
-      kind = "boot"
-      if let counter = try? reader.read(UInt64.self) { add("counter", "\(counter)") }
-    case .vote:
-      kind = "vote"
-      guard let statement = try? Statement(decoding: &reader) else { return }
+  init(_ bytes: Span<UInt8>) {
+    guard let known = EntryKind(of: bytes) else { return }
+    kind = known.word
+    guard let entry = try? JournalEntry(decoding: bytes) else { return }
+    switch entry {
+    case .boot(let counter): add("counter", "\(counter)")
+    case .vote(let vote, _):
+      let statement = vote.statement
       add(statement.round.period, statement.owner)
       add("position", "\(statement.position)")
       add("view", "\(statement.round.view)")
       add("statementKind", "\(statement.kind.rawValue)")
       add("digest", "\"\(statement.digest)\"")
-    case .record:
-      kind = "record"
-      if let record = try? Record(decoding: &reader) { add(record) }
-    case .decided, .head, .shown:
-      kind =
-        switch known {
-        case .decided: "decided"
-        case .head: "head"
-        default: "shown"
-        }
-      guard (try? reader.read(UInt16.self)) != nil, (try? reader.readTag("BUSBARc2")) != nil,
-        let quorum = try? QuorumCertificate(decoding: &reader), let header = try? Header(decoding: &reader)
-      else { return }
+    case .record(let record, _), .closed(_, _, let record, _): add(record)
+    case .decided(let certificate, _), .head(let certificate, _, _), .shown(let certificate, _):
+      guard let (position, header) = decided(by: certificate) else { return }
       add(header.period, header.owner)
-      add("position", "\(quorum.statement.position)")
-    case .published, .unreadable:
-      kind = known == .published ? "published" : "unreadable"
-      guard let period = try? reader.read(UInt64.self), let told = try? AcknowledgedPosition(decoding: &reader) else {
-        return
-      }
-      add(Period(period), told.owner)
+      add("position", "\(position)")
+    case .published(let period, let told, _), .unreadable(let period, let told, _, _, _, _):
+      add(period, told.owner)
       add("position", "\(told.position)")
-    case .acknowledged:
-      kind = "acknowledged"
-      guard let told = try? AcknowledgedPosition(decoding: &reader) else { return }
+    case .acknowledged(let told):
       add("owner", "\(told.owner)")
       add("position", "\(told.position)")
-    case .inclusion:
-      kind = "inclusion"
-      guard let length = try? reader.read(UInt16.self), (try? reader.readBytes(Int(length))) != nil,
-        let proof = try? InclusionProof(decoding: &reader)
-      else { return }
+    case .inclusion(_, let proof, _):
       add(proof.through, proof.owner)
       add("meter", "\(proof.meter)")
-    case .baseline, .recovered:
-      kind = known == .baseline ? "baseline" : "recovered"
-      if let period = try? reader.read(UInt64.self) { add("period", "\(period)") }
-    case .closed:
-      kind = "closed"
-      if (try? reader.readBytes(32)) != nil, let record = try? Record(decoding: &reader) { add(record) }
-    case .certified:
-      kind = "certified"
-      if let hash = try? reader.read(Digest.self) { add("record", "\"\(hash)\"") }
-    case .peerBoot:
-      kind = "peerBoot"
-      if let node = try? reader.read(UInt32.self), let counter = try? reader.read(UInt64.self) {
-        add("node", "\(node)")
-        add("counter", "\(counter)")
-      }
-    case .votingFloor, .takenBack:
-      kind = known == .votingFloor ? "votingFloor" : "takenBack"
-      if let period = try? reader.read(UInt64.self) { add("period", "\(period)") }
-    case .meterStanding:
-      kind = "meterStanding"
-      if let state = try? MeterStanding(decoding: &reader) {
-        add("coveredThrough", "\(state.coveredThrough)")
-        add("lastClosed", "\(state.lastClosed)")
-      }
-    case .counters:
-      kind = "counters"
-      guard let standing = try? CountersStanding(decoding: &reader) else { return }
+    case .baseline(let period, _), .recovered(let period, _), .votingFloor(let period), .takenBack(let period):
+      add("period", "\(period)")
+    case .certified(let hash): add("record", "\"\(hash)\"")
+    case .peerBoot(let node, let counter):
+      add("node", "\(node)")
+      add("counter", "\(counter)")
+    case .meterStanding(let standing):
+      add("coveredThrough", "\(standing.coveredThrough)")
+      add("lastClosed", "\(standing.lastClosed)")
+    case .counters(let standing):
       // What the counters stand at is the household's.
       for (name, counter) in [("import", standing.importCounter), ("export", standing.exportCounter)] {
         add("\(name)IsKnown", "\(counter.base != nil)")
         add("\(name)IsDoubted", "\(counter.ceiling != nil)")
       }
-    case .named:
-      kind = "named"
-      if let meter = try? reader.read(UInt16.self), let home = try? reader.read(UInt16.self),
-        let period = try? reader.read(UInt64.self)
-      {
-        add(Period(period), ReplicaIndex(home))
-        add("meter", "\(meter)")
-      }
-    case .contradiction:
-      kind = "contradiction"
-      guard let proof = try? Contradiction(decoding: &reader) else { return }
+    case .named(let meter, let home, let period):
+      add(period, home)
+      add("meter", "\(meter)")
+    case .contradiction(let proof):
       add(proof.period, proof.owner)
       switch proof.party {
       case .aggregator(let member): add("accusedAggregator", "\(member)")
       case .meter(let meter, _): add("accusedMeter", "\(meter)")
       }
-    case .knownCoverage:
-      kind = "knownCoverage"
-      if let owner = try? reader.read(UInt16.self), let position = try? reader.read(UInt64.self) {
-        add("owner", "\(owner)")
-        add("position", "\(position)")
-      }
-    case .modulusProven:
-      kind = "modulusProven"
-      if let network = try? reader.read(Digest.self) { add("network", "\"\(network)\"") }
-    case .proposal:
-      kind = "proposal"
-      guard let header = try? Header(decoding: &reader) else { return }
+    case .knownCoverage(let owner, let position, _):
+      add("owner", "\(owner)")
+      add("position", "\(position)")
+    case .modulusProven(let network): add("network", "\"\(network)\"")
+    case .proposal(let header):
       add(header.period, header.owner)
       add("contributors", "\(header.count)")
     }
@@ -244,5 +191,46 @@ private struct EntryText {
       words.append("\(name) \(plain)")
     }
     return words.joined(separator: "  ")
+  }
+}
+
+/// What an entry's certificate decides, whether or not its signatures hold.
+func decided(by certificate: Span<UInt8>) -> (position: Position, header: Header)? {
+  var reader = WireReader(certificate)
+  guard (try? reader.readTag("BUSBARc2")) != nil, let quorum = try? QuorumCertificate(decoding: &reader),
+    let header = try? Header(decoding: &reader)
+  else { return nil }
+  return (quorum.statement.position, header)
+}
+
+extension EntryKind {
+  /// As it is printed.
+  fileprivate var word: String {
+    switch self {
+    case .boot: "boot"
+    case .vote: "vote"
+    case .record: "record"
+    case .decided: "decided"
+    case .baseline: "baseline"
+    case .closed: "closed"
+    case .certified: "certified"
+    case .proposal: "proposal"
+    case .recovered: "recovered"
+    case .head: "head"
+    case .peerBoot: "peerBoot"
+    case .votingFloor: "votingFloor"
+    case .contradiction: "contradiction"
+    case .takenBack: "takenBack"
+    case .modulusProven: "modulusProven"
+    case .shown: "shown"
+    case .meterStanding: "meterStanding"
+    case .named: "named"
+    case .published: "published"
+    case .unreadable: "unreadable"
+    case .acknowledged: "acknowledged"
+    case .inclusion: "inclusion"
+    case .knownCoverage: "knownCoverage"
+    case .counters: "counters"
+    }
   }
 }

@@ -37,41 +37,33 @@ struct MeterState {
   private mutating func take(
     _ entry: Span<UInt8>, _ genesis: Genesis, _ lastPeriod: UInt64, _ closings: inout [Closing]
   ) {
-    var reader = WireReader(entry)
-    guard let code = try? reader.read(UInt8.self), let kind = EntryKind(rawValue: code) else { return }
-    switch kind {
-    case .baseline:
-      guard let period = try? reader.read(UInt64.self), let registers = Self.registers(&reader) else { return }
-      activation = registers
-      certified = registers
-      latest = registers
-      coveredThrough = period
-    case .closed:
-      guard let read = Self.registers(&reader), let accounted = Self.registers(&reader),
-        let record = try? Record(decoding: &reader), record.through.rawValue <= lastPeriod,
-        let ciphertext = try? reader.readBytes(reader.remaining)
-      else { return }
+    guard let entry = try? JournalEntry(decoding: entry) else { return }
+    switch entry {
+    case .baseline(let period, let registers):
+      activation = Self.numbers(registers)
+      certified = activation
+      latest = activation
+      coveredThrough = period.rawValue
+    case .closed(let read, let accounted, let record, let ciphertext):
+      guard record.through.rawValue <= lastPeriod else { return }
       let statement = RecordStatement(
         networkIdentifier: genesis.networkIdentifier, group: genesis.group, record: record,
         ciphertextHash: RecordStatement.ciphertextHash(ciphertext))
-      latest = read
+      latest = Self.numbers(read)
       closings.append(
-        Closing(recordHash: statement.recordHash, through: record.through.rawValue, accounted: accounted))
-    case .certified:
-      guard let hash = try? reader.read(Digest.self),
-        let closing = closings.last(where: { $0.recordHash == hash })
-      else { return }
+        Closing(
+          recordHash: statement.recordHash, through: record.through.rawValue, accounted: Self.numbers(accounted)))
+    case .certified(let hash):
+      guard let closing = closings.last(where: { $0.recordHash == hash }) else { return }
       certified = closing.accounted
       coveredThrough = closing.through
-    case .recovered:
-      guard let period = try? reader.read(UInt64.self), period <= lastPeriod,
-        let registers = Self.registers(&reader)
-      else { return }
-      certified = registers
-      coveredThrough = period
-    case .meterStanding:
+    case .recovered(let through, let registers):
+      guard through.rawValue <= lastPeriod else { return }
+      certified = Self.numbers(registers)
+      coveredThrough = through.rawValue
+    case .meterStanding(let state):
       // What was before a snapshot is known as it was then.
-      guard let state = try? MeterStanding(decoding: &reader), state.lastClosed.rawValue <= lastPeriod else { return }
+      guard state.lastClosed.rawValue <= lastPeriod else { return }
       activation = state.flags.contains(.hasActivation) ? Self.numbers(state.activation) : []
       certified = Self.numbers(state.certified)
       latest = Self.numbers(state.latest)
@@ -84,10 +76,5 @@ struct MeterState {
 
   private static func numbers(_ registers: EnergyRegisters) -> [Int64] {
     [registers.activeEnergyImport.value, registers.activeEnergyExport.value]
-  }
-
-  private static func registers(_ reader: inout WireReader) -> [Int64]? {
-    guard let imported = try? reader.read(UInt64.self), let exported = try? reader.read(UInt64.self) else { return nil }
-    return [Int64(bitPattern: imported), Int64(bitPattern: exported)]
   }
 }

@@ -195,19 +195,15 @@ func lookAtJournal(_ configuration: NodeConfiguration, _ genesis: Genesis, isRun
 
 /// The period that an entry closes, certifies or publishes.
 private func periodTold(by entry: Span<UInt8>) -> Period? {
-  var reader = WireReader(entry)
-  guard let code = try? reader.read(UInt8.self), let kind = EntryKind(rawValue: code) else { return nil }
-  switch kind {
-  case .baseline, .recovered, .published, .unreadable: return (try? reader.read(UInt64.self)).map { Period($0) }
-  case .closed:
-    guard (try? reader.readBytes(32)) != nil else { return nil }
-    return (try? Record(decoding: &reader))?.through
-  case .meterStanding: return (try? MeterStanding(decoding: &reader))?.lastClosed
-  case .decided, .head, .shown:
-    guard (try? reader.read(UInt16.self)) != nil, (try? reader.readTag("BUSBARc2")) != nil,
-      (try? QuorumCertificate(decoding: &reader)) != nil
-    else { return nil }
-    return (try? Header(decoding: &reader))?.period
+  guard let entry = try? JournalEntry(decoding: entry) else { return nil }
+  switch entry {
+  case .baseline(let period, _), .recovered(let period, _), .published(let period, _, _),
+    .unreadable(let period, _, _, _, _, _):
+    return period
+  case .closed(_, _, let record, _): return record.through
+  case .meterStanding(let standing): return standing.lastClosed
+  case .decided(let certificate, _), .head(let certificate, _, _), .shown(let certificate, _):
+    return decided(by: certificate)?.header.period
   case .boot, .vote, .record, .proposal, .certified, .peerBoot, .votingFloor, .contradiction, .takenBack,
     .modulusProven, .named, .acknowledged, .inclusion, .knownCoverage, .counters:
     return nil

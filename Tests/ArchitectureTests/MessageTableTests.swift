@@ -6,6 +6,11 @@ struct MessageTableTests {
   struct Table {
     var name: String
     var fields: [String] = []
+    /// A journal entry's, headed by "### name (kind)": a case, not a struct.
+    var isEntry: Bool { name.first?.isLowercase == true }
+    var kind = ""
+    /// What a struct or a case must have: tags, zeros and lengths left out.
+    var expected: [String] { fields.filter { !$0.hasPrefix("\"") && !$0.hasPrefix("zero") && !$0.hasPrefix("(") } }
   }
 
   /// Tables headed by "## Name" whose header row has the columns offset, size, field.
@@ -13,8 +18,12 @@ struct MessageTableTests {
     var result: [Table] = []
     for line in try SourceTree.text("docs/PROTOCOL.md").split(separator: "\n") {
       if line.hasPrefix("## ") || line.hasPrefix("### ") {
-        let name = line.drop { $0 == "#" || $0 == " " }.split(separator: " ").first.map(String.init) ?? ""
-        result.append(Table(name: name.trimmingCharacters(in: CharacterSet(charactersIn: "`"))))
+        let words = line.drop { $0 == "#" || $0 == " " }.split(separator: " ").map(String.init)
+        let name = (words.first ?? "").trimmingCharacters(in: CharacterSet(charactersIn: "`"))
+        // What reads a whole file keeps of it what it needs, in an order of its own.
+        let isFile = words.last == "file"
+        let kind = words.count == 2 ? words[1].trimmingCharacters(in: CharacterSet(charactersIn: "()")) : ""
+        result.append(Table(name: isFile ? "" : name, kind: kind))
         continue
       }
       guard line.hasPrefix("|"), !result.isEmpty else { continue }
@@ -22,7 +31,7 @@ struct MessageTableTests {
       guard cells.count >= 3, let first = cells.first, first.first?.isNumber == true else { continue }
       result[result.count - 1].fields.append(cells[2])
     }
-    return result.filter { !$0.fields.isEmpty }
+    return result.filter { !$0.fields.isEmpty && !$0.name.isEmpty }
   }
 
   /// The stored properties of `struct name`, in order, as far as their declarations stand at the struct's own level.
@@ -59,19 +68,41 @@ struct MessageTableTests {
     let files = try Self.allFiles()
     let tables = try Self.tables()
     #expect(tables.count >= 8)
-    for table in tables {
+    for table in tables where !table.isEntry {
       guard let properties = files.lazy.compactMap({ Self.storedProperties(of: table.name, in: $0.lines) }).first else {
         Issue.record("no struct \(table.name)")
         continue
       }
-      let expected = table.fields.filter { !$0.hasPrefix("\"") && !$0.hasPrefix("zero") && !$0.hasPrefix("(") }
-      #expect(properties.map(\.name) == expected, "\(table.name)")
+      #expect(properties.map(\.name) == table.expected, "\(table.name)")
       for property in properties {
         #expect(
           !["Int", "Int?", "UInt", "[Int]"].contains(property.type),
           "\(table.name).\(property.name) is \(property.type)")
       }
     }
+  }
+
+  /// The labels of `case name(label: Type, …)`.
+  static func labels(ofCase name: String, in text: String) -> [String]? {
+    guard let start = text.range(of: "case \(name)(")?.upperBound,
+      let end = text.range(of: ")", range: start..<text.endIndex)?.lowerBound
+    else { return nil }
+    return text[start..<end].split(separator: ",").map { part in
+      part.prefix { $0 != ":" }.trimmingCharacters(in: .whitespacesAndNewlines)
+    }
+  }
+
+  @Test("each kind of journal entry has a table under its number, with the same parts in the same order as its case")
+  func entriesMatchTables() throws {
+    let entries = try SourceTree.text("Sources/Node/Journal/JournalEntry.swift")
+    let kinds = try SourceTree.text("Sources/Node/Journal/EntryKind.swift").split(separator: "\n").compactMap { line in
+      let words = line.split(separator: " ")
+      return words.count == 4 && words[0] == "case" && words[2] == "=" ? (String(words[1]), String(words[3])) : nil
+    }
+    let tables = try Self.tables().filter { $0.isEntry }
+    #expect(kinds.count >= 24)
+    #expect(tables.map { "\($0.name) \($0.kind)" } == kinds.map { "\($0.0) \($0.1)" })
+    for table in tables { #expect(Self.labels(ofCase: table.name, in: entries) == table.expected, "\(table.name)") }
   }
 
   @Test("what the checks of this suite look for, they would find")
@@ -81,5 +112,6 @@ struct MessageTableTests {
     ]
     #expect(Self.storedProperties(of: "Sample", in: lines)?.map(\.name) == ["a", "b"])
     #expect(Self.storedProperties(of: "Sample", in: lines)?.map(\.type) == ["UInt8", "Int"])
+    #expect(Self.labels(ofCase: "two", in: "case one\n  case two(a: UInt8,\n    b: Span<UInt8>)") == ["a", "b"])
   }
 }

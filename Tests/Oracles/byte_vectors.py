@@ -134,6 +134,7 @@ def consensus(out):
     digest("lockedNewRoundDigest", new_round(value, prepared, [(0, None, zero), (1, first, value), (2, None, zero)]))
     digest("freeNewRoundDigest", new_round(bytes([9]) * 32, none, [(0, None, zero), (1, None, zero), (3, None, zero)]))
     digest("commitEntryDigest", vote(COMMIT, first, value, 3) + prepared)
+    return {"commit": vote(COMMIT, first, value, 3), "prepared": prepared}
 
 
 def merkle(hashes):
@@ -319,12 +320,6 @@ def journal(out):
             mark = struct.pack("<Q", 1)
             file += struct.pack("<IB3x", len(mark), 1) + H(b"BUSBARjs", chain, mark)[:16] + mark
         out(name, file)
-    told = struct.pack("<H6xQ32sQ", 2, 6, pattern(0xA0, 32), 0b101001)
-    contributors = bytes([0b1011]) + bytes(63)
-    out("publishedEntry", struct.pack("<BQ", 20, 1005) + told + contributors)
-    out("unreadableEntry", struct.pack("<BQ", 21, 1005) + told + contributors
-        + struct.pack("<H3sH2s", 3, b"cer", 2, b"pr") + b"S")
-    out("knownCoverageEntry", struct.pack("<BHQ4Q", 24, 2, 6, 1005, 1005, 1000, 1005))
     out("cellDigest", H(b"BUSBARcl", struct.pack("<HQ", 1, 64), bytes([0xAA, 0xBB])))
     spans = struct.pack("<3Q", 3, 4, 6) + bytes(72)
     # Import: believed at 5 Wh, 1,005 Wh in the register, a jump to 9 kWh disbelieved since; export: never there.
@@ -333,10 +328,56 @@ def journal(out):
     out("meterStanding", struct.pack("<BQQQqqqqqq", 7, 7, 9, 2, 5, -6, 1, 2, 8, 0) + spans)
 
 
+def entries(out, known):
+    """Journal entries, of each kind one; `known` are the vectors before."""
+    certificate, product, place = known["certificate"], pattern(2, 64, 3), struct.pack("<HH", 3, 1)
+    told = struct.pack("<H6xQ32sQ", 2, 6, pattern(0xA0, 32), 0b101001)
+    contributors = bytes([0b1011]) + bytes(63)
+
+    def counted(data):
+        return struct.pack("<H", len(data)) + data
+
+    def entry(name, kind, *parts):
+        out(name + "Entry", bytes([kind]) + b"".join(parts))
+
+    entry("boot", 1, struct.pack("<Q", 1_700_000_000))
+    entry("vote", 2, known["commit"], known["prepared"])
+    entry("record", 3, known["record"], known["ciphertext"])
+    entry("decided", 4, counted(certificate), product)
+    entry("baseline", 5, struct.pack("<Qqq", 1004, 7_000, -8))
+    entry("closed", 6, struct.pack("<qqqq", 7_900, -8, 7_000, -9), known["record"], known["ciphertext"])
+    entry("certified", 7, known["recordHash"])
+    entry("proposal", 8, known["header"])
+    entry("recovered", 9, struct.pack("<Qqq", PERIOD, 7_000, -9))
+    entry("head", 10, counted(certificate), counted(known["coverageTableAfter"]), product)
+    entry("peerBoot", 11, struct.pack("<IQ", 3, 9))
+    entry("votingFloor", 12, struct.pack("<Q", 1008))
+    entry("contradiction", 13, known["recordContradiction"])
+    entry("takenBack", 14, struct.pack("<Q", 1005))
+    entry("modulusProven", 15, known["networkIdentifier"])
+    # Meters 0, 1 and 3 contributed.
+    shown = [struct.pack("<Q32s72s", 1000 + x, pattern(0x30 + x, 32), pattern(x, 72, 5)) for x in (0, 1, 3)]
+    entry("shown", 16, counted(certificate), *shown)
+    entry("meterStanding", 17, known["meterStanding"])
+    entry("named", 18, place, struct.pack("<Q", PERIOD))
+    entry("published", 20, struct.pack("<Q", 1005), told, contributors)
+    entry("unreadable", 21, struct.pack("<Q", 1005), told, contributors, counted(b"cer"), counted(b"pr"), b"S")
+    entry("acknowledged", 22, told)
+    entry("inclusion", 23, counted(certificate), known["proof"], pattern(3, 32))
+    entry("knownCoverage", 24, struct.pack("<HQ4Q", 2, 6, 1005, 1005, 1000, 1005))
+    entry("counters", 25, known["countersStanding"])
+
+
 if __name__ == "__main__":
-    out = lambda name, value: print(name, value.hex())
-    consensus(out)
+    known = {}
+
+    def out(name, value):
+        known[name] = value
+        print(name, value.hex())
+
+    known.update(consensus(out))
     aggregation(out)
     provisioning(out)
     packets(out)
     journal(out)
+    entries(out, known)

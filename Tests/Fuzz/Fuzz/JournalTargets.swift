@@ -1,6 +1,7 @@
 import Cryptography
 @testable import LinuxPlatform
 import HAL
+@testable import Node
 import Wire
 
 private let identity = JournalIdentity(networkIdentifier: Digest(InlineArray { UInt8($0) }), node: 7)
@@ -16,8 +17,23 @@ func journalTargets() -> [FuzzTarget] {
         [0] + whole, [0] + whole.dropLast(7), [0] + snapshot, [0] + snapshot.dropLast(90), [1, 9, 0, 3, 0, 2, 3, 4, 5],
         [2, 40, 0, 3, 2, 2, 3, 4, 5],
       ],
-      run: fuzzJournal)
+      run: fuzzJournal),
+    FuzzTarget(
+      "journal-entry", maximumBytes: 1200, seeds: EntryKind.allCases.map { Fixture.vector("\($0)Entry") },
+      run: fuzzEntry),
   ]
+}
+
+/// An entry that is read is written back the same; behind some nothing is looked at.
+private func fuzzEntry(_ input: [UInt8]) {
+  guard let entry = try? JournalEntry(decoding: input.span) else { return }
+  require(EntryKind(of: input.span) == entry.kind, "an entry says that it is of two kinds")
+  let again = [UInt8](capacity: input.count + 8192) { out in entry.encode(into: &out) }
+  require(input.starts(with: again), "an entry was read, and is written differently")
+  switch entry {
+  case .boot, .peerBoot, .votingFloor, .proposal, .acknowledged, .baseline, .certified, .recovered, .takenBack: return
+  default: require(input.count == again.count, "an entry was read, and not all of it")
+  }
 }
 
 /// A journal file written by the table of docs/PROTOCOL.md, and where each entry ends.
