@@ -1,4 +1,5 @@
 import Aggregation
+import Commands
 import Configuration
 import Consensus
 import Cryptography
@@ -6,6 +7,7 @@ import HAL
 import LinuxPlatform
 import Metering
 import Node
+import NodeProcess
 import Packets
 import Paillier
 import Units

@@ -1,6 +1,8 @@
 import Aggregation
+import Commands
 import HAL
 import LinuxPlatform
+import NodeProcess
 import Units
 
 /// The period that a group which is made now counts from.

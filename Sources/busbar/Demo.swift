@@ -1,7 +1,9 @@
 import Aggregation
+import Commands
 import Consensus
 import HAL
 import LinuxPlatform
+import NodeProcess
 import Units
 import Wire
 

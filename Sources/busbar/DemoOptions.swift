@@ -1,4 +1,6 @@
+import Commands
 import LinuxPlatform
+import NodeProcess
 
 /// What `busbar demo` was asked for.
 struct DemoOptions {

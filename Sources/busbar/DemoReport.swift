@@ -1,8 +1,9 @@
 import Aggregation
+import Commands
 import Consensus
-import HAL
 import LinuxPlatform
 import Node
+import NodeProcess
 import Units
 import Wire
 

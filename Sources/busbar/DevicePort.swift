@@ -1,8 +1,10 @@
+import Commands
 import Configuration
 import Drivers
 import HAL
 import LinuxPlatform
 import Metering
+import NodeProcess
 
 /// Where a device is and how it is spoken to: `--port`, `--unit`, `--baud`, `--parity`, `--timeout`, `--connect-delay` and `--map` of
 /// several verbs.

@@ -1,5 +1,7 @@
+import Commands
 import Configuration
 import Metering
+import NodeProcess
 
 /// Prints every built-in device: its files in `Devices/` are the one list of what is supported.
 func listDevices(json: Bool) throws(Failure) {

@@ -1,8 +1,10 @@
 import Aggregation
 import CLinux
+import Commands
 import Configuration
 import HAL
 import LinuxPlatform
+import NodeProcess
 
 extension Finding {
   fileprivate func tell(json: Bool) {

@@ -1,6 +1,7 @@
-import CLinux
+import Commands
 import Configuration
 import LinuxPlatform
+import NodeProcess
 
 /// - Returns: the exit code.
 func performOnHardware(_ verb: String, _ arguments: Arguments) throws(Failure) -> Int32 {

@@ -1,3 +1,6 @@
+import Commands
+import NodeProcess
+
 extension Verb {
   static var all: [Verb] {
     [

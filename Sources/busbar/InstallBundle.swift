@@ -1,9 +1,11 @@
 import Aggregation
+import Commands
 import Configuration
 import Cryptography
 import HAL
 import LinuxPlatform
 import Metering
+import NodeProcess
 import Paillier
 import Units
 import Wire

@@ -1,10 +1,12 @@
 import Aggregation
+import Commands
 import Consensus
 import Cryptography
 import HAL
 import LinuxPlatform
 import Metering
 import Node
+import NodeProcess
 import Packets
 import Units
 import Wire

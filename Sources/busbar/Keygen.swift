@@ -1,5 +1,6 @@
 import Aggregation
 import CLinux
+import Commands
 import Configuration
 import Consensus
 import Cryptography
@@ -8,6 +9,7 @@ import HAL
 import LinuxPlatform
 import Metering
 import Node
+import NodeProcess
 import Packets
 import Paillier
 import Wire

@@ -1,9 +1,11 @@
 import CLinux
+import Commands
 import Configuration
 import Drivers
 import HAL
 import LinuxPlatform
 import Metering
+import NodeProcess
 
 /// Holds a power limit until SIGTERM, SIGINT or its loss.
 struct LimitRun: PortUser {

@@ -1,15 +1,12 @@
+import Commands
 import Configuration
 import HAL
 import LinuxPlatform
-
-let version = "0.1.0"
+import NodeProcess
 
 @c(busbar_main)
 func programMain(_ argumentCount: Int32, _ arguments: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>) -> Int32 {
-  var words: [String] = []
-  for place in 1..<max(1, Int(argumentCount)) {
-    if let argument = arguments[place] { words.append(unsafe String(cString: argument)) }
-  }
+  let words = programWords(argumentCount, arguments)
   do throws(Failure) { return try dispatch(words) } catch {
     error.report(asJSON: words.contains("--json"))
     return error.exitCode
@@ -36,7 +33,9 @@ private func dispatch(_ words: [String]) throws(Failure) -> Int32 {
     printLine(verb.help)
     return 0
   }
-  return try perform(verb, try Arguments(rest, of: verb))
+  let arguments = try Arguments(rest, of: verb)
+  if verb.name == "bench" || verb.name == "simulate-meters" { try handOver(verb, to: "busbar-bench", words) }
+  return try perform(verb, arguments)
 }
 
 private func unknown(_ verb: String) -> Failure {
@@ -63,9 +62,7 @@ private func perform(_ verb: Verb, _ arguments: Arguments) throws(Failure) -> In
     return try performOnHardware(verb.name, arguments)
   case "inspect": try inspect(arguments)
   case "verify": try verify(arguments)
-  case "bench": try bench(arguments)
   case "status": try status(arguments)
-  case "simulate-meters": try simulateMeters(arguments)
   case "relay": try relay(arguments)
   default: throw unknown(verb.name)
   }

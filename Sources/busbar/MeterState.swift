@@ -1,9 +1,10 @@
 import Aggregation
+import Commands
 import Consensus
-import Cryptography
 import HAL
 import LinuxPlatform
 import Node
+import NodeProcess
 import Units
 import Wire
 

@@ -1,8 +1,9 @@
 import Aggregation
-import CLinux
+import Commands
 import Cryptography
 import HAL
 import LinuxPlatform
+import NodeProcess
 import Paillier
 import Wire
 

@@ -1,8 +1,10 @@
+import Commands
 import Configuration
 import Drivers
 import HAL
 import LinuxPlatform
 import Metering
+import NodeProcess
 
 /// Reads a device once, several times, or until SIGTERM.
 struct ReadRun: PortUser {

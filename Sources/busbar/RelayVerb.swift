@@ -1,6 +1,8 @@
+import Commands
 import Configuration
 import HAL
 import LinuxPlatform
+import NodeProcess
 import SimulatedPlatform
 import Wire
 

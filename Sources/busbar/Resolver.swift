@@ -1,7 +1,9 @@
 import CLinux
+import Commands
 import Configuration
 import HAL
 import LinuxPlatform
+import NodeProcess
 
 /// Asks the system what a name means, by its own program `getent`.
 ///

@@ -1,6 +1,8 @@
 import CLinux
+import Commands
 import HAL
 import LinuxPlatform
+import NodeProcess
 import SimulatedWorld
 import Wire
 

@@ -1,7 +1,9 @@
 import CLinux
+import Commands
 import Configuration
 import HAL
 import LinuxPlatform
+import NodeProcess
 import SimulatedWorld
 import Wire
 

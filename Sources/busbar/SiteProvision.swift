@@ -1,8 +1,10 @@
 import Aggregation
+import Commands
 import Configuration
 import Cryptography
 import HAL
 import LinuxPlatform
+import NodeProcess
 import Paillier
 import Units
 import Wire

@@ -1,5 +1,7 @@
+import Commands
 import HAL
 import LinuxPlatform
+import NodeProcess
 import Units
 
 extension Verb {

@@ -1,9 +1,11 @@
 import Aggregation
+import Commands
 import Configuration
 import Cryptography
 import LinuxPlatform
 import Metering
 import Node
+import NodeProcess
 import Packets
 import Paillier
 

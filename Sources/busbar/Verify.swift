@@ -1,10 +1,12 @@
 import Aggregation
+import Commands
 import Configuration
 import Consensus
 import Cryptography
 import HAL
 import LinuxPlatform
 import Node
+import NodeProcess
 import Paillier
 import Units
 import Wire

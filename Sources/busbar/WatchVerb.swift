@@ -1,8 +1,10 @@
+import Commands
 import Configuration
 import Drivers
 import HAL
 import LinuxPlatform
 import Metering
+import NodeProcess
 
 /// Reads one or several devices of a bus until SIGTERM, through unplugging and silence; one that is dead does not hold up
 /// the others.
