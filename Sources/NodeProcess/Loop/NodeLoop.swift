@@ -1,103 +1,120 @@
-import Aggregation
 import Commands
-import Configuration
-import Consensus
-import Cryptography
-import Drivers
 import HAL
 import LinuxPlatform
-import Metering
 import Node
 import Packets
-import Paillier
-import Wire
 
-/// Datagrams that come faster than any group sends them. One at a time, each would cost a wake-up, which is dearer than all that
-/// is done with what is dropped; so under a flood a node looks once a millisecond.
-private struct FloodGauge {
-  private static let windowMilliseconds: UInt64 = 10
-  /// 5,000 a second: 50 Mb/s of records are as many.
-  private static let windowCount = 50
-  private var windowStart = MonotonicTime(nanoseconds: 0)
-  private var count = 0
-  private(set) var isFlooded = false
+/// One loop for any role: packets as they come, polls, a tick ten times a second, and whoever asks for the status; until SIGTERM.
+struct NodeLoop: ~Copyable {
+  private static let tickMilliseconds: UInt64 = 100
+  /// At most this many between two ticks: a flood must not stop time.
+  private static let batchesAtOnce = 8
+  private static let statusBit: UInt64 = 2
 
-  mutating func note(_ received: Int, at now: MonotonicTime) {
-    count += received
-    guard now.milliseconds(since: windowStart) >= Self.windowMilliseconds else { return }
-    isFlooded = count > Self.windowCount && now.milliseconds(since: windowStart) < 2 * Self.windowMilliseconds
-    windowStart = now
-    count = 0
+  private var host: LinuxHost
+  private let clock: LinuxClock
+  private let place: StatusPlace
+  private let status: LocalListener
+  private var incoming: DatagramBatch
+  private var events: EventLoop
+  private var watch: NodeWatch
+  private var gauge = FloodGauge()
+  private var nextFile: MonotonicTime
+  private var nextTick: MonotonicTime
+  private var nextPoll: MonotonicTime?
+
+  init(_ host: consuming LinuxHost, _ clock: LinuxClock, _ place: StatusPlace) throws(PlatformError) {
+    // What can fail comes first: a noncopyable value is made whole or not at all.
+    let status = try LocalListener(folder: place.folder, name: StatusPlace.socketName)
+    let incoming = try DatagramBatch(datagramBytes: Sealer.maximumDatagramBytes)
+    var events = try EventLoop()
+    try events.add(host.socket.fileDescriptor, tag: 0)
+    try events.add(status.fileDescriptor, tag: 1)
+    self.status = status
+    self.incoming = incoming
+    self.events = events
+    self.host = host
+    self.clock = clock
+    self.place = place
+    watch = NodeWatch(name: place.node)
+    nextFile = clock.monotonic()
+    nextTick = clock.monotonic()
   }
-}
 
-func loop(
-  _ host: inout LinuxHost, _ clock: LinuxClock, _ place: StatusPlace,
-  receive: (Span<UInt8>, Endpoint, Instant, inout LinuxHost) throws(PlatformError) -> Void,
-  poll: (Instant, inout LinuxHost) throws(PlatformError) -> MonotonicTime? = { _, _ in nil },
-  tick: (Instant, inout LinuxHost) throws(PlatformError) -> Void,
-  tell: (Instant, MachineStatistics, Metrics) -> Void
-) throws(PlatformError) {
-  let status = try LocalListener(folder: place.folder, name: StatusPlace.socketName)
-  var incoming = try DatagramBatch(datagramBytes: Sealer.maximumDatagramBytes)
-  var events = try EventLoop()
-  try events.add(host.socket.fileDescriptor, tag: 0)
-  try events.add(status.fileDescriptor, tag: 1)
-  var nextFile = clock.monotonic()
-  var nextTick = clock.monotonic()
-  var nextPoll: MonotonicTime?
-  var gauge = FloodGauge()
-  while !ThisProcess.isTerminated {
-    let ready = try events.wait(until: min(nextTick, nextPoll ?? nextTick))
-    if ready & 2 != 0 {
-      status.answer {
-        let text = StatusText()
-        let metrics = Metrics(node: place.node, as: .json) { text.append($0) }
-        place.tell(metrics)
-        tell(now(clock), machineStatistics(host, incoming), metrics)
-        metrics.end()
-        return text.bytes
-      }
+  /// - Returns: why the node ended by itself; nil after SIGTERM.
+  mutating func run<Role: RunningRole & ~Copyable>(_ role: inout Role) throws(PlatformError) -> Failure? {
+    while !ThisProcess.isTerminated {
+      let ready = try events.wait(until: min(nextTick, nextPoll ?? nextTick))
+      if ready & Self.statusBit != 0 { answer(about: role) }
+      if gauge.isFlooded { clock.sleep(until: clock.monotonic().adding(milliseconds: 1)) }
+      try receive(&role)
+      if clock.monotonic() >= nextTick, let end = try tick(&role) { return end }
+      nextPoll = try role.poll(at: now(clock), via: &host)
+      try host.commit()
+      host.flush()
     }
-    if gauge.isFlooded { clock.sleep(until: clock.monotonic().adding(milliseconds: 1)) }
-    // At most this many batches between two ticks: a flood must not stop time.
-    for _ in 0..<8 {
+    writeFile(about: role)
+    try? Files.remove("\(place.folder)/\(StatusPlace.socketName)")
+    return nil
+  }
+
+  private mutating func receive<Role: RunningRole & ~Copyable>(_ role: inout Role) throws(PlatformError) {
+    for _ in 0..<Self.batchesAtOnce {
       try incoming.receive(from: host.socket)
       let moment = now(clock)
       gauge.note(incoming.count, at: moment.monotonic)
-      for place in 0..<incoming.count {
-        try receive(incoming.datagram(place), incoming.source(place), moment, &host)
-      }
+      try Self.hand(incoming, to: &role, at: moment, via: &host)
       try host.commit()
       guard incoming.count == DatagramBatch.slots else { break }
     }
-    if clock.monotonic() >= nextTick {
-      try tick(now(clock), &host)
-      try host.commit()
-      nextTick = clock.monotonic().adding(milliseconds: 100)
-      if nextTick >= nextFile {
-        nextFile = clock.monotonic().adding(milliseconds: StatusPlace.fileMilliseconds)
-        writeFile(place, now(clock), machineStatistics(host, incoming), tell)
-      }
-    }
-    nextPoll = try poll(now(clock), &host)
-    try host.commit()
-    host.flush()
   }
-  writeFile(place, now(clock), machineStatistics(host, incoming), tell)
-  try? Files.remove("\(place.folder)/\(StatusPlace.socketName)")
-}
 
-private func machineStatistics(_ host: borrowing LinuxHost, _ incoming: borrowing DatagramBatch) -> MachineStatistics {
-  var machine = MachineStatistics()
-  machine.lostDatagrams = host.outgoing.lostCount
-  machine.unsendableDatagrams = host.outgoing.unsendableCount
-  machine.oversizedDatagrams = incoming.oversizedCount
-  machine.sendHighWater = host.outgoing.highWater
-  machine.receiveHighWater = incoming.highWater
-  machine.residentKilobytes = ThisProcess.residentKilobytes
-  machine.peakResidentKilobytes = ThisProcess.peakResidentKilobytes
-  return machine
+  private static func hand<Role: RunningRole & ~Copyable>(
+    _ batch: borrowing DatagramBatch, to role: inout Role, at now: Instant, via host: inout LinuxHost
+  ) throws(PlatformError) {
+    for place in 0..<batch.count {
+      try role.receive(batch.datagram(place), from: batch.source(place), at: now, via: &host)
+    }
+  }
+
+  private mutating func tick<Role: RunningRole & ~Copyable>(_ role: inout Role) throws(PlatformError) -> Failure? {
+    if let end = try role.tick(at: now(clock), via: &host, &watch) { return end }
+    try host.commit()
+    nextTick = clock.monotonic().adding(milliseconds: Self.tickMilliseconds)
+    if nextTick >= nextFile {
+      nextFile = clock.monotonic().adding(milliseconds: StatusPlace.fileMilliseconds)
+      writeFile(about: role)
+    }
+    return nil
+  }
+
+  private func answer<Role: RunningRole & ~Copyable>(about role: borrowing Role) {
+    status.answer {
+      let text = StatusText()
+      let metrics = Metrics(node: place.node, as: .json) { text.append($0) }
+      tell(metrics, about: role)
+      return text.bytes
+    }
+  }
+
+  /// A full disk must not stop a node for a file that only tells of it: the journal decides that.
+  private func writeFile<Role: RunningRole & ~Copyable>(about role: borrowing Role) {
+    try? Files.replace(place.file, isDurable: false) { (file) throws(PlatformError) in
+      let failure = WriteFailure()
+      let metrics = Metrics(node: place.node, as: .prometheus) { piece in
+        do throws(PlatformError) { try file.write(piece) } catch { failure.error = error }
+      }
+      tell(metrics, about: role)
+      // Half a file is worse than an old one.
+      if let error = failure.error { throw error }
+    }
+  }
+
+  private func tell<Role: RunningRole & ~Copyable>(_ metrics: Metrics, about role: borrowing Role) {
+    place.tell(metrics)
+    role.tell(metrics, RunMoment(place, now(clock), MachineStatistics(host, incoming)))
+    metrics.end()
+  }
 }
 
 /// An answer that is put together from pieces.
@@ -109,22 +126,4 @@ private final class StatusText {
 /// Notes that a piece of a file could not be written.
 private final class WriteFailure {
   var error: PlatformError?
-}
-
-/// A full disk must not stop a node for a file that only tells of it: the journal decides that.
-private func writeFile(
-  _ place: StatusPlace, _ now: Instant, _ machine: MachineStatistics,
-  _ tell: (Instant, MachineStatistics, Metrics) -> Void
-) {
-  try? Files.replace(place.file, isDurable: false) { (file) throws(PlatformError) in
-    let failure = WriteFailure()
-    let metrics = Metrics(node: place.node, as: .prometheus) { piece in
-      do throws(PlatformError) { try file.write(piece) } catch { failure.error = error }
-    }
-    place.tell(metrics)
-    tell(now, machine, metrics)
-    metrics.end()
-    // Half a file is worse than an old one.
-    if let error = failure.error { throw error }
-  }
 }

@@ -31,10 +31,9 @@ struct EnergyReader: ~Copyable {
   /// How often a counter got a new base.
   private(set) var rebases: UInt64 = 0
 
-  /// - Parameter standing: what was kept of the counters before a restart.
+  /// - Throws: `.notFound` for a meter without a map.
   init(
-    _ node: String, _ configuration: NodeConfiguration, _ map: DeviceMap?, _ clock: LinuxClock,
-    resumingFrom standing: CountersStanding?
+    _ node: String, _ configuration: NodeConfiguration, _ map: DeviceMap?, _ clock: LinuxClock
   ) throws(PlatformError) {
     self.node = node
     self.clock = clock
@@ -57,22 +56,17 @@ struct EnergyReader: ~Copyable {
         ScheduledMeter(
           map: map, unit: given.unit ?? map.unit, wanted: wanted, transport: line.settings.transport,
           timing: line.timing,
-          counters: Self.counters(rule, standing), start: clock.monotonic()))
+          counters: GuardedCounters(rule), start: clock.monotonic()))
     case .sysfs(let root, let device):
       let watts = configuration.ratedPowerWatts ?? Self.defaultRatedPowerWatts
       // A reading is rounded to whole mWh.
       let rule = CounterRule(ratedPowerMilliwatts: watts * 1_000, quantumMilliwattHours: 1)
-      sensor = SensorMeter(root: root, device: device, counters: Self.counters(rule, standing))
+      sensor = SensorMeter(root: root, device: device, counters: GuardedCounters(rule))
     case nil: break
     }
   }
 
-  private static func counters(_ rule: CounterRule, _ standing: CountersStanding?) -> GuardedCounters {
-    var counters = GuardedCounters(rule)
-    if let standing { counters.resume(from: standing) }
-    return counters
-  }
-
+  /// - Parameter standing: what was kept of the counters before a restart, or came back from the group.
   mutating func resume(from standing: CountersStanding) {
     if port != nil { port!.resume(from: standing) }
     if sensor != nil { sensor!.counters.resume(from: standing) }

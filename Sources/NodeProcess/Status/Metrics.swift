@@ -99,12 +99,15 @@ final class Metrics {
 
   /// And then what this node's role tells.
   func add<Node: TellingNode & ~Copyable>(
-    _ node: borrowing Node, name: String, startedAt: MonotonicTime, now: Instant, machine: MachineStatistics
+    _ node: borrowing Node, _ moment: RunMoment
   ) {
+    let (now, machine) = (moment.now, moment.machine)
     let link = node.linkStatistics
     begin("busbar_node_info", "What this node is.", .gauge)
-    sample("1", labels: "{node=\"\(jsonEscaped(name))\",role=\"\(Node.role)\",version=\"\(version)\"}")
-    gauge("uptime_seconds", "Since this run began.", decimal(now.monotonic.milliseconds(since: startedAt), places: 3))
+    sample("1", labels: "{node=\"\(jsonEscaped(moment.name))\",role=\"\(Node.role)\",version=\"\(version)\"}")
+    gauge(
+      "uptime_seconds", "Since this run began.", decimal(now.monotonic.milliseconds(since: moment.startedAt), places: 3)
+    )
     gauge("boot_number", "Of this run.", "\(link.bootCounter)")
     gauge("packet_key_number", "Of this run: the key that peers seal for.", "\(link.packetKeyNumber)")
     gauge(

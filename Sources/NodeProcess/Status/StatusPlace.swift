@@ -1,3 +1,4 @@
+import HAL
 import Units
 
 /// Where a node's own numbers go: a socket, and a file for Prometheus' node exporter.
@@ -8,6 +9,8 @@ package struct StatusPlace {
   let folder: String
   let node: String
   let firstPeriodBegins: CivilTime
+  /// This run.
+  let startedAt: MonotonicTime
   var file: String { "\(folder)/\(node).prom" }
 
   /// What the group says of itself, whatever the role.

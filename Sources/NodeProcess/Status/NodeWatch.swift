@@ -6,8 +6,25 @@ import Node
 import Packets
 import Paillier
 
+/// Tells people what they should know of a running node.
+struct NodeWatch {
+  private var clocks: ClockWatch
+  private let runs: RunWatch
+
+  init(name: String) {
+    clocks = ClockWatch(name: name)
+    runs = RunWatch(name: name)
+  }
+
+  /// - Returns: why the node ends; nil while it need not.
+  mutating func look<Node: TellingNode & ~Copyable>(at node: inout Node, _ now: Instant) -> Failure? {
+    clocks.tell(node.clockVerdict, at: now)
+    return runs.tell(&node)
+  }
+}
+
 /// Tells people of two runs of one key: of a peer's, and of this node's own, which ends it.
-struct RunWatch {
+private struct RunWatch {
   private let name: String
 
   init(name: String) { self.name = name }
