@@ -2,19 +2,7 @@ import Commands
 import NodeProcess
 
 extension Verb {
-  static var all: [Verb] {
-    [
-      demo, provision, keygen, installBundle, checkConfig, run, devices, read, scan, dump, limit, capture, replay,
-      simulateBus, simulateMeters, doctor, inspect, verify, bench, status, relay,
-      Verb(
-        name: "version", summary: "print the version", options: [.json], examples: ["busbar version"],
-        exitCodes: ["0  done", "2  usage"]),
-    ]
-  }
-
-  static func named(_ name: String) -> Verb? { all.first { $0.name == name } }
-
-  private static var demo: Verb {
+  static var demo: Verb {
     Verb(
       name: "demo", summary: "run a microgrid of 33 nodes on this machine and check it against the truth",
       options: [
@@ -50,7 +38,7 @@ extension Verb {
       ])
   }
 
-  private static var provision: Verb {
+  static var provision: Verb {
     Verb(
       name: "provision", summary: "make a group: a genesis, and what each of its nodes needs to join it",
       options: [
@@ -108,7 +96,7 @@ extension Verb {
       ])
   }
 
-  private static var installBundle: Verb {
+  static var installBundle: Verb {
     Verb(
       name: "install-bundle", operands: "BUNDLE", words: 1...1,
       summary: "join a group with the keys that were made here",
@@ -125,7 +113,7 @@ extension Verb {
       exitCodes: ["0  done", "1  failed; nothing was changed", "2  usage"])
   }
 
-  private static var checkConfig: Verb {
+  static var checkConfig: Verb {
     Verb(
       name: "check-config", operands: "FILE", words: 1...1, summary: "check a configuration, and say what it would run",
       options: [.json],
@@ -138,18 +126,7 @@ extension Verb {
       exitCodes: ["0  it is right", "2  usage", "78 it is wrong: FILE:LINE: message"])
   }
 
-  private static var run: Verb {
-    Verb(
-      name: "run", summary: "run one node until SIGTERM or SIGINT",
-      options: [Option(name: "config", value: "FILE", text: "its node.ini", isRequired: true)],
-      notes: ["It makes the same checks as check-config first. docs/CONFIGURATION.md explains node.ini."],
-      examples: ["busbar run --config grid/aggregator-1/node.ini"],
-      exitCodes: [
-        "0  it was told to stop", "1  it cannot go on", "2  usage", "78 the configuration is wrong: FILE:LINE: message",
-      ])
-  }
-
-  private static var inspect: Verb {
+  static var inspect: Verb {
     Verb(
       name: "inspect", operands: "[KIND] FILE", words: 1...2, summary: "say what a file is, and what it says in public",
       options: [
@@ -172,7 +149,7 @@ extension Verb {
       ])
   }
 
-  private static var verify: Verb {
+  static var verify: Verb {
     Verb(
       name: "verify", operands: "FOLDER | certificate | sum | modulus", words: 1...1,
       summary: "check certificates and decryptions offline, from files alone",
@@ -203,11 +180,9 @@ extension Verb {
       ])
   }
 
-  // MARK: As text
-
-  static var overview: String {
-    var text = "busbar: certified sums of smart meters, without anybody's reading\n\nusage: busbar VERB [OPTION...]\n\n"
-    for verb in all { text += "  \(padded(verb.name, 17))\(verb.summary)\n" }
-    return text + "\nbusbar VERB --help tells more.\nexit codes: 0 done, 1 failed, 2 usage, 78 bad configuration"
+  static var version: Verb {
+    Verb(
+      name: "version", summary: "print the version", options: [.json], examples: ["busbar version"],
+      exitCodes: ["0  done", "2  usage"])
   }
 }

@@ -208,3 +208,10 @@ struct Demo {
     }
   }
 }
+
+/// `busbar demo`.
+/// - Returns: the exit code.
+func runDemo(_ arguments: Arguments) throws(Failure) -> Int32 {
+  var demo = Demo(try DemoOptions(arguments))
+  return try demo.run() ? 0 : 1
+}

@@ -3,42 +3,51 @@ import Configuration
 import LinuxPlatform
 import NodeProcess
 
-/// - Returns: the exit code.
-func performOnHardware(_ verb: String, _ arguments: Arguments) throws(Failure) -> Int32 {
-  switch verb {
-  case "read":
-    guard !arguments.has("interval") || arguments.has("count") else {
-      throw Failure("--interval goes with --count", exitCode: Failure.usageCode)
-    }
-    // A capture is replayed in the order in which it was made.
-    if arguments.has("watch"), arguments.text("port")?.hasPrefix("replay:") != true {
-      var run = try WatchRun(arguments)
-      return run.run()
-    }
-    var run = try ReadRun(arguments)
-    return run.run()
-  case "scan":
-    var run = try ScanRun(arguments)
-    return run.run()
-  case "dump":
-    var run = try DumpRun(arguments)
-    return run.run()
-  case "limit":
-    var run = try LimitRun(arguments)
-    return try run.run()
-  case "capture":
-    var run = try CaptureRun(arguments)
-    return run.run()
-  case "replay":
-    var run = try ReadRun(arguments, replaying: arguments.words[0])
-    return run.run()
-  case "doctor": return try examine(arguments)
-  default:
-    guard arguments.words.isEmpty, arguments.has("folder") || arguments.has("houses") || arguments.has("seed") else {
-      return try simulateScenario(arguments.words.first)
-    }
-    return runSimulatedBus(try SimulatedBusOptions(arguments))
+// Each returns its exit code.
+
+func read(_ arguments: Arguments) throws(Failure) -> Int32 {
+  guard !arguments.has("interval") || arguments.has("count") else {
+    throw Failure("--interval goes with --count", exitCode: Failure.usageCode)
   }
+  // A capture is replayed in the order in which it was made.
+  if arguments.has("watch"), arguments.text("port")?.hasPrefix("replay:") != true {
+    var run = try WatchRun(arguments)
+    return run.run()
+  }
+  var run = try ReadRun(arguments)
+  return run.run()
+}
+
+func scan(_ arguments: Arguments) throws(Failure) -> Int32 {
+  var run = try ScanRun(arguments)
+  return run.run()
+}
+
+func dump(_ arguments: Arguments) throws(Failure) -> Int32 {
+  var run = try DumpRun(arguments)
+  return run.run()
+}
+
+func limit(_ arguments: Arguments) throws(Failure) -> Int32 {
+  var run = try LimitRun(arguments)
+  return try run.run()
+}
+
+func capture(_ arguments: Arguments) throws(Failure) -> Int32 {
+  var run = try CaptureRun(arguments)
+  return run.run()
+}
+
+func replay(_ arguments: Arguments) throws(Failure) -> Int32 {
+  var run = try ReadRun(arguments, replaying: arguments.words[0])
+  return run.run()
+}
+
+func simulateBus(_ arguments: Arguments) throws(Failure) -> Int32 {
+  guard arguments.words.isEmpty, arguments.has("folder") || arguments.has("houses") || arguments.has("seed") else {
+    return try simulateScenario(arguments.words.first)
+  }
+  return runSimulatedBus(try SimulatedBusOptions(arguments))
 }
 
 extension Verb {
