@@ -4,7 +4,7 @@ import Wire
 
 /// Everything any key ever signed about one position, and what may follow from it. A second, naive reading of the rules: it
 /// shares no code with the instance.
-final class Ledger {
+final class SignedStatements {
   struct Entry {
     var kind: StatementKind
     var round: Round
