@@ -34,7 +34,7 @@ struct NodeBench {
 
   /// Every slot of every set has been used by then, and what is kept for late meters has its size. With a machine nobody counts
   /// allocations, and everybody has met.
-  private var warmUpPeriods: UInt64 { folder == nil ? 16 : 2 }
+  var warmUpPeriods: UInt64 { folder == nil ? 16 : 2 }
 
   private final class AggregatorProcess {
     var node: AggregatorNode
@@ -122,7 +122,7 @@ struct NodeBench {
     }
   }
 
-  private struct Tally {
+  struct Tally {
     var messages: UInt64 = 0
     var nanoseconds: UInt64 = 0
     var allocations: UInt64 = 0
@@ -135,49 +135,12 @@ struct NodeBench {
     let queues = (0..<directory.parties).map { place in
       BenchQueue(capacity: place <= directory.bookkeeper ? max(1024, 4 * members * metersPerSet) : 64)
     }
-    let publicKey: PublicKey
-    var random = SecureRandom()
-    do throws(PaillierError) {
-      publicKey = try PrivateKey(
-        generatingBits: bits, layout: SlotLayout([.activeEnergyImport, .activeEnergyExport]), using: &random
-      ).publicKey
-    } catch { throw Failure("bench node: \(error)") }
-    let genesis = Genesis(
-      epoch: Epoch(1), group: GroupIndex(0), periodSeconds: UInt32(periodSeconds), minimumContributors: 3,
-      rotates: true, firstPeriod: Self.firstPeriod,
-      slots: [SlotQuantity.activeEnergyImport.rawValue, SlotQuantity.activeEnergyExport.rawValue],
-      modulus: [UInt8](capacity: publicKey.modulusBytes) { out in publicKey.writeModulus(into: &out) },
-      // Nobody looks at it here.
-      modulusProof: ModulusProof(
-        roots: Array(repeating: 0, count: ModulusProof.encodedBytes(modulusBytes: publicKey.modulusBytes))),
-      bookkeeper: RoundBenchParty.party(Directory.kind, directory.bookkeeper),
-      aggregators: (0..<members).map { RoundBenchParty.party(Directory.kind, $0) },
-      meters: (0..<members).map { owner in
-        (0..<metersPerSet).map { RoundBenchParty.party(Directory.kind, directory.place(owner: owner, meter: $0)) }
-      })
+    let publicKey = try makeKey()
+    let genesis = makeGenesis(publicKey, directory)
     let machine = try makeMachine(genesis, publicKey)
-    let aggregators = (0..<members).map { place in
-      AggregatorProcess(
-        AggregatorNode(
-          genesis: genesis, key: publicKey, index: ReplicaIndex(UInt16(place)),
-          signer: RoundBenchParty.signer(Directory.kind, place),
-          sealer: directory.sealer(place, genesis)), BenchHost(place, queues, place == Self.own ? machine : nil))
-    }
+    let aggregators = makeAggregators(genesis, publicKey, directory, queues, machine)
     var bookkeeper = Bookkeeper(directory.sealer(directory.bookkeeper, genesis))
-    var meters: [MeterProcess] = []
-    let encryptor = Encryptor(publicKey, using: &random)
-    for owner in 0..<members {
-      for meter in 0..<metersPerSet {
-        let place = directory.place(owner: owner, meter: meter)
-        meters.append(
-          MeterProcess(
-            MeterNode(
-              genesis: genesis, encryptor: Encryptor(sharing: encryptor), owner: ReplicaIndex(UInt16(owner)),
-              index: MeterIndex(UInt16(meter)), signer: RoundBenchParty.signer(Directory.kind, place),
-              closingKey: RoundBenchParty.closing(Directory.kind, place),
-              sealer: directory.sealer(place, genesis)), BenchHost(place, queues)))
-      }
-    }
+    let meters = makeMeters(genesis, publicKey, directory, queues)
     var tally = Tally()
     var machineAtStart = BenchMachine.Numbers()
     var nextMeter = 0
@@ -212,6 +175,64 @@ struct NodeBench {
     }
     if let machine { return report(tally, from: machineAtStart, to: machine.numbers) }
     report(tally, periods - warmUpPeriods, warmUpAllocations, certified: aggregators[0].node.decidedPositions)
+  }
+
+  private func makeKey() throws(Failure) -> PublicKey {
+    var random = SecureRandom()
+    do throws(PaillierError) {
+      return try PrivateKey(
+        generatingBits: bits, layout: SlotLayout([.activeEnergyImport, .activeEnergyExport]), using: &random
+      ).publicKey
+    } catch { throw Failure("bench node: \(error)") }
+  }
+
+  private func makeGenesis(_ publicKey: PublicKey, _ directory: Directory) -> Genesis {
+    Genesis(
+      epoch: Epoch(1), group: GroupIndex(0), periodSeconds: UInt32(periodSeconds), minimumContributors: 3,
+      rotates: true, firstPeriod: Self.firstPeriod,
+      slots: [SlotQuantity.activeEnergyImport.rawValue, SlotQuantity.activeEnergyExport.rawValue],
+      modulus: [UInt8](capacity: publicKey.modulusBytes) { out in publicKey.writeModulus(into: &out) },
+      // Nobody looks at it here.
+      modulusProof: ModulusProof(
+        roots: Array(repeating: 0, count: ModulusProof.encodedBytes(modulusBytes: publicKey.modulusBytes))),
+      bookkeeper: RoundBenchParty.party(Directory.kind, directory.bookkeeper),
+      aggregators: (0..<members).map { RoundBenchParty.party(Directory.kind, $0) },
+      meters: (0..<members).map { owner in
+        (0..<metersPerSet).map { RoundBenchParty.party(Directory.kind, directory.place(owner: owner, meter: $0)) }
+      })
+  }
+
+  private func makeAggregators(
+    _ genesis: Genesis, _ publicKey: PublicKey, _ directory: Directory, _ queues: [BenchQueue], _ machine: BenchMachine?
+  ) -> [AggregatorProcess] {
+    (0..<members).map { place in
+      AggregatorProcess(
+        AggregatorNode(
+          genesis: genesis, key: publicKey, index: ReplicaIndex(UInt16(place)),
+          signer: RoundBenchParty.signer(Directory.kind, place),
+          sealer: directory.sealer(place, genesis)), BenchHost(place, queues, place == Self.own ? machine : nil))
+    }
+  }
+
+  private func makeMeters(
+    _ genesis: Genesis, _ publicKey: PublicKey, _ directory: Directory, _ queues: [BenchQueue]
+  ) -> [MeterProcess] {
+    var random = SecureRandom()
+    var meters: [MeterProcess] = []
+    let encryptor = Encryptor(publicKey, using: &random)
+    for owner in 0..<members {
+      for meter in 0..<metersPerSet {
+        let place = directory.place(owner: owner, meter: meter)
+        meters.append(
+          MeterProcess(
+            MeterNode(
+              genesis: genesis, encryptor: Encryptor(sharing: encryptor), owner: ReplicaIndex(UInt16(owner)),
+              index: MeterIndex(UInt16(meter)), signer: RoundBenchParty.signer(Directory.kind, place),
+              closingKey: RoundBenchParty.closing(Directory.kind, place),
+              sealer: directory.sealer(place, genesis)), BenchHost(place, queues)))
+      }
+    }
+    return meters
   }
 
   private func makeMachine(_ genesis: Genesis, _ key: PublicKey) throws(Failure) -> BenchMachine? {
@@ -349,50 +370,5 @@ struct NodeBench {
     }
     try process.node.tick(at: now, via: &process.host)
     return period != nil
-  }
-
-  private func report(_ tally: Tally, _ periods: UInt64, _ warmUpAllocations: UInt64, certified: UInt64) {
-    let counts = heapAllocationCount() == nil ? "null" : "\(tally.allocations)"
-    let tickCounts = heapAllocationCount() == nil ? "null" : "\(tally.tickAllocations)"
-    let warmUpCounts = heapAllocationCount() == nil ? "null" : "\(warmUpAllocations)"
-    let each = decimal(tally.nanoseconds / max(1, tally.messages), places: 3)
-    if json {
-      return printLine(
-        "{\"messages\":\(tally.messages),\"periods\":\(periods),\"aggregators\":\(members),\"metersPerSet\":\(metersPerSet),"
-          + "\"certified\":\(certified),\"heapAllocations\":\(counts),\"ticks\":\(tally.ticks),"
-          + "\"heapAllocationsOfTicks\":\(tickCounts),\"heapAllocationsOfWarmUp\":\(warmUpCounts),\"microseconds\":\(each)}"
-      )
-    }
-    let isCounted = counts != "null"
-    printLine(
-      "\(tally.messages) messages to \(members) aggregators in \(periods) periods, \(metersPerSet) meters a set")
-    printLine(
-      "heap allocations        "
-        + (isCounted
-          ? "\(counts), and \(tickCounts) in \(tally.ticks) ticks; \(warmUpCounts) in the first \(warmUpPeriods) periods"
-          : "not counted in this program"))
-    printLine("CPU us a message        \(each), with its part of the ticks")
-  }
-
-  /// Of the aggregator with the machine, a period.
-  private func report(_ tally: Tally, from start: BenchMachine.Numbers, to end: BenchMachine.Numbers) {
-    let cpu = decimal(tally.nanoseconds / 1000 / periods, places: 3)
-    let numbers: [(name: String, text: String, count: UInt64)] = [
-      ("messages", "messages", tally.messages), ("syncs", "syncs", end.syncs - start.syncs),
-      ("fileWrites", "writes to files", end.writes - start.writes),
-      ("networkCalls", "calls for packets", end.networkCalls - start.networkCalls),
-      ("journalBytes", "bytes to its journal", end.journalBytes - min(start.journalBytes, end.journalBytes)),
-    ]
-    if json {
-      return printLine(
-        "{\"aggregators\":\(members),\"metersPerSet\":\(metersPerSet),\"bits\":\(bits),\"periods\":\(periods),"
-          + "\"milliseconds\":\(cpu),"
-          + numbers.map { "\"\($0.name)\":\($0.count / periods)" }.joined(separator: ",") + "}")
-    }
-    printLine(
-      "one of \(members) aggregators, \(metersPerSet) meters a set, \(bits) bits, periods of \(periodSeconds) s; a period:"
-    )
-    printLine(padded("  CPU ms", 24) + aligned(cpu, 14))
-    for number in numbers { printLine(padded("  \(number.text)", 24) + aligned("\(number.count / periods)", 14)) }
   }
 }

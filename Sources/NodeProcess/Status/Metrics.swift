@@ -125,6 +125,12 @@ final class Metrics {
     counter(
       "double_runs", "Runs of peers after whose beginning an older run of the same key was still heard.",
       link.doubleRuns)
+    addPackets(link, machine)
+    addPeers(node, now)
+    node.tell(self)
+  }
+
+  private func addPackets(_ link: LinkStatistics, _ machine: MachineStatistics) {
     counter("packets_sent", "Datagrams sealed and sent.", link.sentPackets)
     counter("packets_received", "Datagrams received, good or bad.", link.receivedPackets)
     counter("sent_bytes", "Of datagrams, without UDP's and IP's headers.", link.sentBytes)
@@ -139,6 +145,9 @@ final class Metrics {
     gauge("receive_queue_high_water", "Most datagrams that one system call found.", "\(machine.receiveHighWater)")
     gauge("resident_memory_bytes", "Now.", "\(max(0, machine.residentKilobytes) * 1024)")
     gauge("resident_memory_peak_bytes", "The most there was.", "\(max(0, machine.peakResidentKilobytes) * 1024)")
+  }
+
+  private func addPeers<Node: TellingNode & ~Copyable>(_ node: borrowing Node, _ now: Instant) {
     begin(
       "busbar_peer_last_heard_age_seconds",
       "Since a packet of this peer passed its seal, of a meter to the second; absent before the first.",
@@ -158,7 +167,6 @@ final class Metrics {
     }
     gauge("peers_unheard", "Peers not heard in this run.", "\(unheard)")
     gauge("peers_silenced", "Peers not listened to for bad signatures.", "\(silenced)")
-    node.tell(self)
   }
 }
 
