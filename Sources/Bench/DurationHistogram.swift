@@ -1,6 +1,3 @@
-import Commands
-import NodeProcess
-
 /// How often each duration occurred: 32 steps to each power of two of nanoseconds, so a percentile is right within 1/32.
 struct DurationHistogram {
   private static let stepBits = 5

@@ -1,11 +1,8 @@
 import Aggregation
 import Commands
-import Consensus
 import HAL
 import LinuxPlatform
 import NodeProcess
-import Units
-import Wire
 
 /// What `busbar bench fleet` was asked for.
 struct FleetOptions {

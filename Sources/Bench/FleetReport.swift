@@ -1,10 +1,8 @@
 import Aggregation
 import Commands
-import Consensus
 import LinuxPlatform
 import NodeProcess
 import Units
-import Wire
 
 /// What a fleet's periods came to: each set's decision and its latency, the sums against the registers, and what the
 /// processes took.

@@ -1,16 +1,9 @@
 import Aggregation
-import BigInteger
 import Commands
-import Consensus
 import Cryptography
-import HAL
-import LinuxPlatform
-import Node
 import NodeProcess
-import Packets
 import Paillier
 import Units
-import Wire
 
 /// Periods of one aggregator that certifies everything: every meter's record, every set's proposal and every vote arrive
 /// as sealed packets, and the real node takes them. CPU time of that, and of its parts done alone in the same run.

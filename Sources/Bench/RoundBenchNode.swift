@@ -1,6 +1,5 @@
 import Aggregation
 import Commands
-import Consensus
 import Cryptography
 import HAL
 import LinuxPlatform

@@ -1,13 +1,7 @@
 import Aggregation
 import Commands
-import Consensus
-import Cryptography
 import HAL
 import LinuxPlatform
-import Node
-import NodeProcess
-import Packets
-import Paillier
 import Units
 import Wire
 

@@ -1,13 +1,10 @@
 import Aggregation
 import Commands
-import Consensus
 import Cryptography
 import HAL
-import LinuxPlatform
 import Node
 import NodeProcess
 import Packets
-import Paillier
 import Wire
 
 /// One of the others. A class, so that an array can hold it.

@@ -1,11 +1,8 @@
 import Aggregation
-import BigInteger
 import Commands
 import Consensus
 import Cryptography
-import HAL
 import LinuxPlatform
-import Node
 import NodeProcess
 import Packets
 import Paillier

@@ -1,8 +1,6 @@
 import Aggregation
-import BigInteger
 import Commands
 import Configuration
-import Consensus
 import Cryptography
 import HAL
 import LinuxPlatform

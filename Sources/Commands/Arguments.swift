@@ -1,5 +1,6 @@
 /// `--name value`, `--flag` and plain words of one verb, as its entry in the table of verbs allows them.
 package struct Arguments {
+  /// Plain words, in order.
   package private(set) var words: [String] = []
   private var options: [(name: String, value: String)] = []
 
@@ -39,15 +40,20 @@ package struct Arguments {
     }
   }
 
+  /// Whether an option was given.
   package func has(_ name: String) -> Bool { options.contains { $0.name == name } }
+  /// An option's value; nil when it was not given.
   package func text(_ name: String) -> String? { options.last { $0.name == name }?.value }
+  /// Whether `--json` was given.
   package var wantsJSON: Bool { has("json") }
 
+  /// - Throws: a usage error when it was not given.
   package func required(_ name: String) throws(Failure) -> String {
     guard let value = text(name) else { throw Failure("--\(name) is required", exitCode: 2) }
     return value
   }
 
+  /// - Throws: a usage error for what is no whole number of the range.
   package func integer(_ name: String, default fallback: Int64, in range: ClosedRange<Int64>) throws(Failure) -> Int64 {
     guard let text = text(name) else { return fallback }
     guard let value = Int64(text), range.contains(value) else {
@@ -57,6 +63,7 @@ package struct Arguments {
     return value
   }
 
+  /// - Throws: a usage error for what is none of the choices.
   package func choice(_ name: String, default fallback: String, of choices: [String]) throws(Failure) -> String {
     guard let text = text(name) else { return fallback }
     guard choices.contains(text) else {

@@ -13,10 +13,13 @@ package struct Failure: Error {
     self.message = message
     self.exitCode = exitCode
   }
+  /// With the verb's help named behind it.
   package init(usage message: String, of verb: Verb) {
     self.init("\(message); see busbar \(verb.name) --help", exitCode: Self.usageCode)
   }
+  /// FILE:LINE and what is wrong there.
   package init(_ error: ConfigurationError) { self.init("\(error)", exitCode: Self.configurationCode) }
+  /// What the system refused, and what to do about it.
   package init(_ path: String, _ error: PlatformError) { self.init("\(path): \(describe(error))") }
 
   /// On stderr, and with JSON wanted as an object on stdout too. A configuration's message begins with FILE:LINE.

@@ -2,6 +2,7 @@ import LinuxPlatform
 
 /// Written at once, not buffered.
 package func printLine(_ text: String) { StandardStream.write(text + "\n") }
+/// The same on stderr.
 package func printDiagnostic(_ text: String) { StandardStream.write(text + "\n", toError: true) }
 
 /// The text with spaces behind it, up to `width` characters; ASCII.

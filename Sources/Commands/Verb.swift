@@ -13,6 +13,7 @@ package struct Option {
     self.isRequired = isRequired
   }
 
+  /// `--json`, which most verbs have.
   package static let json = Option(name: "json", value: nil, text: "print JSON, one object a line")
 }
 
@@ -23,6 +24,7 @@ package struct Verb {
   package let operands: String
   /// How many plain words it takes.
   package let words: ClosedRange<Int>
+  /// One line, for the overview.
   package let summary: String
   package let options: [Option]
   /// Paragraphs for a reader, behind the options.
@@ -47,6 +49,7 @@ package struct Verb {
 
   // MARK: As text
 
+  /// What `--help` prints.
   package var help: String {
     var usage = "usage: busbar \(name)"
     if !operands.isEmpty { usage += " " + operands }

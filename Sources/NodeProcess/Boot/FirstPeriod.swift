@@ -6,6 +6,7 @@ import Units
 /// The wall clock, whatever it says.
 package func wallTime() -> CivilTime { CivilTime(seconds: LinuxClock().wall().nanoseconds / 1_000_000_000) }
 
+/// The start of the first period that a group counts.
 package func firstPeriodBegins(_ genesis: Genesis) -> CivilTime {
   CivilTime(startOf: genesis.firstPeriod, ofSeconds: genesis.periodSeconds)
 }

@@ -1,14 +1,15 @@
 import Aggregation
 import Commands
-import LinuxPlatform
 import Paillier
 import Wire
 
+/// - Throws: unless the file is a genesis; its proof is not looked at.
 package func loadGenesis(_ path: String) throws(Failure) -> Genesis {
   let bytes = try readFile(path)
   do throws(WireError) { return try Genesis(decoding: bytes.span) } catch { throw Failure("\(path): \(error)") }
 }
 
+/// The key of a genesis' modulus, for the slots that it counts.
 package func loadPublicKey(_ genesis: Genesis) throws(Failure) -> PublicKey {
   var quantities: [SlotQuantity] = []
   for code in genesis.slots {

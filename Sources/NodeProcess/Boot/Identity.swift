@@ -1,15 +1,6 @@
 import Aggregation
 import Commands
-import Configuration
-import Consensus
 import Cryptography
-import Drivers
-import HAL
-import LinuxPlatform
-import Metering
-import Node
-import Packets
-import Paillier
 import Wire
 
 /// The secrets of one node, as `identity.key` holds them: three 32-byte seeds. (docs/PROTOCOL.md, Identity file)
@@ -18,12 +9,14 @@ package struct Identity: ~Copyable {
   package let agreementSeed: SecretBytes
   package let closingSeed: SecretBytes
 
+  /// A new one.
   package init(random generator: inout some RandomNumberGenerator) {
     signingSeed = SecretBytes(random: &generator)
     agreementSeed = SecretBytes(random: &generator)
     closingSeed = SecretBytes(random: &generator)
   }
 
+  /// - Throws: also when others may read the file.
   package init(path: String) throws(Failure) {
     let bytes = try readSecretFile(path)
     guard bytes.count == 104, Array(bytes[..<8]) == Array("BUSBARid".utf8) else {
@@ -34,6 +27,7 @@ package struct Identity: ~Copyable {
     closingSeed = SecretBytes(copying: bytes.span.extracting(72..<104))
   }
 
+  /// For its owner alone, mode 0600.
   package func write(to path: String) throws(Failure) {
     var bytes = Array("BUSBARid".utf8)
     bytes += Array(copying: signingSeed.span)
@@ -42,6 +36,7 @@ package struct Identity: ~Copyable {
     try writeFile(path, bytes, mode: 0o600)
   }
 
+  /// What a genesis says of this node.
   package var publicKeys: PartyKeys {
     PartyKeys(
       verificationKey: SigningKey(seed: signingSeed).verificationKey,

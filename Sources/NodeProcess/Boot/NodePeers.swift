@@ -1,15 +1,11 @@
 import Aggregation
-import Commands
 import Configuration
-import Consensus
-import Drivers
 import HAL
-import LinuxPlatform
-import Metering
 import Node
 import Packets
 import Units
 
+/// Whom a configuration makes of this process.
 package func identifier(_ configuration: NodeConfiguration) -> NodeIdentifier {
   switch configuration.role {
   case .aggregator: .aggregator(ReplicaIndex(configuration.index))

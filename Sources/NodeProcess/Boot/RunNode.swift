@@ -1,13 +1,10 @@
 import Aggregation
 import Commands
 import Configuration
-import Consensus
 import Cryptography
 import HAL
 import LinuxPlatform
-import Metering
 import Node
-import Packets
 import Paillier
 import Units
 

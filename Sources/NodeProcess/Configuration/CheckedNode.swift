@@ -1,13 +1,8 @@
 import Aggregation
 import Commands
 import Configuration
-import Consensus
-import Cryptography
-import HAL
 import LinuxPlatform
-import Metering
 import Node
-import Packets
 import Paillier
 import Units
 
@@ -72,6 +67,7 @@ package func checkKeys(_ configuration: NodeConfiguration, _ genesis: Genesis) t
   return name
 }
 
+/// With the line of the genesis, and a configuration's exit code.
 package func modulusRefused(_ configuration: NodeConfiguration, _ message: String) -> Failure {
   wrong(configuration, "genesis", "genesis: \(message)")
 }

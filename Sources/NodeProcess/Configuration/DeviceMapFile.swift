@@ -1,7 +1,5 @@
 import Commands
 import Configuration
-import Drivers
-import LinuxPlatform
 import Metering
 
 /// A built-in map by its name, or one from a file: anything with a slash or ending in ".ini".

@@ -1,18 +1,14 @@
-import Aggregation
 import CLinux
 import Commands
 import Configuration
-import Cryptography
 import HAL
 import LinuxPlatform
 import Metering
-import Node
-import Packets
-import Paillier
 
 /// The longest configuration file. The largest node.ini has 65 peers; a topology.ini of this length has some 2,000 meters.
 private let maximumConfigurationBytes = 262_144
 
+/// - Throws: with a configuration's exit code.
 package func readConfiguration(_ path: String) throws(Failure) -> [UInt8] {
   do throws(PlatformError) { return try Files.read(path, limit: maximumConfigurationBytes) } catch {
     throw Failure(ConfigurationError(file: path, line: 0, message: "cannot be read: \(error)"))
@@ -27,6 +23,8 @@ package struct LoadedNode {
   package let map: DeviceMap?
 }
 
+/// A node.ini, with the board and the map that it names.
+/// - Throws: with a configuration's exit code, and the line.
 package func loadNode(_ path: String) throws(Failure) -> LoadedNode {
   let bytes = try readConfiguration(path)
   let entry: IniEntry?
@@ -61,19 +59,21 @@ private func loadMap(of configuration: NodeConfiguration) throws(Failure) -> Dev
   return map
 }
 
+/// - Parameter bytes: of the file.
 package func loadBoard(_ path: String, _ bytes: [UInt8]) throws(Failure) -> BoardConfiguration {
   do throws(ConfigurationError) { return try BoardConfiguration(file: path, bytes: bytes.span) } catch {
     throw Failure(error)
   }
 }
 
+/// Whether this process may read a file.
 package func isReadable(_ path: String) -> Bool {
   let file = busbar_open_read(path)
   if file >= 0 { busbar_close(file) }
   return file >= 0
 }
 
-package func isFolder(_ path: String) -> Bool {
+func isFolder(_ path: String) -> Bool {
   let folder = busbar_open_folder(path)
   if folder >= 0 { busbar_close(folder) }
   return folder >= 0

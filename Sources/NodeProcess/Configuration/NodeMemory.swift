@@ -2,13 +2,9 @@ import Aggregation
 import Commands
 import Configuration
 import Consensus
-import Cryptography
-import HAL
 import LinuxPlatform
-import Metering
 import Node
 import Packets
-import Paillier
 
 func recordStoreBytes(_ node: LoadedNode, _ genesis: Genesis) -> Int {
   guard node.configuration.role == .aggregator else { return 0 }
@@ -42,6 +38,7 @@ func memoryPlan(_ node: LoadedNode, _ genesis: Genesis) throws(Failure) -> Memor
 
 /// The program, its libraries and its stack, as this very process has them.
 package var programBytes: Int { Int(max(0, ThisProcess.residentKilobytes)) * 1024 }
+/// Rounded up.
 package func kibibytes(_ bytes: Int) -> Int { (bytes + 1023) / 1024 }
 
 /// Said where a dead or lying primary costs more than a view change.

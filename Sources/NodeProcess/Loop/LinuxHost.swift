@@ -1,14 +1,8 @@
-import Aggregation
 import Commands
-import Configuration
-import Consensus
 import Cryptography
-import Drivers
 import HAL
 import LinuxPlatform
-import Metering
 import Node
-import Packets
 import Units
 import Wire
 
@@ -17,11 +11,11 @@ package struct LinuxHost: ~Copyable, NodeHost {
   package var socket: UDPSocket
   package var outgoing: DatagramBatch
   package var journal: FileJournal
-  package var cells: FileCells
+  var cells: FileCells
   package var random = SecureRandom()
-  package let published: PublishedFolder?
+  let published: PublishedFolder?
   /// Where packet keys are written, for whoever reads captured traffic; nil, as a rule, writes none.
-  package let packetKeyLog: String?
+  let packetKeyLog: String?
 
   package mutating func packetKeyMade(_ seed: borrowing SecretBytes, number: UInt32, bootCounter: UInt64) {
     guard let packetKeyLog else { return }
@@ -35,6 +29,7 @@ package struct LinuxHost: ~Copyable, NodeHost {
   package private(set) var mustSync = false
   /// Of a sync that became due where none could be thrown; nothing is sent any more.
   private var failure: PlatformError?
+  /// Of the journal, so far.
   package private(set) var syncCount: UInt64 = 0
   private var compaction = CompactionLimits()
 

@@ -7,19 +7,20 @@ import Metering
 
 /// A line and how it is spoken on: what a port needs to be opened.
 package struct DeviceLine {
+  /// How long a connection may take where nobody waits behind it.
   package static let connectMilliseconds: UInt64 = 3_000
-  package static let gatewayTimeoutMilliseconds: UInt64 = 1_000
+  static let gatewayTimeoutMilliseconds: UInt64 = 1_000
 
   package let place: PortPlace
   /// Over TCP the gateway's, for the time that bytes take.
-  package let baud: UInt32
-  package let parity: SerialPort.Parity
+  let baud: UInt32
+  let parity: SerialPort.Parity
   /// Of the device behind it.
-  package let map: DeviceMap
+  let map: DeviceMap
   /// What the owner gave; nil takes the map's, or what the port takes by itself.
   package let timeoutMilliseconds: UInt64?
   /// What the owner gave; nil takes the map's.
-  package let connectDelayMilliseconds: UInt64?
+  let connectDelayMilliseconds: UInt64?
 
   package init(
     place: PortPlace, baud: UInt32, parity: SerialPort.Parity, map: DeviceMap, timeoutMilliseconds: UInt64?,
@@ -51,6 +52,7 @@ package struct DeviceLine {
   /// What a network and a gateway add to the time of an answer.
   package var networkMilliseconds: UInt64 { usesNetwork ? Self.gatewayTimeoutMilliseconds - 500 : 0 }
 
+  /// What the link is spoken with.
   package var settings: LinkSettings {
     var isTCP = false
     if case .tcp = place { isTCP = true }

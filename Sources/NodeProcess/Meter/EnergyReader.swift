@@ -1,15 +1,10 @@
-import Aggregation
 import Commands
 import Configuration
-import Consensus
 import Drivers
 import HAL
 import LinuxPlatform
 import Metering
 import Node
-import Packets
-import Paillier
-import Wire
 
 /// The energy registers of whatever meter the configuration names, as far as they can be believed.
 ///

@@ -1,13 +1,7 @@
-import Aggregation
-import Commands
-import Configuration
-import Cryptography
 import Drivers
 import HAL
 import LinuxPlatform
 import Metering
-import Node
-import Packets
 
 /// What came of asking a meter.
 enum MeterAnswer {

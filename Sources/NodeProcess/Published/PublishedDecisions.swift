@@ -1,8 +1,6 @@
 import Aggregation
 import Commands
-import Configuration
 import Consensus
-import Cryptography
 import HAL
 import LinuxPlatform
 import Node
@@ -29,6 +27,7 @@ package struct VerifiedDecision {
   package let path: String
 }
 
+/// - Throws: unless the file is a certificate of that group with a quorum's signatures.
 package func verifyCertificate(_ path: String, _ genesis: Genesis) throws(Failure) -> Certificate {
   let bytes = try readFile(path)
   do throws(VerificationError) { return try Certificate(checking: bytes.span, against: genesis) } catch {

@@ -11,6 +11,7 @@ package struct PublishedFolder {
   package let path: String
   private let periodSeconds: UInt64
 
+  /// - Parameter genesis: says how long periods are, and with it which day one begins on.
   package init(_ path: String, _ genesis: Genesis) {
     self.path = path
     periodSeconds = UInt64(genesis.periodSeconds)
@@ -23,6 +24,7 @@ package struct PublishedFolder {
   /// The path of a period's and set's files, without the suffix.
   package func stem(_ period: Period, _ owner: ReplicaIndex) -> String { "\(day(of: period))/\(period)-\(owner)" }
 
+  /// The path of one of them.
   package func file(_ kind: Publication, _ period: Period, _ owner: ReplicaIndex) -> String {
     "\(stem(period, owner)).\(kind.suffix)"
   }

@@ -1,10 +1,6 @@
 import Commands
-import Consensus
 import HAL
-import LinuxPlatform
 import Node
-import Packets
-import Wire
 
 /// What a node thinks of its clock, as people read it.
 func describe(_ verdict: ClockVerdict) -> String {

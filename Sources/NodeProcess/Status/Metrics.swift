@@ -1,11 +1,7 @@
 import Commands
-import Consensus
 import HAL
-import LinuxPlatform
 import Node
 import Packets
-import Paillier
-import Wire
 
 /// Everything a node tells about itself, in one order, as text for Prometheus (exposition format 0.0.4) or as JSON. Nothing of a
 /// household is in it. It goes out piece by piece: of a large group it is megabytes, and it is told every few seconds.

@@ -1,10 +1,5 @@
 import Commands
-import Consensus
-import HAL
-import LinuxPlatform
 import Node
-import Packets
-import Paillier
 
 /// Tells people what they should know of a running node.
 struct NodeWatch {

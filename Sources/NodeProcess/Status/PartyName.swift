@@ -1,5 +1,5 @@
-import Commands
 import Node
+import Units
 
 /// As a person calls it; a meter by its set and its place there.
 func partyName(_ identifier: NodeIdentifier) -> String {

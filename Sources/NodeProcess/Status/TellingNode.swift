@@ -1,9 +1,4 @@
-import Commands
-import Consensus
-import HAL
-import LinuxPlatform
 import Node
-import Packets
 import Paillier
 import Units
 

@@ -5,7 +5,6 @@ import Consensus
 import HAL
 import LinuxPlatform
 import Node
-import Packets
 import Units
 import Wire
 
@@ -18,6 +17,7 @@ package struct JournalLook {
   package var exitCode: Int32 = 0
 }
 
+/// Reads the node's journal without taking it: it may be in use.
 package func lookAtJournal(_ configuration: NodeConfiguration, _ genesis: Genesis, isRunning: Bool) -> JournalLook {
   let (path, own) = ownJournal(configuration, genesis)
   var newest: Period?

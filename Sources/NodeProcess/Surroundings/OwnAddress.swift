@@ -1,11 +1,7 @@
-import Aggregation
 import Commands
 import Configuration
-import Consensus
 import HAL
 import LinuxPlatform
-import Node
-import Packets
 
 /// What to do when a node may not listen where it is told to.
 func listenRemedy(_ endpoint: Endpoint, _ error: PlatformError) -> String {
@@ -28,6 +24,7 @@ func openSocket(_ configuration: NodeConfiguration) throws(Failure) -> UDPSocket
   }
 }
 
+/// Whether the node's address can be taken; it is given back at once.
 package func lookAtAddress(_ configuration: NodeConfiguration, isRunning: Bool) -> Finding {
   let endpoint = configuration.listen
   do throws(PlatformError) {

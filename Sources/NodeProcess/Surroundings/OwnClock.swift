@@ -1,11 +1,6 @@
-import Aggregation
 import Commands
-import Configuration
-import Consensus
 import HAL
 import LinuxPlatform
-import Node
-import Packets
 import Units
 
 /// What is wrong with a time; nil when nothing is.
@@ -16,6 +11,7 @@ func implausibleTime(_ wall: WallTime) -> String? {
   return "the clock says \(day), which is before 2025: it was not set since this machine had no power"
 }
 
+/// Whether the system has wall time that can be.
 package func lookAtClock(_ clock: LinuxClock) -> Finding {
   let isSynchronised = clock.state() == .synchronised
   if let wrong = implausibleTime(clock.wall()) {

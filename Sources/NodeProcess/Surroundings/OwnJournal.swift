@@ -1,11 +1,10 @@
 import Aggregation
 import Commands
 import Configuration
-import Consensus
 import HAL
 import LinuxPlatform
 import Node
-import Packets
+import Units
 
 /// How a node goes on whose journal is damaged.
 private func journalRemedy(_ role: Role) -> String {
@@ -62,6 +61,7 @@ func foreignJournal(_ path: String, _ own: JournalIdentity) -> String {
   return "\(path): the journal of \(other.map(describe) ?? "another node"), not of \(describe(own))"
 }
 
+/// Whose a journal is, in words.
 package func describe(_ owner: JournalIdentity) -> String {
   let node = NodeIdentifier(owner.node)
   let network = "network \(owner.networkIdentifier)"

@@ -1,11 +1,8 @@
 import Aggregation
 import Commands
-import Consensus
 import HAL
 import LinuxPlatform
 import NodeProcess
-import Units
-import Wire
 
 /// A little microgrid on loopback: every node a process, houses on a simulated bus, and a check against the truth.
 struct Demo {

@@ -1,6 +1,5 @@
 import Commands
 import LinuxPlatform
-import NodeProcess
 
 /// What `busbar demo` was asked for.
 struct DemoOptions {

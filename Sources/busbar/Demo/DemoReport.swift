@@ -1,11 +1,9 @@
 import Aggregation
 import Commands
-import Consensus
 import LinuxPlatform
 import Node
 import NodeProcess
 import Units
-import Wire
 
 /// What a demo tells while it runs, and its reckoning with the houses at the end.
 struct DemoReport {

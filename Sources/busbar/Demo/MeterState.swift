@@ -1,10 +1,7 @@
 import Aggregation
 import Commands
-import Consensus
-import HAL
 import LinuxPlatform
 import Node
-import NodeProcess
 import Units
 import Wire
 

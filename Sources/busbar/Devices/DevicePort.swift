@@ -1,7 +1,6 @@
 import Commands
 import Configuration
 import Drivers
-import HAL
 import LinuxPlatform
 import Metering
 import NodeProcess

@@ -1,6 +1,4 @@
 import Commands
-import Configuration
-import LinuxPlatform
 import NodeProcess
 
 // Each returns its exit code.

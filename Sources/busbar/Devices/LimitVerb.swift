@@ -1,6 +1,5 @@
 import CLinux
 import Commands
-import Configuration
 import Drivers
 import HAL
 import LinuxPlatform

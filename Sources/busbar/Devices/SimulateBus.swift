@@ -2,7 +2,6 @@ import CLinux
 import Commands
 import HAL
 import LinuxPlatform
-import NodeProcess
 import SimulatedWorld
 import Wire
 

@@ -1,10 +1,7 @@
 import Aggregation
 import Commands
-import Configuration
 import Consensus
 import Cryptography
-import HAL
-import LinuxPlatform
 import NodeProcess
 import Paillier
 import Units

@@ -1,8 +1,6 @@
 import Commands
 import Drivers
 import HAL
-import LinuxPlatform
-import NodeProcess
 
 /// What a capture holds: how its bytes were framed, how many passed in each direction, and when.
 func describeCapture(_ path: String, _ json: Bool) throws(Failure) {

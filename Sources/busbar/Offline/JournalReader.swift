@@ -3,7 +3,6 @@ import Commands
 import Consensus
 import Cryptography
 import HAL
-import LinuxPlatform
 import Metering
 import Node
 import NodeProcess

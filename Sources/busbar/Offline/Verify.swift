@@ -1,14 +1,7 @@
 import Aggregation
 import Commands
-import Configuration
-import Consensus
-import Cryptography
-import HAL
-import LinuxPlatform
-import Node
 import NodeProcess
 import Paillier
-import Units
 import Wire
 
 func verify(_ arguments: Arguments) throws(Failure) {

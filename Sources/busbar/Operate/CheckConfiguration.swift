@@ -1,15 +1,10 @@
 import Aggregation
 import Commands
 import Configuration
-import Consensus
-import Cryptography
-import HAL
 import LinuxPlatform
 import Metering
 import Node
 import NodeProcess
-import Packets
-import Paillier
 import Units
 
 func checkConfiguration(_ path: String, json: Bool) throws(Failure) {

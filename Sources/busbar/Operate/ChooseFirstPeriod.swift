@@ -1,7 +1,4 @@
-import Aggregation
 import Commands
-import HAL
-import LinuxPlatform
 import NodeProcess
 import Units
 

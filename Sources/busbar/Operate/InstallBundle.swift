@@ -1,8 +1,6 @@
 import Aggregation
 import Commands
 import Configuration
-import Cryptography
-import HAL
 import LinuxPlatform
 import Metering
 import NodeProcess

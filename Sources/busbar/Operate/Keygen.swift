@@ -1,18 +1,10 @@
 import Aggregation
 import CLinux
 import Commands
-import Configuration
-import Consensus
 import Cryptography
-import Drivers
-import HAL
 import LinuxPlatform
-import Metering
-import Node
 import NodeProcess
-import Packets
 import Paillier
-import Wire
 
 /// Takes the name of a key file, which leaves no moment in which two could write the same one. A file that is there is left alone.
 func takeName(_ path: String) throws(Failure) {

@@ -1,7 +1,6 @@
 import Aggregation
 import Commands
 import Cryptography
-import HAL
 import LinuxPlatform
 import NodeProcess
 import Paillier

@@ -2,18 +2,12 @@ import Aggregation
 import CLinux
 import Commands
 import Configuration
-import Consensus
 import Cryptography
-import Drivers
 import HAL
 import LinuxPlatform
-import Metering
-import Node
 import NodeProcess
-import Packets
 import Paillier
 import Units
-import Wire
 
 /// A path as its file system has it; a root stays one.
 func withoutTrailingSlashes(_ path: String) -> String {

@@ -3,7 +3,6 @@ import Commands
 import Configuration
 import HAL
 import LinuxPlatform
-import NodeProcess
 
 /// Asks the system what a name means, by its own program `getent`.
 ///

@@ -1,13 +1,11 @@
 import Aggregation
 import Commands
 import Configuration
-import Cryptography
 import HAL
 import LinuxPlatform
 import NodeProcess
 import Paillier
 import Units
-import Wire
 
 /// Genesis and a bundle for each node of a site, from what the nodes showed of their keys. No private key is made or read.
 struct SiteProvisioning {

@@ -1,13 +1,7 @@
 import Aggregation
 import Commands
 import Configuration
-import Cryptography
-import LinuxPlatform
-import Metering
-import Node
 import NodeProcess
-import Packets
-import Paillier
 
 /// A site with the text of each map file that its topology names, in the order of the nodes; empty where a node has none.
 struct LoadedSite {
