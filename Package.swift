@@ -47,18 +47,11 @@ func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
     name: name, dependencies: dependencies, swiftSettings: [.enableExperimentalFeature("Lifetimes")])
 }
 
-/// A board's program is built with one bench, that of the cryptography, and without a process of many meters: those in which whole nodes
-/// run take as much room as the nodes do.
-let isBoard = Context.environment["BUSBAR_BOARD"] != nil
-let otherBenches = [
-  "BenchHost", "ConsensusBench", "Fleet", "FleetReport", "NodeBench", "OtherBenches", "PacketBench", "RoundBench",
-  "RoundBenchNode", "RoundBenchRemote", "SimulatedMeters",
-].map { $0 + ".swift" }
-
 let package = Package(
   name: "busbar",
   products: [
     .executable(name: "busbar", targets: ["busbar"]),
+    .executable(name: "busbar-bench", targets: ["busbar-bench"]),
     .executable(name: "busbar-selftest", targets: ["busbar-selftest"]),
     .executable(name: "busbar-sim", targets: ["busbar-sim"]),
   ],
@@ -90,6 +83,7 @@ let package = Package(
     // 4
     module("Aggregation", ["Consensus", "Cryptography", "Paillier", "Units", "Wire"]),
     module("SimulatedWorld", ["HAL", "Wire"]),
+    module("Commands", ["Configuration", "HAL", "LinuxPlatform"]),
     // 6
     module(
       "Node",
@@ -102,6 +96,18 @@ let package = Package(
         "Wire",
       ],
       swiftSettings: strict + singleThreaded),
+    module(
+      "NodeProcess",
+      [
+        "Aggregation", "CLinux", "Commands", "Configuration", "Consensus", "Cryptography", "Drivers", "HAL",
+        "LinuxPlatform", "Metering", "Node", "Packets", "Paillier", "Units", "Wire",
+      ]),
+    module(
+      "Bench",
+      [
+        "Aggregation", "BigInteger", "CHeapCount", "Commands", "Configuration", "Consensus", "CPlainLoop",
+        "Cryptography", "HAL", "LinuxPlatform", "Node", "NodeProcess", "Packets", "Paillier", "Units", "Wire",
+      ]),
     // The same sources once more, with violations planted in them that `busbar-sim mutants` must find.
     .target(name: "MutantMetering", dependencies: ["Units", "Wire"], swiftSettings: strict + guardMutants),
     mutantCopy(of: "Consensus", ["Cryptography", "Units", "Wire"]),
@@ -122,13 +128,12 @@ let package = Package(
     .executableTarget(
       name: "busbar",
       dependencies: [
-        "Aggregation", "BigInteger", "Configuration", "Consensus", "Cryptography", "Drivers", "HAL", "LinuxPlatform",
-        "Metering",
-        "Node", "Packets", "Paillier", "SimulatedPlatform", "SimulatedWorld", "Units", "Wire", "CLinux",
-        "CHeapCount", "CPlainLoop",
+        "Aggregation", "CLinux", "Commands", "Configuration", "Consensus", "Cryptography", "Drivers", "HAL",
+        "LinuxPlatform", "Metering", "Node", "NodeProcess", "Packets", "Paillier", "SimulatedPlatform",
+        "SimulatedWorld", "Units", "Wire",
       ],
-      exclude: isBoard ? otherBenches : [],
-      swiftSettings: strict + (isBoard ? [.define("BUSBAR_BOARD")] : [])),
+      swiftSettings: strict),
+    .executableTarget(name: "busbar-bench", dependencies: ["Bench", "Commands"], swiftSettings: strict),
     .executableTarget(
       name: "busbar-selftest",
       dependencies: [

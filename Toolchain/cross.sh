@@ -1,16 +1,13 @@
 #!/usr/bin/env bash
 # Build for the boards and leave stripped programs in build/TARGET. An ARM program over 3 MB is an error.
 # Usage: cross.sh [TARGET...]      all targets by default: embedded-x86_64 armv6 armv7 arm64
-# PRODUCTS="busbar" limits what is built; by default busbar and busbar-selftest. BENCHES=1 builds a busbar of up to 16 MB that has the
-# benches of whole nodes too.
+# PRODUCTS="busbar" limits what is built; by default busbar and busbar-selftest, and for arm64 busbar-bench, which whole nodes run in
+# and which may have 16 MB.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 # shellcheck source=Toolchain/environment.sh
 . Toolchain/environment.sh
 [ $# -gt 0 ] || set -- embedded-x86_64 armv6 armv7 arm64
-read -ra products <<< "${PRODUCTS:-busbar busbar-selftest}"
-limit=$((3 * 1024 * 1024))
-if [ -z "${BENCHES:-}" ]; then export BUSBAR_BOARD=1; else limit=$((16 * 1024 * 1024)); fi
 
 settings() { # sets sdk, triple and scratch
   case $1 in
@@ -20,6 +17,7 @@ settings() { # sets sdk, triple and scratch
     embedded-x86_64) sdk=embedded-x86_64 triple=x86_64-unknown-linux-gnu scratch=.build-embedded ;;
     *) echo "cross: unknown target $1" >&2; exit 2 ;;
   esac
+  read -ra products <<< "${PRODUCTS:-busbar busbar-selftest$([ "$1" != arm64 ] || echo " busbar-bench")}"
 }
 for target in "$@"; do settings "$target"; done
 
@@ -41,6 +39,8 @@ for target in "$@"; do
   settings "$target"
   mkdir -p "build/$target"
   for product in "${products[@]}"; do
+    limit=$((3 * 1024 * 1024))
+    if [ "$product" = busbar-bench ]; then limit=$((16 * 1024 * 1024)); fi
     log=build/$target/$product.log
     # Always one product: a bare build would compile the host-only targets too.
     swift build -c release --swift-sdks-path Toolchain/generated --swift-sdk "$sdk" --scratch-path "$scratch" \

@@ -246,6 +246,7 @@ int busbar_spawn(const char *path, char *const arguments[], int output_fd) {
   }
   return pid;
 }
+int busbar_replace(const char *path, char *const arguments[]) { return RESULT(execv(path, arguments)); }
 int busbar_kill(int pid, int signal) { return RESULT(kill(pid, signal)); }
 int busbar_reap(int pid) {
   int status;

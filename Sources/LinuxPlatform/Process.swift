@@ -12,15 +12,7 @@ public struct ChildProcess: Sendable {
   public init(_ arguments: [String], outputPath: String) throws(PlatformError) {
     let output = try check(busbar_create(outputPath, 0o600))
     defer { busbar_close(output) }
-    var pointers: [UnsafeMutablePointer<CChar>?] = []
-    for argument in arguments {
-      let bytes = Array(argument.utf8)
-      let copy = UnsafeMutablePointer<CChar>.allocate(capacity: bytes.count + 1)
-      for index in bytes.indices { copy[index] = CChar(bitPattern: bytes[index]) }
-      copy[bytes.count] = 0
-      pointers.append(copy)
-    }
-    pointers.append(nil)
+    let pointers = copiedForC(arguments)
     defer { for pointer in pointers { pointer?.deallocate() } }
     identifier = try check(busbar_spawn(arguments[0], pointers, output))
   }
@@ -47,6 +39,20 @@ public struct ChildProcess: Sendable {
   public func cpuMilliseconds() -> Int64 { busbar_cpu_milliseconds(identifier) }
   /// The most kilobytes that were ever resident; -1 when it is gone.
   public func peakResidentKilobytes() -> Int64 { busbar_peak_resident_kilobytes(identifier) }
+}
+
+/// As `exec` wants them: zero behind each and nil behind all. The caller frees them.
+private func copiedForC(_ arguments: [String]) -> [UnsafeMutablePointer<CChar>?] {
+  var pointers: [UnsafeMutablePointer<CChar>?] = []
+  for argument in arguments {
+    let bytes = Array(argument.utf8)
+    let copy = UnsafeMutablePointer<CChar>.allocate(capacity: bytes.count + 1)
+    for index in bytes.indices { copy[index] = CChar(bitPattern: bytes[index]) }
+    copy[bytes.count] = 0
+    pointers.append(copy)
+  }
+  pointers.append(nil)
+  return pointers
 }
 
 /// This process.
@@ -77,6 +83,14 @@ public enum ThisProcess {
     }
     buffer.setCount(Int(try check(count)))
     return String(decoding: Array(copying: buffer.span), as: UTF8.self)
+  }
+  /// Goes on as another program, with the same identifier, files and environment; returns only by throwing.
+  /// - Parameter arguments: the program's path first.
+  /// - Throws: `.notFound` when there is no such file; whatever else forbids it to run.
+  public static func become(_ arguments: [String]) throws(PlatformError) {
+    let pointers = copiedForC(arguments)
+    defer { for pointer in pointers { pointer?.deallocate() } }
+    try check(busbar_replace(arguments[0], pointers))
   }
   public static var executablePath: String {
     var buffer = ByteBuffer(capacity: 4096)

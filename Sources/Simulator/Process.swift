@@ -43,7 +43,7 @@ final class Process {
   var nextEnd = 0
   /// How many periods its clock said had ended.
   var endedPeriods = 0
-  var observed = Ledger.Observed()
+  var observed = SignedStatements.Observed()
   var observedRound = Round(Period(0))
   var enteredAt = 0
 

@@ -17,7 +17,7 @@ extension World {
     let member: Int
     let round: Round
     let value: Int
-    var claim = Ledger.Claim.none
+    var claim = SignedStatements.Claim.none
   }
 
   /// Names who must have lied for both to be decided. No honest member signs what convicts it here.
@@ -56,7 +56,7 @@ extension World {
       transcript.append(
         Signed(
           kind: .roundChange, member: member, round: round, value: value(of: claim.digest),
-          claim: Ledger.Claim(claim.claim)))
+          claim: SignedStatements.Claim(claim.claim)))
     }
     for member in Members64(newRound.prepared.signers) {
       transcript.append(

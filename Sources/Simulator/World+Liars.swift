@@ -285,7 +285,7 @@ extension World {
     chosen.removeLast(chosen.count - wanted)
     chosen.sort { $0.member < $1.member }
     var signers: UInt64 = 0
-    var highest: (claim: Ledger.Claim, value: Int) = (.none, 0)
+    var highest: (claim: SignedStatements.Claim, value: Int) = (.none, 0)
     for item in chosen {
       signers |= 1 << UInt64(item.member)
       if highest.claim.isBelow(item.claim) { highest = (item.claim, item.value) }
@@ -304,13 +304,15 @@ extension World {
 
   private struct Cited {
     let member: Int
-    let claim: Ledger.Claim
+    let claim: SignedStatements.Claim
     let value: Int
     let signature: Signature
   }
 
   /// A value to propose where this is the highest claim, and a certificate that fits or does not.
-  private func choose(_ round: Round, _ highest: Ledger.Claim, _ locked: Int) -> (value: Int, PreparedCertificate) {
+  private func choose(_ round: Round, _ highest: SignedStatements.Claim, _ locked: Int) -> (
+    value: Int, PreparedCertificate
+  ) {
     var certificate = none
     var value = anyValue(round)
     // What was valid in an earlier free round, once more.

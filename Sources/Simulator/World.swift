@@ -55,7 +55,7 @@ public final class World {
   var effects = Effects()
   var scratch = ByteBuffer(capacity: 16384)
   /// By position.
-  var ledgers: [Ledger] = []
+  var ledgers: [SignedStatements] = []
   /// The position that a liar is busy with.
   var step = 0
   /// What was decided first in each position.
@@ -192,7 +192,7 @@ public final class World {
 
   /// Starts to watch an instance that was just made, reset or restored.
   func observe(_ process: Process) {
-    process.observed = Ledger.Observed()
+    process.observed = SignedStatements.Observed()
     process.observedRound = process.instance.round
     process.observed.hasRecords = hasRecords(process, process.observedRound)
     process.enteredAt = now
@@ -216,7 +216,7 @@ public final class World {
     payloadSender.removeAll(keepingCapacity: true)
     payloadStep.removeAll(keepingCapacity: true)
     for tick in calendar.indices where !calendar[tick].isEmpty { calendar[tick].removeAll(keepingCapacity: true) }
-    while ledgers.count < swarm.positions { ledgers.append(Ledger(members: members)) }
+    while ledgers.count < swarm.positions { ledgers.append(SignedStatements(members: members)) }
     ledgers[0].removeAll(firstRound: round(0, 0))
     decisions.removeAll(keepingCapacity: true)
     justifications.removeAll(keepingCapacity: true)

@@ -1676,6 +1676,14 @@ class Fleet(CommandLine):
             self.assertGreater(process["residentKilobytes"], 1000)
         self.assertEqual(busbar("verify", data).returncode, 0)
 
+    def test_a_bench_is_a_program_beside_this_one(self):
+        alone = shutil.copy(BUSBAR, self.path("busbar"))
+        for words in [("bench", "crypto", "--json"), ("simulate-meters", "--folder", "fleet")]:
+            run = subprocess.run([alone, *words], capture_output=True, text=True, timeout=60)
+            self.assertEqual(run.returncode, 1, run)
+            self.assertIn(f"there is no {os.path.realpath(self.folder)}/busbar-bench; Toolchain/build.sh builds it", run.stderr)
+        self.assertIn("bench knows crypto", self.fails(2, "bench", "fast"))
+
     def test_one_round_of_an_aggregator_in_its_own_process(self):
         run = busbar("bench", "round", "--aggregators", "4", "--meters", "5", "--json")
         self.assertEqual(run.returncode, 0, run.stderr)

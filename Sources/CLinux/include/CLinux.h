@@ -54,6 +54,8 @@ int64_t busbar_wait(const int *fds, int count, uint64_t boot_nanoseconds);
 
 // Processes.
 int busbar_spawn(const char *path, char *const arguments[], int output_fd);
+// Returns only when the program cannot be run: -errno.
+int busbar_replace(const char *path, char *const arguments[]);
 int busbar_kill(int pid, int signal);
 int busbar_reap(int pid);                   // exit status, 256 + signal, or -1 while it runs
 int busbar_pid(void);

@@ -1,0 +1,2 @@
+/// Of every program of this package.
+package let version = "0.1.0"
