@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
-# Write Sources/Configuration/BuiltInDevices.swift from Devices/*.ini: a program on a board needs no file beside it.
+# Write Sources/Configuration/Generated/BuiltInDevices.swift from Devices/*.ini: a program on a board needs no file beside it.
 # Usage: embed-devices.sh           writes the source when it is not what the files say, by building busbar-lab
 #        embed-devices.sh --check   fails then instead
 set -euo pipefail
 cd "$(dirname "$0")/.."
-target=Sources/Configuration/BuiltInDevices.swift
+target=Sources/Configuration/Generated/BuiltInDevices.swift
 # What the source was made from stands in its first line: the maps, and how they are read and written.
 export LC_ALL=C
-made_from=$(cat Devices/*.ini Sources/Configuration/{CompactMap,DeviceMap+*}.swift Sources/busbar-lab/EmbedDevices.swift | sha256sum | cut -c1-32)
+made_from=$(cat Devices/*.ini Sources/Configuration/Maps/{CompactMap,DeviceMap+*}.swift Sources/busbar-lab/EmbedDevices.swift | sha256sum | cut -c1-32)
 head="// Made from Devices/*.ini by Toolchain/embed-devices.sh, which \`make build\` runs. Change those. $made_from"
 if [ "$(head -n 1 "$target")" = "$head" ]; then exit 0; fi
 if [ "${1-}" = --check ]; then

@@ -3,7 +3,7 @@ import Wire
 
 /// What ``MemoryCells`` writes to: part of a card, which outlives the process and can be hurt.
 public final class CellDisk {
-  struct Stored {
+  struct Cell {
     let place: CellPlace
     var bytes: [UInt8]
     /// False for what a crash takes.
@@ -14,7 +14,7 @@ public final class CellDisk {
   /// Writes since the last sync.
   var unsynced = 0
   /// By series, then number.
-  var stored: [Stored] = []
+  var stored: [Cell] = []
   /// Set by a test: the next write or sync fails with it.
   public var nextFailure: PlatformError?
 
@@ -76,7 +76,7 @@ public struct MemoryCells: ~Copyable, CellStore {
   public mutating func write(_ bytes: Span<UInt8>, to place: CellPlace) throws(PlatformError) {
     precondition(bytes.count > 0 && bytes.count <= cellBytes)
     try failIfAsked()
-    let cell = CellDisk.Stored(place: place, bytes: Array(copying: bytes))
+    let cell = CellDisk.Cell(place: place, bytes: Array(copying: bytes))
     let (index, isThere) = disk.index(of: place)
     if isThere { disk.stored[index] = cell } else { disk.stored.insert(cell, at: index) }
     disk.unsynced += 1

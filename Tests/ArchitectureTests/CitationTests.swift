@@ -159,7 +159,7 @@ struct CitationTests {
     let documents = try Documents()
     let hunts = ["MutantHunt.swift", "MutantHunt+Groups.swift"]
     var count = 0
-    for planted in try hunts.flatMap({ Self.plantedRules(in: try SourceTree.text("Sources/Simulator/\($0)")) }) {
+    for planted in try hunts.flatMap({ Self.plantedRules(in: try SourceTree.text("Sources/Simulator/Hunt/\($0)")) }) {
       for rule in planted.rules {
         #expect(documents.mutants[rule]?.contains(planted.mutant) == true, "\(planted.mutant) breaks rule \(rule)")
         count += 1

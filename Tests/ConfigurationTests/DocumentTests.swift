@@ -14,12 +14,12 @@ struct DocumentTests {
 
   /// "section.key" for every value the parser asks for by name.
   static func parserKeys(_ type: String) throws -> Set<String> {
-    let source =
-      try text("Sources/Configuration/NodeConfiguration.swift") + "\npublic struct End {}\n"
-      + text("Sources/Configuration/BoardConfiguration.swift") + "\npublic struct End {}\n"
-      + text("Sources/Configuration/GroupTerms.swift") + "\npublic struct End {}\n"
-      + text("Sources/Configuration/SiteConfiguration.swift") + "\npublic struct End {}\n"
-      + text("Sources/Configuration/ModbusMeter.swift")
+    let files = [
+      "Nodes/NodeConfiguration", "Nodes/BoardConfiguration", "Nodes/ModbusMeter", "Sites/GroupTerms",
+      "Sites/TopologyConfiguration", "Sites/TopologyMeter", "Sites/SiteConfiguration",
+    ]
+    let source = try files.map { try text("Sources/Configuration/\($0).swift") }.joined(
+      separator: "\npublic struct End {}\n")
     let parts = source.components(separatedBy: "public struct ")
     var body = try #require(parts.first { $0.hasPrefix(type) })
     if type == "NodeConfiguration" { body += try #require(parts.first { $0.hasPrefix("ModbusMeter") }) }

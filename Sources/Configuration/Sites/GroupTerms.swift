@@ -51,20 +51,3 @@ public struct GroupTerms: Equatable, Sendable {
     exporters.indices.first { importers[$0] > 0 && exporters[$0] < Int(minimumContributors) }
   }
 }
-
-extension TopologyMeter {
-  /// What a section says that its meters measure.
-  /// - Parameter text: the value of `measures`; nil where the section has none.
-  mutating func takeMeasures(
-    _ text: String?, _ section: String, _ reader: borrowing SectionReader
-  ) throws(ConfigurationError) {
-    guard let text else { return }
-    guard text != "export" else {
-      throw reader.wrong(section, "measures", "measures is export: every meter measures import")
-    }
-    guard text == "import" || text == "import, export" else {
-      throw reader.wrong(section, "measures", "measures is \(text), not import or import, export")
-    }
-    measuresExport = text == "import, export"
-  }
-}
