@@ -1,4 +1,4 @@
-// Made from Devices/*.ini by Toolchain/embed-devices.sh, which `make build` runs. Change those. 23c4045e7d07d30480a6fb45203117fd
+// Made from Devices/*.ini by Toolchain/embed-devices.sh, which `make build` runs. Change those. 47dedd048494a0b40c6d473cce8e87c7
 
 extension BuiltInDevices {
   /// Sorted by their files' names. (docs/PROTOCOL.md, Device maps in bytes)

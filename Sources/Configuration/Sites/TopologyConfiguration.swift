@@ -1,3 +1,4 @@
+import HAL
 import Units
 
 /// The small file `busbar provision` makes a group on one machine from: a bench. A site has a ``SiteConfiguration``.
