@@ -153,7 +153,7 @@ struct NodeBench {
           monotonic: MonotonicTime(nanoseconds: (1000 + milliseconds) * 1_000_000),
           wall: WallTime(
             nanoseconds: (Self.firstPeriod.rawValue * periodSeconds * 1000 + milliseconds) * 1_000_000),
-          clock: .synchronised)
+          state: .synchronised)
         let period = milliseconds / (periodSeconds * 1000)
         try step(aggregators, &bookkeeper, meters, queues, at: instant, &nextMeter, &tally)
         if period < warmUpPeriods {

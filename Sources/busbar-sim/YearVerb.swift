@@ -98,7 +98,7 @@ private final class Year {
   private var now: Instant {
     Instant(
       monotonic: MonotonicTime(nanoseconds: milliseconds * 1_000_000),
-      wall: WallTime(nanoseconds: (startMilliseconds + milliseconds) * 1_000_000), clock: .synchronised)
+      wall: WallTime(nanoseconds: (startMilliseconds + milliseconds) * 1_000_000), state: .synchronised)
   }
 
   private func waiting(_ name: NodeIdentifier) -> [(bytes: [UInt8], sender: Endpoint)] {

@@ -570,7 +570,7 @@ final class Group {
 
   /// Of nodes whose clocks are wrong: milliseconds ahead.
   var clockOffsets: [NodeIdentifier: Int64] = [:]
-  var now: Instant { Instant(monotonic: clock.monotonic(), wall: clock.wall(), clock: clock.state()) }
+  var now: Instant { Instant(monotonic: clock.monotonic(), wall: clock.wall(), state: clock.state()) }
   func now(_ name: NodeIdentifier) -> Instant {
     var instant = now
     let offset = (clockOffsets[name] ?? 0) * 1_000_000

@@ -170,7 +170,7 @@ public struct BookkeeperNode: ~Copyable {
     if link.runs.forgottenCounter != nil, laterRun == nil { try link.acceptForgotten(signer: signer, via: &host) }
     try openOne(via: &host)
     tellPublished(via: &host)
-    guard now.clock == .synchronised else { return }
+    guard now.state == .synchronised else { return }
     let current = now.period(ofSeconds: UInt64(genesis.periodSeconds))
     var wantsLeft = Self.wantsPerTick
     for place in chains.indices {

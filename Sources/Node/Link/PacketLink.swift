@@ -70,7 +70,7 @@ struct PacketLink: ~Copyable {
   /// What follows happens at `now`.
   mutating func advance(to now: Instant) {
     time = max(time, now.monotonic)
-    sealer.advance(to: Stamp(monotonic: now.monotonic, wall: now.wall, state: now.clock))
+    sealer.advance(to: now)
   }
 
   func peer(_ identifier: NodeIdentifier) -> Int? { sealer.index(of: identifier.rawValue) }
@@ -436,7 +436,7 @@ public struct BootCounter: Sendable {
 
   /// Nil while the journal is empty and the clock is not synchronised: then nothing tells this run from an earlier one.
   public func next(at now: Instant) -> UInt64? {
-    guard now.clock == .synchronised else { return last == 0 ? nil : last + 1 }
+    guard now.state == .synchronised else { return last == 0 ? nil : last + 1 }
     return max(last + 1, now.wall.nanoseconds / 1_000_000_000)
   }
 

@@ -109,7 +109,7 @@ final class Metrics {
     gauge(
       "oldest_peer_version", "The lowest of the newest protocol versions that peers speak; 0 while one was not heard.",
       "\(link.oldestPeerVersion)")
-    gauge("clock_synchronised", "Whether the system has wall time.", now.clock == .synchronised ? "1" : "0")
+    gauge("clock_synchronised", "Whether the system has wall time.", now.state == .synchronised ? "1" : "0")
     addClock(node.clockVerdict, link)
     counters(
       "run_claims", "What members said of runs of this node that it knows nothing of, by what became of it.", "outcome",

@@ -362,7 +362,7 @@ public final class GroupWorld {
     let wall = UInt64(max(0, Int64(startMilliseconds + passed) + party.clockOffset + party.clockSkew))
     return Instant(
       monotonic: MonotonicTime(nanoseconds: passed * 1_000_000),
-      wall: WallTime(nanoseconds: (party.clockState == .synchronised ? wall : 0) * 1_000_000), clock: party.clockState)
+      wall: WallTime(nanoseconds: (party.clockState == .synchronised ? wall : 0) * 1_000_000), state: party.clockState)
   }
 
   var period: UInt64 { (startMilliseconds + UInt64(tick) * Self.tickMilliseconds) / 1000 / periodSeconds }

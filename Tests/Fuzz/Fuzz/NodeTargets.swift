@@ -138,7 +138,7 @@ private final class Siege {
     Instant(
       monotonic: MonotonicTime(nanoseconds: (1000 + milliseconds) * 1_000_000),
       wall: WallTime(nanoseconds: ((Self.period.rawValue + 1) * 4000 + milliseconds) * 1_000_000),
-      clock: .synchronised)
+      state: .synchronised)
   }
 
   /// A new node that knows all of the attackers' runs, and of enough others' to sign.
@@ -162,7 +162,7 @@ private final class Siege {
       _ = attacker.sealer.readStatus(
         told.span, from: 0, signedBy: SigningKey(seed: Self.seed(1, Self.aggregator(0))).verificationKey)
       let now = instant()
-      attacker.sealer.advance(to: Stamp(monotonic: now.monotonic, wall: now.wall, state: now.clock))
+      attacker.sealer.advance(to: now)
       let answer = attacker.sealer.statusBody(to: 0)
       deliver(.status, [UInt8](copying: answer.span), from: attacker)
     }
