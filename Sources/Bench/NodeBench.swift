@@ -190,7 +190,7 @@ struct NodeBench {
     Genesis(
       epoch: Epoch(1), group: GroupIndex(0), periodSeconds: UInt32(periodSeconds), minimumContributors: 3,
       rotates: true, firstPeriod: Self.firstPeriod,
-      slots: [SlotQuantity.activeEnergyImport.rawValue, SlotQuantity.activeEnergyExport.rawValue],
+      slots: [Quantity.activeEnergyImport.slotCode, Quantity.activeEnergyExport.slotCode],
       modulus: [UInt8](capacity: publicKey.modulusBytes) { out in publicKey.writeModulus(into: &out) },
       // Nobody looks at it here.
       modulusProof: ModulusProof(

@@ -13,7 +13,7 @@ import Wire
 /// Parties and genesis of the group whose months are played.
 struct YearGroup {
   static let firstPeriod: UInt64 = 1001
-  static let slots: [SlotQuantity] = [.activeEnergyImport, .activeEnergyExport]
+  static let slots: [Quantity] = [.activeEnergyImport, .activeEnergyExport]
 
   let members: Int
   let metersPerSet: Int
@@ -28,7 +28,7 @@ struct YearGroup {
     genesis = Genesis(
       epoch: Epoch(1), group: GroupIndex(0), periodSeconds: periodSeconds, minimumContributors: 3, rotates: true,
       exclusionPeriods: Genesis.standardExclusionPeriods, firstPeriod: Period(Self.firstPeriod),
-      slots: Self.slots.map { $0.rawValue }, modulus: modulus, modulusProof: proof, bookkeeper: Self.keys(.bookkeeper),
+      slots: Self.slots.map { $0.slotCode }, modulus: modulus, modulusProof: proof, bookkeeper: Self.keys(.bookkeeper),
       aggregators: (0..<members).map { Self.keys(.aggregator(ReplicaIndex(UInt16($0)))) },
       meters: (0..<members).map { owner in
         (0..<metersPerSet).map { Self.keys(.meter(MeterIndex(UInt16($0)), of: ReplicaIndex(UInt16(owner)))) }

@@ -406,7 +406,7 @@ final class Group {
       epoch: Epoch(1), group: GroupIndex(0), periodSeconds: UInt32(options.periodSeconds),
       minimumContributors: options.minimumContributors, rotates: true, exclusionPeriods: options.exclusionPeriods,
       firstPeriod: Period(1001),
-      slots: [SlotQuantity.activeEnergyImport.rawValue, SlotQuantity.activeEnergyExport.rawValue], modulus: modulus,
+      slots: [Quantity.activeEnergyImport.slotCode, Quantity.activeEnergyExport.slotCode], modulus: modulus,
       modulusProof: modulusProof, bookkeeper: bookkeeperSeeds.publicKeys(),
       aggregators: aggregatorSeeds.map { $0.publicKeys() },
       meters: meterSeeds.map { set in set.map { $0.publicKeys() } },

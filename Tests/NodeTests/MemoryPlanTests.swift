@@ -38,7 +38,7 @@ struct MemoryPlanTests {
     let genesis = Genesis(
       epoch: Epoch(1), group: GroupIndex(0), periodSeconds: 900, minimumContributors: 3, rotates: true,
       firstPeriod: Period(1001),
-      slots: [SlotQuantity.activeEnergyImport.rawValue, SlotQuantity.activeEnergyExport.rawValue], modulus: modulus,
+      slots: [Quantity.activeEnergyImport.slotCode, Quantity.activeEnergyExport.slotCode], modulus: modulus,
       modulusProof: Group.modulusProof, bookkeeper: keys(999), aggregators: (0..<members).map { keys($0) },
       meters: Array(repeating: Array(repeating: meter, count: metersPerSet), count: members))
     return [UInt8](capacity: genesis.encodedBytes) { out in genesis.encode(into: &out) }

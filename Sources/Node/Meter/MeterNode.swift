@@ -280,7 +280,7 @@ public struct MeterNode: ~Copyable {
     let closing = EnergyRegisters(activeEnergyImport: importClosing, activeEnergyExport: exportClosing)
     var values: [Int64] = []
     for slot in genesis.slots {
-      values.append(slot == SlotQuantity.activeEnergyImport.rawValue ? importWattHours : exportWattHours)
+      values.append(slot == Quantity.activeEnergyImport.slotCode ? importWattHours : exportWattHours)
     }
     var failed = false
     let ciphertext = [UInt8](capacity: encryptor.key.ciphertextBytes) { out in
@@ -422,7 +422,7 @@ public struct MeterNode: ~Copyable {
   /// What a meter says of its exports. One that is not registered for them says nothing, and owes nothing: its boundary is what it read.
   private func exported(_ register: MilliwattHours, above base: MilliwattHours) -> (Int64, MilliwattHours) {
     for slot in genesis.slots.indices
-    where genesis.slots[slot] == SlotQuantity.activeEnergyExport.rawValue
+    where genesis.slots[slot] == Quantity.activeEnergyExport.slotCode
       && genesis.feeders(ofSlot: slot, in: owner).contains(index)
     {
       return Self.whole(register, above: base)

@@ -128,7 +128,7 @@ public final class GroupWorld {
       epoch: Epoch(1), group: GroupIndex(0), periodSeconds: UInt32(swarm.periodSeconds),
       minimumContributors: minimumContributors, rotates: true, exclusionPeriods: swarm.exclusionPeriods,
       firstPeriod: Period(swarm.firstPeriod),
-      slots: [SlotQuantity.activeEnergyImport.rawValue, SlotQuantity.activeEnergyExport.rawValue], modulus: modulus,
+      slots: [Quantity.activeEnergyImport.slotCode, Quantity.activeEnergyExport.slotCode], modulus: modulus,
       modulusProof: proof, bookkeeper: keys[members], aggregators: Array(keys[0..<members]),
       meters: (0..<members).map { owner in
         Array(keys[(members + 1 + owner * metersPerSet)..<(members + 1 + (owner + 1) * metersPerSet)])
