@@ -8,19 +8,6 @@ import Paillier
 import Units
 import Wire
 
-/// What the meter counts, in the order of the plaintext's slots.
-public struct EnergyRegisters: Equatable, Sendable {
-  public static let count = 2
-  public var activeEnergyImport: MilliwattHours
-  public var activeEnergyExport: MilliwattHours
-
-  /// Takes both registers as of one reading.
-  public init(activeEnergyImport: MilliwattHours, activeEnergyExport: MilliwattHours) {
-    self.activeEnergyImport = activeEnergyImport
-    self.activeEnergyExport = activeEnergyExport
-  }
-}
-
 /// A record that was made and sent and is not yet proven to be certified.
 struct OutstandingRecord {
   var from: Period
