@@ -124,7 +124,9 @@ enum EntrySample {
         .inclusion(
           certificate: certificate.span, proof: try InclusionProof(decoding: &reader), siblings: siblings.span))
     case .knownCoverage:
-      let periods = [1005, 1005, 1000, 1005].flatMap { [UInt8($0 & 255), UInt8($0 >> 8), 0, 0, 0, 0, 0, 0] }
+      let periods = ([1005, 1005, 1000, 1005] as [UInt16]).flatMap { period -> [UInt8] in
+        [UInt8(period & 255), UInt8(period >> 8), 0, 0, 0, 0, 0, 0]
+      }
       return write(
         .knownCoverage(owner: ReplicaIndex(2), position: Position(6), coveredThrough: periods.span))
     case .counters:
