@@ -65,7 +65,7 @@ struct NodeBench {
     static let kind: UInt8 = 1
     var parties: Int { bookkeeper + 1 + members * metersPerSet }
 
-    func name(_ place: Int) -> NodeIdentifier {
+    func name(_ place: Int) -> Party {
       if place < bookkeeper { return .aggregator(ReplicaIndex(UInt16(place))) }
       if place == bookkeeper { return .bookkeeper }
       let meter = place - bookkeeper - 1
@@ -110,7 +110,7 @@ struct NodeBench {
       var opened: (type: PacketType, peer: Int)?
       body.replace { out in opened = sealer.open(datagram, from: endpoint, into: &out) }
       guard let opened, opened.type == .status,
-        let place = NodeIdentifier(sealer.peers[opened.peer].identifier).aggregatorIndex,
+        let place = Party(sealer.peers[opened.peer].identifier).aggregatorIndex,
         sealer.readStatus(
           body.span, from: opened.peer,
           signedBy: RoundBenchParty.party(Directory.kind, Int(place.rawValue)).verificationKey)

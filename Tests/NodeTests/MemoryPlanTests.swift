@@ -53,14 +53,14 @@ struct MemoryPlanTests {
     }
     peers.append(
       Peer(
-        identifier: NodeIdentifier.bookkeeper.rawValue, agreementKey: genesis.bookkeeper.agreementKey, endpoint: nil))
+        identifier: Party.bookkeeper.rawValue, agreementKey: genesis.bookkeeper.agreementKey, endpoint: nil))
     for set in 0..<genesis.members {
       for number in 0..<genesis.meterCount(of: ReplicaIndex(set)) {
         let meter = MeterIndex(number)
         let owner = ReplicaIndex(set)
         peers.append(
           Peer(
-            identifier: NodeIdentifier.meter(meter, of: owner).rawValue,
+            identifier: Party.meter(meter, of: owner).rawValue,
             agreementKey: genesis.agreementKey(meter, of: owner), endpoint: nil, isQuiet: true))
       }
     }

@@ -253,7 +253,7 @@ public struct BookkeeperNode: ~Copyable {
     guard let (type, peer) = try link.open(datagram, from: endpoint, knowing: genesis, via: &host) else { return }
     // The link keeps the body until it opens the next packet, which is after this call.
     let input = unsafe Span(_unsafeElements: link.openedBody)
-    let sender = NodeIdentifier(link.sealer.peers[peer].identifier)
+    let sender = Party(link.sealer.peers[peer].identifier)
     // A bookkeeper must never see a single record. (DESIGN §2.2)
     guard type == .chunk || type == .acknowledgement, let member = sender.aggregatorIndex else {
       return link.sealer.count(.notAllowed)

@@ -1,3 +1,4 @@
+import Units
 import Commands
 import HAL
 import Node
@@ -159,7 +160,7 @@ final class Metrics {
       }
       sample(
         decimal(now.monotonic.milliseconds(since: heardAt), places: 3),
-        labels: Self.label("peer", partyName(NodeIdentifier(peer.identifier))))
+        labels: Self.label("peer", partyName(Party(peer.identifier))))
     }
     gauge("peers_unheard", "Peers not heard in this run.", "\(unheard)")
     gauge("peers_silenced", "Peers not listened to for bad signatures.", "\(silenced)")
