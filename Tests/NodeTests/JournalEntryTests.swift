@@ -98,7 +98,7 @@ enum EntrySample {
     case .shown:
       var records: [UInt8] = []
       for meter in [0, 1, 3] {
-        records += [UInt8(1000 + meter & 255), 3, 0, 0, 0, 0, 0, 0]
+        records += [UInt8((1000 + meter) & 255), 3, 0, 0, 0, 0, 0, 0]
         records += pattern(0x30 + meter, 32) + pattern(meter, 72, step: 5)
       }
       return write(.shown(certificate: certificate.span, records: records.span))
