@@ -1,3 +1,4 @@
+import Units
 import Metering
 
 /// What of a map has no form in bytes.

@@ -1,3 +1,5 @@
+import Units
+
 /// A value and how far it can be believed; 0 where there is none.
 public struct DecodedValue: Equatable, Sendable {
   public var value: Int64

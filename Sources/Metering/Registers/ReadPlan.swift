@@ -1,3 +1,5 @@
+import Units
+
 /// One request that reads several points at once.
 public struct ReadBlock: Equatable, Sendable {
   public var function: ModbusRequest.Function

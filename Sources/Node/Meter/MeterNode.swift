@@ -448,7 +448,9 @@ public struct MeterNode: ~Copyable {
     sendToOneMore(newest, via: &host)
     if ticks % Self.viewTicks == 0 { sendOlder(via: &host) }
     // Without a receipt too, though seldom after a while: a record is refused when more is certified than this meter knows of.
-    if ticks % (newest.isReceipted || isAskingAround ? 5 : 15) == 0 { askForProof(newest.through, via: &host) }
+    if ticks % (newest.isReceipted || isAskingAround(about: newest) ? 5 : 15) == 0 {
+      askForProof(newest.through, via: &host)
+    }
   }
 
   /// Finds out whether this meter's disk is what it was. If not, or if nobody can tell, a record about a period that has ended
@@ -530,12 +532,15 @@ public struct MeterNode: ~Copyable {
     link.send(.record, to: peer, via: &host) { out in out.write(record.bytes.span) }
   }
 
-  /// Whether not every member was asked twice since the newest record was made, or since this process began.
+  /// Whether not every member was asked twice since the newest record was made, or since this process began. Nobody can have certified
+  /// a record that was made just now.
   ///
   /// Story: receipts are forgotten in a restart. A meter whose record was certified shortly before it restarted asked one member in 1.5 s, now
   /// a silent one and now one that had not heard of it yet, until its next period ended: it signed a record that no longer followed, and
   /// the primary of its set waited a quarter of the period for a better one.
-  private var isAskingAround: Bool { asksForProof < 2 * UInt32(genesis.members) && !mutated(.proofAskedSeldom) }
+  private func isAskingAround(about newest: OutstandingRecord) -> Bool {
+    asksForProof < 2 * UInt32(genesis.members) && ticks >= newest.keptTick + 5 && !mutated(.proofAskedSeldom)
+  }
 
   /// Asks for the newest certificate with a record of this meter. (consensus rules C16, C18)
   private mutating func askForProof(_ period: Period, via host: inout some NodeHost & ~Copyable) {
