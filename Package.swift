@@ -92,7 +92,8 @@ let package = Package(
     .target(
       name: "Simulator",
       dependencies: [
-        "Aggregation", "Consensus", "Cryptography", "HAL", "Node", "Packets", "Paillier", "SimulatedPlatform", "Units",
+        "Aggregation", "Consensus", "Cryptography", "HAL", "Metering", "Node", "Packets", "Paillier",
+        "SimulatedPlatform", "Units",
         "Wire",
       ],
       swiftSettings: strict + singleThreaded),
@@ -106,7 +107,8 @@ let package = Package(
       "Bench",
       [
         "Aggregation", "BigInteger", "CHeapCount", "Commands", "Configuration", "Consensus", "CPlainLoop",
-        "Cryptography", "HAL", "LinuxPlatform", "Node", "NodeProcess", "Packets", "Paillier", "Units", "Wire",
+        "Cryptography", "HAL", "LinuxPlatform", "Metering", "Node", "NodeProcess", "Packets", "Paillier", "Units",
+        "Wire",
       ]),
     // The same sources once more, with violations planted in them that `busbar-sim mutants` must find.
     .target(name: "MutantMetering", dependencies: ["Units", "Wire"], swiftSettings: strict + guardMutants),
@@ -121,7 +123,7 @@ let package = Package(
     mutantCopy(
       of: "Simulator",
       [
-        "MutantAggregation", "MutantConsensus", "MutantNode", "Cryptography", "HAL", "Packets", "Paillier",
+        "MutantAggregation", "MutantConsensus", "MutantNode", "Cryptography", "HAL", "Metering", "Packets", "Paillier",
         "SimulatedPlatform", "Units", "Wire",
       ], singleThreaded),
     // 8
@@ -151,7 +153,7 @@ let package = Package(
     .executableTarget(
       name: "busbar-sim",
       dependencies: [
-        "Aggregation", "CLinux", "Consensus", "Cryptography", "HAL", "LinuxPlatform", "MutantConsensus",
+        "Aggregation", "CLinux", "Consensus", "Cryptography", "HAL", "LinuxPlatform", "Metering", "MutantConsensus",
         "MutantSimulator", "Node", "Packets", "Paillier", "SimulatedPlatform", "Simulator", "Units", "Wire",
       ],
       swiftSettings: strict),

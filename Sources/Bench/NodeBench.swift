@@ -1,3 +1,4 @@
+import Metering
 import Aggregation
 import Commands
 import Cryptography
@@ -64,7 +65,7 @@ struct NodeBench {
     static let kind: UInt8 = 1
     var parties: Int { bookkeeper + 1 + members * metersPerSet }
 
-    func name(_ place: Int) -> NodeIdentifier {
+    func name(_ place: Int) -> Party {
       if place < bookkeeper { return .aggregator(ReplicaIndex(UInt16(place))) }
       if place == bookkeeper { return .bookkeeper }
       let meter = place - bookkeeper - 1
@@ -109,7 +110,7 @@ struct NodeBench {
       var opened: (type: PacketType, peer: Int)?
       body.replace { out in opened = sealer.open(datagram, from: endpoint, into: &out) }
       guard let opened, opened.type == .status,
-        let place = NodeIdentifier(sealer.peers[opened.peer].identifier).aggregatorIndex,
+        let place = Party(sealer.peers[opened.peer].identifier).aggregatorIndex,
         sealer.readStatus(
           body.span, from: opened.peer,
           signedBy: RoundBenchParty.party(Directory.kind, Int(place.rawValue)).verificationKey)
@@ -153,7 +154,7 @@ struct NodeBench {
           monotonic: MonotonicTime(nanoseconds: (1000 + milliseconds) * 1_000_000),
           wall: WallTime(
             nanoseconds: (Self.firstPeriod.rawValue * periodSeconds * 1000 + milliseconds) * 1_000_000),
-          clock: .synchronised)
+          state: .synchronised)
         let period = milliseconds / (periodSeconds * 1000)
         try step(aggregators, &bookkeeper, meters, queues, at: instant, &nextMeter, &tally)
         if period < warmUpPeriods {
@@ -189,7 +190,7 @@ struct NodeBench {
     Genesis(
       epoch: Epoch(1), group: GroupIndex(0), periodSeconds: UInt32(periodSeconds), minimumContributors: 3,
       rotates: true, firstPeriod: Self.firstPeriod,
-      slots: [SlotQuantity.activeEnergyImport.rawValue, SlotQuantity.activeEnergyExport.rawValue],
+      slots: [Quantity.activeEnergyImport.slotCode, Quantity.activeEnergyExport.slotCode],
       modulus: [UInt8](capacity: publicKey.modulusBytes) { out in publicKey.writeModulus(into: &out) },
       // Nobody looks at it here.
       modulusProof: ModulusProof(

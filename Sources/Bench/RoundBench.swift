@@ -57,7 +57,7 @@ struct RoundBench {
     return Genesis(
       epoch: Epoch(1), group: GroupIndex(0), periodSeconds: UInt32(RoundBenchParty.seconds), minimumContributors: 3,
       rotates: true, firstPeriod: RoundBenchParty.firstPeriod,
-      slots: [SlotQuantity.activeEnergyImport.rawValue, SlotQuantity.activeEnergyExport.rawValue], modulus: modulus,
+      slots: [Quantity.activeEnergyImport.slotCode, Quantity.activeEnergyExport.slotCode], modulus: modulus,
       // Nobody looks at it here.
       modulusProof: ModulusProof(
         roots: Array(repeating: 0, count: ModulusProof.encodedBytes(modulusBytes: modulus.count))),

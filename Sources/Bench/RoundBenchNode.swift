@@ -51,7 +51,7 @@ enum RoundBenchParty {
     Instant(
       monotonic: MonotonicTime(nanoseconds: milliseconds * 1_000_000),
       wall: WallTime(nanoseconds: (((firstPeriod.rawValue + 1) * seconds + 1) * 1000 + milliseconds) * 1_000_000),
-      clock: .synchronised)
+      state: .synchronised)
   }
 }
 

@@ -78,7 +78,7 @@ struct RoundLine: ~Copyable {
     let status = try node.status(to: UInt16(member.sealer.identifier))
     if !Self.read(status, by: member, signedBy: key, &body) { isBroken = true }
     let told = RoundBenchParty.instant(time / 2)
-    member.sealer.advance(to: Stamp(monotonic: told.monotonic, wall: told.wall, state: told.clock))
+    member.sealer.advance(to: told)
     let answer = member.sealer.statusBody(to: 0)
     try deliver(.status, from: member) { out in out.write(answer) }
   }

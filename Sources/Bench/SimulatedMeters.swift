@@ -1,3 +1,4 @@
+import Metering
 import Aggregation
 import Commands
 import Configuration
@@ -212,7 +213,7 @@ struct SimulatedMeters {
 
   private func deliver(_ datagram: Span<UInt8>, from endpoint: Endpoint) throws(PlatformError) {
     var reader = WireReader(datagram)
-    guard let header = try? PacketHeader(decoding: &reader), let number = number(NodeIdentifier(header.receiver)) else {
+    guard let header = try? PacketHeader(decoding: &reader), let number = number(Party(header.receiver)) else {
       return
     }
     let meter = meters[number]
@@ -220,7 +221,7 @@ struct SimulatedMeters {
   }
 
   /// Counted through all sets; nil for who is no meter of this group.
-  private func number(_ identifier: NodeIdentifier) -> Int? {
+  private func number(_ identifier: Party) -> Int? {
     guard let (owner, index) = identifier.meter, Int(owner.rawValue) < metersPerSet.count,
       Int(index.rawValue) < metersPerSet[Int(owner.rawValue)]
     else { return nil }

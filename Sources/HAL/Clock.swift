@@ -1,3 +1,5 @@
+import Units
+
 /// Nanoseconds of a clock that never steps; zero is the platform's choice (CLOCK_BOOTTIME on Linux).
 public struct MonotonicTime: Hashable, Comparable, Sendable {
   public var nanoseconds: UInt64
@@ -27,8 +29,8 @@ public enum ClockState: UInt8, Sendable {
   case unsynchronised
 }
 
-/// One instant by both clocks, and whether the second could be believed then.
-public struct Stamp: Hashable, Sendable {
+/// One instant by both clocks, and whether the second could be believed then. Roles are stepped at one, and readings have one.
+public struct Instant: Hashable, Sendable {
   public var monotonic: MonotonicTime
   public var wall: WallTime
   public var state: ClockState
@@ -41,6 +43,18 @@ public struct Stamp: Hashable, Sendable {
   }
 }
 
+extension Instant {
+  /// The period this instant lies in.
+  public func period(ofSeconds seconds: UInt64) -> Period { Period(wall.nanoseconds / 1_000_000_000 / seconds) }
+
+  /// Milliseconds since `period` ended; nil while it has not.
+  public func milliseconds(sinceEndOf period: Period, ofSeconds seconds: UInt64) -> UInt64? {
+    let end = (period.rawValue + 1) * seconds * 1000
+    let now = wall.nanoseconds / 1_000_000
+    return now >= end ? now - end : nil
+  }
+}
+
 /// The two clocks of a board: one that never steps, for deadlines, and the time of day, which may step or be wrong.
 public protocol Clock {
   /// Now, by the clock that never steps: no call gives less than an earlier one did.
@@ -50,9 +64,9 @@ public protocol Clock {
   /// Whether ``wall()`` can be believed now; it may change either way while a node runs.
   func state() -> ClockState
   /// When the bytes that a port read last had arrived: now, unless the clock belongs to a port that notes it.
-  func stampOfInput() -> Stamp
+  func instantOfInput() -> Instant
 }
 
 extension Clock {
-  public func stampOfInput() -> Stamp { Stamp(monotonic: monotonic(), wall: wall(), state: state()) }
+  public func instantOfInput() -> Instant { Instant(monotonic: monotonic(), wall: wall(), state: state()) }
 }

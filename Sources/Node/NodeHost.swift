@@ -84,27 +84,3 @@ public enum Publication: UInt8, Sendable {
   /// The certificate of a total that cannot be read: its product opens to nothing, or to more than its contributors can hold.
   case unreadable = 3
 }
-
-/// The moment a role is stepped at.
-public struct Instant: Sendable {
-  public var monotonic: MonotonicTime
-  public var wall: WallTime
-  public var clock: ClockState
-
-  /// Takes one instant by both clocks, and whether the second can be believed.
-  public init(monotonic: MonotonicTime, wall: WallTime, clock: ClockState) {
-    self.monotonic = monotonic
-    self.wall = wall
-    self.clock = clock
-  }
-
-  /// The period this instant lies in.
-  public func period(ofSeconds seconds: UInt64) -> Period { Period(wall.nanoseconds / 1_000_000_000 / seconds) }
-
-  /// Milliseconds since `period` ended; nil while it has not.
-  public func milliseconds(sinceEndOf period: Period, ofSeconds seconds: UInt64) -> UInt64? {
-    let end = (period.rawValue + 1) * seconds * 1000
-    let now = wall.nanoseconds / 1_000_000
-    return now >= end ? now - end : nil
-  }
-}

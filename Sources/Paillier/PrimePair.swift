@@ -1,3 +1,4 @@
+import Units
 import BigInteger
 import Wire
 
@@ -58,14 +59,14 @@ enum PrimePair {
   ) {
     output.write(UInt16(bytes(p)))
     output.write(UInt16(layout.quantities.count))
-    for quantity in layout.quantities { output.write(quantity.rawValue) }
+    for quantity in layout.quantities { output.write(quantity.slotCode) }
     p.write(bigEndianBytes: bytes(p), into: &output)
     q.write(bigEndianBytes: bytes(p), into: &output)
   }
 
   /// Where things stand in a key file: tag, length of a number, slots, and `numbers` numbers of that length.
   struct File {
-    private(set) var quantities: [SlotQuantity] = []
+    private(set) var quantities: [Quantity] = []
     private let start: Int
     private let length: Int
 
@@ -76,7 +77,7 @@ enum PrimePair {
       let slots = Int(try reader.read(UInt16.self))
       guard length > 0, slots > 0, slots <= SlotLayout.maximumSlots else { throw .outOfRange(offset: 8) }
       for _ in 0..<slots {
-        guard let quantity = SlotQuantity(rawValue: try reader.read(UInt8.self)) else { throw .outOfRange(offset: 12) }
+        guard let quantity = Quantity(slotCode: try reader.read(UInt8.self)) else { throw .outOfRange(offset: 12) }
         quantities.append(quantity)
       }
       start = reader.offset

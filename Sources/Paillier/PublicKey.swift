@@ -1,3 +1,4 @@
+import Units
 import BigInteger
 import Cryptography
 import Wire
@@ -128,7 +129,7 @@ public final class PublicKey {
     let digest = Blake2b.digest(domain: domain) { hash in
       hash.update(n)
       hash.update(UInt16(layout.quantities.count))
-      for quantity in layout.quantities { hash.update(quantity.rawValue) }
+      for quantity in layout.quantities { hash.update(quantity.slotCode) }
       hash.update(base.span)
     }
     return FixedBytes(copying: digest.span.extracting(0..<16))

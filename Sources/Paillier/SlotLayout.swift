@@ -2,19 +2,6 @@ import BigInteger
 import Units
 import Wire
 
-/// What a slot of a plaintext counts.
-public enum SlotQuantity: UInt8, Sendable, CustomStringConvertible {
-  case activeEnergyImport = 1
-  case activeEnergyExport = 2
-
-  public var description: String {
-    switch self {
-    case .activeEnergyImport: "activeEnergyImport"
-    case .activeEnergyExport: "activeEnergyExport"
-    }
-  }
-}
-
 /// Which quantities a plaintext carries: 64-bit slots of 48 value bits, 15 guard bits and a sign. (DESIGN §2.2)
 ///
 /// Slot 0 is the least significant. A negative slot borrows from the next; unpacking returns what was borrowed.
@@ -25,12 +12,13 @@ public struct SlotLayout: Equatable, Sendable {
   public static let valueBound: Int64 = 1 << 47
   public static let maximumSlots = 8
 
-  public let quantities: [SlotQuantity]
+  public let quantities: [Quantity]
 
   /// Slots of these quantities, the first one least significant.
-  /// - Precondition: there are 1 to ``maximumSlots``.
-  public init(_ quantities: [SlotQuantity]) {
+  /// - Precondition: there are 1 to ``maximumSlots``, and each has a ``Quantity/slotCode``.
+  public init(_ quantities: [Quantity]) {
     precondition(!quantities.isEmpty && quantities.count <= Self.maximumSlots)
+    precondition(quantities.allSatisfy { $0.slotCode != 0 }, "a slot counts")
     precondition(GroupLimits.maximumMetersPerSet <= 1 << 15, "the guard bits hold the sum of a full set")
     self.quantities = quantities
   }

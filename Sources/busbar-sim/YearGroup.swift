@@ -13,7 +13,7 @@ import Wire
 /// Parties and genesis of the group whose months are played.
 struct YearGroup {
   static let firstPeriod: UInt64 = 1001
-  static let slots: [SlotQuantity] = [.activeEnergyImport, .activeEnergyExport]
+  static let slots: [Quantity] = [.activeEnergyImport, .activeEnergyExport]
 
   let members: Int
   let metersPerSet: Int
@@ -28,7 +28,7 @@ struct YearGroup {
     genesis = Genesis(
       epoch: Epoch(1), group: GroupIndex(0), periodSeconds: periodSeconds, minimumContributors: 3, rotates: true,
       exclusionPeriods: Genesis.standardExclusionPeriods, firstPeriod: Period(Self.firstPeriod),
-      slots: Self.slots.map { $0.rawValue }, modulus: modulus, modulusProof: proof, bookkeeper: Self.keys(.bookkeeper),
+      slots: Self.slots.map { $0.slotCode }, modulus: modulus, modulusProof: proof, bookkeeper: Self.keys(.bookkeeper),
       aggregators: (0..<members).map { Self.keys(.aggregator(ReplicaIndex(UInt16($0)))) },
       meters: (0..<members).map { owner in
         (0..<metersPerSet).map { Self.keys(.meter(MeterIndex(UInt16($0)), of: ReplicaIndex(UInt16(owner)))) }
@@ -43,8 +43,8 @@ struct YearGroup {
     key = try PublicKey(n: modulus.span, layout: SlotLayout(Self.slots), allowingSmallForTests: modulus.count < 256)
   }
 
-  var names: [NodeIdentifier] {
-    var result = (0..<members).map { NodeIdentifier.aggregator(ReplicaIndex(UInt16($0))) }
+  var names: [Party] {
+    var result = (0..<members).map { Party.aggregator(ReplicaIndex(UInt16($0))) }
     result.append(.bookkeeper)
     for owner in 0..<members {
       for meter in 0..<metersPerSet {
@@ -54,24 +54,24 @@ struct YearGroup {
     return result
   }
 
-  static func endpoint(_ name: NodeIdentifier) -> Endpoint {
+  static func endpoint(_ name: Party) -> Endpoint {
     let raw = name.rawValue
     return Endpoint(ipv4: 10, UInt8(raw >> 16 & 255), UInt8(raw >> 8 & 255), UInt8(raw & 255), port: 7000)
   }
 
   /// Nothing here is worth anything: a party's secrets are its name.
-  private static func secret(_ purpose: UInt64, _ name: NodeIdentifier) -> SecretBytes {
+  private static func secret(_ purpose: UInt64, _ name: Party) -> SecretBytes {
     var generator = SeededGenerator(seed: purpose << 32 ^ UInt64(name.rawValue))
     return SecretBytes(random: &generator)
   }
-  static func signer(_ name: NodeIdentifier) -> SigningKey { SigningKey(seed: secret(1, name)) }
-  static func closingKey(_ name: NodeIdentifier) -> SelfSealingKey { SelfSealingKey(secret(2, name)) }
-  private static func keys(_ name: NodeIdentifier) -> PartyKeys {
+  static func signer(_ name: Party) -> SigningKey { SigningKey(seed: secret(1, name)) }
+  static func closingKey(_ name: Party) -> SelfSealingKey { SelfSealingKey(secret(2, name)) }
+  private static func keys(_ name: Party) -> PartyKeys {
     PartyKeys(
       verificationKey: signer(name).verificationKey, agreementKey: AgreementKey(seed: secret(3, name)).publicKey)
   }
 
-  func sealer(_ name: NodeIdentifier, boot: UInt64, previousBoot: UInt64) -> Sealer {
+  func sealer(_ name: Party, boot: UInt64, previousBoot: UInt64) -> Sealer {
     var peers: [Peer] = []
     for other in names where other != name {
       let isMember = other.aggregatorIndex != nil
@@ -89,12 +89,12 @@ struct YearGroup {
       networkIdentifier: genesis.networkIdentifier, epoch: genesis.epoch, peers: peers)
   }
 
-  func journalIdentity(_ name: NodeIdentifier) -> JournalIdentity {
+  func journalIdentity(_ name: Party) -> JournalIdentity {
     JournalIdentity(networkIdentifier: genesis.networkIdentifier, node: name.rawValue)
   }
 
   func aggregator(_ index: Int, boot: UInt64, previousBoot: UInt64) -> AggregatorNode {
-    let name = NodeIdentifier.aggregator(ReplicaIndex(UInt16(index)))
+    let name = Party.aggregator(ReplicaIndex(UInt16(index)))
     return AggregatorNode(
       genesis: genesis, key: key, index: ReplicaIndex(UInt16(index)), signer: Self.signer(name),
       sealer: sealer(name, boot: boot, previousBoot: previousBoot))
@@ -122,7 +122,7 @@ struct CardUse {
 
 /// The machine under a node: a real journal in a file, everything else in memory.
 struct YearHost: ~Copyable, NodeHost {
-  let name: NodeIdentifier
+  let name: Party
   let network: YearNetwork
   var journal: FileJournal
   var cells: FileCells
@@ -134,7 +134,7 @@ struct YearHost: ~Copyable, NodeHost {
   private var held: [(bytes: [UInt8], receiver: Endpoint)] = []
 
   init(
-    name: NodeIdentifier, network: YearNetwork, journal: consuming FileJournal, cells: consuming FileCells,
+    name: Party, network: YearNetwork, journal: consuming FileJournal, cells: consuming FileCells,
     seed: UInt64,
     syncs: Bool
   ) {

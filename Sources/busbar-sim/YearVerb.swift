@@ -1,3 +1,4 @@
+import Metering
 import Aggregation
 import CLinux
 import Consensus
@@ -63,7 +64,7 @@ private final class Year {
     let network = network
     var random = SeededGenerator(seed: 3)
     let encryptor = Encryptor(group.key, using: &random)
-    func host(_ name: NodeIdentifier) throws(PlatformError) -> YearHost {
+    func host(_ name: Party) throws(PlatformError) -> YearHost {
       let own = "\(folder)/\(name.rawValue)"
       try Files.makeFolder(own)
       var journal = try FileJournal(own + "/journal", as: group.journalIdentity(name))
@@ -98,10 +99,10 @@ private final class Year {
   private var now: Instant {
     Instant(
       monotonic: MonotonicTime(nanoseconds: milliseconds * 1_000_000),
-      wall: WallTime(nanoseconds: (startMilliseconds + milliseconds) * 1_000_000), clock: .synchronised)
+      wall: WallTime(nanoseconds: (startMilliseconds + milliseconds) * 1_000_000), state: .synchronised)
   }
 
-  private func waiting(_ name: NodeIdentifier) -> [(bytes: [UInt8], sender: Endpoint)] {
+  private func waiting(_ name: Party) -> [(bytes: [UInt8], sender: Endpoint)] {
     network.waiting.removeValue(forKey: name.rawValue) ?? []
   }
 
@@ -285,7 +286,7 @@ private func startVerb(_ folder: String) throws(PlatformError) -> Int32 {
     genesis, ciphertextBytes: group.key.ciphertextBytes, machineBytes: FileJournal.memoryBytes)
   let before = ThisProcess.residentKilobytes
   let start = busbar_clock_boot()
-  let name = NodeIdentifier.aggregator(ReplicaIndex(0))
+  let name = Party.aggregator(ReplicaIndex(0))
   var journal = try FileJournal("\(folder)/\(name.rawValue)/journal", as: group.journalIdentity(name))
   var boot = BootCounter()
   var entries = 0

@@ -90,7 +90,7 @@ struct ContradictionTests {
 
   @Test("a meter is named in its own set's header by its bit, in another's by set and number")
   func elsewhere() {
-    let meter = Contradiction.Party.meter(MeterIndex(1), of: Fixture.owner)
+    let meter = AccusedParty.meter(MeterIndex(1), of: Fixture.owner)
     var own = Accused()
     own.insert(meter, in: Fixture.owner)
     var other = Accused()

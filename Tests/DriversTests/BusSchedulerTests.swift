@@ -30,9 +30,9 @@ private final class Bench {
   func run(at now: UInt64, _ probes: inout ProbeBudget) {
     if let (bytes, at) = arriving, at <= now {
       arriving = nil
-      let stamp = Stamp(
+      let instant = Instant(
         monotonic: MonotonicTime(nanoseconds: now), wall: WallTime(nanoseconds: now), state: .synchronised)
-      if case .answered(let device, _)? = scheduler.value.receive(bytes.span, at: stamp) { take(device, now) }
+      if case .answered(let device, _)? = scheduler.value.receive(bytes.span, at: instant) { take(device, now) }
     }
     var action = BusScheduler.Action.wait(until: MonotonicTime(nanoseconds: now + 1))
     var output = ByteBuffer(capacity: ModbusRequest.maximumByteCount)

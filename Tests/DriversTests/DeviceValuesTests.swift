@@ -1,3 +1,4 @@
+import Units
 import Configuration
 import Drivers
 import HAL

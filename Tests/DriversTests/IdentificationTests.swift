@@ -365,7 +365,7 @@ struct TimeLimitTests {
       let now = time.monotonic()
       if let (bytes, at) = coming, at <= now {
         coming = nil
-        _ = scheduler.receive(bytes.span, at: time.stampOfInput())
+        _ = scheduler.receive(bytes.span, at: time.instantOfInput())
       }
       var action = BusScheduler.Action.wait(until: now)
       output.replace { bytes in action = scheduler.step(now, &probes, into: &bytes) }

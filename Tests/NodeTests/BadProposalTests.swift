@@ -223,7 +223,7 @@ struct BadVoteTests {
   }
 
   private func send(
-    _ rogue: Rogue, _ object: ObjectKind, _ position: UInt64, _ bytes: [UInt8], to name: NodeIdentifier
+    _ rogue: Rogue, _ object: ObjectKind, _ position: UInt64, _ bytes: [UInt8], to name: Party
   ) {
     for body in rogue.group.chunks(object, 0, position: position, bytes) { rogue.send(.chunk, body, to: name) }
   }
@@ -272,7 +272,7 @@ struct BadVoteTests {
     let file = group.aggregators[0]!.node.certificate(ReplicaIndex(1), Period(1001))
     #expect(!file.isEmpty)
     group.killBookkeeper()
-    group.disks[NodeIdentifier.bookkeeper.rawValue] = nil
+    group.disks[Party.bookkeeper.rawValue] = nil
     group.published.sums = [:]
     group.startBookkeeper()
     rogue.greet()

@@ -19,7 +19,7 @@ extension Group {
   }
 }
 
-@Suite("What a bookkeeper's journal says (docs/PROTOCOL.md, Files, entries 20, 21 and 24)")
+@Suite("What a bookkeeper's journal says (docs/PROTOCOL.md, published, unreadable, knownCoverage)")
 struct BookkeeperJournalTests {
   // By Tests/Oracles/byte_vectors.py: position 6 of set 2, period 1005, contributors 0, 1 and 3.
   private static let position =

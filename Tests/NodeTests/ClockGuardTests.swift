@@ -22,7 +22,7 @@ struct ClockGuardTests {
   /// The own clock, so many seconds off, so many seconds after the beginning.
   static func now(_ offset: Int64 = 0, after seconds: UInt64 = 0, clock: ClockState = .synchronised) -> Instant {
     Instant(
-      monotonic: monotonic(50 + seconds), wall: wall(UInt64(Int64(time + seconds) + offset)), clock: clock)
+      monotonic: monotonic(50 + seconds), wall: wall(UInt64(Int64(time + seconds) + offset)), state: clock)
   }
 
   struct Case: Sendable, CustomTestStringConvertible {
@@ -158,7 +158,7 @@ struct ClockGuardTests {
             for monotonic in [0, number] {
               let now = Instant(
                 monotonic: MonotonicTime(nanoseconds: monotonic), wall: WallTime(nanoseconds: wall),
-                clock: .synchronised)
+                state: .synchronised)
               for newest in [0, number] { _ = clocks.verdict(at: now, newest: Period(newest)).millisecondsApart }
               _ = clocks.isToBeAsked(ReplicaIndex(1), at: now.monotonic, isBorneOut: true)
               _ = clocks.countedReadings(at: now.monotonic)
@@ -214,7 +214,7 @@ struct ClockGuardTests {
       ]
       for (seconds, expected) in cases {
         let wall = Self.wall(UInt64(Int64(1_000_399 * 1800) + seconds))
-        let now = Instant(monotonic: Self.monotonic(50), wall: wall, clock: .synchronised)
+        let now = Instant(monotonic: Self.monotonic(50), wall: wall, state: .synchronised)
         #expect(clocks.verdict(at: now, newest: newest) == expected, "\(seconds) s")
       }
     }

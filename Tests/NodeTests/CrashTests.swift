@@ -12,7 +12,7 @@ import Wire
 enum Victim: String, CaseIterable, Sendable {
   case primary, backup, meter, bookkeeper
 
-  var name: NodeIdentifier {
+  var name: Party {
     switch self {
     // primary(owner, period, 0) = (owner + period) mod 4; set 0 in period 1001 is led by aggregator 1.
     case .primary: Group.aggregatorName(1)

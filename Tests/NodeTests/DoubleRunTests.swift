@@ -245,7 +245,7 @@ struct DoubleRunGroupTests {
     let group = Group()
     group.run(toEndOf: 1001, plus: 3000)
     let older = group.bookkeeper!
-    group.disks[NodeIdentifier.bookkeeper.rawValue] = group.disks[NodeIdentifier.bookkeeper.rawValue]!.image()
+    group.disks[Party.bookkeeper.rawValue] = group.disks[Party.bookkeeper.rawValue]!.image()
     group.places[.bookkeeper] = Self.elsewhere
     group.startBookkeeper()
     let newer = group.bookkeeper!.host.boot

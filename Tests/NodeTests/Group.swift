@@ -1,3 +1,4 @@
+import Metering
 import Aggregation
 import Consensus
 import Cryptography
@@ -51,7 +52,7 @@ final class Wires {
   /// Told of each datagram that leaves, by its header.
   var onSend: ((PacketHeader) -> Void)?
 
-  func setCut(_ isCut: Bool, between one: NodeIdentifier, and other: NodeIdentifier) {
+  func setCut(_ isCut: Bool, between one: Party, and other: Party) {
     let pair = [min(one.rawValue, other.rawValue), max(one.rawValue, other.rawValue)]
     if isCut { cuts.insert(pair) } else { cuts.remove(pair) }
   }
@@ -384,9 +385,9 @@ final class Group {
   /// Registers every house answered, in order: owner, index, registers.
   var answers: [[[EnergyRegisters]]]
   /// What a node's software speaks from its next start on, where it is not what all do.
-  var versions: [NodeIdentifier: ClosedRange<UInt8>] = [:]
+  var versions: [Party: ClosedRange<UInt8>] = [:]
   /// Where a node is from its next start on, if it is not where everybody takes it to be.
-  var places: [NodeIdentifier: Endpoint] = [:]
+  var places: [Party: Endpoint] = [:]
   /// Failures that stopped a process, for those that were not asked for.
   var failures: [String] = []
 
@@ -405,7 +406,7 @@ final class Group {
       epoch: Epoch(1), group: GroupIndex(0), periodSeconds: UInt32(options.periodSeconds),
       minimumContributors: options.minimumContributors, rotates: true, exclusionPeriods: options.exclusionPeriods,
       firstPeriod: Period(1001),
-      slots: [SlotQuantity.activeEnergyImport.rawValue, SlotQuantity.activeEnergyExport.rawValue], modulus: modulus,
+      slots: [Quantity.activeEnergyImport.slotCode, Quantity.activeEnergyExport.slotCode], modulus: modulus,
       modulusProof: modulusProof, bookkeeper: bookkeeperSeeds.publicKeys(),
       aggregators: aggregatorSeeds.map { $0.publicKeys() },
       meters: meterSeeds.map { set in set.map { $0.publicKeys() } },
@@ -429,12 +430,12 @@ final class Group {
 
   // MARK: Processes
 
-  static func endpoint(_ identifier: NodeIdentifier) -> Endpoint {
+  static func endpoint(_ identifier: Party) -> Endpoint {
     let raw = identifier.rawValue
     return Endpoint(ipv4: 10, UInt8(raw >> 16 & 255), UInt8(raw >> 8 & 255), UInt8(raw & 255), port: 7000)
   }
 
-  private func makeHost(_ identifier: NodeIdentifier) -> TestHost {
+  private func makeHost(_ identifier: Party) -> TestHost {
     let disk = disks[identifier.rawValue] ?? MemoryDisk()
     disks[identifier.rawValue] = disk
     let fuse = Fuse()
@@ -460,9 +461,9 @@ final class Group {
   private var runs = SeededGenerator(seed: 9)
   private func makeRun() -> RunIdentifier { RunIdentifier(random: &runs) }
 
-  func sealer(_ identifier: NodeIdentifier, _ seeds: PartySeeds, boot: UInt64, previousBoot: UInt64) -> Sealer {
+  func sealer(_ identifier: Party, _ seeds: PartySeeds, boot: UInt64, previousBoot: UInt64) -> Sealer {
     var peers: [Peer] = []
-    func add(_ other: NodeIdentifier, _ keys: PartyKeys, known: Bool) {
+    func add(_ other: Party, _ keys: PartyKeys, known: Bool) {
       guard other != identifier else { return }
       peers.append(
         Peer(
@@ -490,8 +491,8 @@ final class Group {
       versions: versions[identifier] ?? PacketHeader.versions)
   }
 
-  static func aggregatorName(_ index: Int) -> NodeIdentifier { .aggregator(ReplicaIndex(UInt16(index))) }
-  static func meterName(_ owner: Int, _ index: Int) -> NodeIdentifier {
+  static func aggregatorName(_ index: Int) -> Party { .aggregator(ReplicaIndex(UInt16(index))) }
+  static func meterName(_ owner: Int, _ index: Int) -> Party {
     .meter(MeterIndex(UInt16(index)), of: ReplicaIndex(UInt16(owner)))
   }
 
@@ -554,7 +555,7 @@ final class Group {
   }
   func killBookkeeper() {
     bookkeeper = nil
-    disks[NodeIdentifier.bookkeeper.rawValue]?.crash(keeping: 0)
+    disks[Party.bookkeeper.rawValue]?.crash(keeping: 0)
   }
 
   /// Cuts aggregators off from each other, or joins them; all else hears all.
@@ -569,9 +570,9 @@ final class Group {
   // MARK: Time
 
   /// Of nodes whose clocks are wrong: milliseconds ahead.
-  var clockOffsets: [NodeIdentifier: Int64] = [:]
-  var now: Instant { Instant(monotonic: clock.monotonic(), wall: clock.wall(), clock: clock.state()) }
-  func now(_ name: NodeIdentifier) -> Instant {
+  var clockOffsets: [Party: Int64] = [:]
+  var now: Instant { Instant(monotonic: clock.monotonic(), wall: clock.wall(), state: clock.state()) }
+  func now(_ name: Party) -> Instant {
     var instant = now
     let offset = (clockOffsets[name] ?? 0) * 1_000_000
     instant.wall.nanoseconds = UInt64(max(0, Int64(instant.wall.nanoseconds) + offset))
@@ -645,7 +646,7 @@ final class Group {
   }
 
   /// Runs one node's turn; a blown fuse or a failed disk ends its process.
-  private func run(_ name: NodeIdentifier, _ turn: () throws(PlatformError) -> Void) {
+  private func run(_ name: Party, _ turn: () throws(PlatformError) -> Void) {
     let fuse = fuses[name.rawValue]
     var died = false
     do throws(PlatformError) { try turn() } catch {

@@ -119,7 +119,7 @@ struct GroupTests {
     undisturbed.run(toEndOf: 1003, plus: 3000)
     group.run(toEndOf: 1001)
     // The certificate's chunk has one doing: a journal append follows the product, then a sync, then publication.
-    group.fuses[NodeIdentifier.bookkeeper.rawValue]!.remaining = 2
+    group.fuses[Party.bookkeeper.rawValue]!.remaining = 2
     group.run(toEndOf: 1001, plus: 2000)
     #expect(group.bookkeeper == nil)
     #expect(group.publishedCount(1001) < 4)

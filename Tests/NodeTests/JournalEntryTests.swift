@@ -98,7 +98,7 @@ enum EntrySample {
     case .shown:
       var records: [UInt8] = []
       for meter in [0, 1, 3] {
-        records += [UInt8(1000 + meter & 255), 3, 0, 0, 0, 0, 0, 0]
+        records += [UInt8((1000 + meter) & 255), 3, 0, 0, 0, 0, 0, 0]
         records += pattern(0x30 + meter, 32) + pattern(meter, 72, step: 5)
       }
       return write(.shown(certificate: certificate.span, records: records.span))
@@ -124,7 +124,9 @@ enum EntrySample {
         .inclusion(
           certificate: certificate.span, proof: try InclusionProof(decoding: &reader), siblings: siblings.span))
     case .knownCoverage:
-      let periods = [1005, 1005, 1000, 1005].flatMap { [UInt8($0 & 255), UInt8($0 >> 8), 0, 0, 0, 0, 0, 0] }
+      let periods = ([1005, 1005, 1000, 1005] as [UInt16]).flatMap { period -> [UInt8] in
+        [UInt8(period & 255), UInt8(period >> 8), 0, 0, 0, 0, 0, 0]
+      }
       return write(
         .knownCoverage(owner: ReplicaIndex(2), position: Position(6), coveredThrough: periods.span))
     case .counters:

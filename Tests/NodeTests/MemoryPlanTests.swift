@@ -38,7 +38,7 @@ struct MemoryPlanTests {
     let genesis = Genesis(
       epoch: Epoch(1), group: GroupIndex(0), periodSeconds: 900, minimumContributors: 3, rotates: true,
       firstPeriod: Period(1001),
-      slots: [SlotQuantity.activeEnergyImport.rawValue, SlotQuantity.activeEnergyExport.rawValue], modulus: modulus,
+      slots: [Quantity.activeEnergyImport.slotCode, Quantity.activeEnergyExport.slotCode], modulus: modulus,
       modulusProof: Group.modulusProof, bookkeeper: keys(999), aggregators: (0..<members).map { keys($0) },
       meters: Array(repeating: Array(repeating: meter, count: metersPerSet), count: members))
     return [UInt8](capacity: genesis.encodedBytes) { out in genesis.encode(into: &out) }
@@ -53,14 +53,14 @@ struct MemoryPlanTests {
     }
     peers.append(
       Peer(
-        identifier: NodeIdentifier.bookkeeper.rawValue, agreementKey: genesis.bookkeeper.agreementKey, endpoint: nil))
+        identifier: Party.bookkeeper.rawValue, agreementKey: genesis.bookkeeper.agreementKey, endpoint: nil))
     for set in 0..<genesis.members {
       for number in 0..<genesis.meterCount(of: ReplicaIndex(set)) {
         let meter = MeterIndex(number)
         let owner = ReplicaIndex(set)
         peers.append(
           Peer(
-            identifier: NodeIdentifier.meter(meter, of: owner).rawValue,
+            identifier: Party.meter(meter, of: owner).rawValue,
             agreementKey: genesis.agreementKey(meter, of: owner), endpoint: nil, isQuiet: true))
       }
     }

@@ -74,11 +74,11 @@ struct ChangingGroupTests {
   func versions() {
     let group = Group()
     /// The next node to be upgraded, in this order: two aggregators, a meter of each set, the bookkeeper, the rest.
-    let order: [NodeIdentifier] =
+    let order: [Party] =
       [0, 2].map { Group.aggregatorName($0) } + (0..<4).map { Group.meterName($0, 0) } + [.bookkeeper]
       + [1, 3].map { Group.aggregatorName($0) }
       + (0..<4).flatMap { owner in (1...3).map { Group.meterName(owner, $0) } }
-    func restart(_ names: ArraySlice<NodeIdentifier>, speaking versions: ClosedRange<UInt8>) {
+    func restart(_ names: ArraySlice<Party>, speaking versions: ClosedRange<UInt8>) {
       for name in names {
         group.versions[name] = versions
         if let index = name.aggregatorIndex {

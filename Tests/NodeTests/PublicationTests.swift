@@ -48,7 +48,7 @@ extension Group {
 
 @Suite("Nothing certified is ever unpublished (DESIGN §2.1)")
 struct PublicationTests {
-  private static let bookkeeper = NodeIdentifier.bookkeeper.rawValue
+  private static let bookkeeper = Party.bookkeeper.rawValue
 
   @Test(
     "a bookkeeper that was away for longer than positions are in memory finds them on aggregators' disks, which then forget them"

@@ -12,7 +12,7 @@ import Wire
 /// A party with valid keys that sends whatever a test wants; it takes the place of the party it has the keys of.
 final class Rogue {
   let group: Group
-  let name: NodeIdentifier
+  let name: Party
   let seeds: PartySeeds
   private var sealer: Sealer
   private var socket: SimulatedSocket
@@ -25,7 +25,7 @@ final class Rogue {
   /// Bodies it was sent, by type.
   var heard: [(type: PacketType, body: [UInt8])] = []
 
-  init(_ group: Group, _ name: NodeIdentifier, _ seeds: PartySeeds, boot: UInt64 = 1_000_000) {
+  init(_ group: Group, _ name: Party, _ seeds: PartySeeds, boot: UInt64 = 1_000_000) {
     self.group = group
     self.name = name
     self.seeds = seeds
@@ -72,14 +72,14 @@ final class Rogue {
   }
 
   /// Announces itself to one party, wherever that is.
-  func greet(_ name: NodeIdentifier) {
+  func greet(_ name: Party) {
     post(greeting(to: name), to: Group.endpoint(name))
     group.step()
     listen()
   }
 
   /// A STATUS for one party, as a datagram that was not sent.
-  func greeting(to name: NodeIdentifier) -> [UInt8] {
+  func greeting(to name: Party) -> [UInt8] {
     let peer = sealer.index(of: name.rawValue)!
     return seal(.status, status(peer), to: peer)
   }
@@ -126,7 +126,7 @@ final class Rogue {
   }
 
   /// Seals a body for any party and sends it.
-  func send(_ type: PacketType, _ body: [UInt8], to name: NodeIdentifier) {
+  func send(_ type: PacketType, _ body: [UInt8], to name: Party) {
     let peer = sealer.index(of: name.rawValue)!
     post(seal(type, body, to: peer), to: Group.endpoint(name))
   }

@@ -28,7 +28,7 @@ struct OtherRunTests {
   func older() {
     var parties = Parties()
     parties.older.advance(
-      to: Stamp(
+      to: Instant(
         monotonic: MonotonicTime(nanoseconds: 5), wall: WallTime(nanoseconds: 1_795_000_000), state: .synchronised))
     let heard = parties.looked(at: parties.older.status())
     #expect(heard?.peer == 0 && heard?.bootCounter == 9)

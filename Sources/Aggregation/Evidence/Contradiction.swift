@@ -16,9 +16,6 @@ public struct Contradiction: Equatable, Sendable {
     case record = 16
   }
 
-  /// Who lied.
-  public typealias Party = AccusedParty
-
   /// What the two statements do not share.
   public struct Half: Equatable, Sendable {
     /// Of round changes.
@@ -50,7 +47,7 @@ public struct Contradiction: Equatable, Sendable {
   public var first: Half
   public var second: Half
 
-  public var party: Party {
+  public var party: AccusedParty {
     kind == .record ? .meter(MeterIndex(accused), of: owner) : .aggregator(ReplicaIndex(accused))
   }
 

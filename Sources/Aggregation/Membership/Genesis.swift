@@ -289,7 +289,7 @@ public final class Genesis: Sendable {
     var slots: [UInt8] = []
     for _ in 0..<slotCount {
       let code = try reader.read(UInt8.self)
-      guard SlotQuantity(rawValue: code) != nil else { throw .outOfRange(offset: reader.offset - 1) }
+      guard Quantity(slotCode: code) != nil else { throw .outOfRange(offset: reader.offset - 1) }
       slots.append(code)
     }
     var modulus: [UInt8] = []
@@ -353,7 +353,7 @@ public final class Genesis: Sendable {
     for slot in slots {
       for count in counts {
         let bitmap = MeterBitmap(try reader.read(FixedBytes<64>.self))
-        let least = slot == SlotQuantity.activeEnergyImport.rawValue ? count : Int(minimum)
+        let least = slot == Quantity.activeEnergyImport.slotCode ? count : Int(minimum)
         guard bitmap.isWithin(meterCount: UInt16(count)), count == 0 || Int(bitmap.count) >= max(least, Int(minimum))
         else { throw .outOfRange(offset: reader.offset - bitmapBytes) }
         feeders.append(bitmap)

@@ -1,4 +1,4 @@
-// Made from Devices/*.ini by Toolchain/embed-devices.sh, which `make build` runs. Change those. 47dedd048494a0b40c6d473cce8e87c7
+// Made from Devices/*.ini by Toolchain/embed-devices.sh, which `make build` runs. Change those. e02e16a62293a8ed775cb5027bc5c39f
 
 extension BuiltInDevices {
   /// Sorted by their files' names. (docs/PROTOCOL.md, Device maps in bytes)

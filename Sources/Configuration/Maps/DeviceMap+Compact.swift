@@ -1,3 +1,4 @@
+import Units
 import Metering
 
 extension DeviceMap {

@@ -1,3 +1,4 @@
+import Units
 import Metering
 
 /// Files of `Devices/`: one a device. (docs/HARDWARE.md, How to write a map)

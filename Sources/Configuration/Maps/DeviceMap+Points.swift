@@ -1,3 +1,4 @@
+import Units
 import Metering
 
 /// `[points]` and the points of `[model N]`.

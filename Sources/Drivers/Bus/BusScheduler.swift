@@ -371,7 +371,7 @@ public struct BusScheduler: ~Copyable {
   private var exchange: ModbusExchange
   private var transaction: UInt16 = 0
   private var phase = Phase.idle
-  private var stamp: Stamp
+  private var instant: Instant
   /// What ``visitSamples(_:)`` tells of; refused ones have no value.
   private var lastAnswer: (device: Int, points: Range<Int>, address: UInt16, isRefused: Bool)?
   /// Of whatever frame was last on the bus.
@@ -387,7 +387,7 @@ public struct BusScheduler: ~Copyable {
     // 3.5 characters, and 1.750 ms above 19200 baud. (Modbus over Serial Line V1.02, §2.5.1.1)
     silenceNanoseconds = baud == 0 ? 0 : baud > 19_200 ? 1_750_000 : 11 * 7 * 1_000_000_000 / (2 * baud)
     exchange = Self.noExchange
-    stamp = Stamp(monotonic: start, wall: WallTime(nanoseconds: 0), state: .unsynchronised)
+    instant = Instant(monotonic: start, wall: WallTime(nanoseconds: 0), state: .unsynchronised)
     quietUntil = start
   }
 
@@ -593,8 +593,8 @@ public struct BusScheduler: ~Copyable {
 
   /// Bytes arrived. What arrives while nothing is asked is noise, or too late.
   /// - Returns: what became of the request; nil while it goes on.
-  public mutating func receive(_ bytes: Span<UInt8>, at stamp: Stamp) -> Event? {
-    let now = stamp.monotonic
+  public mutating func receive(_ bytes: Span<UInt8>, at instant: Instant) -> Event? {
+    let now = instant.monotonic
     quietUntil = MonotonicTime(nanoseconds: max(quietUntil.nanoseconds, now.nanoseconds + silenceNanoseconds))
     guard case .waiting(let device, let block, let update, let sent, _) = phase else { return nil }
     exchange.append(bytes)
@@ -606,10 +606,10 @@ public struct BusScheduler: ~Copyable {
       guard case .exception(let code) = error, ![5, 6, 10, 11].contains(code) else {
         return fail(device, .modbus(error), now)
       }
-      self.stamp = stamp
+      self.instant = instant
       return refused(device, block, update, error, latency(since: sent, now), now)
     }
-    self.stamp = stamp
+    self.instant = instant
     endExchange(device, now)
     guard let block else { return identified(device, nil, latency(since: sent, now), now) }
     devices[device].succeeded(latencyMilliseconds: latency(since: sent, now))
@@ -694,7 +694,7 @@ public struct BusScheduler: ~Copyable {
         lastAnswer.isRefused
         ? DecodedValue(0, .notImplemented)
         : point.decode(order: plan.order) { register in exchange.register(Int(register - lastAnswer.address)) }
-      visit(Sample(quantity: point.quantity, phase: point.phase, decoded, stamp))
+      visit(Sample(quantity: point.quantity, phase: point.phase, decoded, instant))
     }
   }
 }

@@ -42,7 +42,7 @@ public struct ModbusLink<P: Port & ~Copyable, C: Clock>: ~Copyable {
   /// Attempts that failed.
   public private(set) var failedAttempts: UInt64 = 0
   /// When the last answer was complete.
-  public private(set) var stamp: Stamp
+  public private(set) var instant: Instant
 
   /// - Throws: never for a settings value of this process; the placeholder request is well-formed.
   public init(port: consuming P, clock: C, settings: LinkSettings) throws(DriverError) {
@@ -56,7 +56,7 @@ public struct ModbusLink<P: Port & ~Copyable, C: Clock>: ~Copyable {
     }
     exchange = ModbusExchange(request, .rtu)
     quietUntil = clock.monotonic()
-    stamp = clock.stampOfInput()
+    instant = clock.instantOfInput()
   }
 
   /// Frames of other units and late answers that were dropped.
@@ -114,7 +114,7 @@ public struct ModbusLink<P: Port & ~Copyable, C: Clock>: ~Copyable {
     try send(request)
     let deadline = clock.monotonic().adding(milliseconds: settings.timeoutMilliseconds)
     while !(try isComplete()) { try receive(deadline) }
-    stamp = clock.stampOfInput()
+    instant = clock.instantOfInput()
   }
 
   private mutating func send(_ request: ModbusRequest) throws(DriverError) {

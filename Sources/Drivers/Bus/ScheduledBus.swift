@@ -71,6 +71,6 @@ public struct ScheduledBus<P: Port & ~Copyable, C: Clock>: ~Copyable {
       if failure.kind == .timedOut { return nil }
       throw .platform(failure)
     }
-    return scheduler.receive(incoming.span, at: clock.stampOfInput())
+    return scheduler.receive(incoming.span, at: clock.instantOfInput())
   }
 }

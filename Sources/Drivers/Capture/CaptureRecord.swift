@@ -33,18 +33,18 @@ public struct CaptureRecord: Equatable, Sendable {
   public var bytes: [UInt8]
 
   /// Takes an instant by both clocks, and at most ``maximumBytes`` bytes.
-  public init(kind: Kind, stamp: Stamp, bytes: [UInt8]) {
+  public init(kind: Kind, instant: Instant, bytes: [UInt8]) {
     self.kind = kind
-    state = stamp.state
-    monotonic = stamp.monotonic
-    wall = stamp.wall
+    state = instant.state
+    monotonic = instant.monotonic
+    wall = instant.wall
     self.bytes = bytes
   }
 
-  public var stamp: Stamp { Stamp(monotonic: monotonic, wall: wall, state: state) }
+  public var instant: Instant { Instant(monotonic: monotonic, wall: wall, state: state) }
 
   /// Appends fixed part, bytes and checksum. Allocates nothing.
-  static func encode(_ kind: Kind, _ stamp: Stamp, _ bytes: Span<UInt8>, into output: inout OutputSpan<UInt8>) {
+  static func encode(_ kind: Kind, _ instant: Instant, _ bytes: Span<UInt8>, into output: inout OutputSpan<UInt8>) {
     precondition(bytes.count <= maximumBytes)
     var checksum = ModbusChecksum()
     func put<T: FixedWidthInteger & UnsignedInteger>(_ value: T, _ output: inout OutputSpan<UInt8>) {
@@ -53,10 +53,10 @@ public struct CaptureRecord: Equatable, Sendable {
       for place in 0..<(T.bitWidth / 8) { checksum.add(UInt8(truncatingIfNeeded: value >> T(8 * place))) }
     }
     put(kind.rawValue, &output)
-    put(stamp.state.rawValue, &output)
+    put(instant.state.rawValue, &output)
     put(UInt16(bytes.count), &output)
-    put(stamp.monotonic.nanoseconds, &output)
-    put(stamp.wall.nanoseconds, &output)
+    put(instant.monotonic.nanoseconds, &output)
+    put(instant.wall.nanoseconds, &output)
     for index in 0..<bytes.count { put(bytes[index], &output) }
     output.write(checksum.value)
   }
@@ -99,7 +99,7 @@ public struct CaptureRecord: Equatable, Sendable {
         records.append(
           CaptureRecord(
             kind: kind,
-            stamp: Stamp(
+            instant: Instant(
               monotonic: MonotonicTime(nanoseconds: monotonic), wall: WallTime(nanoseconds: wall), state: state),
             bytes: [UInt8](copying: bytes)))
       } catch { throw PlatformError(.corrupted) }

@@ -5,10 +5,10 @@ import Wire
 /// Time during a replay: it moves when the replayed port reads or waits.
 final class ReplayTime {
   var now: MonotonicTime
-  var stamp: Stamp
-  init(_ stamp: Stamp) {
-    self.stamp = stamp
-    now = stamp.monotonic
+  var instant: Instant
+  init(_ instant: Instant) {
+    self.instant = instant
+    now = instant.monotonic
   }
 }
 
@@ -18,10 +18,10 @@ public struct ReplayClock: Clock {
   let time: ReplayTime
   public func monotonic() -> MonotonicTime { time.now }
   public func wall() -> WallTime {
-    WallTime(nanoseconds: time.stamp.wall.nanoseconds &+ (time.now.nanoseconds &- time.stamp.monotonic.nanoseconds))
+    WallTime(nanoseconds: time.instant.wall.nanoseconds &+ (time.now.nanoseconds &- time.instant.monotonic.nanoseconds))
   }
-  public func state() -> ClockState { time.stamp.state }
-  public func stampOfInput() -> Stamp { time.stamp }
+  public func state() -> ClockState { time.instant.state }
+  public func instantOfInput() -> Instant { time.instant }
 }
 
 /// Answers as a captured port did, if it is asked the same.
@@ -41,8 +41,8 @@ public struct ReplayPort: ~Copyable, Port {
     let capture = try CaptureRecord.all(of: file)
     records = capture.records
     isTCP = capture.isTCP
-    let zero = Stamp(monotonic: MonotonicTime(nanoseconds: 0), wall: WallTime(nanoseconds: 0), state: .unsynchronised)
-    time = ReplayTime(records.first?.stamp ?? zero)
+    let zero = Instant(monotonic: MonotonicTime(nanoseconds: 0), wall: WallTime(nanoseconds: 0), state: .unsynchronised)
+    time = ReplayTime(records.first?.instant ?? zero)
   }
 
   public var clock: ReplayClock { ReplayClock(time: time) }
@@ -54,7 +54,7 @@ public struct ReplayPort: ~Copyable, Port {
     let sent = records[place].bytes
     guard sent.count == bytes.count else { throw PlatformError(.corrupted) }
     for index in 0..<bytes.count where bytes[index] != sent[index] { throw PlatformError(.corrupted) }
-    pass(records[place].stamp.monotonic)
+    pass(records[place].instant.monotonic)
     next()
   }
 
@@ -67,8 +67,8 @@ public struct ReplayPort: ~Copyable, Port {
       pass(deadline)
       throw PlatformError(.timedOut)
     }
-    time.stamp = records[place].stamp
-    pass(records[place].stamp.monotonic)
+    time.instant = records[place].instant
+    pass(records[place].instant.monotonic)
     let bytes = records[place].bytes
     let count = min(bytes.count - offset, output.freeCapacity)
     for index in offset..<(offset + count) { output.append(bytes[index]) }
@@ -94,7 +94,7 @@ public struct ReplayPort: ~Copyable, Port {
   private mutating func failIfRecorded(_ deadline: MonotonicTime) throws(PlatformError) {
     guard place < records.count, records[place].kind == .failed else { return }
     let kind = PlatformError.Kind(rawValue: records[place].bytes[0]) ?? .other
-    pass(records[place].stamp.monotonic)
+    pass(records[place].instant.monotonic)
     // The first record may be this one; then time stood at its end already.
     if kind == .timedOut { pass(deadline) }
     next()

@@ -3,8 +3,8 @@ import Metering
 import Wire
 
 /// When the bytes that a port read last arrived, shared by the port and its clock.
-final class InputStamp {
-  var stamp: Stamp?
+final class InputInstant {
+  var instant: Instant?
 }
 
 /// A port whose every byte is also kept in a file, with the time it passed. Its samples carry the time of the file, so
@@ -13,7 +13,7 @@ public struct TappedPort<P: Port & ~Copyable, C: Clock, S: ByteSink & ~Copyable>
   private var port: P
   private let base: C
   private var sink: S
-  private let input = InputStamp()
+  private let input = InputInstant()
   private var record = ByteBuffer(capacity: CaptureRecord.maximumEncodedBytes)
   private var block = ByteBuffer(capacity: CaptureRecord.maximumBytes)
 
@@ -44,9 +44,9 @@ public struct TappedPort<P: Port & ~Copyable, C: Clock, S: ByteSink & ~Copyable>
     do throws(PlatformError) {
       try Self.read(&port, into: &block, most: min(output.freeCapacity, CaptureRecord.maximumBytes), deadline)
     } catch { throw try noted(error) }
-    let stamp = base.stampOfInput()
-    input.stamp = stamp
-    Self.encode(stamp, block, into: &record)
+    let instant = base.instantOfInput()
+    input.instant = instant
+    Self.encode(instant, block, into: &record)
     try Self.append(record, to: &sink)
     output.write(block.span)
   }
@@ -61,8 +61,8 @@ public struct TappedPort<P: Port & ~Copyable, C: Clock, S: ByteSink & ~Copyable>
 
   private mutating func note(_ kind: CaptureRecord.Kind, _ bytes: Span<UInt8>) throws(PlatformError) {
     precondition(bytes.count <= CaptureRecord.maximumBytes)
-    let stamp = base.stampOfInput()
-    record.replace { file in CaptureRecord.encode(kind, stamp, bytes, into: &file) }
+    let instant = base.instantOfInput()
+    record.replace { file in CaptureRecord.encode(kind, instant, bytes, into: &file) }
     try Self.append(record, to: &sink)
   }
 
@@ -72,8 +72,8 @@ public struct TappedPort<P: Port & ~Copyable, C: Clock, S: ByteSink & ~Copyable>
     return error
   }
 
-  private static func encode(_ stamp: Stamp, _ block: borrowing ByteBuffer, into record: inout ByteBuffer) {
-    record.replace { file in CaptureRecord.encode(.received, stamp, block.span, into: &file) }
+  private static func encode(_ instant: Instant, _ block: borrowing ByteBuffer, into record: inout ByteBuffer) {
+    record.replace { file in CaptureRecord.encode(.received, instant, block.span, into: &file) }
   }
 
   private static func append(_ bytes: borrowing ByteBuffer, to sink: inout S) throws(PlatformError) {
@@ -96,9 +96,9 @@ public struct TappedPort<P: Port & ~Copyable, C: Clock, S: ByteSink & ~Copyable>
 /// Time as the platform has it, and the instants of input as a ``TappedPort`` noted them.
 public struct TappedClock<C: Clock>: Clock {
   let base: C
-  let input: InputStamp
+  let input: InputInstant
   public func monotonic() -> MonotonicTime { base.monotonic() }
   public func wall() -> WallTime { base.wall() }
   public func state() -> ClockState { base.state() }
-  public func stampOfInput() -> Stamp { input.stamp ?? base.stampOfInput() }
+  public func instantOfInput() -> Instant { input.instant ?? base.instantOfInput() }
 }

@@ -28,9 +28,9 @@ public struct EnergyReading: Equatable, Sendable {
   }
 
   /// Without counters, at that time.
-  init(at stamp: Stamp) {
+  init(at instant: Instant) {
     self.init(
-      importEnergy: nil, exportEnergy: nil, monotonic: stamp.monotonic, wall: stamp.wall, clockState: stamp.state)
+      importEnergy: nil, exportEnergy: nil, monotonic: instant.monotonic, wall: instant.wall, clockState: instant.state)
   }
 
   var time: ReadingTime {
@@ -66,7 +66,7 @@ struct EnergyCollector {
   private var missing: Quantity?
   private var refusal: ModbusError?
 
-  init(at stamp: Stamp) { reading = EnergyReading(at: stamp) }
+  init(at instant: Instant) { reading = EnergyReading(at: instant) }
 
   mutating func take(_ sample: Sample) {
     guard sample.phase == 0 else { return }

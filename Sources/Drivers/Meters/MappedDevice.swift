@@ -64,7 +64,7 @@ public struct MappedDevice<P: Port & ~Copyable, C: Clock>: ~Copyable {
   /// Both total counters.
   /// - Throws: `.unusable` when a counter's value is not good; when there is no counter at all, how they were refused.
   public mutating func readEnergy() throws(DriverError) -> EnergyReading {
-    var collector = EnergyCollector(at: link.clock.stampOfInput())
+    var collector = EnergyCollector(at: link.clock.instantOfInput())
     for index in plan.blocks.indices where plan.holdsCounter(index) {
       // What was refused is asked for again the next time.
       if !(try read(index) { collector.take($0) }), case .modbus(let error) = forgetRefusals() {
@@ -113,12 +113,12 @@ public struct MappedDevice<P: Port & ~Copyable, C: Clock>: ~Copyable {
   }
 
   private func missing(_ point: MapPoint) -> Sample {
-    Sample(quantity: point.quantity, phase: point.phase, DecodedValue(0, .notImplemented), link.clock.stampOfInput())
+    Sample(quantity: point.quantity, phase: point.phase, DecodedValue(0, .notImplemented), link.clock.instantOfInput())
   }
 
   private func sample(_ point: MapPoint, from address: UInt16) -> Sample {
     let decoded = point.decode(order: plan.order) { register in link.register(Int(register - address)) }
-    return Sample(quantity: point.quantity, phase: point.phase, decoded, link.stamp)
+    return Sample(quantity: point.quantity, phase: point.phase, decoded, link.instant)
   }
 }
 
@@ -145,10 +145,10 @@ extension ModbusLink where P: ~Copyable {
 }
 
 extension Sample {
-  init(quantity: Quantity, phase: UInt8, _ decoded: DecodedValue, _ stamp: Stamp) {
+  init(quantity: Quantity, phase: UInt8, _ decoded: DecodedValue, _ instant: Instant) {
     self.init(
       quantity: quantity, phase: phase, value: decoded.value, quality: decoded.quality,
-      monotonicNanoseconds: stamp.monotonic.nanoseconds, wallNanoseconds: stamp.wall.nanoseconds,
-      wallIsSynchronised: stamp.state == .synchronised)
+      monotonicNanoseconds: instant.monotonic.nanoseconds, wallNanoseconds: instant.wall.nanoseconds,
+      wallIsSynchronised: instant.state == .synchronised)
   }
 }

@@ -69,7 +69,7 @@ public struct ScheduledMeter: ~Copyable {
     scheduler.readPower(0, isBlank && !hasNoPower)
     var bus = ScheduledBus(port: port, clock: clock, &scheduler, isKept: isKept)
     let end = clock.monotonic().adding(milliseconds: longestMilliseconds)
-    var collector = EnergyCollector(at: clock.stampOfInput())
+    var collector = EnergyCollector(at: clock.instantOfInput())
     do throws(DriverError) { try collect(&collector, &bus, clock, end) } catch {
       if error.isDisconnected { portBackOff.fail(clock.monotonic()) }
       // Perhaps for the power alone.

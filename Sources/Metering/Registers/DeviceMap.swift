@@ -1,3 +1,5 @@
+import Units
+
 /// A SunSpec model as far as we read it; offsets count from its ID register.
 public struct ModelMap: Equatable, Sendable {
   public var identifier: UInt16

@@ -1,3 +1,5 @@
+import Units
+
 /// How often a value is worth asking for.
 public enum UpdateClass: UInt8, Sendable {
   /// Total power: every second. A line of 9600 baud has no room for more from several devices.

@@ -29,7 +29,7 @@ extension AggregatorNode {
     return Accused(members: chain.accusedMembers, meters: chain.excluded)
   }
 
-  private func isProven(_ party: Contradiction.Party) -> Bool { proofs.contains { $0.party == party } }
+  private func isProven(_ party: AccusedParty) -> Bool { proofs.contains { $0.party == party } }
 
   /// Whether a header over this set has nothing to say about a proven lie: a meter's that is excluded for it already, or was; one elsewhere that
   /// some header has named.
@@ -161,7 +161,7 @@ extension AggregatorNode {
   }
 
   /// Whether a value that waits to be found valid names this party.
-  private func isAwaited(_ party: Contradiction.Party) -> Bool {
+  private func isAwaited(_ party: AccusedParty) -> Bool {
     chains.contains { chain in
       guard let digest = chain.instance.awaitsValidation, let header = chain.header(digest) else { return false }
       return header.accused.contains(party, in: chain.owner)

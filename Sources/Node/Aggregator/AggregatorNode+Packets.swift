@@ -19,7 +19,7 @@ extension AggregatorNode {
     guard let (type, peer) = try link.open(datagram, from: endpoint, knowing: genesis, via: &host) else { return }
     // The link keeps the body until it opens the next packet, which is after this call.
     let input = unsafe Span(_unsafeElements: link.openedBody)
-    let sender = NodeIdentifier(link.sealer.peers[peer].identifier)
+    let sender = Party(link.sealer.peers[peer].identifier)
     switch type {
     case .record: try receiveRecord(input, sender, peer, at: now, via: &host)
     case .vote, .proposal: try receiveVote(type, input, sender, peer, at: now, via: &host)
@@ -81,7 +81,7 @@ extension AggregatorNode {
   // MARK: Votes
 
   private mutating func receiveVote(
-    _ type: PacketType, _ bytes: Span<UInt8>, _ sender: NodeIdentifier, _ peer: Int, at now: Instant,
+    _ type: PacketType, _ bytes: Span<UInt8>, _ sender: Party, _ peer: Int, at now: Instant,
     via host: inout some NodeHost & ~Copyable
   ) throws(PlatformError) {
     var reader = WireReader(bytes)
@@ -192,7 +192,7 @@ extension AggregatorNode {
   // MARK: Wants
 
   private mutating func serve(
-    _ bytes: Span<UInt8>, _ sender: NodeIdentifier, _ peer: Int, via host: inout some NodeHost & ~Copyable
+    _ bytes: Span<UInt8>, _ sender: Party, _ peer: Int, via host: inout some NodeHost & ~Copyable
   ) throws(PlatformError) {
     var reader = WireReader(bytes)
     guard let want = try? Want(decoding: &reader), want.owner.rawValue < genesis.members else {
@@ -290,7 +290,7 @@ extension AggregatorNode {
   private mutating func maySend(
     _ object: ObjectKind, _ owner: ReplicaIndex, _ position: Position, bytes: Int, to peer: Int
   ) -> Bool {
-    let party = NodeIdentifier(link.sealer.peers[peer].identifier)
+    let party = Party(link.sealer.peers[peer].identifier)
     let isFirst = served.isFirst(object, owner, position, to: party)
     if link.sealer.maySend(Chunk.datagramBytes(ofBytes: bytes), isFirst: isFirst, to: peer) { return true }
     if mutated(.repetitionsUnbounded) { return true }
@@ -300,7 +300,7 @@ extension AggregatorNode {
 
   /// A meter's newest certificate and its place in it: to the meter itself, and to a member that lacks it.
   private mutating func serveProof(
-    _ want: Want, _ sender: NodeIdentifier, _ peer: Int, via host: inout some NodeHost & ~Copyable
+    _ want: Want, _ sender: Party, _ peer: Int, via host: inout some NodeHost & ~Copyable
   ) {
     let isOwn = sender.meter.map { $0.owner == want.owner && $0.index == want.meter } ?? false
     guard isOwn || sender.aggregatorIndex != nil else { return link.sealer.count(.notAllowed) }
@@ -330,7 +330,7 @@ extension AggregatorNode {
   // MARK: Chunks
 
   private mutating func receiveChunk(
-    _ bytes: Span<UInt8>, _ sender: NodeIdentifier, _ peer: Int, at now: Instant,
+    _ bytes: Span<UInt8>, _ sender: Party, _ peer: Int, at now: Instant,
     via host: inout some NodeHost & ~Copyable
   ) throws(PlatformError) {
     var reader = WireReader(bytes)

@@ -57,7 +57,7 @@ extension AggregatorNode {
   /// Serves certificate or product of a position that is not in memory. A bookkeeper that asks for what it has acknowledged has
   /// forgotten that, and is told so.
   mutating func serveStored(
-    _ want: Want, _ chain: SetChain, _ sender: NodeIdentifier, _ peer: Int, via host: inout some NodeHost & ~Copyable
+    _ want: Want, _ chain: SetChain, _ sender: Party, _ peer: Int, via host: inout some NodeHost & ~Copyable
   ) throws(PlatformError) {
     guard sender.isBookkeeper || sender.aggregatorIndex != nil, want.position.rawValue > 0,
       want.position <= chain.headPosition
@@ -82,7 +82,7 @@ extension AggregatorNode {
   // MARK: Acknowledgements
 
   mutating func receiveAcknowledgement(
-    _ bytes: Span<UInt8>, _ sender: NodeIdentifier, via host: inout some NodeHost & ~Copyable
+    _ bytes: Span<UInt8>, _ sender: Party, via host: inout some NodeHost & ~Copyable
   ) throws(PlatformError) {
     guard sender.isBookkeeper || sender.aggregatorIndex != nil else { return link.sealer.count(.notAllowed) }
     guard let told = AcknowledgementBody.read(bytes, in: genesis) else { return link.sealer.count(.malformedBody) }

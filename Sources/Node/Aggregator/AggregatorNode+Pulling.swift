@@ -134,7 +134,7 @@ extension AggregatorNode {
 
   /// A proof that another member has of a meter's newest record: it must be the one that the table here says there is.
   mutating func receivePulledProof(
-    _ bytes: Span<UInt8>, _ sender: NodeIdentifier, via host: inout some NodeHost & ~Copyable
+    _ bytes: Span<UInt8>, _ sender: Party, via host: inout some NodeHost & ~Copyable
   ) throws(PlatformError) {
     guard let member = sender.aggregatorIndex else { return link.sealer.count(.notAllowed) }
     var reader = WireReader(bytes)

@@ -10,7 +10,7 @@ import Wire
 // Records of meters, and those that other members bring. (consensus rules C2, C6, C12)
 extension AggregatorNode {
   mutating func receiveRecord(
-    _ bytes: Span<UInt8>, _ sender: NodeIdentifier, _ peer: Int, at now: Instant,
+    _ bytes: Span<UInt8>, _ sender: Party, _ peer: Int, at now: Instant,
     via host: inout some NodeHost & ~Copyable
   ) throws(PlatformError) {
     let accepted: (record: Record, shelf: RecordShelf)
@@ -56,7 +56,7 @@ extension AggregatorNode {
 
   /// Checks a record and keeps it. Of two records of one meter the first stays, until a proposal's manifest names the other.
   private mutating func accept(
-    _ bytes: Span<UInt8>, _ sender: NodeIdentifier, _ peer: Int, _ now: Instant,
+    _ bytes: Span<UInt8>, _ sender: Party, _ peer: Int, _ now: Instant,
     via host: inout some NodeHost & ~Copyable
   ) throws(RecordRefusal) -> (record: Record, shelf: RecordShelf) {
     var reader = WireReader(bytes)
@@ -112,7 +112,7 @@ extension AggregatorNode {
 
   /// Whether it is the record that is held of its meter.
   private mutating func isSame(
-    _ record: Record, _ ciphertext: Span<UInt8>, _ shelf: RecordShelf, _ sender: NodeIdentifier
+    _ record: Record, _ ciphertext: Span<UInt8>, _ shelf: RecordShelf, _ sender: Party
   ) throws(RecordRefusal) -> Bool {
     // The ciphertext's memory belongs to the shelf, which outlives this call.
     let held = unsafe Span(_unsafeElements: shelf.ciphertext(record.meter))

@@ -13,7 +13,7 @@ public struct Evidence: Equatable, Sendable {
     case record
   }
 
-  public var accused: NodeIdentifier
+  public var accused: Party
   public var kind: Kind
   public var owner: ReplicaIndex
   public var position: Position

@@ -35,7 +35,7 @@ struct ServedObjects {
     members * (positionsKept * (8 + (members + 1) * MemoryLayout<Entry>.stride) + 16) + 4 * peers
   }
 
-  private mutating func place(_ party: NodeIdentifier, _ owner: ReplicaIndex, _ position: Position) -> Int? {
+  private mutating func place(_ party: Party, _ owner: ReplicaIndex, _ position: Position) -> Int? {
     let place = Int(owner.rawValue) * kept + Int(position.rawValue % UInt64(kept))
     if positions[place] != position {
       positions[place] = position
@@ -47,7 +47,7 @@ struct ServedObjects {
 
   /// True the first time; never for meters, which are owed proofs alone.
   mutating func isFirst(
-    _ object: ObjectKind, _ owner: ReplicaIndex, _ position: Position, to party: NodeIdentifier
+    _ object: ObjectKind, _ owner: ReplicaIndex, _ position: Position, to party: Party
   ) -> Bool {
     guard let place = place(party, owner, position), entries[place].objects >> UInt16(object.rawValue) & 1 == 0 else {
       return false

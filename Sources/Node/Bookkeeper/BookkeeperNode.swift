@@ -170,7 +170,7 @@ public struct BookkeeperNode: ~Copyable {
     if link.runs.forgottenCounter != nil, laterRun == nil { try link.acceptForgotten(signer: signer, via: &host) }
     try openOne(via: &host)
     tellPublished(via: &host)
-    guard now.clock == .synchronised else { return }
+    guard now.state == .synchronised else { return }
     let current = now.period(ofSeconds: UInt64(genesis.periodSeconds))
     var wantsLeft = Self.wantsPerTick
     for place in chains.indices {
@@ -253,7 +253,7 @@ public struct BookkeeperNode: ~Copyable {
     guard let (type, peer) = try link.open(datagram, from: endpoint, knowing: genesis, via: &host) else { return }
     // The link keeps the body until it opens the next packet, which is after this call.
     let input = unsafe Span(_unsafeElements: link.openedBody)
-    let sender = NodeIdentifier(link.sealer.peers[peer].identifier)
+    let sender = Party(link.sealer.peers[peer].identifier)
     // A bookkeeper must never see a single record. (DESIGN §2.2)
     guard type == .chunk || type == .acknowledgement, let member = sender.aggregatorIndex else {
       return link.sealer.count(.notAllowed)

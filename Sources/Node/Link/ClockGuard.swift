@@ -213,7 +213,7 @@ public struct ClockGuard: Sendable {
   /// - Parameter newest: period of the newest certificate that this node verified, of any set; the one before the first when there is
   ///   none.
   public func verdict(at now: Instant, newest: Period) -> ClockVerdict {
-    guard now.clock == .synchronised else { return .notSynchronised }
+    guard now.state == .synchronised else { return .notSynchronised }
     if mutated(.clockUnguarded) { return .nearMembers }
     // The own clock less each counted one, ascending.
     var offsets = InlineArray<64, Int64>(repeating: 0)

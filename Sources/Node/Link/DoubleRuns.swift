@@ -1,10 +1,11 @@
+import Units
 import Consensus
 import HAL
 import Packets
 
 /// Two runs of one peer's key that are both alive: its card or its folder was copied, or its old board is still on.
 public struct DoubleRun: Equatable, Sendable {
-  /// As ``NodeIdentifier/rawValue``.
+  /// As ``Party/rawValue``.
   public let node: UInt32
   /// Boot counters: of the run that is not listened to, and of the one that is. Equal when both began under one.
   public let older: UInt64

@@ -50,7 +50,7 @@ struct PacketLink: ~Copyable {
     _ sealer: consuming Sealer, in genesis: Genesis, acknowledgements: UInt16, pacing: PacingLimits = PacingLimits()
   ) {
     let quorum = genesis.context.quorum
-    let own = NodeIdentifier(sealer.identifier).aggregatorIndex
+    let own = Party(sealer.identifier).aggregatorIndex
     runs = RunConfirmation(
       run: sealer.run, bootCounter: sealer.bootCounter, previousBootCounter: sealer.previousBootCounter,
       faults: quorum.faults, needed: acknowledgements)
@@ -70,10 +70,10 @@ struct PacketLink: ~Copyable {
   /// What follows happens at `now`.
   mutating func advance(to now: Instant) {
     time = max(time, now.monotonic)
-    sealer.advance(to: Stamp(monotonic: now.monotonic, wall: now.wall, state: now.clock))
+    sealer.advance(to: now)
   }
 
-  func peer(_ identifier: NodeIdentifier) -> Int? { sealer.index(of: identifier.rawValue) }
+  func peer(_ identifier: Party) -> Int? { sealer.index(of: identifier.rawValue) }
 
   /// Sends a packet, or nothing while the peer's address or boot counter is unknown.
   mutating func send(
@@ -100,7 +100,7 @@ struct PacketLink: ~Copyable {
       sentBytes += UInt64(datagram.count)
     }
     guard hasTransfers else { return }
-    let member = NodeIdentifier(sealer.peers[peer].identifier).aggregatorIndex
+    let member = Party(sealer.peers[peer].identifier).aggregatorIndex
     if let member { transfers.left(member, sequence: sequence, at: time) }
     if !isPaced { transfers.charge(member, bytes: datagram.count, at: time) }
   }
@@ -172,7 +172,7 @@ struct PacketLink: ~Copyable {
   private mutating func askForClock(
     _ peer: Int, isBorneOut: Bool, via host: inout some NodeHost & ~Copyable
   ) -> Bool {
-    guard let member = NodeIdentifier(sealer.peers[peer].identifier).aggregatorIndex,
+    guard let member = Party(sealer.peers[peer].identifier).aggregatorIndex,
       clocks.isToBeAsked(member, at: time, isBorneOut: isBorneOut)
     else { return false }
     clocks.noteAsked(member, at: time)
@@ -182,7 +182,7 @@ struct PacketLink: ~Copyable {
 
   /// Takes what a member's STATUS says of this node's runs and of the time.
   private mutating func note(_ status: StatusBody, of peer: Int) {
-    guard let member = NodeIdentifier(sealer.peers[peer].identifier).aggregatorIndex else { return }
+    guard let member = Party(sealer.peers[peer].identifier).aggregatorIndex else { return }
     runs.hear(RunClaim(status), from: member)
     clocks.hear(status.wall, status.clock, from: member, isNewest: sealer.heardStatusIsNewest, at: time)
   }
@@ -403,7 +403,7 @@ struct PacketLink: ~Copyable {
 extension Sealer {
   /// Reads the STATUS body of a peer, whose identity's key the genesis has. True when it should be answered.
   public mutating func readStatus(_ bytes: Span<UInt8>, from peer: Int, knowing genesis: Genesis) -> Bool {
-    guard let key = genesis.verificationKey(of: NodeIdentifier(peers[peer].identifier)) else { return false }
+    guard let key = genesis.verificationKey(of: Party(peers[peer].identifier)) else { return false }
     return readStatus(bytes, from: peer, signedBy: key)
   }
 
@@ -436,13 +436,13 @@ public struct BootCounter: Sendable {
 
   /// Nil while the journal is empty and the clock is not synchronised: then nothing tells this run from an earlier one.
   public func next(at now: Instant) -> UInt64? {
-    guard now.clock == .synchronised else { return last == 0 ? nil : last + 1 }
+    guard now.state == .synchronised else { return last == 0 ? nil : last + 1 }
     return max(last + 1, now.wall.nanoseconds / 1_000_000_000)
   }
 
   /// Begins a run in its journal, durable when it returns. Of a meter whose journal was torn it notes that too.
   public static func begin(
-    _ counter: UInt64, of node: NodeIdentifier, in journal: inout some Journal & ~Copyable
+    _ counter: UInt64, of node: Party, in journal: inout some Journal & ~Copyable
   ) throws(PlatformError) {
     let boot = entry(counter)
     try journal.append(boot.span)

@@ -8,19 +8,6 @@ import Paillier
 import Units
 import Wire
 
-/// What the meter counts, in the order of the plaintext's slots.
-public struct EnergyRegisters: Equatable, Sendable {
-  public static let count = 2
-  public var activeEnergyImport: MilliwattHours
-  public var activeEnergyExport: MilliwattHours
-
-  /// Takes both registers as of one reading.
-  public init(activeEnergyImport: MilliwattHours, activeEnergyExport: MilliwattHours) {
-    self.activeEnergyImport = activeEnergyImport
-    self.activeEnergyExport = activeEnergyExport
-  }
-}
-
 /// A record that was made and sent and is not yet proven to be certified.
 struct OutstandingRecord {
   var from: Period
@@ -293,7 +280,7 @@ public struct MeterNode: ~Copyable {
     let closing = EnergyRegisters(activeEnergyImport: importClosing, activeEnergyExport: exportClosing)
     var values: [Int64] = []
     for slot in genesis.slots {
-      values.append(slot == SlotQuantity.activeEnergyImport.rawValue ? importWattHours : exportWattHours)
+      values.append(slot == Quantity.activeEnergyImport.slotCode ? importWattHours : exportWattHours)
     }
     var failed = false
     let ciphertext = [UInt8](capacity: encryptor.key.ciphertextBytes) { out in
@@ -435,7 +422,7 @@ public struct MeterNode: ~Copyable {
   /// What a meter says of its exports. One that is not registered for them says nothing, and owes nothing: its boundary is what it read.
   private func exported(_ register: MilliwattHours, above base: MilliwattHours) -> (Int64, MilliwattHours) {
     for slot in genesis.slots.indices
-    where genesis.slots[slot] == SlotQuantity.activeEnergyExport.rawValue
+    where genesis.slots[slot] == Quantity.activeEnergyExport.slotCode
       && genesis.feeders(ofSlot: slot, in: owner).contains(index)
     {
       return Self.whole(register, above: base)

@@ -1,3 +1,4 @@
+import Units
 import Aggregation
 import Commands
 import Paillier
@@ -11,9 +12,9 @@ package func loadGenesis(_ path: String) throws(Failure) -> Genesis {
 
 /// The key of a genesis' modulus, for the slots that it counts.
 package func loadPublicKey(_ genesis: Genesis) throws(Failure) -> PublicKey {
-  var quantities: [SlotQuantity] = []
+  var quantities: [Quantity] = []
   for code in genesis.slots {
-    guard let quantity = SlotQuantity(rawValue: code) else { throw Failure("genesis: unknown quantity \(code)") }
+    guard let quantity = Quantity(slotCode: code) else { throw Failure("genesis: unknown quantity \(code)") }
     quantities.append(quantity)
   }
   let modulus = genesis.modulus

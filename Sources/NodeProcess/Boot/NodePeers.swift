@@ -6,7 +6,7 @@ import Packets
 import Units
 
 /// Whom a configuration makes of this process.
-package func identifier(_ configuration: NodeConfiguration) -> NodeIdentifier {
+package func identifier(_ configuration: NodeConfiguration) -> Party {
   switch configuration.role {
   case .aggregator: .aggregator(ReplicaIndex(configuration.index))
   case .bookkeeper: .bookkeeper
@@ -26,7 +26,7 @@ package func peers(_ configuration: NodeConfiguration, _ genesis: Genesis) -> [P
 
 private func memberPeer(_ member: Int, _ genesis: Genesis, _ guess: (Int?) -> Endpoint?) -> Peer {
   Peer(
-    identifier: NodeIdentifier.aggregator(ReplicaIndex(UInt16(member))).rawValue,
+    identifier: Party.aggregator(ReplicaIndex(UInt16(member))).rawValue,
     agreementKey: genesis.aggregators[member].agreementKey, endpoint: guess(member))
 }
 
@@ -38,7 +38,7 @@ package func aggregatorPeers(_ own: Int, _ genesis: Genesis, _ guess: (Int?) -> 
   for member in genesis.aggregators.indices where member != own { result.append(memberPeer(member, genesis, guess)) }
   result.append(
     Peer(
-      identifier: NodeIdentifier.bookkeeper.rawValue, agreementKey: genesis.bookkeeper.agreementKey,
+      identifier: Party.bookkeeper.rawValue, agreementKey: genesis.bookkeeper.agreementKey,
       endpoint: guess(nil)))
   for set in 0..<genesis.members {
     let owner = ReplicaIndex(set)
@@ -46,7 +46,7 @@ package func aggregatorPeers(_ own: Int, _ genesis: Genesis, _ guess: (Int?) -> 
       let index = MeterIndex(meter)
       result.append(
         Peer(
-          identifier: NodeIdentifier.meter(index, of: owner).rawValue,
+          identifier: Party.meter(index, of: owner).rawValue,
           agreementKey: genesis.agreementKey(index, of: owner), endpoint: nil, isQuiet: true))
     }
   }

@@ -127,5 +127,5 @@ package struct LinuxHost: ~Copyable, NodeHost {
 
 /// This moment, as a node is told it.
 package func now(_ clock: LinuxClock) -> Instant {
-  Instant(monotonic: clock.monotonic(), wall: clock.wall(), clock: clock.state())
+  Instant(monotonic: clock.monotonic(), wall: clock.wall(), state: clock.state())
 }

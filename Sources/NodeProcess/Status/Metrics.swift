@@ -1,3 +1,4 @@
+import Units
 import Commands
 import HAL
 import Node
@@ -109,7 +110,7 @@ final class Metrics {
     gauge(
       "oldest_peer_version", "The lowest of the newest protocol versions that peers speak; 0 while one was not heard.",
       "\(link.oldestPeerVersion)")
-    gauge("clock_synchronised", "Whether the system has wall time.", now.clock == .synchronised ? "1" : "0")
+    gauge("clock_synchronised", "Whether the system has wall time.", now.state == .synchronised ? "1" : "0")
     addClock(node.clockVerdict, link)
     counters(
       "run_claims", "What members said of runs of this node that it knows nothing of, by what became of it.", "outcome",
@@ -159,7 +160,7 @@ final class Metrics {
       }
       sample(
         decimal(now.monotonic.milliseconds(since: heardAt), places: 3),
-        labels: Self.label("peer", partyName(NodeIdentifier(peer.identifier))))
+        labels: Self.label("peer", partyName(Party(peer.identifier))))
     }
     gauge("peers_unheard", "Peers not heard in this run.", "\(unheard)")
     gauge("peers_silenced", "Peers not listened to for bad signatures.", "\(silenced)")

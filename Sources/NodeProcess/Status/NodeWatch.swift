@@ -1,3 +1,5 @@
+import Units
+import HAL
 import Commands
 import Node
 
@@ -31,7 +33,7 @@ private struct RunWatch {
   }
 
   private func tell(_ double: DoubleRun) {
-    let party = partyName(NodeIdentifier(double.node))
+    let party = partyName(Party(double.node))
     printDiagnostic(
       "\(name): two runs of \(party) are alive, numbers \(double.older) and \(double.newer): its card or folder was copied, or its "
         + "old board is still on; the older one is not listened to")

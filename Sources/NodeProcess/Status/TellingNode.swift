@@ -48,7 +48,7 @@ extension AggregatorNode: TellingNode {
     for owner in 0..<members {
       for slot in slots.indices {
         guard let waiting = waiting(slot, of: ReplicaIndex(owner)) else { continue }
-        let name = "\(owner)/" + (SlotQuantity(rawValue: slots[slot]).map { "\($0)" } ?? "\(slots[slot])")
+        let name = "\(owner)/" + (Quantity(slotCode: slots[slot]).map { "\($0)" } ?? "\(slots[slot])")
         feeders.append((name, "\(waiting.feeders)"))
         since.append((name, "\(waiting.since.rawValue)"))
       }

@@ -63,7 +63,7 @@ func foreignJournal(_ path: String, _ own: JournalIdentity) -> String {
 
 /// Whose a journal is, in words.
 package func describe(_ owner: JournalIdentity) -> String {
-  let node = NodeIdentifier(owner.node)
+  let node = Party(owner.node)
   let network = "network \(owner.networkIdentifier)"
   if let index = node.aggregatorIndex { return "aggregator-\(index.rawValue + 1) in \(network)" }
   if let meter = node.meter { return "meter \(meter.index) of set \(meter.owner) in \(network)" }

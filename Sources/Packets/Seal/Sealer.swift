@@ -287,7 +287,7 @@ public struct Sealer: ~Copyable {
   }
 
   /// The same, with what this node's clock says then.
-  public mutating func advance(to now: Stamp) {
+  public mutating func advance(to now: Instant) {
     advance(to: now.monotonic)
     wall = now.wall
     clock = now.state

@@ -18,7 +18,7 @@ final class Actor {
   static let memory = 48
 
   let world: GroupWorld
-  let party: Party
+  let party: GroupParty
   var sealer: Sealer
   let signer: SigningKey
   private(set) var heard: [Heard] = []
@@ -38,7 +38,7 @@ final class Actor {
   /// Pieces of objects that did not fit into one.
   var pieces: [PieceKey: [Int: [UInt8]]] = [:]
 
-  init(_ world: GroupWorld, _ party: Party) {
+  init(_ world: GroupWorld, _ party: GroupParty) {
     self.world = world
     self.party = party
     open = Array(repeating: OpenPosition(), count: world.members)

@@ -1,3 +1,4 @@
+import Metering
 import Aggregation
 import Consensus
 import Cryptography
@@ -18,7 +19,7 @@ final class FaultyMeter {
   private static let sendTicks = 3
 
   private let world: GroupWorld
-  private let party: Party
+  private let party: GroupParty
   private let owner: ReplicaIndex
   private let index: MeterIndex
   private var sealer: Sealer
@@ -32,7 +33,7 @@ final class FaultyMeter {
   private var madeFor: Period
   private var madeAt = 0
 
-  init(_ world: GroupWorld, _ party: Party) {
+  init(_ world: GroupWorld, _ party: GroupParty) {
     guard let meter = party.name.meter else { preconditionFailure("a meter") }
     self.world = world
     self.party = party

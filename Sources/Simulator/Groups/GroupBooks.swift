@@ -1,3 +1,4 @@
+import Metering
 import Aggregation
 import Consensus
 import Cryptography
@@ -102,7 +103,7 @@ struct GroupBooks {
   func head(_ owner: Int) -> DecidedPosition? { decided[ChainPlace(owner: owner, position: newest[owner])] }
   func position(_ name: SetPeriod) -> DecidedPosition? { places[name].flatMap { decided[$0] } }
 
-  func hasCertified(_ party: Party) -> Bool {
+  func hasCertified(_ party: GroupParty) -> Bool {
     guard let meter = party.name.meter else { return false }
     return decided.contains { place, position in
       place.owner == Int(meter.owner.rawValue) && position.header.contributors.contains(meter.index)
@@ -134,7 +135,7 @@ struct GroupBooks {
 extension GroupWorld {
   // MARK: Noting
 
-  func noteAppend(_ entry: Span<UInt8>, by party: Party) {
+  func noteAppend(_ entry: Span<UInt8>, by party: GroupParty) {
     guard party.isHonest, let entry = try? JournalEntry(decoding: entry) else { return }
     switch entry {
     case .record(let record, let ciphertext) where party.name.aggregatorIndex != nil:
@@ -153,7 +154,7 @@ extension GroupWorld {
     }
   }
 
-  func noteSync(by party: Party) {
+  func noteSync(by party: GroupParty) {
     for record in party.pendingRecords where !party.made.contains(where: { $0.hash == record.hash }) {
       party.made.append(record)
     }
@@ -169,7 +170,7 @@ extension GroupWorld {
   }
 
   /// A vote that is durable, and may be sent from now on; or was before its signer stopped.
-  private func note(_ vote: Vote, by party: Party) {
+  private func note(_ vote: Vote, by party: GroupParty) {
     let statement = vote.statement
     let member = Int(statement.signer.rawValue)
     let owner = Int(statement.owner.rawValue)
@@ -199,7 +200,7 @@ extension GroupWorld {
   }
 
   private func noteRecord(
-    _ record: Record, _ ciphertext: Span<UInt8>, _ closing: EnergyRegisters, by party: Party
+    _ record: Record, _ ciphertext: Span<UInt8>, _ closing: EnergyRegisters, by party: GroupParty
   ) {
     let statement = RecordStatement(
       networkIdentifier: genesis.networkIdentifier, group: genesis.group, record: record,
@@ -212,7 +213,7 @@ extension GroupWorld {
   }
 
   /// A head as an aggregator's journal has it: certificate and table in one entry.
-  private func noteHead(_ certificate: Span<UInt8>, _ table: Span<UInt8>, by party: Party) {
+  private func noteHead(_ certificate: Span<UInt8>, _ table: Span<UInt8>, by party: GroupParty) {
     guard let (place, header) = noteCertificate(Array(copying: certificate), by: party) else { return }
     var coverage = genesis.coverage(of: ReplicaIndex(UInt16(place.owner)))
     guard coverage.replace(decoding: table, expecting: header.coverageRoot) else {
@@ -222,7 +223,7 @@ extension GroupWorld {
   }
 
   @discardableResult
-  private func noteCertificate(_ bytes: [UInt8], by party: Party) -> (place: ChainPlace, header: Header)? {
+  private func noteCertificate(_ bytes: [UInt8], by party: GroupParty) -> (place: ChainPlace, header: Header)? {
     guard let certificate = try? Certificate(checking: bytes.span, against: genesis) else {
       fail(.invalidCertificate, "held by \(party.name)")
       return nil
@@ -265,7 +266,7 @@ extension GroupWorld {
   }
 
   func notePublication(
-    _ kind: Publication, period: Period, owner: ReplicaIndex, _ bytes: Span<UInt8>, by party: Party
+    _ kind: Publication, period: Period, owner: ReplicaIndex, _ bytes: Span<UInt8>, by party: GroupParty
   ) {
     guard party.isHonest else { return }
     let name = SetPeriod(owner: Int(owner.rawValue), period: period.rawValue)
@@ -306,7 +307,7 @@ extension GroupWorld {
   // MARK: Receipts
 
   /// A receipt is a promise: the record it names is on its signer's disk.
-  func checkReceipts(of party: Party) {
+  func checkReceipts(of party: GroupParty) {
     guard party.isHonest, let cell = party.meter, let newest = party.made.last else { return }
     for member in 0..<members where parties[member].isHonest {
       guard cell.node.isPromised(for: Period(newest.through), by: ReplicaIndex(UInt16(member))) else { continue }
@@ -317,9 +318,9 @@ extension GroupWorld {
   }
 
   /// Notes for which position a receipt was given that a meter has just taken.
-  func notePromise(of party: Party, from flight: Flight) {
+  func notePromise(of party: GroupParty, from flight: Flight) {
     guard party.isHonest, let cell = party.meter, flight.position > 0,
-      let signer = NodeIdentifier(Self.identifier(flight.sender)).aggregatorIndex
+      let signer = Party(Self.identifier(flight.sender)).aggregatorIndex
     else { return }
     let outstanding = cell.node.outstandingCount
     let before = party.receipted
@@ -336,7 +337,7 @@ extension GroupWorld {
   }
 
   /// Whose receipts a meter has, by the periods of its records.
-  private func promises(of party: Party) -> [UInt64: UInt64] {
+  private func promises(of party: GroupParty) -> [UInt64: UInt64] {
     guard let cell = party.meter else { return [:] }
     var result: [UInt64: UInt64] = [:]
     for record in party.made.suffix(MeterNode.maximumOutstanding) {

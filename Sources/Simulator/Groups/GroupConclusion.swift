@@ -1,3 +1,4 @@
+import Metering
 import Aggregation
 import Consensus
 import Cryptography
@@ -141,7 +142,7 @@ extension GroupWorld {
 
   /// No receipt convicts an honest author. (consensus rule R15)
   private func checkPromises(
-    of party: Party, _ meter: MeterIndex, _ place: ChainPlace, _ header: Header, _ covered: Period
+    of party: GroupParty, _ meter: MeterIndex, _ place: ChainPlace, _ header: Header, _ covered: Period
   ) {
     guard party.isHonest, parties[Int(header.author.rawValue)].isHonest else { return }
     for promise in party.promises where promise.through == header.period.rawValue {
@@ -185,7 +186,7 @@ extension GroupWorld {
   }
 
   /// Published + certified and not yet published + pending = consumed, to the watt-hour.
-  private func conclude(_ party: Party, covered: UInt64, closed: EnergyRegisters?) {
+  private func conclude(_ party: GroupParty, covered: UInt64, closed: EnergyRegisters?) {
     guard party.isHonest, let cell = party.meter else { return }
     // What the meter believes is what the certificates say.
     if cell.node.coveredThrough.rawValue > covered {
@@ -226,7 +227,7 @@ extension GroupWorld {
     if outcome.longestWait < UInt64(faults) + 1 { fail(.meterStarved, "nobody ignored the meter") }
   }
 
-  private func concludeMeter(_ party: Party) {
+  private func concludeMeter(_ party: GroupParty) {
     for (place, record) in party.made.enumerated() {
       for other in party.made[..<place]
       where other.from == record.from && other.through == record.through && other.hash != record.hash {

@@ -1,3 +1,4 @@
+import Metering
 import Aggregation
 import Consensus
 import Cryptography
@@ -93,9 +94,9 @@ struct MadeRecord {
 }
 
 /// One copy of one party: its process, when it runs, its disk and its clock. A twin is two of them.
-final class Party {
+final class GroupParty {
   let place: Int
-  let name: NodeIdentifier
+  let name: Party
   let secrets: PartySecrets
   /// Where its datagrams come from.
   var endpoint: Endpoint
@@ -151,7 +152,7 @@ final class Party {
   /// Of this run: whose receipts it has, by the periods of its records.
   var receipted: [UInt64: UInt64] = [:]
 
-  init(place: Int, name: NodeIdentifier, secrets: PartySecrets, endpoint: Endpoint, copy: Int = -1) {
+  init(place: Int, name: Party, secrets: PartySecrets, endpoint: Endpoint, copy: Int = -1) {
     self.place = place
     self.name = name
     self.secrets = secrets
@@ -190,7 +191,7 @@ struct HeldDatagram {
 /// The machine under a simulated node. It may crash before each of the node's doings.
 struct GroupHost: ~Copyable, NodeHost {
   let world: GroupWorld
-  let party: Party
+  let party: GroupParty
   var journal: MemoryJournal
   var cells: MemoryCells
   var random: SeededGenerator
@@ -199,7 +200,7 @@ struct GroupHost: ~Copyable, NodeHost {
   /// The node that wrote it.
   private var running: Restorable?
 
-  init(world: GroupWorld, party: Party, journal: consuming MemoryJournal, random: SeededGenerator) {
+  init(world: GroupWorld, party: GroupParty, journal: consuming MemoryJournal, random: SeededGenerator) {
     self.world = world
     self.party = party
     self.journal = journal

@@ -21,7 +21,7 @@ extension GroupWorld {
       let heals = dice.below(4) == 0
       if strikes() { divide(pattern, asymmetric: asymmetric, heals: heals) }
     }
-    func victim() -> Party { parties[dice.below(parties.count)] }
+    func victim() -> GroupParty { parties[dice.below(parties.count)] }
     if hits(swarm.crash) {
       let party = victim()
       let ticks = 1 + dice.below(swarm.restartTicks)
@@ -49,7 +49,7 @@ extension GroupWorld {
   // MARK: Disks
 
   /// Who may lose its memory: the members chosen for it, any meter whose energy was certified once, the bookkeeper.
-  private func mayForget(_ party: Party) -> Bool {
+  private func mayForget(_ party: GroupParty) -> Bool {
     if party.name.aggregatorIndex != nil { return swarm.amnesiacs.contains(home(party)) }
     if party.meter != nil {
       return party.isHonest && party.starts < 4 && !party.made.isEmpty && books.hasCertified(party)
@@ -102,7 +102,7 @@ extension GroupWorld {
     loseDisk(parties[member], ticks: ticks)
   }
 
-  func loseDisk(_ party: Party, ticks: Int) {
+  func loseDisk(_ party: GroupParty, ticks: Int) {
     kill(party, ticks: ticks)
     party.disk = MemoryDisk()
     outcome.disksLost += 1
@@ -272,7 +272,7 @@ extension GroupWorld {
   }
 
   /// The bookkeeper's process ends before this very publication.
-  func stopsBefore(_ kind: Publication, by party: Party) -> Bool {
+  func stopsBefore(_ kind: Publication, by party: GroupParty) -> Bool {
     guard schedule.scenario == .absentBookkeeper, kind == .sum, party.name.isBookkeeper, !isBookkeeperAway,
       tick >= ticks(afterEndOf: 2), tick < ticks(afterEndOf: 3)
     else { return false }

@@ -145,7 +145,7 @@ extension GroupWorld {
   }
 
   /// The latest period in which all energy of the outage must be certified.
-  private func last(_ goal: HealingGoal, _ party: Party) -> UInt64 {
+  private func last(_ goal: HealingGoal, _ party: GroupParty) -> UInt64 {
     guard let meter = party.name.meter else { return 0 }
     var result = max(goal.healed + 1, goal.first[Int(meter.owner.rawValue)])
     if let closed = goal.closed[party.place] { result = max(result, closed + 1) }
@@ -159,7 +159,7 @@ extension GroupWorld {
   }
 
   /// The first header from healing on that counts a meter. One of a period that had not begun then has not all of its energy.
-  private func coveringPeriod(_ party: Party, _ goal: HealingGoal) -> UInt64? {
+  private func coveringPeriod(_ party: GroupParty, _ goal: HealingGoal) -> UInt64? {
     guard let meter = party.name.meter else { return nil }
     let owner = Int(meter.owner.rawValue)
     let least = max(
@@ -172,7 +172,7 @@ extension GroupWorld {
     return found
   }
 
-  private var honestMeters: [Party] { parties.filter { $0.isHonest && $0.name.meter != nil && !$0.isLeft } }
+  private var honestMeters: [GroupParty] { parties.filter { $0.isHonest && $0.name.meter != nil && !$0.isLeft } }
 
   private func isReached(_ goal: HealingGoal) -> Bool {
     (0..<members).allSatisfy { hasCertified($0, goal) } && honestMeters.allSatisfy { coveringPeriod($0, goal) != nil }
@@ -257,7 +257,7 @@ extension GroupWorld {
   static let confirmationTicks = 40
 
   /// Counts what members of a healthy group say about positions while there is nothing to decide.
-  func noteIdle(_ datagram: Span<UInt8>, from sender: Party, to receiver: NodeIdentifier) {
+  func noteIdle(_ datagram: Span<UInt8>, from sender: GroupParty, to receiver: Party) {
     guard sender.name.aggregatorIndex != nil, receiver.aggregatorIndex != nil else { return }
     let types: [PacketType] = [.vote, .proposal, .chunk, .want]
     guard types.contains(where: { $0.rawValue == datagram[1] }) else { return }
@@ -268,7 +268,7 @@ extension GroupWorld {
   // MARK: For people to read
 
   /// What a node refused and where its sets stand.
-  func state(_ party: Party) -> String {
+  func state(_ party: GroupParty) -> String {
     var text = "\(party.name)\(party.isHonest ? "" : " (liar)")\(party.isLeft ? " (left)" : "")"
     if let cell = party.aggregator {
       text += " confirmed \(cell.node.isConfirmed), votes from \(cell.node.votingFloor)"

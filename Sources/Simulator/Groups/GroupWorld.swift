@@ -1,3 +1,4 @@
+import Metering
 import Aggregation
 import Consensus
 import Cryptography
@@ -79,7 +80,7 @@ public final class GroupWorld {
   var isMuted = false
   var startMilliseconds: UInt64 = 0
 
-  var parties: [Party] = []
+  var parties: [GroupParty] = []
   /// Places by identifier: two for a twin.
   var places: [UInt32: [Int]] = [:]
   private let secrets: [PartySecrets]
@@ -127,7 +128,7 @@ public final class GroupWorld {
       epoch: Epoch(1), group: GroupIndex(0), periodSeconds: UInt32(swarm.periodSeconds),
       minimumContributors: minimumContributors, rotates: true, exclusionPeriods: swarm.exclusionPeriods,
       firstPeriod: Period(swarm.firstPeriod),
-      slots: [SlotQuantity.activeEnergyImport.rawValue, SlotQuantity.activeEnergyExport.rawValue], modulus: modulus,
+      slots: [Quantity.activeEnergyImport.slotCode, Quantity.activeEnergyExport.slotCode], modulus: modulus,
       modulusProof: proof, bookkeeper: keys[members], aggregators: Array(keys[0..<members]),
       meters: (0..<members).map { owner in
         Array(keys[(members + 1 + owner * metersPerSet)..<(members + 1 + (owner + 1) * metersPerSet)])
@@ -140,7 +141,7 @@ public final class GroupWorld {
         }, count: members))
   }
 
-  static func endpoint(_ identifier: NodeIdentifier) -> Endpoint {
+  static func endpoint(_ identifier: Party) -> Endpoint {
     let raw = identifier.rawValue
     return Endpoint(ipv4: 10, UInt8(raw >> 16 & 255), UInt8(raw >> 8 & 255), UInt8(raw & 255), port: 7000)
   }
@@ -166,7 +167,7 @@ public final class GroupWorld {
 
   // MARK: Preparing
 
-  func name(ofPlace place: Int) -> NodeIdentifier {
+  func name(ofPlace place: Int) -> Party {
     if place < members { return .aggregator(ReplicaIndex(UInt16(place))) }
     if place == members { return .bookkeeper }
     let meter = place - members - 1
@@ -261,7 +262,7 @@ public final class GroupWorld {
 
   private func addParty(_ place: Int, copy: Int) {
     let name = name(ofPlace: place)
-    let party = Party(
+    let party = GroupParty(
       place: parties.count, name: name, secrets: secrets[place], endpoint: Self.endpoint(name), copy: copy)
     places[name.rawValue, default: []].append(party.place)
     parties.append(party)
@@ -270,7 +271,7 @@ public final class GroupWorld {
   private func makeTwin(_ place: Int) {
     addParty(place, copy: 1)
     let other = parties[parties.count - 1]
-    let party = Party(
+    let party = GroupParty(
       place: place, name: parties[place].name, secrets: secrets[place], endpoint: parties[place].endpoint, copy: 0)
     parties[place] = party
     party.isHonest = false
@@ -306,9 +307,9 @@ public final class GroupWorld {
   // MARK: Processes
 
   /// The place of the party a copy belongs to.
-  func home(_ party: Party) -> Int { places[party.name.rawValue]![0] }
+  func home(_ party: GroupParty) -> Int { places[party.name.rawValue]![0] }
 
-  func sealer(_ party: Party, boot: UInt64, previousBoot: UInt64) -> Sealer {
+  func sealer(_ party: GroupParty, boot: UInt64, previousBoot: UInt64) -> Sealer {
     var peers: [Peer] = []
     func add(_ place: Int, _ keys: PartyKeys, known: Bool) {
       let other = name(ofPlace: place)
@@ -357,12 +358,12 @@ public final class GroupWorld {
     return limits
   }
 
-  func now(_ party: Party) -> Instant {
+  func now(_ party: GroupParty) -> Instant {
     let passed = UInt64(tick) * Self.tickMilliseconds + UInt64(part) * Self.roundMilliseconds
     let wall = UInt64(max(0, Int64(startMilliseconds + passed) + party.clockOffset + party.clockSkew))
     return Instant(
       monotonic: MonotonicTime(nanoseconds: passed * 1_000_000),
-      wall: WallTime(nanoseconds: (party.clockState == .synchronised ? wall : 0) * 1_000_000), clock: party.clockState)
+      wall: WallTime(nanoseconds: (party.clockState == .synchronised ? wall : 0) * 1_000_000), state: party.clockState)
   }
 
   var period: UInt64 { (startMilliseconds + UInt64(tick) * Self.tickMilliseconds) / 1000 / periodSeconds }
@@ -370,7 +371,7 @@ public final class GroupWorld {
   /// Every fourth schedule runs as large groups do, with room for two periods' records in few sets at once.
   private var spareBlocks: Int? { schedule.seed % 4 == 3 ? 1 + Int(schedule.seed / 4 % 3) : nil }
 
-  func start(_ party: Party) {
+  func start(_ party: GroupParty) {
     party.stop()
     party.starts += 1
     var entries: [[UInt8]] = []
@@ -408,7 +409,8 @@ public final class GroupWorld {
   }
 
   private func run(
-    _ party: Party, _ entries: [[UInt8]], _ journal: consuming MemoryJournal, _ boot: UInt64, _ previousBoot: UInt64
+    _ party: GroupParty, _ entries: [[UInt8]], _ journal: consuming MemoryJournal, _ boot: UInt64,
+    _ previousBoot: UInt64
   ) {
     // What the crash left of unsynced entries counts from now on.
     party.heads = [:]
@@ -439,7 +441,7 @@ public final class GroupWorld {
   }
 
   /// The power fails: of what was not synced, a part may stay.
-  func kill(_ party: Party, ticks: Int) {
+  func kill(_ party: GroupParty, ticks: Int) {
     if let trace { trace("\(tick) \(party.name): stops for \(ticks) ticks") }
     party.stop()
     let unsynced = party.disk.unsyncedCount
@@ -459,7 +461,7 @@ public final class GroupWorld {
   }
 
   /// Whether a node crashes before its next doing.
-  func crashesHere(_ party: Party) -> Bool {
+  func crashesHere(_ party: GroupParty) -> Bool {
     // Of a long outage the same few things go wrong as in a short one.
     guard !isHealed, swarm.boundaryCrash > 0,
       dice.below(outageEnd == nil ? 10000 : 10000 * outageShare) < swarm.boundaryCrash,
@@ -470,7 +472,7 @@ public final class GroupWorld {
   }
 
   /// The same of a snapshot that is about to take the journal's place. Seldom enough that others are written.
-  func crashesInSnapshot(_ party: Party) -> Bool {
+  func crashesInSnapshot(_ party: GroupParty) -> Bool {
     guard !isHealed, swarm.boundaryCrash > 0, dice.below(8) == 0, strikes() else { return false }
     party.isCrashing = true
     return true
@@ -480,7 +482,7 @@ public final class GroupWorld {
   var compactionBytes: UInt64? { schedule.seed / 4 % 4 == 3 ? nil : 2048 << (2 * (schedule.seed / 4 % 4)) }
 
   /// Starts the party's node twice: a snapshot must say what all of the journal said.
-  func checkSnapshot(of party: Party, _ running: Restorable, before: [[UInt8]], after: [[UInt8]]) {
+  func checkSnapshot(of party: GroupParty, _ running: Restorable, before: [[UInt8]], after: [[UInt8]]) {
     guard party.isHonest else { return }
     let whole = restored(party, before)
     let short = restored(party, after)
@@ -490,7 +492,7 @@ public final class GroupWorld {
     }
   }
 
-  private func restored(_ party: Party, _ entries: [[UInt8]]) -> Restorable {
+  private func restored(_ party: GroupParty, _ entries: [[UInt8]]) -> Restorable {
     var boot = BootCounter()
     for entry in entries { boot.visit(entry.span) }
     let sealer = sealer(party, boot: boot.last + 1, previousBoot: boot.last)
@@ -528,11 +530,11 @@ public final class GroupWorld {
   // MARK: Network
 
   /// - Parameter position: the one that was open when the datagram was made, if it is for a meter; see ``Flight/position``.
-  func transmit(_ datagram: Span<UInt8>, from sender: Party, to endpoint: Endpoint, position: UInt64 = 0) {
+  func transmit(_ datagram: Span<UInt8>, from sender: GroupParty, to endpoint: Endpoint, position: UInt64 = 0) {
     let identifier = Self.identifier(endpoint)
-    if isMuted, sender.name.aggregatorIndex != nil, NodeIdentifier(identifier).aggregatorIndex != nil { return }
+    if isMuted, sender.name.aggregatorIndex != nil, Party(identifier).aggregatorIndex != nil { return }
     siege?.observe(self, datagram, from: sender, to: endpoint)
-    if let idleFrom, tick >= idleFrom { noteIdle(datagram, from: sender, to: NodeIdentifier(identifier)) }
+    if let idleFrom, tick >= idleFrom { noteIdle(datagram, from: sender, to: Party(identifier)) }
     guard let receivers = places[identifier] else { return }
     for place in receivers {
       let receiver = parties[place]
@@ -559,8 +561,8 @@ public final class GroupWorld {
   }
 
   /// From an aggregator to a meter: the position of the meter's set that is open at the sender.
-  func openPosition(at sender: Party, for endpoint: Endpoint) -> UInt64 {
-    guard sender.name.aggregatorIndex != nil, let meter = NodeIdentifier(Self.identifier(endpoint)).meter else {
+  func openPosition(at sender: GroupParty, for endpoint: Endpoint) -> UInt64 {
+    guard sender.name.aggregatorIndex != nil, let meter = Party(Self.identifier(endpoint)).meter else {
       return 0
     }
     let owner = Int(meter.owner.rawValue)
@@ -570,7 +572,7 @@ public final class GroupWorld {
   }
 
   /// What a node's doings wait for is done, when all that came together was looked at.
-  private func commit(_ party: Party) throws(PlatformError) {
+  private func commit(_ party: GroupParty) throws(PlatformError) {
     if let cell = party.aggregator {
       try cell.host.commit()
     } else if let cell = party.meter {
@@ -632,7 +634,7 @@ public final class GroupWorld {
   }
 
   /// What the pacing held back may leave now, and records that did not come are asked for again; a turn does so too.
-  private func poll(_ party: Party) {
+  private func poll(_ party: GroupParty) {
     attempt(party) { () throws(PlatformError) in
       guard let cell = party.aggregator else { return }
       let now = self.now(party)
@@ -643,8 +645,8 @@ public final class GroupWorld {
     }
   }
 
-  func deliver(_ flight: Flight, to party: Party) {
-    if party.ignoredMeter >= 0, let meter = NodeIdentifier(Self.identifier(flight.sender)).meter,
+  func deliver(_ flight: Flight, to party: GroupParty) {
+    if party.ignoredMeter >= 0, let meter = Party(Self.identifier(flight.sender)).meter,
       Int(meter.index.rawValue) == party.ignoredMeter
     {
       return
@@ -668,7 +670,7 @@ public final class GroupWorld {
     }
   }
 
-  private func turn(_ party: Party) {
+  private func turn(_ party: GroupParty) {
     if !party.inbox.isEmpty {
       let waiting = party.inbox
       party.inbox.removeAll()
@@ -696,7 +698,7 @@ public final class GroupWorld {
   }
 
   /// Runs one node's turn; a crash ends its process.
-  func attempt(_ party: Party, _ turn: () throws(PlatformError) -> Void) {
+  func attempt(_ party: GroupParty, _ turn: () throws(PlatformError) -> Void) {
     var failure: PlatformError?
     do throws(PlatformError) { try turn() } catch { failure = error }
     if party.isCrashing {

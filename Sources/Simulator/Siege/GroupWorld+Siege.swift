@@ -54,7 +54,7 @@ extension GroupWorld {
   /// Every quarter of a period a meter begins anew, and in the middle of every other one a member.
   private func restartSomebody() {
     let passed = tick % (2 * ticksPerPeriod)
-    var victim: Party?
+    var victim: GroupParty?
     if passed == ticksPerPeriod / 2 {
       let honest = (0..<members).filter { member in !swarm.liars.contains { $0.member == member } }
       victim = parties[honest[tick / (2 * ticksPerPeriod) % honest.count]]
@@ -66,7 +66,7 @@ extension GroupWorld {
   }
 
   /// Hands a datagram over, or lets it wait while the node is busy.
-  func enqueue(_ flight: Flight, at party: Party) {
+  func enqueue(_ flight: Flight, at party: GroupParty) {
     guard party.busyMicroseconds < Int(Self.roundMilliseconds) * 1000 else {
       if party.inbox.count < SiegeBooks.waiting { party.inbox.append(flight) } else { siege?.outcome.overflowed += 1 }
       return

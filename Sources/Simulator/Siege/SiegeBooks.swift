@@ -97,7 +97,7 @@ final class SiegeBooks {
   /// A faulty member or meter opened an answer. Certificates and the like come unasked to it too; round changes always do.
   func noteServed(_ type: PacketType, _ body: [UInt8], from holder: UInt32, to asker: UInt32, datagramBytes: Int) {
     // Meters send their records unasked. Receipts begin with the network's name: only one of each holder counts as owed.
-    guard NodeIdentifier(holder).aggregatorIndex != nil,
+    guard Party(holder).aggregatorIndex != nil,
       type == .record || type == .chunk || type == .proof || type == .receipt, body.count >= 24
     else { return }
     var reader = WireReader(body.span)
@@ -129,7 +129,7 @@ final class SiegeBooks {
   private static func isOutside(_ endpoint: Endpoint) -> Bool { endpoint.address[12] == 192 }
 
   /// Outsiders see every datagram between honest nodes.
-  func observe(_ world: GroupWorld, _ datagram: Span<UInt8>, from sender: Party, to endpoint: Endpoint) {
+  func observe(_ world: GroupWorld, _ datagram: Span<UInt8>, from sender: GroupParty, to endpoint: Endpoint) {
     guard attack.hasOutsiders else { return }
     if Self.isOutside(endpoint) {
       outcome.reflectedBytes += UInt64(datagram.count)

@@ -23,8 +23,8 @@ func describeCapture(_ path: String, _ json: Bool) throws(Failure) {
     case .discarded: break
     }
   }
-  let first = capture.records.first?.stamp.monotonic
-  let last = capture.records.last?.stamp.monotonic
+  let first = capture.records.first?.instant.monotonic
+  let last = capture.records.last?.instant.monotonic
   let milliseconds = if let first, let last { last.milliseconds(since: first) } else { UInt64(0) }
   let framing = capture.isTCP ? "Modbus/TCP" : "Modbus RTU"
   guard !json else {

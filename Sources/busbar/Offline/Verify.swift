@@ -1,3 +1,4 @@
+import Units
 import Aggregation
 import Commands
 import NodeProcess
@@ -86,7 +87,7 @@ private func verifyWhole(_ path: String, from period: UInt64?, json: Bool) throw
 
 /// The names of the genesis' slots, in order.
 func slotNames(_ genesis: Genesis) -> [String] {
-  genesis.slots.map { SlotQuantity(rawValue: $0).map { "\($0)" } ?? "quantity\($0)" }
+  genesis.slots.map { Quantity(slotCode: $0).map { "\($0)" } ?? "quantity\($0)" }
 }
 
 /// One member for each slot; none for a decision without values.

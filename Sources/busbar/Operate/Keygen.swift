@@ -1,3 +1,4 @@
+import Units
 import Aggregation
 import CLinux
 import Commands
@@ -20,7 +21,7 @@ func takeName(_ path: String) throws(Failure) {
 /// Makes a Paillier key for plaintexts of these quantities, and writes it for its owner alone.
 /// - Returns: what is public of it: n, and the proof that it is a good one.
 func makePaillierKey(
-  _ path: String, _ quantities: [SlotQuantity], bits: Int, _ random: inout SecureRandom
+  _ path: String, _ quantities: [Quantity], bits: Int, _ random: inout SecureRandom
 ) throws(Failure) -> ProvenModulus {
   var file: [UInt8] = []
   let proven: ProvenModulus

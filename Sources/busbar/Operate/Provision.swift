@@ -101,7 +101,7 @@ struct Provisioning: ~Copyable {
       registrations)
   }
 
-  private var quantities: [SlotQuantity] { slotQuantities(measuringExport: topology.measuresExport) }
+  private var quantities: [Quantity] { slotQuantities(measuringExport: topology.measuresExport) }
 
   /// Of the meters of each set: slot 0 counts imports, slot 1 exports.
   private var registrations: [[MeterRegistration]] {
@@ -189,7 +189,7 @@ struct Provisioning: ~Copyable {
 }
 
 /// What plaintexts count: a quantity that nobody measures has no slot.
-func slotQuantities(measuringExport: Bool) -> [SlotQuantity] {
+func slotQuantities(measuringExport: Bool) -> [Quantity] {
   measuringExport ? [.activeEnergyImport, .activeEnergyExport] : [.activeEnergyImport]
 }
 
@@ -205,13 +205,13 @@ extension MeterRegistration {
 ///   - meters: of each set, in order.
 ///   - registrations: likewise.
 func makeGenesis(
-  _ terms: GroupTerms, _ firstPeriod: Period, _ quantities: [SlotQuantity], _ proven: ProvenModulus,
+  _ terms: GroupTerms, _ firstPeriod: Period, _ quantities: [Quantity], _ proven: ProvenModulus,
   bookkeeper: PartyKeys, aggregators: [PartyKeys], meters: [[PartyKeys]], _ registrations: [[MeterRegistration]]
 ) -> Genesis {
   Genesis(
     epoch: Epoch(1), group: GroupIndex(0), periodSeconds: terms.periodSeconds,
     minimumContributors: terms.minimumContributors, rotates: terms.rotates,
-    exclusionPeriods: terms.exclusionPeriods, firstPeriod: firstPeriod, slots: quantities.map { $0.rawValue },
+    exclusionPeriods: terms.exclusionPeriods, firstPeriod: firstPeriod, slots: quantities.map { $0.slotCode },
     modulus: proven.modulus, modulusProof: proven.proof, bookkeeper: bookkeeper, aggregators: aggregators,
     meters: meters, registrations: registrations)
 }

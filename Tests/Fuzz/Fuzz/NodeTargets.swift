@@ -44,10 +44,10 @@ private final class Siege {
   }
 
   private final class Attacker {
-    let name: NodeIdentifier
+    let name: Party
     let signer: SigningKey
     var sealer: Sealer
-    init(_ name: NodeIdentifier, _ signer: consuming SigningKey, _ sealer: consuming Sealer) {
+    init(_ name: Party, _ signer: consuming SigningKey, _ sealer: consuming Sealer) {
       self.name = name
       self.signer = signer
       self.sealer = sealer
@@ -60,7 +60,7 @@ private final class Siege {
     init(_ node: consuming AggregatorNode) { self.node = node }
     var decided: UInt64 { node.decidedPositions + node.adoptedHeads }
     var isConfirmed: Bool { node.isConfirmed }
-    var accused: [NodeIdentifier] { (0..<node.evidenceKept).map { node.evidence($0).accused } }
+    var accused: [Party] { (0..<node.evidenceKept).map { node.evidence($0).accused } }
   }
 
   private let key: PublicKey
@@ -71,7 +71,7 @@ private final class Siege {
   private var inputs = 0
   private var milliseconds: UInt64 = 0
 
-  private static func seed(_ kind: UInt8, _ name: NodeIdentifier) -> SecretBytes {
+  private static func seed(_ kind: UInt8, _ name: Party) -> SecretBytes {
     var bytes = FixedBytes<32> { out in
       out.write(kind)
       out.write(UInt64(name.rawValue))
@@ -79,17 +79,17 @@ private final class Siege {
     }
     return SecretBytes(taking: &bytes)
   }
-  private static func keys(_ name: NodeIdentifier) -> PartyKeys {
+  private static func keys(_ name: Party) -> PartyKeys {
     let signer = SigningKey(seed: seed(1, name))
     let agreement = AgreementKey(seed: seed(2, name))
     return PartyKeys(verificationKey: signer.verificationKey, agreementKey: agreement.publicKey)
   }
-  private static func aggregator(_ index: Int) -> NodeIdentifier { .aggregator(ReplicaIndex(UInt16(index))) }
-  private static func endpoint(_ name: NodeIdentifier) -> Endpoint {
+  private static func aggregator(_ index: Int) -> Party { .aggregator(ReplicaIndex(UInt16(index))) }
+  private static func endpoint(_ name: Party) -> Endpoint {
     Endpoint(ipv4: 192, 0, 2, 1, port: UInt16(truncatingIfNeeded: name.rawValue ^ name.rawValue >> 9))
   }
   /// Everybody but aggregator 0.
-  private static var others: [NodeIdentifier] {
+  private static var others: [Party] {
     var names = (1..<members).map { aggregator($0) } + [.bookkeeper]
     for owner in 0..<members {
       for meter in 0..<metersPerSet {
@@ -119,7 +119,7 @@ private final class Siege {
       })
   }
 
-  private func sealer(_ name: NodeIdentifier, knowing others: [NodeIdentifier]) -> Sealer {
+  private func sealer(_ name: Party, knowing others: [Party]) -> Sealer {
     Sealer(
       identifier: name.rawValue, agreementKey: AgreementKey(seed: Self.seed(2, name)),
       packetKeySeed: Self.seed(3, name),
@@ -138,7 +138,7 @@ private final class Siege {
     Instant(
       monotonic: MonotonicTime(nanoseconds: (1000 + milliseconds) * 1_000_000),
       wall: WallTime(nanoseconds: ((Self.period.rawValue + 1) * 4000 + milliseconds) * 1_000_000),
-      clock: .synchronised)
+      state: .synchronised)
   }
 
   /// A new node that knows all of the attackers' runs, and of enough others' to sign.
@@ -162,7 +162,7 @@ private final class Siege {
       _ = attacker.sealer.readStatus(
         told.span, from: 0, signedBy: SigningKey(seed: Self.seed(1, Self.aggregator(0))).verificationKey)
       let now = instant()
-      attacker.sealer.advance(to: Stamp(monotonic: now.monotonic, wall: now.wall, state: now.clock))
+      attacker.sealer.advance(to: now)
       let answer = attacker.sealer.statusBody(to: 0)
       deliver(.status, [UInt8](copying: answer.span), from: attacker)
     }
