@@ -1,3 +1,4 @@
+import Units
 import BigInteger
 import Commands
 import Cryptography

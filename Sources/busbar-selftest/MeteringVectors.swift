@@ -1,3 +1,4 @@
+import Units
 import Metering
 import Wire
 

@@ -1,3 +1,4 @@
+import Packets
 import Aggregation
 import Commands
 import Configuration

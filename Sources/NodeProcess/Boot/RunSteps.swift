@@ -1,3 +1,4 @@
+import Units
 import Aggregation
 import Commands
 import Configuration

@@ -1,3 +1,4 @@
+import Units
 import Commands
 import Configuration
 import Drivers

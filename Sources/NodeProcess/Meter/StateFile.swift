@@ -1,3 +1,5 @@
+import Metering
+import Units
 import Commands
 import HAL
 import LinuxPlatform

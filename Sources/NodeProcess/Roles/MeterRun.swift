@@ -1,3 +1,4 @@
+import Metering
 import Commands
 import Configuration
 import HAL
