@@ -6,30 +6,9 @@ import NodeProcess
 
 /// A whole group in real time on loopback: every aggregator and the bookkeeper a process of its own, all meters in one more.
 struct Fleet {
-  /// What one process took; the bytes of aggregators alone.
-  struct Member {
-    let name: String
-    var process: ChildProcess
-    /// Before the first period's end, and when its last one was certified and shown to every meter.
-    var atStart = Numbers()
-    var atEnd = Numbers()
-    var residentKilobytes: Int64 = 0
-    var peakKilobytes: Int64 = 0
-  }
-
-  struct Numbers {
-    var cpuMilliseconds: Int64 = 0
-    var sentBytes: Int64 = 0
-    var receivedBytes: Int64 = 0
-    var sentPackets: Int64 = 0
-    var receivedPackets: Int64 = 0
-  }
-
-  static let metersName = "meters"
-
   let options: FleetOptions
   private let clock = LinuxClock()
-  private var members: [Member] = []
+  private var members: [FleetMember] = []
 
   init(_ options: FleetOptions) { self.options = options }
 
@@ -44,7 +23,7 @@ struct Fleet {
     do throws(Failure) {
       for index in 1...options.aggregators { try startNode("aggregator-\(index)") }
       try startNode("bookkeeper-1")
-      try start(Self.metersName, [ThisProcess.executablePath, "simulate-meters", "--folder", options.folder])
+      try start(FleetMember.metersName, [ThisProcess.executablePath, "simulate-meters", "--folder", options.folder])
       try follow(&report, genesis)
     } catch {
       stop()
@@ -95,7 +74,7 @@ struct Fleet {
   private mutating func start(_ name: String, _ arguments: [String]) throws(Failure) {
     do throws(PlatformError) {
       let process = try ChildProcess(arguments, outputPath: "\(options.folder)/\(name).log")
-      members.append(Member(name: name, process: process))
+      members.append(FleetMember(name: name, process: process))
     } catch { throw Failure(name, error) }
   }
 
@@ -158,10 +137,10 @@ struct Fleet {
 
   private func areMetersSettled(_ period: UInt64) -> Bool { settledThrough >= period }
 
-  private func numbers(of member: Member) throws(Failure) -> Numbers {
-    var result = Numbers()
+  private func numbers(of member: FleetMember) throws(Failure) -> FleetNumbers {
+    var result = FleetNumbers()
     result.cpuMilliseconds = member.process.cpuMilliseconds()
-    guard member.name != Self.metersName else { return result }
+    guard member.name != FleetMember.metersName else { return result }
     let status = try nodeStatus("\(options.folder)/\(member.name)")
     for line in statusLines(status) {
       let words = line.split(separator: " ")

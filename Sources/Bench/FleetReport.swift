@@ -53,7 +53,7 @@ struct FleetReport {
 
   /// Checks every certificate and sum, compares the sums with the registers, and tells what was measured.
   /// - Throws: when anything of it is not as it must be.
-  func conclude(_ members: [Fleet.Member]) throws(Failure) {
+  func conclude(_ members: [FleetMember]) throws(Failure) {
     let folder = try verifyFolder(options.folder)
     let decisions = folder.decisions
     var faults = folder.gaps(from: firstPeriod)
@@ -116,7 +116,7 @@ struct FleetReport {
 
   // MARK: What it took
 
-  private func tell(_ members: [Fleet.Member], _ agrees: Bool) throws(Failure) {
+  private func tell(_ members: [FleetMember], _ agrees: Bool) throws(Failure) {
     let latencies = instances.compactMap { $0.publishedMilliseconds }.sorted()
     let text = json(members, latencies, agrees)
     if let path = options.report { try writeFile(path, Array((text + "\n").utf8)) }
@@ -131,7 +131,7 @@ struct FleetReport {
     for member in members {
       let used = used(member)
       let bytes =
-        member.name.hasPrefix(Fleet.metersName)
+        member.name.hasPrefix(FleetMember.metersName)
         ? ["-", "-", "-"]
         : [used.sentBytes, used.receivedBytes, used.sentPackets + used.receivedPackets].map { "\($0 / periods)" }
       let row =
@@ -145,8 +145,8 @@ struct FleetReport {
     }
   }
 
-  private func used(_ member: Fleet.Member) -> Fleet.Numbers {
-    Fleet.Numbers(
+  private func used(_ member: FleetMember) -> FleetNumbers {
+    FleetNumbers(
       cpuMilliseconds: member.atEnd.cpuMilliseconds - member.atStart.cpuMilliseconds,
       sentBytes: member.atEnd.sentBytes - member.atStart.sentBytes,
       receivedBytes: member.atEnd.receivedBytes - member.atStart.receivedBytes,
@@ -154,7 +154,7 @@ struct FleetReport {
       receivedPackets: member.atEnd.receivedPackets - member.atStart.receivedPackets)
   }
 
-  private func json(_ members: [Fleet.Member], _ latencies: [UInt64], _ agrees: Bool) -> String {
+  private func json(_ members: [FleetMember], _ latencies: [UInt64], _ agrees: Bool) -> String {
     let processes = members.map { (member) -> String in
       let used = used(member)
       return

@@ -4,6 +4,7 @@ import Cryptography
 import NodeProcess
 import Paillier
 import Units
+import Wire
 
 /// Periods of one aggregator that certifies everything: every meter's record, every set's proposal and every vote arrive
 /// as sealed packets, and the real node takes them. CPU time of that, and of its parts done alone in the same run.
@@ -69,7 +70,8 @@ struct RoundBench {
 
   private func run(_ key: PublicKey, _ ciphertexts: [[UInt8]]) throws(Failure) {
     let genesis = makeGenesis(key)
-    var play = RoundPlay(self, key, ciphertexts, genesis, try RoundBenchRemote.start(genesis))
+    var play = RoundPlay(
+      members: members, metersPerSet: metersPerSet, key, ciphertexts, genesis, try RoundBenchRemote.start(genesis))
     try play.meet()
     var residentAfterFirst: UInt64 = 0
     for later in 0..<UInt64(periods) {

@@ -13,7 +13,8 @@ import Wire
 struct RoundPlay: ~Copyable {
   private static let own = RoundBenchParty.own
 
-  private let bench: RoundBench
+  private let members: Int
+  private let metersPerSet: Int
   private let key: PublicKey
   private let ciphertexts: [[UInt8]]
   private let genesis: Genesis
@@ -27,16 +28,17 @@ struct RoundPlay: ~Copyable {
   private var manifest = Manifest()
 
   init(
-    _ bench: RoundBench, _ key: PublicKey, _ ciphertexts: [[UInt8]], _ genesis: Genesis,
+    members: Int, metersPerSet: Int, _ key: PublicKey, _ ciphertexts: [[UInt8]], _ genesis: Genesis,
     _ node: consuming RoundBenchRemote
   ) {
-    self.bench = bench
+    self.members = members
+    self.metersPerSet = metersPerSet
     self.key = key
     self.ciphertexts = ciphertexts
     self.genesis = genesis
-    others = (0..<bench.members).map { $0 == Self.own ? nil : RoundMember($0, genesis) }
+    others = (0..<members).map { $0 == Self.own ? nil : RoundMember($0, genesis) }
     line = RoundLine(node)
-    heads = Array(repeating: genesis.networkIdentifier, count: bench.members)
+    heads = Array(repeating: genesis.networkIdentifier, count: members)
   }
 
   /// Runs are announced and named; that is not part of the round.
@@ -55,7 +57,7 @@ struct RoundPlay: ~Copyable {
   mutating func play(_ period: Period) throws(Failure) {
     headers = []
     parts.records += try line.tick()
-    for owner in 0..<bench.members { try playRecords(owner, period) }
+    for owner in 0..<members { try playRecords(owner, period) }
     let records = try line.node.takeSpent()
     parts.records += records.nanoseconds
     parts.recordAllocations += records.allocations
@@ -63,21 +65,21 @@ struct RoundPlay: ~Copyable {
     try playVotes()
     var decided = 0
     for header in headers where try line.node.head(of: header.owner, period) == header.digest { decided += 1 }
-    guard !line.isBroken, decided == bench.members else {
-      throw Failure("bench round: \(decided) of \(bench.members) sets were certified")
+    guard !line.isBroken, decided == members else {
+      throw Failure("bench round: \(decided) of \(members) sets were certified")
     }
-    for owner in 0..<bench.members { heads[owner] = headers[owner].digest }
+    for owner in 0..<members { heads[owner] = headers[owner].digest }
   }
 
   /// Every record of a set, by who leads it or beside it; and the header of all of them.
   private mutating func playRecords(_ set: Int, _ period: Period) throws(Failure) {
     let owner = ReplicaIndex(UInt16(set))
     let primary = Int(genesis.context.primary(owner: owner, Round(period)).rawValue)
-    guard let carrier = others[primary] ?? others[(Self.own + 1) % bench.members] else { return }
+    guard let carrier = others[primary] ?? others[(Self.own + 1) % members] else { return }
     manifest.removeAll()
     var all = MeterBitmap()
     var product = CiphertextProduct(key)
-    for meter in 0..<bench.metersPerSet {
+    for meter in 0..<metersPerSet {
       let index = MeterIndex(UInt16(meter))
       let ciphertext = ciphertexts[(set + meter) % ciphertexts.count]
       all.insert(index)
@@ -120,7 +122,7 @@ struct RoundPlay: ~Copyable {
     let hash = statement.recordHash
     manifest.append(meter, hash)
     parts.hash += LinuxClock.threadNanoseconds - started
-    let signer = RoundBenchParty.signer(2, Int(owner.rawValue) * bench.metersPerSet + Int(meter.rawValue))
+    let signer = RoundBenchParty.signer(2, Int(owner.rawValue) * metersPerSet + Int(meter.rawValue))
     record.signature = signer.sign { out in statement.encodeSigned(into: &out) }
     let message = FixedBytes<192> { out in statement.encodeSigned(into: &out) }
     started = LinuxClock.threadNanoseconds

@@ -6,6 +6,7 @@ import Cryptography
 import HAL
 import LinuxPlatform
 import Node
+import Packets
 import Paillier
 import Units
 

@@ -8,6 +8,7 @@ import LinuxPlatform
 import Node
 import Packets
 import Paillier
+import Units
 
 // What ``run(_:)`` does, step by step.
 

@@ -6,6 +6,7 @@ import HAL
 import LinuxPlatform
 import Metering
 import Node
+import Units
 
 /// The energy registers of whatever meter the configuration names, as far as they can be believed.
 ///

@@ -3,6 +3,7 @@ import Commands
 import Configuration
 import HAL
 import LinuxPlatform
+import Metering
 import Node
 import Units
 

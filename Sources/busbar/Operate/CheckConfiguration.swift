@@ -1,6 +1,7 @@
 import Aggregation
 import Commands
 import Configuration
+import HAL
 import LinuxPlatform
 import Metering
 import Node

@@ -6,6 +6,7 @@ import Cryptography
 import LinuxPlatform
 import NodeProcess
 import Paillier
+import Wire
 
 /// Takes the name of a key file, which leaves no moment in which two could write the same one. A file that is there is left alone.
 func takeName(_ path: String) throws(Failure) {

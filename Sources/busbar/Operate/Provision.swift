@@ -8,6 +8,7 @@ import LinuxPlatform
 import NodeProcess
 import Paillier
 import Units
+import Wire
 
 /// A path as its file system has it; a root stays one.
 func withoutTrailingSlashes(_ path: String) -> String {

@@ -6,6 +6,7 @@ import LinuxPlatform
 import NodeProcess
 import Paillier
 import Units
+import Wire
 
 /// Genesis and a bundle for each node of a site, from what the nodes showed of their keys. No private key is made or read.
 struct SiteProvisioning {

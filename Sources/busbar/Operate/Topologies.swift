@@ -1,6 +1,7 @@
 import Aggregation
 import Commands
 import Configuration
+import Metering
 import NodeProcess
 
 /// A site with the text of each map file that its topology names, in the order of the nodes; empty where a node has none.
