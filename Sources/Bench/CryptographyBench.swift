@@ -1,4 +1,3 @@
-import Units
 import BigInteger
 import Commands
 import Cryptography
@@ -6,6 +5,7 @@ import HAL
 import LinuxPlatform
 import NodeProcess
 import Paillier
+import Units
 import Wire
 
 /// Repeats an operation for a time budget and prints what it took.

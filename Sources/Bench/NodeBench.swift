@@ -1,9 +1,9 @@
-import Metering
 import Aggregation
 import Commands
 import Cryptography
 import HAL
 import LinuxPlatform
+import Metering
 import Node
 import NodeProcess
 import Packets

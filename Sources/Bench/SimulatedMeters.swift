@@ -1,10 +1,10 @@
-import Metering
 import Aggregation
 import Commands
 import Configuration
 import Cryptography
 import HAL
 import LinuxPlatform
+import Metering
 import Node
 import NodeProcess
 import Packets

@@ -1,5 +1,5 @@
-import Units
 import BigInteger
+import Units
 import Wire
 
 /// What the two kinds of private key ask of their primes, and how key files hold them.

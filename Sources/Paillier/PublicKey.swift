@@ -1,6 +1,6 @@
-import Units
 import BigInteger
 import Cryptography
+import Units
 import Wire
 
 /// A Paillier public key with g = n + 1, and the layout of its plaintexts. (Paillier 1999, §4, Scheme 1)

@@ -1,7 +1,7 @@
-import Units
 import BigInteger
 import CLinux
 import Paillier
+import Units
 import Wire
 
 /// What `make count` counts: instructions of one operation, at 2048 bits where it says nothing, after one run to warm up.

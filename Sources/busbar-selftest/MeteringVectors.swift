@@ -1,5 +1,5 @@
-import Units
 import Metering
+import Units
 import Wire
 
 /// Modbus frames, binary32 registers and the counter guard: the same bytes and integers on every target.

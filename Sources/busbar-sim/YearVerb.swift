@@ -1,10 +1,10 @@
-import Metering
 import Aggregation
 import CLinux
 import Consensus
 import Cryptography
 import HAL
 import LinuxPlatform
+import Metering
 import Node
 import Packets
 import Paillier

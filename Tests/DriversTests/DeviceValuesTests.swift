@@ -1,9 +1,9 @@
-import Units
 import Configuration
 import Drivers
 import HAL
 import Metering
 import Testing
+import Units
 
 @Suite("What is known of a device, and how far it can be believed by now (docs/HARDWARE.md, Supported devices)")
 struct DeviceValuesTests {

@@ -1,5 +1,5 @@
-import Units
 import Metering
+import Units
 
 extension DeviceMap {
   /// A map from its bytes. (docs/PROTOCOL.md, Device maps in bytes)

@@ -1,5 +1,5 @@
-import Units
 import Metering
+import Units
 
 /// What of a map has no form in bytes.
 public enum CompactEncodingError: Error, Equatable, Sendable {

@@ -1,5 +1,5 @@
-import Units
 import Metering
+import Units
 
 /// Files of `Devices/`: one a device. (docs/HARDWARE.md, How to write a map)
 extension DeviceMap {

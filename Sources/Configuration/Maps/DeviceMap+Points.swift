@@ -1,5 +1,5 @@
-import Units
 import Metering
+import Units
 
 /// `[points]` and the points of `[model N]`.
 extension SectionReader {

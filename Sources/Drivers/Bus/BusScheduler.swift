@@ -1,6 +1,6 @@
-import Units
 import HAL
 import Metering
+import Units
 import Wire
 
 /// How often dead devices may be asked, over all buses together: their silence costs time that others need.

@@ -1,6 +1,6 @@
-import Units
 import HAL
 import Metering
+import Units
 
 /// Why a device could not be read or written.
 public enum DriverError: Error, Equatable, Sendable, CustomStringConvertible {

@@ -1,6 +1,6 @@
-import Units
 import HAL
 import Metering
+import Units
 import Wire
 
 /// How a lease stands. (docs/HARDWARE.md, Limiting an inverter)

@@ -1,7 +1,7 @@
-import Units
 import Consensus
 import HAL
 import Packets
+import Units
 
 /// Two runs of one peer's key that are both alive: its card or its folder was copied, or its old board is still on.
 public struct DoubleRun: Equatable, Sendable {

@@ -1,7 +1,7 @@
-import Units
 import Aggregation
 import Commands
 import Paillier
+import Units
 import Wire
 
 /// - Throws: unless the file is a genesis; its proof is not looked at.

@@ -1,4 +1,3 @@
-import Packets
 import Aggregation
 import Commands
 import Configuration

@@ -1,4 +1,3 @@
-import Units
 import Aggregation
 import Commands
 import Configuration

@@ -1,4 +1,3 @@
-import Units
 import Commands
 import Configuration
 import Drivers

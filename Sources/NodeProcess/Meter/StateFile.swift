@@ -1,8 +1,8 @@
-import Metering
-import Units
 import Commands
 import HAL
 import LinuxPlatform
+import Metering
+import Units
 
 /// A meter's registers, for people and the demo to read. It only tells: the journal has what counts, so a file that cannot be written stops
 /// nothing, and is tried again with the next change.

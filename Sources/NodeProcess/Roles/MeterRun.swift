@@ -1,4 +1,3 @@
-import Metering
 import Commands
 import Configuration
 import HAL

@@ -1,7 +1,7 @@
-import Units
-import HAL
 import Commands
+import HAL
 import Node
+import Units
 
 /// Tells people what they should know of a running node.
 struct NodeWatch {

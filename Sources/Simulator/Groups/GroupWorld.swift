@@ -1,8 +1,8 @@
-import Metering
 import Aggregation
 import Consensus
 import Cryptography
 import HAL
+import Metering
 import Node
 import Packets
 import Paillier

@@ -1,7 +1,7 @@
-import Metering
 import Aggregation
 import Commands
 import LinuxPlatform
+import Metering
 import Node
 import Units
 import Wire

@@ -1,10 +1,10 @@
-import Units
 import Commands
 import Configuration
 import Drivers
 import LinuxPlatform
 import Metering
 import NodeProcess
+import Units
 
 /// Where a device is and how it is spoken to: `--port`, `--unit`, `--baud`, `--parity`, `--timeout`, `--connect-delay` and `--map` of
 /// several verbs.

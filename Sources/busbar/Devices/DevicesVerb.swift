@@ -1,8 +1,8 @@
-import Units
 import Commands
 import Configuration
 import Metering
 import NodeProcess
+import Units
 
 /// Prints every built-in device: its files in `Devices/` are the one list of what is supported.
 func listDevices(json: Bool) throws(Failure) {

@@ -1,4 +1,3 @@
-import Units
 import Commands
 import Configuration
 import Drivers
@@ -6,6 +5,7 @@ import HAL
 import LinuxPlatform
 import Metering
 import NodeProcess
+import Units
 
 /// Reads a device once, several times, or until SIGTERM.
 struct ReadRun: PortUser {

@@ -1,8 +1,8 @@
-import Units
 import Aggregation
 import Commands
 import NodeProcess
 import Paillier
+import Units
 import Wire
 
 func verify(_ arguments: Arguments) throws(Failure) {

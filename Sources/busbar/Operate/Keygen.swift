@@ -1,4 +1,3 @@
-import Units
 import Aggregation
 import CLinux
 import Commands
@@ -6,6 +5,7 @@ import Cryptography
 import LinuxPlatform
 import NodeProcess
 import Paillier
+import Units
 import Wire
 
 /// Takes the name of a key file, which leaves no moment in which two could write the same one. A file that is there is left alone.
