@@ -1,4 +1,4 @@
-// Made from Devices/*.ini by Toolchain/embed-devices.sh, which `make build` runs. Change those. e02e16a62293a8ed775cb5027bc5c39f
+// Made from Devices/*.ini by Toolchain/embed-devices.sh, which `make build` runs. Change those. cf4b1a090739492ea40bfa50350af68a
 
 extension BuiltInDevices {
   /// Sorted by their files' names. (docs/PROTOCOL.md, Device maps in bytes)
