@@ -15,6 +15,8 @@ import Wire
 /// thread certify one period after the other. Their packets cross memory that was taken at the start; time is simulated.
 struct NodeBench {
   private static let stepMilliseconds: UInt64 = 100
+  /// A packet is 10 ms under way. Were it a tick, votes would be said again that are merely late.
+  private static let hopsATick = 10
   private static let firstPeriod = Period(1001)
   /// Beside one with a machine: as many records as the one process that has all of a fleet's meters encrypts in a step, at 3072 bits.
   private static let closingsAStep = 27
@@ -253,7 +255,6 @@ struct NodeBench {
     while queue.count > 0 {
       var senders: [UInt16] = []
       while senders.count < DatagramBatch.slots, let (datagram, sender) = queue.take() {
-        // As in a step without a machine.
         let bytes = unsafe Span(_unsafeElements: datagram)
         try machine.feeder.send(bytes, to: machine.ownEndpoint)
         senders.append(sender)
@@ -292,6 +293,18 @@ struct NodeBench {
   private func step(
     _ process: AggregatorProcess, _ queue: BenchQueue, at now: Instant, _ tally: inout Tally
   ) throws(PlatformError) {
+    try deliver(process, queue, at: now, &tally)
+    let received = heapAllocationCount() ?? 0
+    let started = LinuxClock.threadNanoseconds
+    try process.node.tick(at: now, via: &process.host)
+    tally.ticks += 1
+    tally.nanoseconds += LinuxClock.threadNanoseconds - started
+    tally.tickAllocations += (heapAllocationCount() ?? 0) - received
+  }
+
+  private func deliver(
+    _ process: AggregatorProcess, _ queue: BenchQueue, at now: Instant, _ tally: inout Tally
+  ) throws(PlatformError) {
     let allocated = heapAllocationCount() ?? 0
     let started = LinuxClock.threadNanoseconds
     while let (datagram, sender) = queue.take() {
@@ -300,12 +313,36 @@ struct NodeBench {
       try process.node.receive(bytes, from: RoundBenchParty.endpoint(Int(sender)), at: now, via: &process.host)
       tally.messages += 1
     }
-    let received = heapAllocationCount() ?? 0
-    try process.node.tick(at: now, via: &process.host)
-    tally.ticks += 1
     tally.nanoseconds += LinuxClock.threadNanoseconds - started
-    tally.allocations += received - allocated
-    tally.tickAllocations += (heapAllocationCount() ?? 0) - received
+    tally.allocations += (heapAllocationCount() ?? 0) - allocated
+  }
+
+  private func deliver(_ bookkeeper: inout Bookkeeper, _ queues: [BenchQueue]) {
+    while let (datagram, sender) = queues[members].take() {
+      let bytes = unsafe Span(_unsafeElements: datagram)
+      bookkeeper.receive(bytes, from: RoundBenchParty.endpoint(Int(sender))) { reply in
+        queues[Int(sender)].put(reply, from: UInt16(members))
+      }
+    }
+  }
+
+  private func deliver(_ process: MeterProcess, _ queue: BenchQueue, at now: Instant) throws(PlatformError) {
+    while let (datagram, sender) = queue.take() {
+      let bytes = unsafe Span(_unsafeElements: datagram)
+      try process.node.receive(bytes, from: RoundBenchParty.endpoint(Int(sender)), at: now, via: &process.host)
+    }
+  }
+
+  /// What waits is delivered, and what is answered to it, for as many hops as there are between two ticks.
+  private func exchange(
+    _ aggregators: [AggregatorProcess], _ bookkeeper: inout Bookkeeper, _ meters: [MeterProcess],
+    _ queues: [BenchQueue], at now: Instant, _ tally: inout Tally
+  ) throws(PlatformError) {
+    for _ in 1..<Self.hopsATick {
+      for place in aggregators.indices { try deliver(aggregators[place], queues[place], at: now, &tally) }
+      deliver(&bookkeeper, queues)
+      for process in meters { try deliver(process, queues[Int(process.host.place)], at: now) }
+    }
   }
 
   /// Everything that waits is delivered, everyone ticks.
@@ -314,6 +351,7 @@ struct NodeBench {
     _ queues: [BenchQueue],
     at now: Instant, _ nextMeter: inout Int, _ tally: inout Tally
   ) throws(PlatformError) {
+    if folder == nil { try exchange(aggregators, &bookkeeper, meters, queues, at: now, &tally) }
     for place in aggregators.indices {
       let process = aggregators[place]
       if let machine = process.host.machine {
@@ -329,20 +367,8 @@ struct NodeBench {
         try step(process, queues[place], at: now, &ignored)
       }
     }
-    let bookkeeperPlace = members
-    while let (datagram, sender) = queues[bookkeeperPlace].take() {
-      let bytes = unsafe Span(_unsafeElements: datagram)
-      bookkeeper.receive(bytes, from: RoundBenchParty.endpoint(Int(sender))) { reply in
-        queues[Int(sender)].put(reply, from: UInt16(bookkeeperPlace))
-      }
-    }
-    for process in meters {
-      let queue = queues[Int(process.host.place)]
-      while let (datagram, sender) = queue.take() {
-        let bytes = unsafe Span(_unsafeElements: datagram)
-        try process.node.receive(bytes, from: RoundBenchParty.endpoint(Int(sender)), at: now, via: &process.host)
-      }
-    }
+    deliver(&bookkeeper, queues)
+    for process in meters { try deliver(process, queues[Int(process.host.place)], at: now) }
     guard let machine = aggregators[Self.own].host.machine else {
       for process in meters { try tick(process, at: now) }
       return
