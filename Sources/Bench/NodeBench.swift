@@ -14,9 +14,9 @@ import Wire
 /// What a message costs an aggregator's node, and what of it is the heap's: a group's real aggregators with their real meters in one
 /// thread certify one period after the other. Their packets cross memory that was taken at the start; time is simulated.
 struct NodeBench {
-  private static let stepMilliseconds: UInt64 = 100
+  static let stepMilliseconds: UInt64 = 100
   /// A packet is 10 ms under way. Were it a tick, votes would be said again that are merely late.
-  private static let hopsATick = 10
+  static let hopsATick: UInt64 = 10
   private static let firstPeriod = Period(1001)
   /// Beside one with a machine: as many records as the one process that has all of a fleet's meters encrypts in a step, at 3072 bits.
   private static let closingsAStep = 27
@@ -38,7 +38,7 @@ struct NodeBench {
   /// allocations, and everybody has met.
   var warmUpPeriods: UInt64 { folder == nil ? 16 : 2 }
 
-  private final class AggregatorProcess {
+  final class AggregatorProcess {
     var node: AggregatorNode
     var host: BenchHost
     init(_ node: consuming AggregatorNode, _ host: consuming BenchHost) {
@@ -47,7 +47,7 @@ struct NodeBench {
     }
   }
 
-  private final class MeterProcess {
+  final class MeterProcess {
     var node: MeterNode
     var host: BenchHost
     /// Milliwatt hours.
@@ -94,7 +94,7 @@ struct NodeBench {
   }
 
   /// Takes what it is sent and says which run it is in; it decrypts nothing here.
-  private struct Bookkeeper: ~Copyable {
+  struct Bookkeeper: ~Copyable {
     var sealer: Sealer
     private var body = ByteBuffer(capacity: Sealer.maximumBodyBytes)
     private var sealed = ByteBuffer(capacity: Sealer.maximumDatagramBytes)
@@ -300,49 +300,6 @@ struct NodeBench {
     tally.ticks += 1
     tally.nanoseconds += LinuxClock.threadNanoseconds - started
     tally.tickAllocations += (heapAllocationCount() ?? 0) - received
-  }
-
-  private func deliver(
-    _ process: AggregatorProcess, _ queue: BenchQueue, at now: Instant, _ tally: inout Tally
-  ) throws(PlatformError) {
-    let allocated = heapAllocationCount() ?? 0
-    let started = LinuxClock.threadNanoseconds
-    while let (datagram, sender) = queue.take() {
-      // The queue keeps these bytes until something is put there, and a node sends itself nothing.
-      let bytes = unsafe Span(_unsafeElements: datagram)
-      try process.node.receive(bytes, from: RoundBenchParty.endpoint(Int(sender)), at: now, via: &process.host)
-      tally.messages += 1
-    }
-    tally.nanoseconds += LinuxClock.threadNanoseconds - started
-    tally.allocations += (heapAllocationCount() ?? 0) - allocated
-  }
-
-  private func deliver(_ bookkeeper: inout Bookkeeper, _ queues: [BenchQueue]) {
-    while let (datagram, sender) = queues[members].take() {
-      let bytes = unsafe Span(_unsafeElements: datagram)
-      bookkeeper.receive(bytes, from: RoundBenchParty.endpoint(Int(sender))) { reply in
-        queues[Int(sender)].put(reply, from: UInt16(members))
-      }
-    }
-  }
-
-  private func deliver(_ process: MeterProcess, _ queue: BenchQueue, at now: Instant) throws(PlatformError) {
-    while let (datagram, sender) = queue.take() {
-      let bytes = unsafe Span(_unsafeElements: datagram)
-      try process.node.receive(bytes, from: RoundBenchParty.endpoint(Int(sender)), at: now, via: &process.host)
-    }
-  }
-
-  /// What waits is delivered, and what is answered to it, for as many hops as there are between two ticks.
-  private func exchange(
-    _ aggregators: [AggregatorProcess], _ bookkeeper: inout Bookkeeper, _ meters: [MeterProcess],
-    _ queues: [BenchQueue], at now: Instant, _ tally: inout Tally
-  ) throws(PlatformError) {
-    for _ in 1..<Self.hopsATick {
-      for place in aggregators.indices { try deliver(aggregators[place], queues[place], at: now, &tally) }
-      deliver(&bookkeeper, queues)
-      for process in meters { try deliver(process, queues[Int(process.host.place)], at: now) }
-    }
   }
 
   /// Everything that waits is delivered, everyone ticks.
