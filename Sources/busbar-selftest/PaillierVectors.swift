@@ -1,6 +1,7 @@
 import BigInteger
 import Cryptography
 import Paillier
+import Units
 import Wire
 
 /// A generator of fixed output, for the self-test only.
