@@ -110,8 +110,8 @@ private let scenario = """
 func configurationTargets() -> [FuzzTarget] {
   let texts = [node, board, topology, site].map { Array($0.utf8) }
   // As editors save them: with a byte order mark, in UTF-16, with characters that cannot be seen.
-  let edited = [
-    [0xEF, 0xBB, 0xBF] + texts[2], [0xFF, 0xFE] + topology.utf8.flatMap { [$0, 0] },
+  let edited: [[UInt8]] = [
+    [0xEF, 0xBB, 0xBF] + texts[2], [0xFF, 0xFE] + topology.utf8.flatMap { [$0, 0] as [UInt8] },
     Array("[group]\n; Z\u{A0}\nname = Zähler\u{202F}1\nx = 電\u{FEFF}\n".utf8),
   ]
   return [
