@@ -225,24 +225,33 @@ private func fuzzChain(_ input: [UInt8]) {
   var discovery = SunSpecDiscovery(bases: [40000, 0, 50000])
   var step = discovery.first
   var reads = 0
+  // Where the next model has to begin; nil while "SunS" is looked for.
+  var following: UInt32?
+  // A model without registers is stepped over.
+  var models: [FoundModel] = []
   do throws(SunSpecError) {
     while case .read(let address, let count) = step {
       reads += 1
       require(count == 2 && reads <= SunSpecDiscovery.maximumModels + 5, "\(reads) reads")
       require(UInt32(address) + 2 <= 0x1_0000, "a read beyond the last register")
+      require(following == nil || following == UInt32(address), "models that do not follow each other")
       let kind = choices.byte()
       if kind == 0xEE {
         step = try discovery.refused()
       } else {
         let high = UInt16(kind) << 8 | UInt16(choices.byte())
-        let low = choices.byte()
-        step = try discovery.received(high, UInt16(low) << 8 | UInt16(choices.byte()))
+        let low = UInt16(choices.byte()) << 8 | UInt16(choices.byte())
+        step = try discovery.received(high, low)
+        if following != nil {
+          following = UInt32(address) + 2 + UInt32(low)
+          if low > 0, step != .finished { models.append(FoundModel(identifier: high, address: address, length: low)) }
+        } else if high == 0x5375, low == 0x6E53, address <= 0xFFFF - 4 {
+          following = UInt32(address) + 2
+        }
       }
     }
   } catch { return }
-  for (model, next) in zip(discovery.models, discovery.models.dropFirst()) {
-    require(next.address == model.address + model.length + 2, "models that do not follow each other")
-  }
+  require(discovery.models == models, "other models than were read")
 }
 
 /// Records written down again are read as the same records.
