@@ -105,16 +105,21 @@ enum JournalFormat {
     var bytes: Int { frameHeadBytes + payloadBytes }
   }
 
-  /// The frame that these bytes begin with, by its own length; nil when no frame can stand there.
-  static func frame(_ bytes: Span<UInt8>) -> Frame? {
+  /// The frame whose head these bytes begin with, be it there whole or not; nil when that is no frame's head.
+  static func announced(_ bytes: Span<UInt8>) -> Frame? {
     var reader = WireReader(bytes)
     guard let length = try? reader.read(UInt32.self), length > 0, length <= UInt32(maximumEntryBytes),
       let code = try? reader.read(UInt8.self), let kind = FrameKind(rawValue: code),
       kind == .entry || length == UInt32(markBytes),
-      (try? reader.readZeros(3)) != nil, let chain = try? reader.read(FixedBytes<16>.self),
-      reader.remaining >= Int(length)
+      (try? reader.readZeros(3)) != nil, let chain = try? reader.read(FixedBytes<16>.self)
     else { return nil }
     return Frame(kind: kind, payloadBytes: Int(length), chain: chain)
+  }
+
+  /// The frame that these bytes begin with, by its own length; nil when no frame can stand there.
+  static func frame(_ bytes: Span<UInt8>) -> Frame? {
+    guard let frame = announced(bytes), bytes.count >= frame.bytes else { return nil }
+    return frame
   }
 
   /// The frame that these bytes begin with, if it follows on `chain`.

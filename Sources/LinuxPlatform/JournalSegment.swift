@@ -126,15 +126,21 @@ struct JournalSegment: ~Copyable {
   ///
   /// An entry behind the damage is known by the chain value it follows on. That is the one written in the damaged
   /// frame, unless the damage is there; then the one that frame ought to have; or else that of the frame before it.
+  ///
+  /// Story: two frames of which one follows on the other fit into a ciphertext, which is its meter's to choose. A board that lost power while
+  /// such a record was written took them for entries behind damage, and did not open its journal. So the last way is for what stands
+  /// behind all that the damaged head announces; nobody can make a payload that follows on the head's own value.
   private mutating func hasEntryBehindDamage(_ extent: Extent) throws(PlatformError) -> Bool {
     let two = 2 * JournalFormat.maximumFrameBytes
     let position = extent.goodBytes
     guard position + UInt64(JournalFormat.frameHeadBytes) <= byteCount else { return false }
     var written = FixedBytes<16>()
+    var announcedEnd = position
     do {
       let bytes = try piece(position, two)
       guard bytes.count >= JournalFormat.frameHeadBytes else { return false }
       written = FixedBytes(copying: bytes.extracting(8..<24))
+      announcedEnd += UInt64(JournalFormat.announced(bytes)?.bytes ?? 0)
       if let frame = JournalFormat.frame(bytes) {
         let computed = JournalFormat.link(extent.chain, frame.kind, JournalFormat.payload(frame, bytes))
         let rest = bytes.extracting(frame.bytes..<bytes.count)
@@ -147,7 +153,7 @@ struct JournalSegment: ~Copyable {
       if let frame = JournalFormat.frame(bytes) {
         if JournalFormat.frame(bytes, following: written) != nil { return true }
         let rest = bytes.extracting(frame.bytes..<bytes.count)
-        if JournalFormat.frame(rest, following: frame.chain) != nil { return true }
+        if start >= announcedEnd, JournalFormat.frame(rest, following: frame.chain) != nil { return true }
       }
       start += 1
     }

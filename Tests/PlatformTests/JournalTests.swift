@@ -314,6 +314,27 @@ struct FileJournalTests {
     #expect(medium.bytes == good)
   }
 
+  /// What a meter sends is what it likes: two frames that follow on each other, taken from another journal.
+  @Test("a torn entry with whole frames in its payload is torn, wherever it tears")
+  func framesInPayload() throws {
+    let other = FileMedium()
+    try record([[1], [2, 2]], on: other)
+    let medium = FileMedium()
+    try record(JournalContract.entries, on: medium)
+    let good = medium.bytes
+    try record([Array(other.bytes[64...]) + [5, 5, 5, 5]], on: medium)
+    let whole = medium.bytes
+    for count in good.count..<whole.count {
+      medium.bytes = Array(whole[..<count])
+      #expect(try recover(medium) == JournalContract.entries, "cut to \(count) bytes")
+    }
+    // A page that did not arrive.
+    medium.bytes = Array(whole[..<(whole.count - 4)]) + [0, 0, 0, 0]
+    #expect(try recover(medium) == JournalContract.entries)
+    medium.bytes = whole
+    #expect(try recover(medium).count == JournalContract.entries.count + 1)
+  }
+
   @Test("a sector zeroed over an entry's head closes the journal when two whole entries stand behind it")
   func zeroedHead() throws {
     let medium = FileMedium()
